@@ -1,0 +1,70 @@
+"""What the base model is asked about each training photo: plain data, no logic.
+
+Owns the wording of the ten attribute questions (one list for people, one for everything else), of the caption
+and the describe prompt, and the neutral names. It does not ask (answers.py) nor judge answers (filters.py).
+
+Yo'LLaVA (arXiv 2406.09400, section 3.3) asks ten template questions per photo and trains on the answers without
+the photo, so every question must concern what stays true of the subject from photo to photo: nothing here asks
+about place, pose or company. The wordings are ours. They are short because the embedded base model was taught
+these forms as well: changing one means its answers have to be checked again.
+
+`{name}` stands for the neutral name while the base model answers, and for the identifier `<id>` afterwards.
+"""
+
+from typing import NamedTuple
+
+
+class Question(NamedTuple):
+    """One question and the trait it is after (`intent` is a label for readers and counts, never shown to a model)."""
+
+    intent: str
+    text: str
+
+
+# How the base model, which does not know the identifier, is told what is meant. The first spelling is the one
+# put into questions; the others are spellings the base model may answer with.
+NEUTRAL_NAMES = {
+    "person": ("this person", "the person"),
+    "other": ("the subject", "this subject"),
+}
+
+PERSON = (
+    Question("clothing color", "What color does {name} mainly wear?"),
+    Question("kind", "What kind of person is {name}?"),
+    Question("clothing pattern", "What pattern do the clothes of {name} have?"),
+    Question("second color", "What other color does {name} wear?"),
+    Question("accessory", "What accessory does {name} wear?"),
+    Question("clothing", "Are the clothes of {name} plain or patterned?"),
+    Question("head and face", "What is on the head or face of {name}?"),
+    Question("notable traits", "What helps to recognize {name}?"),
+    Question("appearance", "What does {name} look like?"),
+    Question("whole", "Give a short description of {name}."),
+)
+
+OTHER = (
+    Question("color", "What is the main color of {name}?"),
+    Question("kind", "What kind of thing is {name}?"),
+    Question("markings", "What pattern does {name} have?"),
+    Question("second color", "What other color does {name} have?"),
+    Question("accessory", "What accessory does {name} have?"),
+    Question("texture", "Is {name} plain or patterned?"),
+    Question("shape", "What is {name} shaped like?"),
+    Question("details", "What helps to recognize {name}?"),
+    Question("appearance", "What does {name} look like?"),
+    Question("whole", "Give a short description of {name}."),
+)
+
+# Captions may tell the scene; they feed the long description only, never training.
+CAPTION = "Write a caption for this photo of {name}."
+# The answers to this one become the short description, "<id> is a …".
+DESCRIBE = "Describe {name} in one sentence."
+
+
+def questions_for(kind: str) -> tuple[Question, ...]:
+    """Return the ten questions for a subject declared as `kind` (person | pet | landmark | object | character)."""
+    return PERSON if kind == "person" else OTHER
+
+
+def neutral_names(kind: str) -> tuple[str, ...]:
+    """Return the neutral name asked with, followed by its other spellings in answers."""
+    return NEUTRAL_NAMES["person" if kind == "person" else "other"]
