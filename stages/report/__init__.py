@@ -1,0 +1,1 @@
+"""Turn predictions into metrics with intervals, plots, contact sheets and one HTML page."""
