@@ -1,0 +1,58 @@
+"""User mistakes as one clear sentence, and the wrapper that every stage's `__main__` runs under.
+
+Owns what a person sees when a stage ends, well or badly. Does not own progress inside a stage (`progress`).
+"""
+
+import errno
+import inspect
+import sys
+import time
+from collections.abc import Callable
+
+from stages.core import progress
+
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class UserError(Exception):
+    """Something the user can mend. The message names the file and the remedy, without a traceback."""
+
+
+def write_error(path: object, error: OSError) -> UserError:
+    """Turn a failed write of `path` into a sentence with its remedy."""
+    if error.errno in DISK_FULL:
+        remedy = "the disk is full: free some space and run the command again"
+    else:
+        remedy = f"{error.strerror or error}: make the folder writable and run the command again"
+    return UserError(f"cannot write {path}: {remedy}")
+
+
+def run(main: Callable[..., str]) -> None:
+    """Run a stage's `main` with the command line's words and end the process.
+
+    `main` returns what it made ("12 subjects, 1,146 hard negatives"), which becomes the closing line. A `UserError`
+    is printed as one line and ends with exit code 1; anything else is a defect of ours and keeps its traceback.
+    """
+    stage = main.__globals__["__package__"].rpartition(".")[2]
+    started = time.monotonic()
+    try:
+        summary = main(*_arguments(stage, main))
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            sys.exit(f"error: {write_error(error.filename or 'a file', error)}")
+        raise
+    except KeyboardInterrupt:
+        sys.exit(130)
+    progress.closing(stage, summary, time.monotonic() - started)
+
+
+def _arguments(stage: str, main: Callable[..., str]) -> list[str]:
+    words = sys.argv[1:]
+    try:
+        inspect.signature(main).bind(*words)
+    except TypeError:
+        wanted = " ".join(name.upper() for name in inspect.signature(main).parameters)
+        raise UserError(f"usage: python -m stages.{stage} {wanted}".rstrip()) from None
+    return words

@@ -1,0 +1,161 @@
+"""Files in one canonical form: the same content gives the same bytes, and a file is whole or absent.
+
+Every writer fills a hidden neighbor and renames it when it is complete and on disk, so that neither a kill nor a full
+disk leaves half a file under the real name. Does not own what the files mean (`schema`, `paths`).
+"""
+
+import csv
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stages.core.errors import UserError, write_error
+
+if TYPE_CHECKING:
+    import torch
+
+Rows = Sequence[Mapping[str, Any]]
+SortKey = Sequence[str | tuple[str, str]]  # "column", or ("column", "descending")
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[BinaryIO]:
+    """Open `path` for writing so that it appears whole or not at all; parents are made.
+
+    The body should only write: any OSError in it is reported as a failed write of `path`.
+    Raises UserError when the disk is full or the folder is not writable.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        raise write_error(path, error) from error
+    finally:
+        with suppress(OSError):  # gone after the rename, which is the good case
+            partial.unlink()
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write bytes as they are."""
+    with atomic(path) as file:
+        file.write(data)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON with sorted keys; NaN and infinity raise ValueError, for no JSON reader accepts them."""
+    text = json.dumps(value, sort_keys=True, indent=2, allow_nan=False, ensure_ascii=False)
+    write_bytes(path, f"{text}\n".encode())
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON; a missing or damaged file is a UserError."""
+    with _readable(path):
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def write_csv(path: Path, rows: Rows) -> None:
+    """Write rows that share their keys as CSV with a header; None becomes an empty cell."""
+    if not rows:
+        raise ValueError(f"{path}: a CSV file needs at least one row to name its columns")
+    lines: list[str] = []
+    writer = csv.DictWriter(_Lines(lines), fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_bytes(path, "".join(lines).encode())
+
+
+def write_parquet(path: Path, table: pa.Table | Rows, schema: pa.Schema, sort_by: SortKey) -> None:
+    """Write a table with exactly this schema (columns, types, descriptions), sorted by the given key.
+
+    Bytes depend on the content, the schema and the pinned pyarrow alone. A row group holds at most 1,000 rows so
+    that a reader of images never needs the whole file in memory.
+    """
+    if not isinstance(table, pa.Table):
+        table = pa.Table.from_pylist(list(table), schema=schema)
+    table = table.select(schema.names).cast(schema).replace_schema_metadata(schema.metadata)
+    keys = [(key, "ascending") if isinstance(key, str) else key for key in sort_by]
+    with atomic(path) as file:
+        pq.write_table(
+            table.sort_by(keys), file, compression="zstd", row_group_size=1000, use_dictionary=False, version="2.6"
+        )
+
+
+def read_parquet(path: Path, schema: pa.Schema | None = None) -> pa.Table:
+    """Read a table; with a schema, refuse a file whose columns differ from it."""
+    with _readable(path):
+        table = pq.ParquetFile(path).read()
+    if schema is not None and not table.schema.equals(schema):
+        raise UserError(f"{path} has other columns than this version expects: make it again with `dvc repro`")
+    return table
+
+
+def write_safetensors(path: Path, tensors: Mapping[str, "torch.Tensor"], info: Mapping[str, Any]) -> None:
+    """Write tensors with `info` as JSON under the one metadata key "info".
+
+    One key, because safetensors writes several in random order (github.com/huggingface/safetensors, issue 584).
+    """
+    from safetensors.torch import save
+
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    header = {"info": json.dumps(info, sort_keys=True, allow_nan=False)}
+    write_bytes(path, save(plain, metadata=header))
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, "torch.Tensor"], dict[str, Any]]:
+    """Read what `write_safetensors` wrote: the tensors on the CPU, and `info`."""
+    from safetensors import safe_open
+
+    with _readable(path), safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
+        return tensors, json.loads((file.metadata() or {}).get("info", "{}"))
+
+
+def sha256_bytes(data: bytes) -> str:
+    """Hexadecimal SHA-256 of bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file, read in pieces."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def keep_only(folder: Path, wanted: Iterable[Path]) -> None:
+    """Delete the files of `folder` that are not wanted: those of removed subjects, and leftovers of a kill."""
+    keep = {Path(path) for path in wanted}
+    for path in sorted(Path(folder).iterdir()):
+        if path not in keep:
+            path.unlink()
+
+
+class _Lines:
+    """The one method of a text file that `csv` needs."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.write = lines.append
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: run `dvc repro` to make it") from None
+    except (OSError, ValueError, pa.ArrowException, SafetensorError) as error:
+        raise UserError(f"{path} cannot be read ({error}): delete it and run `dvc repro`") from error

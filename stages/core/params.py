@@ -1,0 +1,233 @@
+"""params.yaml as checked, frozen values. The only module that reads the file.
+
+Only a stage's `__main__` calls `load` and touches the result (a test enforces it); everything else takes plain
+values. What each value means stands beside it in params.yaml. Problems that only other files can show, such as a
+missing photo folder, belong to the check stage.
+"""
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from stages.core import paths
+from stages.core.errors import UserError
+
+SubjectId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=40)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Cosine = Annotated[float, Field(ge=-1, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
+Kind = Literal["person", "pet", "landmark", "object", "character"]
+
+
+class Section(BaseModel):
+    """Strict (no silent conversion), closed (no unknown keys) and frozen."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Base(Section):
+    """The frozen models that everything builds on."""
+
+    model: str
+    clip: str
+    revision: str | None
+    system: str
+    dtype: Literal["float32", "bfloat16", "float16"]
+    device: Annotated[str, StringConstraints(pattern=r"^(cpu|cuda(:\d+)?)$")]
+    batch_size: Positive
+
+
+class World(Section):
+    """The embedded world."""
+
+    train_photos: Annotated[int, Field(ge=2)]
+    test_photos: Positive
+    sibling_photos: Positive
+    corpus: Positive
+    subjects: dict[SubjectId, str]
+
+
+class Index(Section):
+    """Where the corpus comes from and how it is downloaded."""
+
+    source: Literal["urls", "folder", "index", "service"]
+    location: str
+    serve: str | None
+    base_url: str
+    image_size: Positive
+    max_image_mb: Positive
+    max_image_pixels: Positive
+    timeout_s: Seconds
+    retries: Count
+    deadline_s: Seconds
+    processes: Positive
+    threads: Positive
+
+
+class Retrieve(Section):
+    """Which neighbors become negatives."""
+
+    hard: Count
+    easy: Count
+    neighbors: Positive
+    min_similarity: Cosine
+    max_similarity: Cosine
+    near_duplicate: Count
+
+
+class Synthesize(Section):
+    """Conversations by the base model."""
+
+    max_new_tokens: Positive
+
+
+class Augment(Section):
+    """How far an augmented copy may be from its photo."""
+
+    shift: Share
+    scale: Share
+    rotate: Annotated[float, Field(ge=0, le=180)]
+    light: Share
+    noise: Share
+
+
+class Assemble(Section):
+    """The training set."""
+
+    image_size: Positive
+    positive_copies: Positive
+    balance: bool
+    augment: Augment
+
+
+class TrainData(Section):
+    """Which parts of the dataset training uses; the paper's ladder switches them."""
+
+    conversations: bool
+    hard: bool
+    easy: bool
+
+
+class Train(Section):
+    """Learning one soft prompt."""
+
+    latent_tokens: Count
+    epochs: Positive
+    learning_rate: Annotated[float, Field(gt=0)]
+    weight_decay: Annotated[float, Field(ge=0)]
+    batch_size: Positive
+    data: TrainData
+
+
+class Evaluate(Section):
+    """Scores and their intervals."""
+
+    bootstrap: Positive
+    max_new_tokens: Positive
+
+
+class Report(Section):
+    """What the report shows and what counts as the same number."""
+
+    tolerance: Share
+    examples: Positive
+
+
+class Subject(Section):
+    """One thing to personalize."""
+
+    kind: Kind
+    source: Literal["own", "world"] = "own"
+
+
+class Params(Section):
+    """The whole file."""
+
+    seed: Count
+    threads: Positive
+    base: Base
+    world: World
+    index: Index
+    retrieve: Retrieve
+    synthesize: Synthesize
+    assemble: Assemble
+    train: Train
+    evaluate: Evaluate
+    report: Report
+    subjects: Annotated[dict[SubjectId, Subject], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _world_has_its_subjects(self) -> "Params":
+        for name, subject in self.subjects.items():
+            if subject.source == "world" and name not in self.world.subjects:
+                raise ValueError(
+                    f"subjects.{name} has source: world, but world.subjects has no {name}: "
+                    f"use one of {', '.join(self.world.subjects)}, or leave out source for your own photos"
+                )
+        return self
+
+    def subject(self, name: str) -> Subject:
+        """One subject by its id, or a UserError that lists the ids there are."""
+        if name not in self.subjects:
+            raise UserError(f"{paths.PARAMS} lists no subject {name}: use one of {', '.join(self.subjects)}")
+        return self.subjects[name]
+
+
+def load(path: Path | str = paths.PARAMS) -> Params:
+    """Read and check params.yaml with YAML 1.2, as DVC does (where 1e-4 is a number and `no` is a word).
+
+    Raises one UserError that lists every problem.
+    """
+    try:
+        values = YAML(typ="safe").load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: run the command from the repository's top folder") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid YAML: {_yaml_problem(error)}") from None
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        problems = [f"{path}: {_sentence(detail)}" for detail in error.errors()]
+        raise UserError("\n       ".join(problems)) from None
+
+
+def _yaml_problem(error: Exception) -> str:
+    if isinstance(error, MarkedYAMLError) and error.problem_mark:
+        problem = (error.problem or "").split("\n")[0]
+        return f"{problem} in line {error.problem_mark.line + 1}; mend that line"
+    return f"{error}; mend it"
+
+
+def _sentence(detail: ErrorDetails) -> str:
+    """One problem found by pydantic as the key and what to do about it."""
+    at = [str(part) for part in detail["loc"] if part != "[key]"]
+    key, value = ".".join(at), detail["input"]
+    match detail["type"]:
+        case "extra_forbidden":
+            known = _known_keys(at[:-1])
+            near = get_close_matches(at[-1], known, n=1)
+            return f"{key} is not a known key: " + (f"did you mean {near[0]}?" if near else "remove it")
+        case "missing":
+            return f"{key} is missing: add it"
+        case "model_type" | "dict_type":
+            return f"{key or 'the file'} must hold `key: value` pairs, not {value!r}"
+        case "string_pattern_mismatch" | "string_too_long" | "string_type" if detail["loc"][-1] == "[key]":
+            return f"{key} is not a valid id: use at most 40 lower-case letters, digits and hyphens, no hyphen first"
+        case "value_error":
+            return str(detail["ctx"]["error"])
+    return f"{key} is {value!r}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
+
+
+def _known_keys(at: list[str]) -> list[str]:
+    """The keys that may stand in the section with this path."""
+    section: type[BaseModel] = Subject if at[:1] == ["subjects"] else Params
+    for name in at if section is Params else []:
+        section = section.model_fields[name].annotation  # type: ignore[assignment]
+    return list(section.model_fields)

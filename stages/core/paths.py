@@ -1,0 +1,96 @@
+"""Every path of the pipeline, in one place, relative to the repository root (where all commands run).
+
+Owns names only: nothing here creates, reads or checks a file.
+"""
+
+from pathlib import Path
+
+PARAMS = Path("params.yaml")
+DATA = Path("data")
+CHECKED = DATA / "checked.txt"  # the check stage's receipt; constant, it only orders the stages
+
+# The embedded world (render). Its truth is for evaluate alone.
+WORLD = DATA / "world"
+WORLD_SUBJECTS = WORLD / "subjects"
+WORLD_TRUTH = WORLD / "truth"
+CORPUS = WORLD / "corpus"
+CORPUS_IMAGES = CORPUS / "images"
+CORPUS_URLS = CORPUS / "urls.parquet"
+
+# Photos that the user brings.
+OWN_SUBJECTS = DATA / "subjects"
+
+# The CLIP index of the corpus (index).
+INDEX = DATA / "index"
+INDEX_METADATA = INDEX / "metadata.parquet"
+INDEX_EMBEDDINGS = INDEX / "embeddings.npy"
+INDEX_IMAGES = INDEX / "image.index"
+INDEX_CARD = INDEX / "card.json"
+
+# One file per subject (retrieve, synthesize, assemble).
+NEGATIVES = DATA / "negatives"
+CONVERSATIONS = DATA / "conversations"
+DATASET = DATA / "dataset"
+
+# Models: the shipped base, and what train learns.
+BASE_LLAVA = Path("models/base/llava")
+BASE_CLIP = Path("models/base/clip")
+SUBJECT_MODELS = Path("models/subjects")
+
+# Results.
+PREDICTIONS = DATA / "predictions"
+REPORTS = Path("reports")
+TRAIN_CURVES = REPORTS / "train"
+METRICS = REPORTS / "metrics.json"
+PLOTS = REPORTS / "plots"
+PAGE = REPORTS / "index.html"
+
+
+def photos_dir(subject: str, source: str) -> Path:
+    """The folder with a subject's `train/` and `test/`; `source` is "world" (rendered) or "own" (the user's)."""
+    return (WORLD_SUBJECTS if source == "world" else OWN_SUBJECTS) / subject
+
+
+def train_photos(subject: str, source: str) -> Path:
+    """The photos that retrieval, synthesis and training may see."""
+    return photos_dir(subject, source) / "train"
+
+
+def test_photos(subject: str, source: str) -> Path:
+    """The photos kept for evaluation."""
+    return photos_dir(subject, source) / "test"
+
+
+def truth_dir(subject: str, source: str) -> Path:
+    """Questions, attributes and siblings of a subject; optional for own subjects, read by evaluate alone."""
+    return WORLD_TRUTH / subject if source == "world" else OWN_SUBJECTS / subject / "truth"
+
+
+def negatives(subject: str) -> Path:
+    """Retrieved hard and easy negatives."""
+    return NEGATIVES / f"{subject}.parquet"
+
+
+def conversations(subject: str) -> Path:
+    """Questions about the train photos, answered by the base model."""
+    return CONVERSATIONS / f"{subject}.parquet"
+
+
+def dataset(subject: str) -> Path:
+    """The training set: the only thing that train reads of a subject."""
+    return DATASET / f"{subject}.parquet"
+
+
+def subject_model(subject: str) -> Path:
+    """The folder of a learned soft prompt."""
+    return SUBJECT_MODELS / subject
+
+
+def train_curve(subject: str) -> Path:
+    """Loss and validation results by epoch."""
+    return TRAIN_CURVES / f"{subject}.csv"
+
+
+def predictions(table: str) -> Path:
+    """One of evaluate's tables: "recognition", "questions" or "conversations"."""
+    return PREDICTIONS / f"{table}.parquet"

@@ -1,0 +1,123 @@
+"""The Arrow schema of every Parquet table: column names, types, and one sentence about each.
+
+Images are `{bytes, path}` structs, and each schema carries the small header by which Hugging Face `datasets`
+decodes them as images. Owns shapes only; who writes which table stands in dvc.yaml.
+"""
+
+import json
+
+import pyarrow as pa
+
+IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+TEXT, INTEGER, REAL, FLAG = pa.string(), pa.int32(), pa.float32(), pa.bool_()
+
+
+def _schema(about: str, **columns: tuple[pa.DataType, str]) -> pa.Schema:
+    features = {
+        name: {"_type": "Image"} if kind == IMAGE else {"dtype": _dtype(kind), "_type": "Value"}
+        for name, (kind, _) in columns.items()
+    }
+    return pa.schema(
+        [pa.field(name, kind, metadata={"description": text}) for name, (kind, text) in columns.items()],
+        metadata={"description": about, "huggingface": json.dumps({"info": {"features": features}})},
+    )
+
+
+def _dtype(kind: pa.DataType) -> str:
+    return "float32" if kind == REAL else str(kind)
+
+
+INDEX_METADATA = _schema(
+    "The indexed corpus; row i belongs to row i of embeddings.npy and of image.index.",
+    key=(TEXT, "identifier of the image within the corpus; the sort key"),
+    url=(TEXT, "address the image was downloaded from, or its file name"),
+    caption=(TEXT, "caption that came with the URL, null if none"),
+    sha256=(TEXT, "SHA-256 of the image bytes"),
+    width=(INTEGER, "pixels"),
+    height=(INTEGER, "pixels"),
+    image=(IMAGE, "the image as kept, scaled to the configured size"),
+)
+
+NEGATIVES = _schema(
+    "Images that look like the subject but are not, and images that have nothing to do with it.",
+    role=(TEXT, "hard (a neighbor of a train photo) or easy (drawn at random)"),
+    rank=(INTEGER, "place within the role, from 0; by falling score for hard ones"),
+    score=(REAL, "cosine similarity of CLIP image embeddings to the nearest train photo"),
+    query=(TEXT, "file name of that train photo; null for easy ones"),
+    key=(TEXT, "identifier within the index"),
+    url=(TEXT, "where the corpus got it"),
+    caption=(TEXT, "caption in the corpus, null if none"),
+    sha256=(TEXT, "SHA-256 of the image bytes"),
+    image=(IMAGE, "the image"),
+)
+
+CONVERSATIONS = _schema(
+    "What the base model says about the train photos, with the subject's identifier put in.",
+    kind=(TEXT, "qa, caption, description_short, description_long, or dropped"),
+    photo=(TEXT, "file name of the train photo; null for descriptions made from all of them"),
+    photo_sha256=(TEXT, "SHA-256 of that file"),
+    question=(TEXT, "what was asked"),
+    answer=(TEXT, "the answer as used, with the identifier"),
+    raw_answer=(TEXT, "the model's own words"),
+    reason=(TEXT, "why it was dropped; null if kept"),
+    turn=(INTEGER, "place of the question within the photo, from 0"),
+)
+
+DATASET = _schema(
+    "One subject's training set.",
+    sample=(INTEGER, "row number; the sort key"),
+    task=(TEXT, "recognition or conversation"),
+    role=(TEXT, "positive, hard, easy, or text (no image)"),
+    split=(TEXT, "train or validation"),
+    image=(IMAGE, "the image; null for text"),
+    image_sha256=(TEXT, "SHA-256 of these image bytes; null for text"),
+    label=(TEXT, "yes or no for recognition, null otherwise"),
+    question=(TEXT, "what is asked, with the identifier"),
+    answer=(TEXT, "what the model should answer"),
+    template=(INTEGER, "number of the recognition template; null for conversations"),
+    source=(TEXT, "file or URL that the image was made from; for text, the photo asked about"),
+    source_sha256=(TEXT, "SHA-256 of that file"),
+    score=(REAL, "similarity of a retrieved negative to its query; null otherwise"),
+    augment=(TEXT, "what was done to the image: none, or the changes drawn; null for text"),
+)
+
+RECOGNITION = _schema(
+    "Every test photo shown to every subject and control: is this the subject?",
+    subject=(TEXT, "the subject asked about"),
+    photo=(TEXT, "file name of the photo"),
+    photo_sha256=(TEXT, "SHA-256 of that file"),
+    group=(TEXT, "test, sibling-marking, sibling-one or sibling-two"),
+    owner=(TEXT, "the subject whose photo, or whose sibling's photo, it is"),
+    label=(FLAG, "the truth: does the photo show the subject asked about?"),
+    method=(
+        TEXT,
+        "soft_prompt, base, short_description, long_description, majority, other_subject or empty_prompt",
+    ),
+    answer=(TEXT, "the generated answer"),
+    parsed=(TEXT, "yes or no; null if the answer is neither, which counts as wrong"),
+    p_yes=(REAL, "softmax over the first tokens of Yes and No; null for majority"),
+)
+
+QUESTIONS = _schema(
+    "Two-choice questions about the subjects, each asked in both orders.",
+    subject=(TEXT, "the subject asked about"),
+    kind=(TEXT, "visual or text"),
+    photo=(TEXT, "file name of the photo; null for text questions"),
+    question=(TEXT, "the question without its options"),
+    order=(INTEGER, "0 as written, 1 with the options exchanged"),
+    method=(TEXT, "soft_prompt, base, majority, blind or another control"),
+    answer=(TEXT, "the generated answer"),
+    parsed=(TEXT, "A or B; null if the answer is neither, which counts as wrong"),
+    truth=(TEXT, "A or B"),
+    correct=(FLAG, "parsed equals truth"),
+)
+
+SAMPLE_CONVERSATIONS = _schema(
+    "Sample chats for the report.",
+    subject=(TEXT, "the subject talked about"),
+    photo=(TEXT, "file name of the photo; null for a text chat"),
+    turn=(INTEGER, "place in the chat, from 0"),
+    question=(TEXT, "what was asked"),
+    method=(TEXT, "soft_prompt or base"),
+    answer=(TEXT, "the generated answer"),
+)
