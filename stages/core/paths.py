@@ -47,7 +47,7 @@ PAGE = REPORTS / "index.html"
 
 
 def photos_dir(subject: str, source: str) -> Path:
-    """The folder with a subject's `train/` and `test/`; `source` is "world" (rendered) or "own" (the user's)."""
+    """The folder with a subject's `train/` and `test/`; `source`: "world" (rendered) or "own" (the user's)."""
     return (WORLD_SUBJECTS if source == "world" else OWN_SUBJECTS) / subject
 
 
@@ -92,5 +92,5 @@ def train_curve(subject: str) -> Path:
 
 
 def predictions(table: str) -> Path:
-    """One of evaluate's tables: "recognition", "questions" or "conversations"."""
+    """One of evaluate's tables: "recognition", "questions", "conversations" or "photos"."""
     return PREDICTIONS / f"{table}.parquet"

@@ -121,3 +121,12 @@ SAMPLE_CONVERSATIONS = _schema(
     method=(TEXT, "soft_prompt or base"),
     answer=(TEXT, "the generated answer"),
 )
+
+TEST_PHOTOS = _schema(
+    "The photos of the test, small: what the report shows, so that it need not open truth folders.",
+    owner=(TEXT, "the subject whose photo, or whose sibling's photo, it is"),
+    group=(TEXT, "test, sibling-marking, sibling-one or sibling-two"),
+    photo=(TEXT, "file name of the photo"),
+    photo_sha256=(TEXT, "SHA-256 of that file"),
+    image=(IMAGE, "the photo as JPEG, at most 112 pixels a side"),
+)

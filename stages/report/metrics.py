@@ -48,7 +48,7 @@ def auc(positive_weights: Array, positives: Array, negative_weights: Array, nega
 
 
 def macro(subject_weights: Array, values: Array) -> Array:
-    """Average over subjects (R,) of values (S, R) under weights (R, S); NaN subjects (unmeasured) are left out."""
+    """Average over subjects (R,) of values (S, R), weights (R, S); NaN (unmeasured) ones are left out."""
     measured = ~np.isnan(values).T  # (R, S)
     weights = subject_weights * measured
     return _ratio((weights * np.where(measured, values.T, 0)).sum(axis=1), weights.sum(axis=1))

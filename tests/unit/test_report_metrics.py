@@ -77,7 +77,7 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
     for _ in range(150):
         rates = np.clip(generator.normal(0.8, 0.1, 20), 0, 1)
         outcomes = generator.random((20, 20)) < rates[:, None]  # (subjects, photos)
-        values = [metrics.mean(metrics.draws(generator, 20, 200), photos.astype(float)) for photos in outcomes]
+        values = [metrics.mean(metrics.draws(generator, 20, 200), row.astype(float)) for row in outcomes]
         low, high = metrics.interval(metrics.macro(metrics.draws(generator, 20, 200), np.stack(values)))[1:]
         covered += low <= 0.8 <= high
     assert 0.9 <= covered / 150 <= 1.0

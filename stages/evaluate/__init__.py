@@ -1,0 +1,1 @@
+"""Ask the base model the evaluation questions, with the soft prompts and with the controls."""

@@ -1,0 +1,31 @@
+"""python -m stages.evaluate: ask the evaluation's questions and write data/predictions/*.parquet."""
+
+from stages.core import errors, params, seed
+
+
+def main() -> str:
+    """Read the parameters, load the base model once, evaluate every subject."""
+    p = params.load()
+    seed.seed_everything(p.seed, p.threads)
+
+    from stages import vlm
+    from stages.evaluate.evaluate import evaluate
+
+    base = vlm.load(
+        p.base.model, p.base.revision, system=p.base.system, dtype=p.base.dtype, device=p.base.device
+    )
+    rows = evaluate(
+        base,
+        {subject: entry.source for subject, entry in p.subjects.items()},
+        seed=p.seed,
+        batch_size=p.base.batch_size,
+        max_new_tokens=p.evaluate.max_new_tokens,
+    )
+    return (
+        f"{len(p.subjects)} subjects, {rows['photos']:,} photos, {rows['recognition']:,} recognition and "
+        f"{rows['questions']:,} question answers"
+    )
+
+
+if __name__ == "__main__":
+    errors.run(main)

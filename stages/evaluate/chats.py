@@ -1,0 +1,58 @@
+"""Sample conversations for the report: what the soft prompt makes the model say, beside the base model.
+
+They are examples for readers and enter no number. The questions are those that synthesize asked about the
+train photos, so they fit the kind of subject and the base model.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from stages import vlm
+from stages.evaluate.ask import Ask, Task
+from stages.evaluate.definitions import Definition
+from stages.evaluate.photos import Photo
+
+SORT_BY = ("subject", "method", "photo", "turn")
+METHODS = ("soft_prompt", "base")
+EXAMPLES = 3  # captions, and questions without a photo, per subject
+Row = dict[str, Any]
+
+
+def asks(
+    subject: str, photos: Sequence[Photo], definitions: Mapping[str, Definition], spoken: pa.Table, task: Task
+) -> list[tuple[Row, Ask]]:
+    """Captions of the subject's first test photos, and its first questions without a photo.
+
+    `spoken` is the subject's CONVERSATIONS table.
+    """
+    caption = _questions(spoken, "caption")[:1]
+    captioned = [i for i, photo in enumerate(photos) if photo.shows(subject)][:EXAMPLES]
+    turns = [(i, 0, question) for i in captioned for question in caption]
+    turns += [(None, turn, question) for turn, question in enumerate(_questions(spoken, "qa")[:EXAMPLES])]
+    return [
+        (
+            {
+                "subject": subject,
+                "photo": None if photo is None else photos[photo].path.name,
+                "turn": turn,
+                "question": question,
+                "method": method,
+            },
+            Ask(task, photo, question, definitions[method]),
+        )
+        for photo, turn, question in turns
+        for method in METHODS
+    ]
+
+
+def answered(row: Row, answer: vlm.Answer) -> Row:
+    """The finished row of SAMPLE_CONVERSATIONS."""
+    return row | {"answer": answer.text}
+
+
+def _questions(spoken: pa.Table, kind: str) -> list[str]:
+    """The different questions of a kind, in the order in which they were asked."""
+    rows = sorted(spoken.select(["kind", "turn", "question"]).to_pylist(), key=lambda row: row["turn"] or 0)
+    return list(dict.fromkeys(row["question"] for row in rows if row["kind"] == kind))
