@@ -30,8 +30,9 @@ def write_error(path: object, error: OSError) -> UserError:
 def run(main: Callable[..., str]) -> None:
     """Run a stage's `main` with the command line's words and end the process.
 
-    `main` returns what it made ("12 subjects, 1,146 hard negatives"), which becomes the closing line. A `UserError`
-    is printed as one line and ends with exit code 1; anything else is a defect of ours and keeps its traceback.
+    `main` returns what it made ("12 subjects, 1,146 hard negatives"), which becomes the closing line. A
+    `UserError` is printed as one line and ends with exit code 1; anything else is a defect of ours and keeps
+    its traceback.
     """
     stage = main.__globals__["__package__"].rpartition(".")[2]
     started = time.monotonic()

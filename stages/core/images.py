@@ -1,7 +1,7 @@
 """Photos as people have them, loaded rightly or refused with a sentence.
 
-Owns decoding (rotation, color modes, transparency, animation, size limit), listing and hashing of photos. Does not
-own cropping, scaling or augmentation, which belong to the stages that need them.
+Owns decoding (rotation, color modes, transparency, animation, size limit), listing and hashing of photos.
+Does not own cropping, scaling or augmentation, which belong to the stages that need them.
 """
 
 import io
@@ -44,8 +44,9 @@ def list_photos(folder: Path) -> list[Path]:
 def load_image(source: Path | str | bytes, name: str = "the image") -> Image.Image:
     """Decode a photo to 8-bit RGB, upright; of an animation, the first frame; transparency becomes white.
 
-    `source` is a file or its bytes; `name` names bytes in errors. Raises UserError for anything that is no readable
-    image or has more than MAX_PIXELS pixels; the limit is checked on the header, before memory is spent.
+    `source` is a file or its bytes; `name` names bytes in errors. Raises UserError for anything that is no
+    readable image or has more than MAX_PIXELS pixels; the limit is checked on the header, before memory is
+    spent.
     """
     if isinstance(source, bytes):
         data = source
@@ -85,7 +86,9 @@ def read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UserError(f"{path} cannot be opened ({error.strerror}): check that it exists and is readable") from error
+        raise UserError(
+            f"{path} cannot be opened ({error.strerror}): check that it exists and is readable"
+        ) from error
 
 
 def pixel_sha256(image: Image.Image) -> str:

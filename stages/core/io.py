@@ -1,7 +1,7 @@
 """Files in one canonical form: the same content gives the same bytes, and a file is whole or absent.
 
-Every writer fills a hidden neighbor and renames it when it is complete and on disk, so that neither a kill nor a full
-disk leaves half a file under the real name. Does not own what the files mean (`schema`, `paths`).
+Every writer fills a hidden neighbor and renames it when it is complete and on disk, so that neither a kill
+nor a full disk leaves half a file under the real name. Does not own what the files mean (`schema`, `paths`).
 """
 
 import csv
@@ -80,8 +80,8 @@ def write_csv(path: Path, rows: Rows) -> None:
 def write_parquet(path: Path, table: pa.Table | Rows, schema: pa.Schema, sort_by: SortKey) -> None:
     """Write a table with exactly this schema (columns, types, descriptions), sorted by the given key.
 
-    Bytes depend on the content, the schema and the pinned pyarrow alone. A row group holds at most 1,000 rows so
-    that a reader of images never needs the whole file in memory.
+    Bytes depend on the content, the schema and the pinned pyarrow alone. A row group holds at most 1,000 rows
+    so that a reader of images never needs the whole file in memory.
     """
     if not isinstance(table, pa.Table):
         table = pa.Table.from_pylist(list(table), schema=schema)
@@ -89,7 +89,12 @@ def write_parquet(path: Path, table: pa.Table | Rows, schema: pa.Schema, sort_by
     keys = [(key, "ascending") if isinstance(key, str) else key for key in sort_by]
     with atomic(path) as file:
         pq.write_table(
-            table.sort_by(keys), file, compression="zstd", row_group_size=1000, use_dictionary=False, version="2.6"
+            table.sort_by(keys),
+            file,
+            compression="zstd",
+            row_group_size=1000,
+            use_dictionary=False,
+            version="2.6",
         )
 
 
@@ -105,7 +110,7 @@ def read_parquet(path: Path, schema: pa.Schema | None = None) -> pa.Table:
 def write_safetensors(path: Path, tensors: Mapping[str, "torch.Tensor"], info: Mapping[str, Any]) -> None:
     """Write tensors with `info` as JSON under the one metadata key "info".
 
-    One key, because safetensors writes several in random order (github.com/huggingface/safetensors, issue 584).
+    One key, because safetensors writes several in random order (issue 584 of huggingface/safetensors).
     """
     from safetensors.torch import save
 
@@ -135,7 +140,7 @@ def sha256_file(path: Path) -> str:
 
 
 def keep_only(folder: Path, wanted: Iterable[Path]) -> None:
-    """Delete the files of `folder` that are not wanted: those of removed subjects, and leftovers of a kill."""
+    """Delete the files of `folder` that are not wanted: of removed subjects, and leftovers of a kill."""
     keep = {Path(path) for path in wanted}
     for path in sorted(Path(folder).iterdir()):
         if path not in keep:

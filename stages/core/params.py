@@ -1,8 +1,8 @@
 """params.yaml as checked, frozen values. The only module that reads the file.
 
-Only a stage's `__main__` calls `load` and touches the result (a test enforces it); everything else takes plain
-values. What each value means stands beside it in params.yaml. Problems that only other files can show, such as a
-missing photo folder, belong to the check stage.
+Only a stage's `__main__` calls `load` and touches the result (a test enforces it); everything else takes
+plain values. What each value means stands beside it in params.yaml. Problems that only other files can show,
+such as a missing photo folder, belong to the check stage.
 """
 
 from difflib import get_close_matches
@@ -219,7 +219,7 @@ def _sentence(detail: ErrorDetails) -> str:
         case "model_type" | "dict_type":
             return f"{key or 'the file'} must hold `key: value` pairs, not {value!r}"
         case "string_pattern_mismatch" | "string_too_long" | "string_type" if detail["loc"][-1] == "[key]":
-            return f"{key} is not a valid id: use at most 40 lower-case letters, digits and hyphens, no hyphen first"
+            return f"{key} is not a valid id: use up to 40 of a-z, 0-9 and -, no hyphen first"
         case "value_error":
             return str(detail["ctx"]["error"])
     return f"{key} is {value!r}: {detail['msg'][0].lower()}{detail['msg'][1:]}"

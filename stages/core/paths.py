@@ -47,7 +47,7 @@ PAGE = REPORTS / "index.html"
 
 
 def photos_dir(subject: str, source: str) -> Path:
-    """The folder with a subject's `train/` and `test/`; `source`: "world" (rendered) or "own" (the user's)."""
+    """The folder with a subject's `train/` and `test/`; `source` is "world" or "own"."""
     return (WORLD_SUBJECTS if source == "world" else OWN_SUBJECTS) / subject
 
 

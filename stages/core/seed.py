@@ -1,7 +1,7 @@
 """Randomness: one global seed, and independent named streams derived from it.
 
-A stream depends on the seed and its names only, never on how much randomness anything else has used, so that adding
-a subject does not change what another subject draws.
+A stream depends on the seed and its names only, never on how much randomness anything else has used, so that
+adding a subject does not change what another subject draws.
 """
 
 import hashlib

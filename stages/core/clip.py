@@ -1,0 +1,85 @@
+"""The base CLIP as image embeddings, with the arithmetic of clip-retrieval's mapper.
+
+Owns loading a Hugging Face CLIPModel folder and turning images into unit vectors. Index and retrieve both embed
+through here, so that a photo and its copy in the index get the same numbers. Does not own searching.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from stages.core.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+
+BATCH = 64  # images per forward; fixed, because the batch shape may change the last bits
+
+
+class Clip:
+    """A frozen CLIPModel with its own processor, in the shape that clip-retrieval expects of a loaded model."""
+
+    def __init__(self, model: str, device: str) -> None:
+        """Load from a folder or hub id in float32. Raises UserError when there is no CLIP there."""
+        from transformers import CLIPModel, CLIPProcessor
+
+        try:
+            self.processor = CLIPProcessor.from_pretrained(model)
+            self.model = CLIPModel.from_pretrained(model).to(device).eval().requires_grad_(False)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise UserError(f"base.clip: {model} holds no CLIP that can be loaded ({_first_line(error)})") from error
+        self.device = device
+        self.dimension: int = self.model.config.projection_dim
+
+    def preprocess(self, images: Image.Image | Sequence[Image.Image]) -> "torch.Tensor":
+        """RGB images → pixel values (n, 3, side, side) float32."""
+        return self.processor.image_processor(images, return_tensors="pt").pixel_values
+
+    def tokenize(self, texts: list[str]) -> "torch.Tensor":
+        """Texts → token ids (n, length), with this CLIP's own tokenizer."""
+        limit = self.model.config.text_config.max_position_embeddings
+        words = self.processor.tokenizer(texts, padding=True, truncation=True, max_length=limit, return_tensors="pt")
+        return words.input_ids
+
+    def encode_image(self, pixels: "torch.Tensor") -> "torch.Tensor":
+        """Pixel values (n, 3, side, side) or, from clip-retrieval's reader, (n, 1, 3, side, side) → (n, d)."""
+        return self.model.get_image_features(pixels.flatten(0, -4).to(self.device)).pooler_output
+
+    def encode_text(self, ids: "torch.Tensor") -> "torch.Tensor":
+        """Token ids (n, length) → (n, d)."""
+        return self.model.get_text_features(ids.to(self.device)).pooler_output
+
+    def features(self, pixels: "torch.Tensor") -> np.ndarray:
+        """Pixel values → embeddings (n, d) float16, as clip-retrieval's ClipMapper computes and stores them."""
+        import torch
+
+        with torch.no_grad():
+            values = self.encode_image(pixels)
+            return (values / values.norm(dim=-1, keepdim=True)).cpu().to(torch.float16).numpy()
+
+
+def embed(
+    clip: Clip, images: Sequence[Image.Image], features: Callable[["torch.Tensor"], np.ndarray] | None = None
+) -> np.ndarray:
+    """Unit vectors (n, d) float32 of n ≥ 1 RGB images; `features` replaces `clip.features`."""
+    encode = features or clip.features
+    return unit(np.concatenate([encode(clip.preprocess(batch)) for batch in batches(images)]))
+
+
+def batches(images: Sequence[Image.Image]) -> Iterator[list[Image.Image]]:
+    """Consecutive runs of at most BATCH images."""
+    for start in range(0, len(images), BATCH):
+        yield list(images[start : start + BATCH])
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Rows scaled to length one, as float32; a row of zeros stays as it is."""
+    vectors = vectors.astype(np.float32)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(lengths == 0, 1, lengths)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0][:200]

@@ -1,0 +1,206 @@
+"""Pictures from elsewhere: bounded downloads, short names for what went wrong, and the form in which we keep them.
+
+Owns the rules that make a stranger's server harmless (HTTP only, limited size and time) and every failure countable.
+Does not own which pictures are fetched, or img2dataset, which downloads long lists under the same rules.
+"""
+
+import http.client
+import io
+import time
+import urllib.error
+import urllib.request
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from PIL import Image
+
+from stages.core.errors import UserError
+from stages.core.images import load_image
+from stages.core.io import sha256_bytes
+
+CHUNK = 64 * 1024
+OPT_OUT = {"noai", "noimageai", "noindex", "noimageindex"}  # X-Robots-Tag values, as img2dataset heeds them
+AGENT = "Mozilla/5.0 (compatible; img2dataset)"
+
+CAUSES = (  # part of an error message → name in the data card; the first match counts
+    ("infinite loop", "redirect loop"),
+    ("timed out", "timed out"),
+    ("x-robots-tag", "opted out"),
+    ("incompleteread", "truncated"),
+    ("larger than", "too large"),
+    ("connection refused", "connection refused"),
+    ("name or service not known", "host not found"),
+    ("name resolution", "host not found"),
+    ("no address associated", "host not found"),
+    ("nodename nor servname", "host not found"),
+    ("connection reset", "connection lost"),
+    ("closed connection", "connection lost"),
+    ("unknown url type", "not http"),
+    ("certificate", "bad certificate"),
+)
+
+
+class Unusable(Exception):  # noqa: N818 — an outcome to count, not a defect
+    """A picture that cannot be had; the message is one of the short cause names."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds on one picture."""
+
+    timeout_s: float  # for a whole download attempt
+    retries: int
+    max_bytes: int
+    max_pixels: int
+    max_side: int  # of the picture as kept
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as kept: RGB, upright, no side above the limit."""
+
+    data: bytes
+    sha256: str
+    image: Image.Image
+
+
+class _Bounds(urllib.request.BaseHandler):
+    """Reads every body at once, within its time and size, before anyone else sees the response."""
+
+    def __init__(self, timeout_s: float, max_bytes: int) -> None:
+        self.timeout_s, self.max_bytes = timeout_s, max_bytes
+
+    def http_response(
+        self, request: urllib.request.Request, response: http.client.HTTPResponse
+    ) -> http.client.HTTPResponse:
+        """Replace `read` by the body; a server that sends a byte now and then runs out of time here."""
+        body, end = bytearray(), time.monotonic() + self.timeout_s
+        while chunk := response.read1(CHUNK):
+            body += chunk
+            if len(body) > self.max_bytes:
+                raise urllib.error.URLError(f"body larger than {self.max_bytes} bytes")
+            if time.monotonic() > end:
+                raise TimeoutError("timed out")
+        if response.length:  # what Content-Length promised and the server did not send
+            raise http.client.IncompleteRead(bytes(body), response.length)
+        response.read = io.BytesIO(body).read  # type: ignore[method-assign]
+        return response
+
+    https_response = http_response
+
+
+def opener(timeout_s: float, max_bytes: int) -> urllib.request.OpenerDirector:
+    """An opener that knows HTTP and HTTPS only, so that no URL or redirect reaches a local file, and is bounded."""
+    director = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(),
+        urllib.request.UnknownHandler(),
+        urllib.request.HTTPHandler(),
+        urllib.request.HTTPSHandler(),
+        _Bounds(timeout_s, max_bytes),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.HTTPRedirectHandler(),
+        urllib.request.HTTPErrorProcessor(),
+    ):
+        director.add_handler(handler)
+    return director
+
+
+def is_http(url: str | None) -> bool:
+    """Whether this is a web address at all; everything else (file:, data:, a typo) is refused and counted."""
+    return bool(url) and url.lower().startswith(("http://", "https://"))
+
+
+def encoded(url: str) -> str:
+    """The URL with spaces and non-ASCII letters percent-encoded, which urllib does not do by itself."""
+    return quote(url, safe="%/:=&?~#+!$,;'@()*[]")
+
+
+def cause(message: str) -> str:
+    """Short name of a download error: no host, time or path in it, so that equal failures count as one."""
+    text = message.lower()
+    for part, name in CAUSES:
+        if part in text:
+            return name
+    if text.startswith("http error "):
+        return f"http {text.split()[2].rstrip(':')}"
+    return "other error"
+
+
+def fetch(urls: list[str], limits: Limits, threads: int) -> list[Picture | Unusable]:
+    """Download pictures side by side; one result per URL, in order."""
+    director = opener(limits.timeout_s, limits.max_bytes)
+
+    def one(url: str) -> Picture | Unusable:
+        try:
+            return keep(_download(director, url, limits), limits)
+        except Unusable as failure:
+            return failure
+
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(one, urls))
+
+
+def _download(director: urllib.request.OpenerDirector, url: str, limits: Limits) -> bytes:
+    if not is_http(url):
+        raise Unusable("not http")
+    request = urllib.request.Request(encoded(url), headers={"User-Agent": AGENT})
+    failure = ""
+    for _ in range(limits.retries + 1):
+        try:
+            with director.open(request, timeout=limits.timeout_s) as response:
+                tags = ",".join(response.headers.get_all("X-Robots-Tag", []))
+                if OPT_OUT & {tag.strip().lower() for tag in tags.split(",")}:
+                    raise Unusable("opted out")
+                return response.read()
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            failure = cause(f"{type(error).__name__} {error}" if not isinstance(error, urllib.error.HTTPError) else str(error))
+    raise Unusable(failure)
+
+
+def keep(data: bytes, limits: Limits) -> Picture:
+    """Check a picture's bytes and bring it into the form in which it is kept.
+
+    Bytes stay as they are when that is possible: a plain RGB JPEG or PNG that is small enough and carries no EXIF
+    (which may turn it or tell where it was taken). Anything else is converted and scaled down once. Raises Unusable.
+    """
+    if not data:
+        raise Unusable("empty")
+    if len(data) > limits.max_bytes:
+        raise Unusable("too large")
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as head:
+            form, pixels = head.format, head.width * head.height
+            plain = form in {"JPEG", "PNG"} and head.mode == "RGB" and not head.getexif() and "exif" not in head.info
+    except Image.DecompressionBombError:
+        raise Unusable("too many pixels") from None
+    except Exception:
+        raise Unusable("not an image") from None
+    if pixels > limits.max_pixels:
+        raise Unusable("too many pixels")
+    try:
+        image = load_image(data)
+    except UserError:
+        raise Unusable("damaged") from None
+    if not plain or max(image.size) > limits.max_side:
+        image = shrink(image, limits.max_side)
+        data = _encode(image, "JPEG" if form in {"JPEG", "WEBP"} else "PNG")
+        image = load_image(data)  # JPEG changes pixels: hashes and embeddings are those of the bytes we keep
+    return Picture(data, sha256_bytes(data), image)
+
+
+def shrink(image: Image.Image, max_side: int) -> Image.Image:
+    """The image with its longest side at most `max_side`, never enlarged."""
+    scale = max_side / max(image.size)
+    if scale >= 1:
+        return image
+    size = tuple(max(1, round(side * scale)) for side in image.size)
+    return image.resize(size, Image.Resampling.LANCZOS)
+
+
+def _encode(image: Image.Image, form: str) -> bytes:
+    out = io.BytesIO()
+    image.save(out, form, **({"quality": 95, "subsampling": 0} if form == "JPEG" else {}))
+    return out.getvalue()

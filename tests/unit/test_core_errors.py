@@ -1,0 +1,47 @@
+import subprocess
+import sys
+
+import pytest
+
+from stages.core.errors import UserError, run
+from tests.helpers import ROOT
+
+STAGE = """
+from stages.core.errors import UserError, run
+__package__ = "stages.some"
+def main(word: str) -> str:
+    if word == "mistake": raise UserError("x.png is empty: copy it again")
+    if word == "defect": raise RuntimeError("ours")
+    if word == "interrupt": raise KeyboardInterrupt
+    return "3 things"
+run(main)
+"""
+
+
+@pytest.mark.parametrize(
+    ("word", "code", "said"),
+    [
+        ("fine", 0, "some: 3 things in 0.0 s\n"),
+        ("mistake", 1, "error: x.png is empty: copy it again\n"),
+        ("interrupt", 130, ""),
+        (None, 1, "error: usage: python -m stages.some WORD\n"),
+    ],
+)
+def test_a_stage_ends_with_one_line(word: str | None, code: int, said: str):
+    done = subprocess.run(
+        [sys.executable, "-c", STAGE, *([word] if word else [])], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr, done.stdout) == (code, said, "")
+
+
+def test_a_defect_of_ours_keeps_its_traceback(monkeypatch):
+    def main() -> str:
+        raise RuntimeError("ours")
+
+    monkeypatch.setattr(sys, "argv", ["stage"])
+    with pytest.raises(RuntimeError, match="ours"):
+        run(main)
+
+
+def test_user_errors_are_not_caught_as_value_errors():
+    assert not issubclass(UserError, (ValueError, OSError))
