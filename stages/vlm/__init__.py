@@ -1,0 +1,28 @@
+"""A frozen LLaVA behind one small interface: load, encode prefixes, answer, score a soft prompt's loss.
+
+The same code serves the small base and LLaVA-1.5. Everything before the soft prompt is computed once per image and
+reused, exactly (see `prefix` and tests/unit/test_vlm_exact.py). Does not own training (`stages.train`) or any file
+but a subject's model.
+"""
+
+from stages.vlm.answer import Answer, answer
+from stages.vlm.layout import Query, Suffix, suffix
+from stages.vlm.load import Base, load
+from stages.vlm.loss import suffix_loss
+from stages.vlm.prefix import PrefixBatch, PrefixCache, encode_prefixes
+from stages.vlm.soft_prompt import SoftPrompt
+
+__all__ = [
+    "Answer",
+    "Base",
+    "PrefixBatch",
+    "PrefixCache",
+    "Query",
+    "SoftPrompt",
+    "Suffix",
+    "answer",
+    "encode_prefixes",
+    "load",
+    "suffix",
+    "suffix_loss",
+]

@@ -1,0 +1,185 @@
+"""The chat layout: owns which text and which ids stand around the image and the soft prompt.
+
+    [SYSTEM ]USER: <image>\\n   |  {definition} {question} ASSISTANT:  |   {answer}</s>
+    prefix, per image             suffix: prompt                          suffix: labels
+
+The wording comes from the processor's chat template, so LLaVA-1.5 and the small base share this code. Without an image,
+the prefix is ``[SYSTEM ]USER:`` and the suffix starts with the space after it. Does not run the model.
+
+Learned rows travel through the tokenizer as an added token (`SLOT`), so pieces around them are exactly what a tokenizer
+with the identifier added would give; in ids, row r is written V + r, where V is the model's vocabulary size.
+"""
+
+import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stages.core.errors import UserError
+from stages.vlm.soft_prompt import SoftPrompt
+
+if TYPE_CHECKING:
+    from transformers import LlavaProcessor, PreTrainedTokenizerFast
+
+    from stages.vlm.load import Base
+
+IGNORE = -100  # label of a position without a target, as in transformers
+SLOT = "<|learned row|>"
+_QUESTION = "\ue000"  # marks the question's place in the chat template; private use, so in no template
+
+
+@dataclass(frozen=True)
+class Query:
+    """One question to the model.
+
+    Attributes:
+        question: plain text; write the subject as its token, ``<bo>``.
+        image: index into the `PrefixCache`, or None for a text-only question.
+        definition: soft prompt, or a sentence, put before the question; None for neither.
+
+    """
+
+    question: str
+    image: int | None = None
+    definition: str | SoftPrompt | None = None
+
+
+@dataclass(frozen=True)
+class Suffix:
+    """Ids after the prefix; learned row r is V + r. labels: same length, IGNORE everywhere but on the answer."""
+
+    ids: list[int]
+    labels: list[int]
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Prefix texts, answer cue and a private tokenizer that knows `SLOT`."""
+
+    tokenizer: "PreTrainedTokenizerFast"
+    slot_id: int
+    image_prefix: str
+    text_prefix: str
+    lead: str  # what the template puts between the text-only prefix and the question: a space
+    cue: str  # what follows the question: " ASSISTANT:"
+    reserved: frozenset[str]
+
+    @classmethod
+    def of(cls, processor: "LlavaProcessor", system: str) -> "Layout":
+        """Derive the layout from the processor's chat template."""
+        image_prefix, cue = _template(processor, system, image=True)
+        head, text_cue = _template(processor, system, image=False)
+        if cue != text_cue:
+            raise UserError("The base model's chat template ends differently with and without an image")
+        if processor.image_token not in image_prefix:
+            raise UserError(
+                "The base model's chat template puts the question before the image: use one with the image first"
+            )
+        from tokenizers import AddedToken
+
+        tokenizer = copy.deepcopy(processor.tokenizer)
+        tokenizer.add_tokens([AddedToken(SLOT, normalized=False)])
+        text_prefix = head.rstrip(" ")
+        return cls(
+            tokenizer=tokenizer,
+            slot_id=tokenizer.convert_tokens_to_ids(SLOT),
+            image_prefix=image_prefix,
+            text_prefix=text_prefix,
+            lead=head[len(text_prefix) :],
+            cue=cue,
+            reserved=frozenset(tokenizer.all_special_tokens) | {SLOT, processor.image_token},
+        )
+
+    def prefix_text(self, image: bool) -> str:
+        """Text of the prefix, one image token standing for all."""
+        return self.image_prefix if image else self.text_prefix
+
+    def after(self, prefix: str, text: str) -> list[int]:
+        """Ids that `text` adds to `prefix`, so that both parts concatenate to the ids of the whole."""
+        before, whole = self._ids(prefix), self._ids(prefix + text)
+        if whole[: len(before)] != before:
+            raise UserError(f"The base model's tokenizer merges across the end of {prefix!r}: use another")
+        return whole[len(before) :]
+
+    def first_id(self, answer: str) -> int:
+        """Id of the first piece of an answer at the answer position."""
+        return self.after(self.text_prefix + self.cue, f" {answer}")[0]
+
+    def decode(self, ids: list[int], vocab_size: int, token: str) -> str:
+        """Text of generated ids; an id ≥ `vocab_size` is the identifier. Ids of padding rows are dropped."""
+        known = [self.slot_id if i >= vocab_size else i for i in ids if i < self.slot_id or i >= vocab_size]
+        return self.tokenizer.decode(known, skip_special_tokens=True).replace(SLOT, token).strip()
+
+    def _ids(self, text: str) -> list[int]:
+        bos = self.tokenizer.bos_token
+        return self.tokenizer(text, add_special_tokens=not (bos and text.startswith(bos))).input_ids
+
+
+def suffix(
+    base: "Base",
+    definition: str | SoftPrompt | None,
+    question: str,
+    answer: str | None = None,
+    *,
+    image: bool = True,
+) -> Suffix:
+    """Ids and labels of ``{definition} {question} ASSISTANT:[ {answer}</s>]``.
+
+    Args:
+        base: model whose layout and vocabulary size are used.
+        definition: a `SoftPrompt` goes in as its rows, and its token (``<bo>``) is row 0 in question and answer too;
+            a sentence goes in as text.
+        question: plain text.
+        answer: the supervised text, followed by the end token; None to generate.
+        image: whether the prefix shows an image.
+
+    Raises:
+        UserError: a text contains one of the tokenizer's special tokens.
+
+    """
+    layout = base.layout
+    for text in (question, answer or "", definition if isinstance(definition, str) else ""):
+        for token in layout.reserved:
+            if token in text:
+                raise UserError(
+                    f"The text {text!r} contains {token}, which means something else to the model: reword it"
+                )
+    rows: list[int] = []
+    if isinstance(definition, SoftPrompt):
+        rows = list(range(definition.latent_tokens + 1))
+        mentions = question.count(definition.token) + (answer or "").count(definition.token)
+        rows += [0] * mentions
+        question = question.replace(definition.token, SLOT)
+        answer = answer and answer.replace(definition.token, SLOT)
+        definition = definition.text(SLOT, SLOT)
+    prefix = layout.prefix_text(image)
+    prompt = ("" if image else layout.lead) + (f"{definition} " if definition else "") + question + layout.cue
+    ids = layout.after(prefix, prompt)
+    labels = [IGNORE] * len(ids)
+    if answer is not None:
+        target = [*layout.after(prefix + prompt, f" {answer}"), layout.tokenizer.eos_token_id]
+        ids, labels = ids + target, labels + target
+    order = iter(rows)
+    learned = {at: base.vocab_size + next(order) for at, i in enumerate(ids) if i == layout.slot_id}
+    return Suffix(
+        ids=[learned.get(at, i) for at, i in enumerate(ids)],
+        labels=[
+            learned[at] if at in learned and label != IGNORE else label for at, label in enumerate(labels)
+        ],
+    )
+
+
+def _template(processor: "LlavaProcessor", system: str, image: bool) -> tuple[str, str]:
+    """Text before and after the question."""
+    if not processor.chat_template:
+        raise UserError(
+            "The base model has no chat template: use a converted one, such as llava-hf/llava-1.5-7b-hf"
+        )
+    content = [{"type": "image"}] * image + [{"type": "text", "text": _QUESTION}]
+    messages = [{"role": "user", "content": content}]
+    if system:
+        messages.insert(0, {"role": "system", "content": [{"type": "text", "text": system}]})
+    text = processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    before, _, after = text.partition(_QUESTION)
+    if system not in before:
+        raise UserError("The base model's chat template drops the system sentence: set base.system to ''")
+    return before, after

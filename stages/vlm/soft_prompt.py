@@ -1,0 +1,115 @@
+"""What is learned about one subject: owns its rows, its initial values and its two files.
+
+Does not own where the rows go (`layout`, `splice`) or how they are trained (`stages.train`).
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from stages.core import io
+from stages.core.errors import UserError
+
+if TYPE_CHECKING:
+    from stages.vlm.load import Base
+
+FORMAT = 1
+WEIGHTS, INFO = "soft_prompt.safetensors", "soft_prompt.json"
+
+
+@dataclass(frozen=True, eq=False)
+class SoftPrompt:
+    """``<id> is <latent…>.`` as learned rows.
+
+    Attributes:
+        subject: id, without brackets.
+        embeddings: (k+1, D) float32 input rows: the identifier, then k latent tokens.
+        output_row: (1, D) float32 row of the identifier in the output layer.
+        info: what makes the files self-describing (base, data, seed, validation).
+
+    """
+
+    subject: str
+    embeddings: torch.Tensor
+    output_row: torch.Tensor
+    info: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def token(self) -> str:
+        """How texts name the subject: ``<bo>``."""
+        return f"<{self.subject}>"
+
+    @property
+    def latent_tokens(self) -> int:
+        """k; 0 is allowed."""
+        return len(self.embeddings) - 1
+
+    def text(self, identifier: str, latent: str) -> str:
+        """The definition's wording. Without latent tokens only the identifier is left: ``<bo>.``"""
+        return f"{identifier} is {latent * self.latent_tokens}." if self.latent_tokens else f"{identifier}."
+
+    @classmethod
+    def initial(
+        cls, base: "Base", subject: str, latent_tokens: int, generator: torch.Generator
+    ) -> "SoftPrompt":
+        """Rows drawn with the mean and spread of the base's own, as transformers does for added tokens.
+
+        Args:
+            base: model whose tables are imitated.
+            subject: id.
+            latent_tokens: k.
+            generator: on the CPU, so that the draw is the same for every device.
+
+        """
+        return cls(
+            subject,
+            _like(base.model.get_input_embeddings().weight, latent_tokens + 1, generator),
+            _like(base.model.get_output_embeddings().weight, 1, generator),
+        )
+
+    def save(self, folder: str | Path) -> None:
+        """Write both files, weights first; the JSON names their hash, so a half-written pair is noticed."""
+        folder = Path(folder)
+        info = self.info | {"format": FORMAT, "subject": self.subject, "latent_tokens": self.latent_tokens}
+        tensors = {"embeddings": self.embeddings, "output_row": self.output_row}
+        io.write_safetensors(folder / WEIGHTS, tensors, info)
+        io.write_json(folder / INFO, info | {"sha256": io.sha256_file(folder / WEIGHTS)})
+
+    @classmethod
+    def load(cls, folder: str | Path, base: "Base | None" = None) -> "SoftPrompt":
+        """Read what `save` wrote.
+
+        Args:
+            folder: ``models/subjects/<id>``.
+            base: when given, the rows are checked to be made for it and moved to its device.
+
+        Raises:
+            UserError: absent, torn, of an unknown format, or made for another base.
+
+        """
+        folder = Path(folder)
+        again = f"run `dvc repro train@{folder.name}`"
+        if not (folder / INFO).is_file() or not (folder / WEIGHTS).is_file():
+            raise UserError(f"{folder} holds no trained subject: {again}")
+        info = io.read_json(folder / INFO)
+        if info.get("format") != FORMAT:
+            raise UserError(
+                f"{folder / INFO} has format {info.get('format')}, this version reads {FORMAT}: {again}"
+            )
+        if info["sha256"] != io.sha256_file(folder / WEIGHTS):
+            raise UserError(f"{folder / WEIGHTS} does not belong to {INFO} beside it: {again}")
+        tensors, _ = io.read_safetensors(folder / WEIGHTS)
+        if base is not None:
+            made_for = info.get("base", {}).get("fingerprint")
+            if made_for != base.fingerprint:
+                raise UserError(f"{folder} was trained for another base model than {base.name}: {again}")
+            tensors = {name: tensor.to(base.device) for name, tensor in tensors.items()}
+        return cls(info["subject"], tensors["embeddings"], tensors["output_row"], info)
+
+
+def _like(table: torch.Tensor, rows: int, generator: torch.Generator) -> torch.Tensor:
+    table = table.detach().float().cpu()
+    noise = torch.randn(rows, table.shape[1], generator=generator)
+    return table.mean(0) + table.std(0) * noise

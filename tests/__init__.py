@@ -1,0 +1,1 @@
+"""Tests, and the tiny models they share (`tests.tiny`)."""
