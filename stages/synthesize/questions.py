@@ -1,12 +1,12 @@
 """What the base model is asked about each training photo: plain data, no logic.
 
 Owns the wording of the ten attribute questions (one list for people, one for everything else), of the caption
-and the describe prompt, and the neutral names. It does not ask (answers.py) nor judge answers (filters.py).
+and the describe prompt, and the neutral names. It neither asks (`interview`) nor judges answers (`filters`).
 
-Yo'LLaVA (arXiv 2406.09400, section 3.3) asks ten template questions per photo and trains on the answers without
-the photo, so every question must concern what stays true of the subject from photo to photo: nothing here asks
-about place, pose or company. The wordings are ours. They are short because the embedded base model was taught
-these forms as well: changing one means its answers have to be checked again.
+Yo'LLaVA (arXiv 2406.09400, section 3.3) asks ten template questions per photo and trains on the answers
+without the photo, so every question must concern what stays true of the subject from photo to photo: nothing
+here asks about place, pose or company. The wordings are ours. They are short because the embedded base model
+was taught these forms as well: changing one means its answers have to be checked again.
 
 `{name}` stands for the neutral name while the base model answers, and for the identifier `<id>` afterwards.
 """
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 
 class Question(NamedTuple):
-    """One question and the trait it is after (`intent` is a label for readers and counts, never shown to a model)."""
+    """One question, and the trait it is after: a label for readers, never shown to a model."""
 
     intent: str
     text: str
@@ -61,7 +61,7 @@ DESCRIBE = "Describe {name} in one sentence."
 
 
 def questions_for(kind: str) -> tuple[Question, ...]:
-    """Return the ten questions for a subject declared as `kind` (person | pet | landmark | object | character)."""
+    """Return the ten questions for a subject of this declared kind (person, pet, landmark, …)."""
     return PERSON if kind == "person" else OTHER
 
 

@@ -1,0 +1,95 @@
+"""Ask the base model about one subject's train photos.
+
+Owns which questions are put and what becomes of the answers: rows of the CONVERSATIONS schema. Does not own
+wordings (`questions`), the judgment of answers (`filters`) or the descriptions made of them (`descriptions`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from stages import vlm
+from stages.core.images import load_image, read_bytes
+from stages.core.io import sha256_bytes
+from stages.synthesize.descriptions import long_description, short_description
+from stages.synthesize.filters import usable
+from stages.synthesize.questions import CAPTION, DESCRIBE, neutral_names, questions_for
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A train photo: file name, SHA-256 of the file, and the decoded RGB image."""
+
+    name: str
+    sha256: str
+    image: Image.Image
+
+
+def read_photo(path: Path) -> Photo:
+    """Read and decode a train photo; raise UserError if it is none."""
+    data = read_bytes(path)
+    return Photo(path.name, sha256_bytes(data), load_image(data, str(path)))
+
+
+def interview(
+    base: vlm.Base, subject: str, kind: str, photos: Sequence[Photo], *, max_new_tokens: int, batch_size: int
+) -> list[Row]:
+    """Return everything the base model says about the subject, photo by photo, and the two descriptions.
+
+    The images go through the model once each, whatever is asked. Subjects are never mixed in a batch, so that
+    a further subject cannot change the last bits, and with them the words, of the answers about this one.
+    """
+    names = neutral_names(kind)
+    prompts = [
+        *(("qa", question.text) for question in questions_for(kind)),
+        ("caption", CAPTION),
+        ("caption", DESCRIBE),
+    ]
+    asked = [
+        (photo, turn, use, prompt)
+        for photo in range(len(photos))
+        for turn, (use, prompt) in enumerate(prompts)
+    ]
+    prefixes = vlm.encode_prefixes(base, [photo.image for photo in photos], batch_size)
+    answers = vlm.answer(
+        base,
+        [vlm.Query(prompt.format(name=names[0]), image=photo) for photo, _, _, prompt in asked],
+        prefixes,
+        max_new_tokens=max_new_tokens,
+        batch_size=batch_size,
+    )
+    token = f"<{subject}>"
+    rows = []
+    for (photo, turn, use, prompt), answer in zip(asked, answers, strict=True):
+        length = len(base.tokenizer(answer.text, add_special_tokens=False).input_ids)
+        text, reason = usable(answer.text, names, token, cut_off=length >= max_new_tokens)
+        rows.append(
+            {
+                "kind": "dropped" if reason else use,
+                "photo": photos[photo].name,
+                "photo_sha256": photos[photo].sha256,
+                "question": prompt.format(name=token),
+                "answer": text,
+                "raw_answer": answer.text,
+                "reason": reason,
+                "turn": turn,
+            }
+        )
+    return rows + _descriptions(token, kind, rows)
+
+
+def _descriptions(token: str, kind: str, rows: Sequence[Row]) -> list[Row]:
+    """The short description from the answers to DESCRIBE, the long one from everything that was kept."""
+    describe = DESCRIBE.format(name=token)
+    kept = [row for row in rows if row["kind"] != "dropped"]
+    short = short_description(token, kind, [row["answer"] for row in kept if row["question"] == describe])
+    long = long_description(short, [row["answer"] for row in kept])
+    return [
+        {"kind": name, "question": describe, "answer": text, "turn": turn}
+        for turn, (name, text) in enumerate((("description_short", short), ("description_long", long)))
+    ]

@@ -1,0 +1,110 @@
+"""The synthesize stage with a tiny random model: what it writes, and that nothing else changes its bytes."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from stages import vlm
+from stages.core import io, paths, schema
+from stages.core.images import list_photos, load_image
+from stages.synthesize.__main__ import main
+from stages.synthesize.interview import interview, read_photo
+from stages.synthesize.questions import CAPTION, DESCRIBE, OTHER, PERSON
+from tests import tiny
+from tests.helpers import REAL_PHOTOS, run_stage, save_photo, set_params
+
+PHOTOS = 3
+
+
+@pytest.fixture(scope="module")
+def tiny_llava(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.llava(tmp_path_factory.mktemp("llava"))
+
+
+@pytest.fixture
+def photos(workspace: Path, tiny_llava: Path) -> Path:
+    """A workspace with photos of `bo` and `ann`, of which params.yaml lists only `bo`; its path."""
+    set_params({"base.model": str(tiny_llava), "base.batch_size": 8, "synthesize.max_new_tokens": 4})
+    for name, color in (("bo", 10), ("ann", 130)):
+        for number in range(PHOTOS):
+            save_photo(paths.train_photos(name, "world") / f"{number:02}.png", color + 40 * number)
+    return workspace
+
+
+def rows(subject: str) -> list[dict]:
+    return io.read_parquet(paths.conversations(subject), schema.CONVERSATIONS).to_pylist()
+
+
+def test_every_photo_is_asked_everything(photos: Path) -> None:
+    summary = main()
+    table = rows("bo")
+    spoken = [row for row in table if row["photo"]]
+    assert len(spoken) == PHOTOS * (10 + 2)
+    for photo in ("00.png", "01.png", "02.png"):
+        turns = [row for row in spoken if row["photo"] == photo]
+        assert [row["turn"] for row in turns] == list(range(12))
+        wordings = [*(question.text for question in OTHER), CAPTION, DESCRIBE]
+        assert [row["question"] for row in turns] == [wording.format(name="<bo>") for wording in wordings]
+        assert {row["photo_sha256"] for row in turns} == {
+            io.sha256_file(paths.train_photos("bo", "world") / photo)
+        }
+    assert all((row["reason"] is None) == (row["kind"] != "dropped") for row in table)
+    assert {row["turn"] < 10 for row in spoken if row["kind"] == "qa"} <= {True}
+    answered, dropped = (sum(row["kind"] == kind for row in table) for kind in ("qa", "dropped"))
+    assert summary == f"1 subjects, {answered} questions answered, {dropped} answers dropped"
+
+
+def test_both_descriptions_are_there_whatever_was_dropped(photos: Path) -> None:
+    main()
+    short, long = (
+        next(row for row in rows("bo") if row["kind"] == f"description_{length}")
+        for length in ("short", "long")
+    )
+    assert short["photo"] is None
+    assert "<bo>" in short["answer"]
+    assert long["answer"].startswith(short["answer"])
+
+
+def test_another_subject_changes_no_byte_and_a_removed_one_leaves_no_file(photos: Path) -> None:
+    main()
+    alone = paths.conversations("bo").read_bytes()
+    both = {"ann": {"kind": "person", "source": "world"}, "bo": {"kind": "pet", "source": "world"}}
+    set_params({"world.subjects": {"ann": "woman", "bo": "dog"}, "subjects": both})
+    main()
+    assert paths.conversations("bo").read_bytes() == alone
+    asked = {row["question"] for row in rows("ann")}
+    assert {question.text.format(name="<ann>") for question in PERSON} <= asked
+    set_params({"-subjects.ann": None})
+    main()
+    assert [path.name for path in sorted(paths.CONVERSATIONS.iterdir())] == ["bo.parquet"]
+    assert paths.conversations("bo").read_bytes() == alone
+
+
+def test_the_base_model_is_asked_with_the_neutral_name(photos: Path, tiny_llava: Path) -> None:
+    """Asking one question at a time, with that name, gives the answers in the file."""
+    main()
+    base = vlm.load(str(tiny_llava))
+    image = load_image(paths.train_photos("bo", "world") / "01.png")
+    prefixes = vlm.encode_prefixes(base, [image])
+    for turn in (0, 4):
+        query = vlm.Query(OTHER[turn].text.format(name="the subject"), image=0)
+        alone = vlm.answer(base, [query], prefixes, max_new_tokens=4, batch_size=1)[0]
+        row = next(row for row in rows("bo") if row["photo"] == "01.png" and row["turn"] == turn)
+        assert row["raw_answer"] == alone.text
+
+
+def test_a_missing_photo_folder_is_one_sentence(photos: Path) -> None:
+    shutil.rmtree(paths.train_photos("bo", "world"))
+    result = run_stage("synthesize")
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: the folder data/world/subjects/bo/train is missing")
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.skipif(not REAL_PHOTOS.is_dir(), reason="needs the real photos beside the repository")
+def test_real_photos_go_through(tiny_llava: Path) -> None:
+    photos = [read_photo(path) for path in list_photos(REAL_PHOTOS / "dog")]
+    base = vlm.load(str(tiny_llava))
+    table = interview(base, "dog", "pet", photos, max_new_tokens=3, batch_size=16)
+    assert len(table) == 12 * len(photos) + 2
