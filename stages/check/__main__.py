@@ -1,0 +1,27 @@
+"""python -m stages.check: refuse a run that would fail later, with every problem in one list."""
+
+import sys
+
+from stages.check.photos import inspect
+from stages.check.sources import missing_sources
+from stages.core import errors, io, params, paths
+
+RECEIPT = b"params.yaml and data/subjects are fit to run.\n"
+
+
+def main() -> str:
+    """Collect all problems; raise them together, or write the receipt."""
+    p = params.load()
+    own = [name for name, subject in p.subjects.items() if subject.source == "own"]
+    found = inspect(own)
+    problems = missing_sources(p.base.model, p.base.clip, p.base.revision, p.index.location) + found.problems
+    if problems:
+        raise errors.UserError("\n       ".join(problems))
+    for warning in found.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    io.write_bytes(paths.CHECKED, RECEIPT)
+    return f"params.yaml, {len(p.subjects)} subjects and {found.photos:,} own photos are fit to run"
+
+
+if __name__ == "__main__":
+    errors.run(main)

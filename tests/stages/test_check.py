@@ -1,0 +1,186 @@
+"""The check stage through the command a user runs, on real files."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stages.core import paths
+from tests.helpers import REAL_PHOTOS, run_stage, save_photo, set_params
+from tests.unit.test_core_images import huge_png
+
+REX = Path("data/subjects/rex")
+
+
+@pytest.fixture(autouse=True)
+def _rex(workspace: Path):
+    """Two own subjects, each with five train photos and one for the test, and nothing wrong."""
+    for folder in (paths.BASE_LLAVA, paths.BASE_CLIP):
+        folder.mkdir(parents=True)
+    set_params(
+        {
+            "subjects": {
+                "bo": {"kind": "pet", "source": "world"},
+                "rex": {"kind": "pet"},
+                "mia": {"kind": "person"},
+            }
+        }
+    )
+    for start, subject in ((0, "rex"), (100, "mia")):
+        for number in range(5):
+            save_photo(Path(f"data/subjects/{subject}/train/{number}.png"), start + number)
+        save_photo(Path(f"data/subjects/{subject}/test/0.png"), start + 50)
+
+
+def refusal() -> list[str]:
+    """The sentences with which check refuses; there is no traceback and no receipt."""
+    done = run_stage("check")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert not paths.CHECKED.exists()
+    first, *rest = done.stderr.splitlines()
+    return [first.removeprefix("error: "), *(line.strip() for line in rest)]
+
+
+def accepted() -> str:
+    """What check says when it is content."""
+    done = run_stage("check")
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def test_a_sound_workspace_passes_and_leaves_a_constant_receipt():
+    assert accepted().startswith("check: params.yaml, 3 subjects and 12 own photos are fit to run in ")
+    receipt = paths.CHECKED.read_bytes()
+    save_photo(REX / "train/more.png", 200)
+    accepted()
+    assert paths.CHECKED.read_bytes() == receipt
+
+
+def test_unusual_images_pass():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo = Image.open(REX / "train/0.png")
+    photo.rotate(20).save(REX / "train/rotated.jpg", exif=exif)
+    photo.rotate(40).convert("CMYK").save(REX / "train/cmyk.jpg")
+    photo.rotate(60).convert("P").save(REX / "train/palette.png")
+    photo.rotate(80).convert("RGBA").save(REX / "train/rgba.webp")
+    photo.rotate(90).save(REX / "train/animated.gif", save_all=True, append_images=[photo.rotate(100)])
+    Image.fromarray(np.linspace(0, 65535, 1200).reshape(30, 40).astype(np.uint16)).save(
+        REX / "train/deep.png"
+    )
+    assert "18 own photos" in accepted()
+
+
+def test_unreadable_files_are_all_named_at_once():
+    whole = (REX / "train/0.png").read_bytes()
+    bad = {
+        "cut.png": (whole[: len(whole) * 3 // 4], "is truncated or damaged"),
+        "empty.jpg": (b"", "is empty (0 bytes): copy the original photo again"),
+        "invoice.jpg": (b"%PDF-1.4\n...", "is a PDF document: export the page as JPEG or PNG"),
+        "iphone.heic": (b"\0\0\0\x18ftypheic", "is a HEIC photo or a video: export it as JPEG"),
+        "notes.txt": (b"my dog", "is not an image that can be read: use JPEG, PNG or WebP"),
+        "bomb.png": (huge_png(30_000), "more than the 80,000,000 allowed: scale it down"),
+    }
+    for name, (data, _) in bad.items():
+        (REX / "train" / name).write_bytes(data)
+    (REX / "train/more").mkdir()
+    sentences = refusal()
+    assert len(sentences) == len(bad) + 1
+    for name, (_, reason) in bad.items():
+        assert any(s.startswith(f"{REX}/train/{name} ") and reason in s for s in sentences), name
+    assert f"{REX}/train/more is a folder: move its photos up into {REX}/train" in sentences
+
+
+def test_too_few_photos_are_refused_and_few_are_mentioned():
+    for number in (2, 3, 4):
+        (REX / f"train/{number}.png").unlink()
+    assert f"warning: {REX}/train holds 2 photos: 5 or more work better\n" in accepted()
+    paths.CHECKED.unlink()
+    (REX / "train/1.png").unlink()
+    (REX / "test/0.png").unlink()
+    assert refusal() == [
+        f"{REX}/train holds 1 photo: put at least 2 there",
+        f"{REX}/test holds no photos: put at least 1 there",
+    ]
+
+
+def test_a_missing_folder_is_named():
+    shutil.rmtree(REX)
+    assert refusal() == [
+        f"the folder {REX}/{split} is missing: make it and put the subject's photos there"
+        for split in ("train", "test")
+    ]
+
+
+def test_the_same_picture_twice_is_named_with_its_reason():
+    shutil.copy(REX / "train/0.png", REX / "train/copy.png")  # the same file
+    Image.open(REX / "train/1.png").save(REX / "test/other.bmp")  # the same pixels in another file
+    shutil.copy(REX / "train/2.png", "data/subjects/mia/test/x.png")
+    assert refusal() == [
+        f"{REX}/train/0.png and {REX}/train/copy.png are the same picture, which counts once: remove one",
+        f"{REX}/train/1.png and {REX}/test/other.bmp are the same picture, so the test would ask what "
+        "training has shown: keep it in one of the two folders",
+        f"{REX}/train/2.png and data/subjects/mia/test/x.png are the same picture, but belong to two "
+        "subjects, rex and mia: keep it in one",
+    ]
+
+
+def test_a_folder_without_a_line_is_mentioned():
+    save_photo(Path("data/subjects/tom/train/0.png"), 250)
+    assert "data/subjects/tom is not used: add `tom: {kind: …}` to subjects in params.yaml" in accepted()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"train.lerning_rate": 1},
+            "params.yaml: train.lerning_rate is not a known key: did you mean learning_rate?",
+        ),
+        (
+            {"subjects.My Dog": {"kind": "pet"}},
+            "params.yaml: subjects.My Dog is not a valid id: use up to 40",
+        ),
+        ({"subjects.zoe": {"kind": "pet", "source": "world"}}, "world.subjects has no zoe"),
+        (
+            {"base.model": "models/base/lava"},
+            "params.yaml: base.model names the folder models/base/lava, which is",
+        ),
+        ({"base.clip": "clip"}, "params.yaml: base.clip names the folder clip, which is missing"),
+        (
+            {"base.revision": "abc"},
+            "params.yaml: base.revision is for hub models, but models/base/llava is a folder",
+        ),
+        ({"index.location": "my/urls.parquet"}, "index.location is my/urls.parquet, which is missing"),
+    ],
+)
+def test_mistakes_in_params_are_refused(changes: dict, sentence: str):
+    set_params(changes)
+    assert sentence in "\n".join(refusal())
+
+
+def test_a_hub_model_is_taken_on_trust():
+    set_params(
+        {
+            "base.model": "llava-hf/llava-1.5-7b-hf",
+            "base.revision": "b234b804b114d9e37bb655e11cbbb5f5e971b7a9",
+        }
+    )
+    accepted()
+
+
+@pytest.mark.skipif(not REAL_PHOTOS.is_dir(), reason="needs the shared camera photos")
+def test_camera_photos_pass():
+    for subject in ("rex", "mia"):
+        shutil.rmtree(f"data/subjects/{subject}")
+    for subject, photos in (("rex", "dog"), ("mia", "cat")):
+        files = sorted((REAL_PHOTOS / photos).glob("*.jpg"))
+        for split, chosen in (("train", files[:-1]), ("test", files[-1:])):
+            folder = Path("data/subjects", subject, split)
+            folder.mkdir(parents=True)
+            for file in chosen:
+                shutil.copy(file, folder)
+    assert "are fit to run" in accepted()
