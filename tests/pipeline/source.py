@@ -1,0 +1,144 @@
+"""Reading the stages' source code: which modules a stage imports, and which parameters its `__main__` reads.
+
+By syntax tree alone, so that imports inside functions count and nothing heavy is loaded.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+from pydantic import BaseModel
+
+from stages.core.params import Params
+from tests.helpers import ROOT
+
+STAGES = ROOT / "stages"
+SHARED = {"core", "vlm", "world"}  # packages that stages may import; all others are stages
+
+
+def packages() -> list[str]:
+    """The stage packages, by name."""
+    return sorted(path.parent.name for path in STAGES.glob("*/__init__.py") if path.parent.name not in SHARED)
+
+
+def code_deps(stage: str) -> set[str]:
+    """What dvc.yaml must list as a stage's code: core modules one by one, other packages as folders.
+
+    `__init__.py` of core is left out: it holds a docstring only (a test enforces it).
+    """
+    return {_dep(path) for path in closure(stage)}
+
+
+def closure(stage: str) -> set[Path]:
+    """All source files that the modules of a stage package import, directly or through others."""
+    reached: set[Path] = set()
+    waiting = sorted((STAGES / stage).glob("**/*.py"))
+    while waiting:
+        path = waiting.pop()
+        if path not in reached:
+            reached.add(path)
+            waiting += imports(path)
+    return {path for path in reached if path not in (STAGES / "__init__.py", STAGES / "core/__init__.py")}
+
+
+def imports(path: Path) -> Iterator[Path]:
+    """The files of this repository that one file imports, at its top or inside functions."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: write imports in full"
+            names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        for name in names:
+            target = ROOT.joinpath(*name.split("."))
+            for file in (target.with_suffix(".py"), target / "__init__.py"):
+                if name.partition(".")[0] == "stages" and file.exists():
+                    yield file
+
+
+def params_read(stage: str) -> set[str]:
+    """The leaf keys of params.yaml that a stage's `__main__` reads; `subject(id)` reads `subjects.${key}`."""
+    tree = ast.parse((STAGES / stage / "__main__.py").read_text())
+    names: dict[str, list[str]] = {}  # local name → the path it stands for, [] for the whole file
+    read: set[str] = set()
+    for node in _outermost(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            at = [] if _loads(node.value) else _path(node.value, names)
+            if at is not None and _section(at) is not None:
+                names[node.targets[0].id] = at
+                continue
+        read |= {leaf for at in _paths(node, names) for leaf in leaves(".".join(at))}
+    return read
+
+
+def leaves(key: str) -> set[str]:
+    """The keys below `key` that hold no further section; `subjects` and its entries count as such."""
+    at = key.split(".") if key else []
+    section = None if at[:1] == ["subjects"] else _section(at)
+    if section is None:
+        return {key}
+    return {leaf for name in section.model_fields for leaf in leaves(".".join([*at, name]))}
+
+
+def _dep(path: Path) -> str:
+    relative = path.relative_to(ROOT)
+    return str(relative if relative.parts[1] == "core" else Path(*relative.parts[:2]))
+
+
+def _outermost(tree: ast.Module) -> Iterator[ast.AST]:
+    """Simple statements and the heads of compound ones, in order."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.stmt) and not hasattr(node, "body"):
+            yield node
+        elif isinstance(node, (ast.For, ast.If, ast.While, ast.With)):
+            yield from (child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt))
+
+
+def _loads(node: ast.expr) -> bool:
+    """`params.load()` or `load()`."""
+    return isinstance(node, ast.Call) and ast.unparse(node.func) in ("params.load", "load")
+
+
+def _paths(node: ast.AST, names: dict[str, list[str]]) -> Iterator[list[str]]:
+    """Every path read in an expression, the longest first and only once."""
+    at = _path(node, names) if isinstance(node, ast.expr) else None
+    if at is not None:
+        yield at
+        children = [arg for call in ast.walk(node) if isinstance(call, ast.Call) for arg in call.args]
+        children += [part.slice for part in ast.walk(node) if isinstance(part, ast.Subscript)]
+    else:
+        children = list(ast.iter_child_nodes(node))
+    for child in children:
+        yield from _paths(child, names)
+
+
+def _path(node: ast.expr, names: dict[str, list[str]]) -> list[str] | None:
+    """The path that an expression such as `p.train.epochs` or `p.subjects.items()` reads, else None."""
+    if isinstance(node, ast.Name):
+        return names.get(node.id)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        owner = _path(node.func.value, names)
+        if owner == [] and node.func.attr == "subject":
+            return ["subjects", "${key}"]
+        return owner
+    if isinstance(node, (ast.Attribute, ast.Subscript)):
+        owner = _path(node.value, names)
+        if owner is None or isinstance(node, ast.Subscript):
+            return owner
+        section = _section(owner)
+        return [*owner, node.attr] if section and node.attr in section.model_fields else owner
+    return None
+
+
+def _section(at: list[str]) -> type[BaseModel] | None:
+    """The section of the parameters at a path; None for a value."""
+    section: object = Params
+    for name in at:
+        if not (isinstance(section, type) and issubclass(section, BaseModel)):
+            return None
+        annotation = section.model_fields[name].annotation
+        section = annotation if isinstance(annotation, type) and not get_args(annotation) else None
+    return section if isinstance(section, type) and issubclass(section, BaseModel) else None

@@ -1,0 +1,114 @@
+"""dvc.yaml tells the truth: each stage declares exactly the code and the parameters it uses."""
+
+import ast
+import subprocess
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.helpers import ROOT
+from tests.pipeline import source
+
+DAG: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")
+STAGES: dict[str, dict[str, Any]] = {name: stage.get("do", stage) for name, stage in DAG["stages"].items()}
+GIT_KEEPS = ("params.yaml", "data/subjects", "models/base/llava", "models/base/clip", "${index.location}")
+
+each_stage = pytest.mark.parametrize("stage", STAGES)
+each_package = pytest.mark.parametrize("package", source.packages())
+
+
+@each_stage
+def test_declared_code_is_the_import_closure(stage: str):
+    declared = {dep for dep in STAGES[stage]["deps"] if dep.startswith("stages/")}
+    used = source.code_deps(stage)
+    assert declared == used, f"missing {used - declared}, unused {declared - used}"
+
+
+@each_stage
+def test_declared_params_are_those_read(stage: str):
+    if stage == "check":
+        assert "params.yaml" in STAGES[stage]["deps"]  # it judges the whole file, unknown keys included
+        return
+    declared = {leaf for key in STAGES[stage]["params"] for leaf in source.leaves(key)}
+    used = source.params_read(stage)
+    assert declared == used, f"missing {used - declared}, unused {declared - used}"
+
+
+@each_package
+def test_params_are_touched_in_main_alone(package: str):
+    for path in source.closure(package) - {source.STAGES / package / "__main__.py"}:
+        assert source.STAGES / "core/params.py" not in source.imports(path), path
+
+
+@each_package
+def test_no_stage_imports_another(package: str):
+    mine = {package} | source.SHARED
+    for path in (source.STAGES / package).glob("**/*.py"):
+        others = {found.relative_to(source.STAGES).parts[0] for found in source.imports(path)} - mine
+        assert others <= {"__init__.py"}, f"{path} imports {others}"
+
+
+@each_package
+def test_main_is_short_and_says_what_it_does(package: str):
+    text = (source.STAGES / package / "__main__.py").read_text()
+    assert len(text.splitlines()) <= 40
+    assert ast.get_docstring(ast.parse(text))
+
+
+def test_packages_left_out_of_the_closure_hold_a_docstring_only():
+    for path in ("stages/__init__.py", "stages/core/__init__.py"):
+        assert len(ast.parse((ROOT / path).read_text()).body) == 1
+
+
+@each_stage
+def test_commands_name_the_stage_and_nothing_else(stage: str):
+    word = " ${key}" if "foreach" in DAG["stages"][stage] else ""
+    assert STAGES[stage]["cmd"] == f"python -m stages.{stage}{word}"
+    assert STAGES[stage]["desc"]
+
+
+@each_stage
+def test_a_stage_per_subject_depends_on_its_own_subject_only(stage: str):
+    keys = [key for key in STAGES[stage].get("params", []) if key.startswith("subjects")]
+    if "foreach" in DAG["stages"][stage]:
+        assert DAG["stages"][stage]["foreach"] == "${subjects}"
+        assert keys == ["subjects.${key}"]
+    else:
+        assert keys in ([], ["subjects"])
+
+
+def test_every_data_dependency_is_made_by_an_earlier_stage_or_kept_in_git():
+    made: set[str] = set()
+    for stage in STAGES.values():
+        for dep in stage["deps"]:
+            inside = any(dep == out or dep.startswith(f"{out}/") for out in made)
+            above = any(out.startswith(f"{dep}/") for out in made)
+            assert dep.startswith("stages/") or dep in GIT_KEEPS or inside or above, dep
+        made |= set(outputs(stage))
+
+
+def test_only_small_results_are_left_to_git():
+    """A plain output without cache would switch DVC's run-cache off for its stage."""
+    for stage in STAGES.values():
+        assert all(isinstance(out, str) for out in stage["outs"])
+        for kind in ("metrics", "plots"):
+            assert all(options["cache"] is False for out in stage.get(kind, []) for options in out.values())
+
+
+def test_the_truth_of_the_world_reaches_evaluate_alone():
+    readers = [name for name, stage in STAGES.items() if any("truth" in dep for dep in stage["deps"])]
+    assert readers == ["evaluate"]
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs a git checkout")
+def test_outputs_that_dvc_keeps_are_ignored_by_git():
+    outs = [out for stage in STAGES.values() for out in stage["outs"]]
+    ignored = subprocess.run(["git", "check-ignore", *outs], cwd=ROOT, capture_output=True, text=True)
+    assert ignored.stdout.split() == outs
+
+
+def outputs(stage: dict[str, Any]) -> list[str]:
+    """Paths of everything a stage writes."""
+    entries = [entry for kind in ("outs", "metrics", "plots") for entry in stage.get(kind, [])]
+    return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
