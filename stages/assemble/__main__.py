@@ -1,0 +1,36 @@
+"""Join train photos, negatives and conversations: `python -m stages.assemble`."""
+
+from collections import Counter
+
+from stages.assemble import inputs
+from stages.assemble.augment import Strength
+from stages.assemble.dataset import Recipe, rows
+from stages.assemble.leaks import refuse_test_photos
+from stages.core import io, params, paths, progress, schema
+from stages.core.errors import run
+
+
+def main() -> str:
+    """Write data/dataset/<id>.parquet for every subject; return what was made."""
+    settings = params.load()
+    subjects, how = settings.subjects, settings.assemble
+    strength = Strength(**how.augment.model_dump())
+    recipe = Recipe(settings.seed, how.image_size, how.positive_copies, how.balance, strength)
+    made: Counter[str] = Counter()
+    for name in progress.bar(subjects, "assemble"):
+        photos = inputs.photos(paths.train_photos(name, subjects[name].source))
+        negatives = inputs.negatives(paths.negatives(name))
+        conversations = inputs.conversations(paths.conversations(name))
+        refuse_test_photos(name, paths.test_photos(name, subjects[name].source), [*photos, *negatives])
+        table = rows(name, photos, negatives, conversations, recipe)
+        io.write_parquet(paths.dataset(name), table, schema.DATASET, sort_by=["sample"])
+        made.update(row["role"] for row in table if row["split"] == "train")
+    io.keep_only(paths.DATASET, map(paths.dataset, subjects))
+    counts = (
+        f"{made['positive']:,} positive, {made['hard'] + made['easy']:,} negative and {made['text']:,} text"
+    )
+    return f"{len(subjects)} subjects, {counts} samples"
+
+
+if __name__ == "__main__":
+    run(main)

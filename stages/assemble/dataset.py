@@ -1,0 +1,148 @@
+"""The rows of one subject's training set.
+
+Owns which picture is asked about how often, with which template, and what is known of its origin. Every draw
+hangs on the seed, the subject and the picture alone, so that a further subject or negative changes no other
+row.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from stages.assemble.augment import Strength, augment, fit, png
+from stages.assemble.templates import TEMPLATES, VALIDATION, Template
+from stages.core.io import sha256_bytes
+from stages.core.seed import stream
+
+Row = dict[str, Any]
+Draw = Callable[..., np.random.Generator]  # names → their own random stream
+LABELS = {"positive": "yes", "hard": "no", "easy": "no"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A train photo (role positive) or a retrieved negative (hard | easy), decoded, with its origin."""
+
+    role: str
+    image: Image.Image  # RGB, upright
+    source: str  # file or URL
+    sha256: str  # of the file's bytes
+    score: float | None = None  # of a negative: similarity to its query
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What params.assemble asks for."""
+
+    seed: int
+    image_size: int  # longest side, pixels
+    copies: int  # pictures made of each train photo, the first of them unchanged
+    balance: bool  # ask about them again until there are as many positive rows as negative ones
+    strength: Strength
+
+
+def rows(
+    subject: str,
+    photos: Sequence[Picture],
+    negatives: Sequence[Picture],
+    conversations: Sequence[Mapping[str, Any]],
+    recipe: Recipe,
+) -> list[Row]:
+    """Return all rows of a subject in order of `sample` (schema DATASET): positives, negatives, text,
+    validation.
+
+    `conversations` are rows of the CONVERSATIONS schema whose kind is qa. Validation holds every train photo
+    and negative once, unchanged, with a question that training never asks: the epoch is chosen on them as in
+    the paper (held in; it has no other photos).
+    """
+    token = f"<{subject}>"
+    draw = partial(stream, recipe.seed, "assemble", subject)
+    training = [
+        *_positives(token, photos, len(negatives) if recipe.balance else 0, recipe, draw),
+        *_negatives(token, negatives, recipe, draw),
+        *map(_text, conversations),
+    ]
+    validation = [
+        _recognition(token, picture, _unchanged(picture, recipe), None, VALIDATION)
+        for picture in (*photos, *negatives)
+    ]
+    both = [row | {"split": "train"} for row in training] + [
+        row | {"split": "validation"} for row in validation
+    ]
+    return [row | {"sample": number} for number, row in enumerate(both)]
+
+
+def _positives(
+    token: str, photos: Sequence[Picture], wanted: int, recipe: Recipe, draw: Draw
+) -> Iterator[Row]:
+    """Every copy of every photo, over again until there are `wanted` rows; one picture meets each template
+    once.
+    """
+    copies = [(photo, copy) for copy in range(recipe.copies) for photo in photos]
+    made = [
+        _unchanged(photo, recipe) if copy == 0 else _changed(photo, recipe, draw("copy", photo.sha256, copy))
+        for photo, copy in copies
+    ]
+    orders = [draw("templates", photo.sha256, copy).permutation(len(TEMPLATES)) for photo, copy in copies]
+    for number in range(max(wanted, len(copies))):
+        turn, place = divmod(number, len(copies))
+        template = int(orders[place][turn % len(TEMPLATES)])
+        yield _recognition(token, copies[place][0], made[place], template, TEMPLATES[template])
+
+
+def _negatives(token: str, negatives: Sequence[Picture], recipe: Recipe, draw: Draw) -> Iterator[Row]:
+    """Every negative once, unchanged as seldom as positives are, or being changed would come to mean yes."""
+    for picture in negatives:
+        rng = draw(picture.role, picture.sha256)
+        template = int(rng.integers(len(TEMPLATES)))
+        unchanged = rng.random() * recipe.copies < 1
+        made = _unchanged(picture, recipe) if unchanged else _changed(picture, recipe, rng)
+        yield _recognition(token, picture, made, template, TEMPLATES[template])
+
+
+def _unchanged(picture: Picture, recipe: Recipe) -> tuple[bytes, str]:
+    return png(fit(picture.image, recipe.image_size)), "none"
+
+
+def _changed(picture: Picture, recipe: Recipe, rng: np.random.Generator) -> tuple[bytes, str]:
+    image, words = augment(fit(picture.image, recipe.image_size), recipe.strength, rng)
+    return png(image), words
+
+
+def _recognition(
+    token: str, picture: Picture, made: tuple[bytes, str], number: int | None, template: Template
+) -> Row:
+    """One question about one picture; `made` is its PNG and what was done to it."""
+    data, changes = made
+    label = LABELS[picture.role]
+    sha256 = sha256_bytes(data)
+    return {
+        "task": "recognition",
+        "role": picture.role,
+        "image": {"bytes": data, "path": f"{sha256[:16]}.png"},
+        "image_sha256": sha256,
+        "label": label,
+        "question": template.question.format(name=token),
+        "answer": (template.yes if label == "yes" else template.no).format(name=token),
+        "template": number,
+        "source": picture.source,
+        "source_sha256": picture.sha256,
+        "score": picture.score,
+        "augment": changes,
+    }
+
+
+def _text(turn: Mapping[str, Any]) -> Row:
+    """One question and answer of a conversation, without the photo it was about."""
+    return {
+        "task": "conversation",
+        "role": "text",
+        "question": turn["question"],
+        "answer": turn["answer"],
+        "source": turn["photo"],
+        "source_sha256": turn["photo_sha256"],
+    }

@@ -1,0 +1,37 @@
+"""The three things that a training set is joined from, as plain values."""
+
+from pathlib import Path
+from typing import Any
+
+from stages.assemble.dataset import Picture
+from stages.core import schema
+from stages.core.images import list_photos, load_image, photo_row
+from stages.core.io import read_parquet
+
+
+def photos(folder: Path) -> list[Picture]:
+    """The train photos, in order of their names."""
+    found = [photo_row(path) for path in list_photos(folder)]
+    return [
+        Picture("positive", load_image(row["image"]["bytes"], row["source"]), row["source"], row["sha256"])
+        for row in found
+    ]
+
+
+def negatives(path: Path) -> list[Picture]:
+    """The retrieved images, hard ones first."""
+    return [
+        Picture(
+            role=row["role"],
+            image=load_image(row["image"]["bytes"], row["url"]),
+            source=row["url"],
+            sha256=row["sha256"],
+            score=row["score"],
+        )
+        for row in read_parquet(path, schema.NEGATIVES).to_pylist()
+    ]
+
+
+def conversations(path: Path) -> list[dict[str, Any]]:
+    """The questions and answers that may be trained on (captions and descriptions serve other ends)."""
+    return [row for row in read_parquet(path, schema.CONVERSATIONS).to_pylist() if row["kind"] == "qa"]

@@ -1,0 +1,143 @@
+"""The rows of a training set: roles, balance, templates, provenance, and what a change leaves alone."""
+
+import io
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stages.assemble.augment import Strength, fit
+from stages.assemble.dataset import Picture, Recipe, rows
+from stages.core.io import sha256_bytes
+
+RECIPE = Recipe(seed=0, image_size=32, copies=4, balance=True, strength=Strength(0.1, 0.1, 5, 0.1, 0.02))
+TURNS = [
+    {"photo": "00.png", "photo_sha256": "a", "question": "What color is <bo>?", "answer": "Red."},
+    {"photo": "01.png", "photo_sha256": "b", "question": "What color is <bo>?", "answer": "Blue."},
+]
+
+
+def pictures(role: str, count: int) -> list[Picture]:
+    made = []
+    for number in range(count):
+        pixels = np.random.default_rng([len(role), number]).integers(0, 256, (24, 40, 3), dtype=np.uint8)
+        score = None if role == "positive" else 0.5 + number / 100
+        name = f"{role}/{number}"
+        made.append(Picture(role, Image.fromarray(pixels), name, sha256_bytes(name.encode()), score))
+    return made
+
+
+PHOTOS, HARD, EASY = pictures("positive", 3), pictures("hard", 11), pictures("easy", 9)
+
+
+def build(recipe: Recipe = RECIPE, subject: str = "bo", negatives: list[Picture] | None = None) -> list[dict]:
+    return rows(subject, PHOTOS, HARD + EASY if negatives is None else negatives, TURNS, recipe)
+
+
+def part(table: list[dict], split: str, role: str) -> list[dict]:
+    return [row for row in table if (row["split"], row["role"]) == (split, role)]
+
+
+def decoded(row: dict) -> Image.Image:
+    return Image.open(io.BytesIO(row["image"]["bytes"]))
+
+
+def test_samples_are_numbered_in_order() -> None:
+    assert [row["sample"] for row in build()] == list(range(len(build())))
+
+
+def test_positives_are_repeated_until_they_are_as_many_as_negatives() -> None:
+    counts = Counter((row["split"], row["role"]) for row in build())
+    assert counts == {
+        ("train", "positive"): 20,
+        ("train", "hard"): 11,
+        ("train", "easy"): 9,
+        ("train", "text"): 2,
+        ("validation", "positive"): 3,
+        ("validation", "hard"): 11,
+        ("validation", "easy"): 9,
+    }
+    assert len(part(build(replace(RECIPE, balance=False)), "train", "positive")) == 3 * 4
+    assert len(part(build(negatives=[]), "train", "positive")) == 3 * 4
+
+
+def test_each_photo_appears_once_as_it_is_and_otherwise_in_different_copies() -> None:
+    positives = part(build(replace(RECIPE, balance=False)), "train", "positive")
+    assert len({row["image_sha256"] for row in positives}) == 12
+    plain = [row for row in positives if row["augment"] == "none"]
+    assert [row["source"] for row in plain] == [photo.source for photo in PHOTOS]
+    for row, photo in zip(plain, PHOTOS, strict=True):
+        assert decoded(row).tobytes() == fit(photo.image, 32).tobytes()
+    assert all(row["augment"].startswith("shift") for row in positives if row not in plain)
+
+
+def test_no_picture_is_asked_about_twice_with_the_same_template() -> None:
+    asked = Counter((row["image_sha256"], row["template"]) for row in part(build(), "train", "positive"))
+    assert set(asked.values()) == {1}
+
+
+def test_negatives_are_changed_about_as_often_as_positives() -> None:
+    """Else "has been changed" would come to mean yes."""
+    table = build(replace(RECIPE, copies=2), negatives=pictures("hard", 200))
+    share = np.mean([row["augment"] == "none" for row in part(table, "train", "hard")])
+    assert share == pytest.approx(0.5, abs=0.1)
+    untouched = build(replace(RECIPE, copies=1))
+    assert {row["augment"] for row in untouched if row["task"] == "recognition"} == {"none"}
+
+
+def test_labels_and_answers_follow_the_role() -> None:
+    for row in build():
+        if row["task"] == "recognition":
+            assert row["label"] == ("yes" if row["role"] == "positive" else "no")
+            assert row["answer"].lower().startswith(row["label"])
+            assert "<bo>" in row["question"]
+        else:
+            assert row.get("label") is None
+
+
+def test_text_has_no_image() -> None:
+    text = part(build(), "train", "text")
+    assert [(row["question"], row["answer"], row["source"]) for row in text] == [
+        ("What color is <bo>?", "Red.", "00.png"),
+        ("What color is <bo>?", "Blue.", "01.png"),
+    ]
+    assert all("image" not in row and row["task"] == "conversation" for row in text)
+
+
+def test_validation_holds_every_picture_once_unchanged_with_the_fixed_question() -> None:
+    validation = [row for row in build() if row["split"] == "validation"]
+    assert [row["source"] for row in validation] == [picture.source for picture in PHOTOS + HARD + EASY]
+    assert {row["question"] for row in validation} == {
+        "Can you see <bo> in this photo? Answer the question using a single word or phrase."
+    }
+    assert {(row["label"], row["answer"]) for row in validation} == {("yes", "Yes"), ("no", "No")}
+    assert {row["augment"] for row in validation} == {"none"}
+
+
+def test_provenance_belongs_to_the_picture() -> None:
+    known = {picture.source: picture for picture in PHOTOS + HARD + EASY}
+    for row in build():
+        if row["task"] == "recognition":
+            picture = known[row["source"]]
+            assert (row["source_sha256"], row["score"]) == (picture.sha256, picture.score)
+            assert row["image_sha256"] == sha256_bytes(row["image"]["bytes"])
+            assert max(decoded(row).size) <= 32
+
+
+def test_one_more_negative_changes_no_other_row() -> None:
+    def without_number(role: str, table: list[dict]) -> list[dict]:
+        return [{key: row[key] for key in row if key != "sample"} for row in part(table, "train", role)]
+
+    fewer = build(negatives=HARD[1:] + EASY)
+    for role in ("hard", "easy", "positive"):
+        before, after = without_number(role, build()), without_number(role, fewer)
+        assert after == (before[1:] if role == "hard" else before[: len(after)])
+
+
+def test_subject_and_seed_decide_the_draws() -> None:
+    answers = [row["augment"] for row in build() if row["task"] == "recognition"]
+    for other in (build(subject="ann"), build(replace(RECIPE, seed=1))):
+        assert [row["augment"] for row in other if row["task"] == "recognition"] != answers
+    assert [row["augment"] for row in build() if row["task"] == "recognition"] == answers
