@@ -1,4 +1,4 @@
-"""The assemble stage: one file per subject that `datasets` opens, equal bytes each time, no test photo in it."""
+"""The assemble stage: one file per subject that `datasets` opens, equal bytes each time, no test photo."""
 
 import shutil
 from pathlib import Path
