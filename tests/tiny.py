@@ -1,8 +1,8 @@
 """Tiny random models with real processors and tokenizers: what the tests load in place of the base models.
 
-Owns two builders, `llava(folder)` and `clip(folder)`, which write what `from_pretrained` reads. The classes, chat
-template and tokenizer type are those of LLaVA-1.5; only sizes and weights differ. The weights are drawn wide
-(std .2), so that leaving out an image, a prefix or a position moves every number.
+Owns two builders, `llava(folder)` and `clip(folder)`, which write what `from_pretrained` reads. The classes,
+chat template and tokenizer type are those of LLaVA-1.5; only sizes and weights differ. The weights are drawn
+wide (std .2), so that leaving out an image, a prefix or a position moves every number.
 """
 
 import json
@@ -30,11 +30,11 @@ CHAT_TEMPLATE = (
     "{% for message in messages %}"
     "{% if message['role'] != 'system' %}{{ message['role'].upper() + ': ' }}{% endif %}"
     "{% for content in message['content'] if content['type'] == 'image' %}{{ '<image>\n' }}{% endfor %}"
-    "{% for content in message['content'] if content['type'] == 'text' %}{{ content['text'] + ' ' }}{% endfor %}"
+    "{% for content in message['content'] if content['type'] == 'text' %}{{ content['text'] }} {% endfor %}"
     "{% endfor %}{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"
 )
 CORPUS = [
-    "USER: Can you see the dog in this photo? Answer the question using a single word or phrase. ASSISTANT: Yes No",
+    "USER: Can you see the dog in this photo? Answer with a single word or phrase. ASSISTANT: Yes No",
     "What color is the red dog next to the green ball? It is brown. Is it a cat or a tree? A. ball B. tree",
     "Yes, the dog is here. No, I do not see the cat in this photo. Describe the object in detail.",
 ]

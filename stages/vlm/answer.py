@@ -1,7 +1,7 @@
-"""Greedy answers and option probabilities in one pass: owns batching of queries and decoding from cached prefixes.
+"""Greedy answers and option probabilities in one pass: owns batching of queries and decoding.
 
-The first forward over a suffix gives the probabilities; decoding continues from its cache. Does not sample and does
-not judge answers.
+The first forward over a suffix gives the probabilities; decoding continues from its cache. Does not sample
+and does not judge answers.
 """
 
 from collections.abc import Sequence

@@ -3,11 +3,12 @@
     [SYSTEM ]USER: <image>\\n   |  {definition} {question} ASSISTANT:  |   {answer}</s>
     prefix, per image             suffix: prompt                          suffix: labels
 
-The wording comes from the processor's chat template, so LLaVA-1.5 and the small base share this code. Without an image,
-the prefix is ``[SYSTEM ]USER:`` and the suffix starts with the space after it. Does not run the model.
+The wording comes from the processor's chat template, so LLaVA-1.5 and the small base share this code.
+Without an image, the prefix is ``[SYSTEM ]USER:`` and the suffix starts with the space after it. Does not run
+the model.
 
-Learned rows travel through the tokenizer as an added token (`SLOT`), so pieces around them are exactly what a tokenizer
-with the identifier added would give; in ids, row r is written V + r, where V is the model's vocabulary size.
+Learned rows travel through the tokenizer as an added token (`SLOT`), so the pieces around them are exactly
+those of a tokenizer with the identifier added; in ids, row r is written V + r, V being the vocabulary size.
 """
 
 import copy
@@ -45,7 +46,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Suffix:
-    """Ids after the prefix; learned row r is V + r. labels: same length, IGNORE everywhere but on the answer."""
+    """Ids after the prefix, learned row r as V + r; labels of the same length, IGNORE but on the answer."""
 
     ids: list[int]
     labels: list[int]
@@ -69,10 +70,10 @@ class Layout:
         image_prefix, cue = _template(processor, system, image=True)
         head, text_cue = _template(processor, system, image=False)
         if cue != text_cue:
-            raise UserError("The base model's chat template ends differently with and without an image")
+            raise UserError("the base model's chat template ends differently with and without an image")
         if processor.image_token not in image_prefix:
             raise UserError(
-                "The base model's chat template puts the question before the image: use one with the image first"
+                "the base model's chat template must put the image before the question: use another"
             )
         from tokenizers import AddedToken
 
@@ -97,7 +98,7 @@ class Layout:
         """Ids that `text` adds to `prefix`, so that both parts concatenate to the ids of the whole."""
         before, whole = self._ids(prefix), self._ids(prefix + text)
         if whole[: len(before)] != before:
-            raise UserError(f"The base model's tokenizer merges across the end of {prefix!r}: use another")
+            raise UserError(f"the base model's tokenizer merges across the end of {prefix!r}: use another")
         return whole[len(before) :]
 
     def first_id(self, answer: str) -> int:
@@ -107,7 +108,9 @@ class Layout:
     def decode(self, ids: list[int], vocab_size: int, token: str) -> str:
         """Text of generated ids; an id ≥ `vocab_size` is the identifier. Ids of padding rows are dropped."""
         known = [self.slot_id if i >= vocab_size else i for i in ids if i < self.slot_id or i >= vocab_size]
-        return self.tokenizer.decode(known, skip_special_tokens=True).replace(SLOT, token).strip()
+        text = self.tokenizer.decode(known, skip_special_tokens=True)
+        # Some tokenizers prepend a space to whatever follows an added token, even to a space.
+        return text.replace(SLOT + "  ", SLOT + " ").replace(SLOT, token).strip()
 
     def _ids(self, text: str) -> list[int]:
         bos = self.tokenizer.bos_token
@@ -126,8 +129,8 @@ def suffix(
 
     Args:
         base: model whose layout and vocabulary size are used.
-        definition: a `SoftPrompt` goes in as its rows, and its token (``<bo>``) is row 0 in question and answer too;
-            a sentence goes in as text.
+        definition: a `SoftPrompt` goes in as its rows, and its token (``<bo>``) is row 0 in question and
+            answer too; a sentence goes in as text.
         question: plain text.
         answer: the supervised text, followed by the end token; None to generate.
         image: whether the prefix shows an image.
@@ -141,7 +144,7 @@ def suffix(
         for token in layout.reserved:
             if token in text:
                 raise UserError(
-                    f"The text {text!r} contains {token}, which means something else to the model: reword it"
+                    f"the text {text!r} contains {token}, which means something else to the model: reword it"
                 )
     rows: list[int] = []
     if isinstance(definition, SoftPrompt):
@@ -154,25 +157,19 @@ def suffix(
     prefix = layout.prefix_text(image)
     prompt = ("" if image else layout.lead) + (f"{definition} " if definition else "") + question + layout.cue
     ids = layout.after(prefix, prompt)
-    labels = [IGNORE] * len(ids)
+    asked = len(ids)
     if answer is not None:
-        target = [*layout.after(prefix + prompt, f" {answer}"), layout.tokenizer.eos_token_id]
-        ids, labels = ids + target, labels + target
-    order = iter(rows)
-    learned = {at: base.vocab_size + next(order) for at, i in enumerate(ids) if i == layout.slot_id}
-    return Suffix(
-        ids=[learned.get(at, i) for at, i in enumerate(ids)],
-        labels=[
-            learned[at] if at in learned and label != IGNORE else label for at, label in enumerate(labels)
-        ],
-    )
+        ids += [*layout.after(prefix + prompt, f" {answer}"), layout.tokenizer.eos_token_id]
+    slots = iter(rows)
+    ids = [base.vocab_size + next(slots) if i == layout.slot_id else i for i in ids]
+    return Suffix(ids, [IGNORE] * asked + ids[asked:])
 
 
 def _template(processor: "LlavaProcessor", system: str, image: bool) -> tuple[str, str]:
     """Text before and after the question."""
     if not processor.chat_template:
         raise UserError(
-            "The base model has no chat template: use a converted one, such as llava-hf/llava-1.5-7b-hf"
+            "the base model has no chat template: use a converted one, such as llava-hf/llava-1.5-7b-hf"
         )
     content = [{"type": "image"}] * image + [{"type": "text", "text": _QUESTION}]
     messages = [{"role": "user", "content": content}]
@@ -181,5 +178,5 @@ def _template(processor: "LlavaProcessor", system: str, image: bool) -> tuple[st
     text = processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
     before, _, after = text.partition(_QUESTION)
     if system not in before:
-        raise UserError("The base model's chat template drops the system sentence: set base.system to ''")
+        raise UserError("the base model's chat template drops the system sentence: set base.system to ''")
     return before, after

@@ -32,7 +32,7 @@ class Base:
         processor: image processor, tokenizer and chat template.
         layout: the text and ids around image and soft prompt.
         name: the folder or hub id it was loaded from.
-        fingerprint: ``sha256:…`` over the folder's config, weights and tokenizer, or ``id@commit`` for a hub model.
+        fingerprint: ``sha256:…`` over the folder's config, weights and tokenizer; ``id@commit`` from the hub.
 
     """
 
@@ -76,7 +76,7 @@ def load(
         device: cpu, cuda or cuda:N.
 
     Raises:
-        UserError: the model is absent, unreachable, not a LLaVA, not in safetensors, or the device is missing.
+        UserError: the model is absent, unreachable, not a LLaVA, not in safetensors, or the device missing.
 
     """
     from transformers import AutoConfig, AutoProcessor, LlavaForConditionalGeneration
@@ -90,7 +90,7 @@ def load(
         config = AutoConfig.from_pretrained(model, revision=revision, trust_remote_code=False)
         if config.model_type != "llava":
             raise UserError(
-                f"{model} is a '{config.model_type}' model: base.model needs a LlavaForConditionalGeneration, "
+                f"{model} is a model of type {config.model_type}: base.model in params.yaml needs a LLaVA, "
                 "for example llava-hf/llava-1.5-7b-hf"
             )
         weights = LlavaForConditionalGeneration.from_pretrained(
@@ -122,9 +122,11 @@ def _check_source(model: str, revision: str | None) -> None:
 @contextmanager
 def _explained(model: str, revision: str | None) -> Iterator[None]:
     """Turn the loaders' errors into one sentence that says what to do."""
+    from safetensors import SafetensorError
+
     try:
         yield
-    except (OSError, ValueError) as error:  # what transformers, huggingface_hub and safetensors raise
+    except (OSError, ValueError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]
         remedy = (
             f"check the network, or download it once with `hf download {model} --revision {revision}`"

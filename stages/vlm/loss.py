@@ -1,7 +1,7 @@
-"""The training loss over suffixes, from cached prefixes: owns which positions are scored and how they are averaged.
+"""The training loss over suffixes, from cached prefixes: owns which positions are scored and the averaging.
 
-Equal to the loss of the plain forward over the whole sequence, and so are its gradients, for nothing that is learned
-comes before the suffix (tests/unit/test_vlm_exact.py). Does not own the optimizer.
+Equal to the loss of the plain forward over the whole sequence, and so are its gradients, for nothing that is
+learned comes before the suffix (tests/unit/test_vlm_exact.py). Does not own the optimizer.
 """
 
 from collections.abc import Sequence

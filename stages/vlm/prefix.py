@@ -1,7 +1,8 @@
 """Keys and values of everything before the soft prompt: owns computing, keeping and batching them.
 
-Causal attention makes them independent of what is learned, so they are computed once per image, without autograd,
-and every step and every answer starts from them. Does not own suffixes (`layout`) or forwards over them (`splice`).
+Causal attention makes them independent of what is learned, so they are computed once per image, without
+autograd, and every step and every answer starts from them. Does not own suffixes (`layout`) or forwards over
+them (`splice`).
 """
 
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class PrefixBatch:
-    """Prefixes of B rows: kv (B, L, 2, H, P, d) in the model's dtype; mask (B, P) int64, 0 on left padding."""
+    """Prefixes of B rows: kv (B, L, 2, H, P, d) in the model's dtype; mask (B, P), 0 on left padding."""
 
     kv: torch.Tensor
     mask: torch.Tensor

@@ -93,14 +93,14 @@ class SoftPrompt:
         again = f"run `dvc repro train@{folder.name}`"
         if not (folder / INFO).is_file() or not (folder / WEIGHTS).is_file():
             raise UserError(f"{folder} holds no trained subject: {again}")
-        info = io.read_json(folder / INFO)
-        if info.get("format") != FORMAT:
+        card = io.read_json(folder / INFO)
+        if card.get("format") != FORMAT:
             raise UserError(
-                f"{folder / INFO} has format {info.get('format')}, this version reads {FORMAT}: {again}"
+                f"{folder / INFO} has format {card.get('format')}, this version reads {FORMAT}: {again}"
             )
-        if info["sha256"] != io.sha256_file(folder / WEIGHTS):
+        if card["sha256"] != io.sha256_file(folder / WEIGHTS):
             raise UserError(f"{folder / WEIGHTS} does not belong to {INFO} beside it: {again}")
-        tensors, _ = io.read_safetensors(folder / WEIGHTS)
+        tensors, info = io.read_safetensors(folder / WEIGHTS)
         if base is not None:
             made_for = info.get("base", {}).get("fingerprint")
             if made_for != base.fingerprint:

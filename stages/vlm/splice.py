@@ -1,6 +1,7 @@
-"""Forward over suffixes: owns splicing learned rows into the input and appending learned logits to the output.
+"""Forward over suffixes: owns splicing learned rows into the input and appending the learned logit.
 
-Does not own the prefix (`prefix`), the loss (`loss`) or decoding (`answer`). Ids ≥ V name learned rows: V + r is row r.
+Ids from V on name learned rows: V + r is row r. Does not own the prefix (`prefix`), the loss (`loss`) or
+decoding (`answer`).
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 def pad_left(
     rows: Sequence[Sequence[int]], fill: int, device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Stack to (B, S); return with the mask that is 0 on padding. The last column is every row's last entry."""
+    """Stack to (B, S), with the mask that is 0 on padding; the last column holds every row's last entry."""
     length = max(map(len, rows))
     padded = torch.tensor([[fill] * (length - len(row)) + list(row) for row in rows])
     mask = torch.tensor([[0] * (length - len(row)) + [1] * len(row) for row in rows])

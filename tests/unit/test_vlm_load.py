@@ -1,0 +1,85 @@
+"""Opening a base model: what is refused, and what its fingerprint depends on."""
+
+import json
+from pathlib import Path
+
+import huggingface_hub
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from stages import vlm
+from stages.core.errors import UserError
+from tests import tiny
+
+COMMIT = "0" * 40
+
+
+def test_a_folder_is_loaded_frozen(tmp_path: Path) -> None:
+    base = vlm.load(str(tiny.llava(tmp_path)))
+    assert not base.model.training
+    assert not any(parameter.requires_grad for parameter in base.model.parameters())
+    assert base.hidden_size == 32 and base.vocab_size > len(base.tokenizer)
+    assert base.layout.image_prefix == "USER: <image>\n" and base.layout.cue == " ASSISTANT:"
+
+
+def test_fingerprint_follows_what_decides_the_answers(tmp_path: Path) -> None:
+    tiny.llava(tmp_path)
+    first = vlm.load(str(tmp_path)).fingerprint
+    (tmp_path / "README.md").write_text("about")
+    assert vlm.load(str(tmp_path)).fingerprint == first
+    config = tmp_path / "tokenizer_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"model_max_length": 99}))
+    second = vlm.load(str(tmp_path)).fingerprint
+    tiny.llava(tmp_path, seed=1)
+    assert len({first, second, vlm.load(str(tmp_path)).fingerprint}) == 3
+
+
+@pytest.mark.parametrize(
+    ("model", "revision", "remedy"),
+    [
+        ("models/absent", None, "restore it"),
+        ("owner/name", None, "set base.revision"),
+        ("owner/name", "main", "40-digit commit"),
+        (".", COMMIT, "must be null"),
+    ],
+)
+def test_wrong_sources_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, revision: str | None, remedy: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=remedy):
+        vlm.load(model, revision)
+
+
+def test_an_unreachable_hub_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(UserError, match="hf download owner/name --revision 0000") as raised:
+        vlm.load("owner/name", COMMIT)
+    assert "\n" not in str(raised.value)
+
+
+def test_another_kind_of_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="needs a LLaVA"):
+        vlm.load(str(tiny.clip(tmp_path)))
+
+
+def test_pickled_weights_are_refused(tmp_path: Path) -> None:
+    weights = tiny.llava(tmp_path) / "model.safetensors"
+    torch.save(load_file(weights), tmp_path / "pytorch_model.bin")
+    weights.unlink()
+    with pytest.raises(UserError, match="could not be loaded"):
+        vlm.load(str(tmp_path))
+
+
+def test_truncated_weights_are_refused(tmp_path: Path) -> None:
+    weights = tiny.llava(tmp_path) / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(UserError, match="restore the folder"):
+        vlm.load(str(tmp_path))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the device")
+def test_a_missing_device_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no CUDA device"):
+        vlm.load(str(tiny.llava(tmp_path)), device="cuda")

@@ -1,0 +1,62 @@
+"""A subject's two files: what comes back is what was saved, and a torn or foreign pair is refused."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from stages import vlm
+from stages.core.errors import UserError
+from tests import tiny
+from tests.vlm_helpers import soft_prompt
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> vlm.Base:
+    return vlm.load(str(tiny.llava(tmp_path_factory.mktemp("llava"))))
+
+
+def with_info(base: vlm.Base, prompt: vlm.SoftPrompt) -> vlm.SoftPrompt:
+    info = {"base": {"fingerprint": base.fingerprint}, "seed": 3}
+    return vlm.SoftPrompt(prompt.subject, prompt.embeddings, prompt.output_row, info)
+
+
+@pytest.mark.parametrize("latent_tokens", [0, 4])
+def test_round_trip(base: vlm.Base, tmp_path: Path, latent_tokens: int) -> None:
+    prompt = with_info(base, soft_prompt(base, "bo", latent_tokens))
+    prompt.save(tmp_path / "a")
+    again = vlm.SoftPrompt.load(tmp_path / "a", base)
+    assert torch.equal(again.embeddings, prompt.embeddings)
+    assert torch.equal(again.output_row, prompt.output_row)
+    assert again.token == "<bo>" and again.latent_tokens == latent_tokens and again.info["seed"] == 3
+    again.save(tmp_path / "b")
+    for name in ("soft_prompt.safetensors", "soft_prompt.json"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_initial_rows_look_like_the_base(base: vlm.Base) -> None:
+    draw = [vlm.SoftPrompt.initial(base, "bo", 500, torch.Generator().manual_seed(i)) for i in (0, 0, 1)]
+    assert torch.equal(draw[0].embeddings, draw[1].embeddings)
+    assert not torch.equal(draw[0].embeddings, draw[2].embeddings)
+    table = base.model.get_input_embeddings().weight
+    assert draw[0].embeddings.std().item() == pytest.approx(table.std().item(), rel=0.1)
+
+
+def test_wording(base: vlm.Base) -> None:
+    assert soft_prompt(base, "bo", 2).text("<bo>", "*") == "<bo> is **."
+    assert soft_prompt(base, "bo", 0).text("<bo>", "*") == "<bo>."
+
+
+def test_bad_folders_are_refused(base: vlm.Base, tmp_path: Path) -> None:
+    folder = tmp_path / "bo"
+    with pytest.raises(UserError, match="dvc repro train@bo"):
+        vlm.SoftPrompt.load(folder)
+    with_info(base, soft_prompt(base, "bo", 2)).save(folder)
+    other = vlm.load(str(tiny.llava(tmp_path / "other", seed=1)))
+    vlm.SoftPrompt.load(folder)
+    with pytest.raises(UserError, match="another base model"):
+        vlm.SoftPrompt.load(folder, other)
+    weights = folder / "soft_prompt.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4])
+    with pytest.raises(UserError, match="does not belong"):
+        vlm.SoftPrompt.load(folder)

@@ -1,0 +1,44 @@
+"""What the tests of `stages.vlm` share: pictures, soft prompts, and the plain model to compare with."""
+
+import copy
+
+import numpy as np
+import torch
+from PIL import Image
+
+from stages import vlm
+
+
+def noise_images(count: int) -> list[Image.Image]:
+    """Pictures that differ everywhere."""
+    return [
+        Image.fromarray(np.random.default_rng(i).integers(0, 255, (40, 30, 3), dtype=np.uint8))
+        for i in range(count)
+    ]
+
+
+def soft_prompt(base: vlm.Base, subject: str, latent_tokens: int, seed: int = 0) -> vlm.SoftPrompt:
+    """Random rows, with an output row strong enough for the identifier to be said."""
+    prompt = vlm.SoftPrompt.initial(base, subject, latent_tokens, torch.Generator().manual_seed(seed))
+    return vlm.SoftPrompt(subject, prompt.embeddings, 2 * prompt.output_row)
+
+
+def resized(base: vlm.Base, prompt: vlm.SoftPrompt | None) -> torch.nn.Module:
+    """Copy the model and put the learned rows behind its tables: the plain way to use a soft prompt."""
+    model = copy.deepcopy(base.model)
+    if prompt is not None:
+        table, head = model.get_input_embeddings().weight, model.get_output_embeddings().weight
+        embeddings = torch.nn.Embedding.from_pretrained(torch.cat([table, prompt.embeddings]), freeze=False)
+        model.set_input_embeddings(embeddings)
+        model.lm_head = torch.nn.Linear(head.shape[1], len(head) + 1, bias=False)
+        model.lm_head.weight.data = torch.cat([head, prompt.output_row])
+    return model
+
+
+def full_inputs(base: vlm.Base, image: Image.Image | None, suffix: vlm.Suffix) -> dict[str, torch.Tensor]:
+    """Processor inputs of the whole sequence, suffix included."""
+    text = base.layout.prefix_text(image is not None)
+    inputs = base.processor(text=[text], images=None if image is None else [image], return_tensors="pt")
+    ids = torch.cat([inputs["input_ids"], torch.tensor([suffix.ids])], 1)
+    pixels = {} if image is None else {"pixel_values": inputs["pixel_values"]}
+    return {"input_ids": ids, "attention_mask": torch.ones_like(ids), **pixels}
