@@ -79,7 +79,7 @@ class Retrieve(Section):
     neighbors: Positive
     min_similarity: Cosine
     max_similarity: Cosine
-    near_duplicate: Count
+    near_duplicate: Cosine
 
 
 class Synthesize(Section):
@@ -127,15 +127,15 @@ class Train(Section):
 
 
 class Evaluate(Section):
-    """Scores and their intervals."""
+    """Asking the test's questions."""
 
-    bootstrap: Positive
     max_new_tokens: Positive
 
 
 class Report(Section):
     """What the report shows and what counts as the same number."""
 
+    bootstrap: Positive
     tolerance: Share
     examples: Positive
 

@@ -1,22 +1,25 @@
 """python -m stages.evaluate: ask the evaluation's questions and write data/predictions/*.parquet."""
 
 from stages.core import errors, params, seed
+from stages.evaluate.exam import prepare
 
 
 def main() -> str:
     """Read the parameters, load the base model once, evaluate every subject."""
     p = params.load()
-    seed.seed_everything(p.seed, p.threads)
+    exam = prepare({subject: entry.source for subject, entry in p.subjects.items()})
 
+    # Not at the top: torch takes seconds to import, and a mistake in the test's files should show at once.
     from stages import vlm
     from stages.evaluate.evaluate import evaluate
 
+    seed.seed_everything(p.seed, p.threads)
     base = vlm.load(
         p.base.model, p.base.revision, system=p.base.system, dtype=p.base.dtype, device=p.base.device
     )
     rows = evaluate(
         base,
-        {subject: entry.source for subject, entry in p.subjects.items()},
+        exam,
         seed=p.seed,
         batch_size=p.base.batch_size,
         max_new_tokens=p.evaluate.max_new_tokens,

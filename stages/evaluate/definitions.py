@@ -40,7 +40,7 @@ def definitions(
         "short_description": descriptions["description_short"],
         "long_description": descriptions["description_long"],
         "empty_prompt": vlm.SoftPrompt.initial(
-            base, subject, len(own.embeddings) - 1, seeds.torch_stream(seed, "evaluate", "empty", subject)
+            base, subject, own.latent_tokens, seeds.torch_stream(seed, "evaluate", "empty", subject)
         ),
     }
     if len(prompts) > 1:
@@ -54,14 +54,3 @@ def other_subject(subject: str, subjects: Mapping[str, object], seed: int) -> st
         (other for other in subjects if other != subject),
         key=lambda other: seeds.stream(seed, "evaluate", "other", subject, other).random(),
     )
-
-
-def majority_answer(dataset: pa.Table) -> str:
-    """The more frequent recognition answer of a training set, "Yes" or "No"; a tie is "No".
-
-    A constant answer scores .5 weighted whatever it is; it stands in the tables to show just that.
-    """
-    labels = [
-        row["label"] for row in dataset.select(["split", "label"]).to_pylist() if row["split"] == "train"
-    ]
-    return "Yes" if labels.count("yes") > labels.count("no") else "No"

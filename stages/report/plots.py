@@ -1,0 +1,96 @@
+"""What `dvc plots show` draws: one small JSON file per plot.
+
+JSON, because DVC hands CSV cells to its charts as text, which breaks sorting and number axes.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stages.report import metrics
+from stages.report.results import worst_first
+from stages.report.scores import SIBLINGS, Scores, with_outcome
+
+BINS = 20
+RATES = np.linspace(0, 1, 51)
+Rows = list[dict[str, Any]]
+
+
+def loss_band(curves: Mapping[str, pd.DataFrame]) -> Rows:
+    """Training loss by epoch: 10th, 50th and 90th percentile over subjects."""
+    table = pd.concat([curve.set_index("epoch").loss for curve in curves.values()], axis=1)
+    return [
+        {"epoch": int(epoch)}
+        | {f"p{percent}": round(float(np.nanpercentile(losses, percent)), 4) for percent in (10, 50, 90)}
+        for epoch, losses in sorted(table.T.items())
+    ]
+
+
+def subjects(scores: Scores, kinds: Mapping[str, str]) -> Rows:
+    """Weighted accuracy by subject, on others' photos and among look-alikes, lowest first."""
+    return [
+        {
+            "subject": subject,
+            "kind": kinds[subject],
+            "weighted": _rounded(scores.of(subject, "soft_prompt", "recognition.weighted")),
+            "siblings": _rounded(scores.of(subject, "soft_prompt", "recognition.siblings.weighted")),
+        }
+        for subject in worst_first(scores)
+    ]
+
+
+def score_histogram(recognition: pd.DataFrame) -> Rows:
+    """Share of positives, hard (look-alikes) and easy (others') photos by the soft prompt's P(yes)."""
+    groups = _scores_by_group(recognition)
+    edges = np.linspace(0, 1, BINS + 1)
+    shares = {
+        name: np.histogram(values, edges)[0] / max(len(values), 1)
+        for name, values in {
+            "positive": groups["positive"],
+            "hard": np.concatenate([groups[group] for group in SIBLINGS]),
+            "easy": groups["others"],
+        }.items()
+    }
+    return [
+        {"p_yes": round(float(middle), 4)}
+        | {name: round(float(share[i]), 4) for name, share in shares.items()}
+        for i, middle in enumerate((edges[1:] + edges[:-1]) / 2)
+    ]
+
+
+def roc(recognition: pd.DataFrame) -> Rows:
+    """True-positive rate at each false-positive rate, averaged over subjects, by group of negatives.
+
+    Averaging the curves (not pooling the scores) makes their areas the macro-averaged AUCs of metrics.json.
+    """
+    curves = {"others": [], "siblings": [], "marking": []}
+    for _, rows in recognition.groupby("subject"):
+        groups = _scores_by_group(rows)
+        negatives = {
+            "others": groups["others"],
+            "siblings": np.concatenate([groups[group] for group in SIBLINGS]),
+            "marking": groups["marking"],
+        }
+        for name, values in negatives.items():
+            if len(values) and len(groups["positive"]):
+                curves[name].append(metrics.roc(groups["positive"], values, RATES))
+    means = {name: np.mean(found, axis=0) for name, found in curves.items() if found}
+    return [
+        {"false_positive_rate": round(float(rate), 4)}
+        | {name: round(float(curve[i]), 4) for name, curve in means.items()}
+        for i, rate in enumerate(RATES)
+    ]
+
+
+def _scores_by_group(recognition: pd.DataFrame) -> dict[str, np.ndarray]:
+    rows = with_outcome(recognition[recognition.method == "soft_prompt"])
+    return {
+        group: rows[rows.against == group].p_yes.to_numpy(float)
+        for group in ("positive", "others", *SIBLINGS)
+    }
+
+
+def _rounded(value: float) -> float | None:
+    return None if np.isnan(value) else round(value, 4)

@@ -1,0 +1,104 @@
+"""The evaluate stage on two made-up subjects and the tiny random model, run as a user runs it."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from stages import vlm
+from stages.core import io, paths, schema, seed
+from stages.evaluate.__main__ import main
+from tests import tiny
+from tests.helpers import run_stage, set_params
+from tests.subjects import populate
+
+METHODS = {
+    "soft_prompt",
+    "base",
+    "short_description",
+    "long_description",
+    "other_subject",
+    "empty_prompt",
+    "majority",
+}
+
+
+@pytest.fixture(scope="module")
+def llava(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.llava(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture
+def prepared(workspace: Path, llava: Path) -> Path:
+    """Two subjects of the world and one with own photos only, all "trained"."""
+    subjects = {"bo": "world", "mam": "world", "my-dog": "own"}
+    set_params(
+        {
+            "base.model": str(llava),
+            "base.batch_size": 8,
+            "evaluate.max_new_tokens": 4,
+            "subjects": {name: {"kind": "pet", "source": source} for name, source in subjects.items()},
+            "world.subjects": {"bo": "dog", "mam": "cat"},
+        }
+    )
+    populate(subjects)
+    base = vlm.load(str(llava))
+    for subject in subjects:
+        prompt = vlm.SoftPrompt.initial(base, subject, 3, seed.torch_stream(1, subject))
+        prompt.info["base"] = {"fingerprint": base.fingerprint}
+        prompt.save(paths.subject_model(subject))
+    return workspace
+
+
+def table(name: str, columns) -> pd.DataFrame:
+    return io.read_parquet(paths.predictions(name), columns).to_pandas()
+
+
+def test_every_photo_meets_every_subject_and_method_and_a_second_run_gives_the_same_bytes(prepared):
+    assert main() == "3 subjects, 21 photos, 273 recognition and 36 question answers"
+
+    rows = table("recognition", schema.RECOGNITION)
+    # 9 test photos each, and 6 siblings for the world's two subjects.
+    assert rows.groupby(["subject", "method"]).size().unique().tolist() == [15, 9]
+    assert set(rows.method) == METHODS
+    assert (rows.label == ((rows.group == "test") & (rows.owner == rows.subject))).all()
+    assert (rows[rows.group != "test"].owner == rows[rows.group != "test"].subject).all()
+    assert rows[rows.method != "majority"].p_yes.between(0, 1).all()
+    assert set(rows[rows.method == "majority"].answer) == {
+        "Yes"
+    }  # the made-up training set has positives only
+
+    questions = table("questions", schema.QUESTIONS)
+    assert set(questions.subject) == {"bo", "mam"}  # own photos came without questions
+    assert set(questions[questions.kind == "visual"].method) == {
+        "soft_prompt", "base", "short_description", "majority", "blind"
+    }  # fmt: skip
+    for _, both in questions.groupby(["subject", "kind", "question", "method"]):
+        assert both.order.tolist() == [0, 1] and set(both.truth) == {"A", "B"}
+    assert (questions[questions.method == "majority"].groupby("subject").correct.mean() == 0.5).all()
+
+    chats = table("conversations", schema.SAMPLE_CONVERSATIONS)
+    assert chats[chats.photo.isna()].groupby(["subject", "method"]).size().unique().tolist() == [2]
+    assert chats[chats.photo.notna()].groupby(["subject", "method"]).size().unique().tolist() == [3]
+
+    first = {path.name: path.read_bytes() for path in paths.PREDICTIONS.iterdir()}
+    main()
+    assert {path.name: path.read_bytes() for path in paths.PREDICTIONS.iterdir()} == first
+
+
+def test_a_test_photo_that_was_trained_on_is_refused(prepared):
+    train, test = paths.train_photos("bo", "world"), paths.test_photos("mam", "world")
+    shutil.copy(train / "00.png", test / "09.png")
+    done = run_stage("evaluate")
+    assert done.returncode == 1
+    assert "data/world/subjects/mam/test/09.png was used to train bo" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_malformed_questions_file_is_named_with_the_place(prepared):
+    path = paths.truth_dir("bo", "world") / "questions.json"
+    path.write_text('{"text": [{"question": "What color?", "options": ["red"], "answer": 0}]}')
+    done = run_stage("evaluate")
+    assert done.returncode == 1
+    assert f"{path}, text.0.options" in done.stderr and "Traceback" not in done.stderr

@@ -1,0 +1,120 @@
+"""Made-up subjects with all that stands before evaluate and report: photos, truth and tables.
+
+Owns files only; `populate` writes them below the current folder as the real stages would.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from stages.core import images, io, paths, schema
+
+HOSTILE = '<script>alert("x")</script><img src=x onerror=alert(1)>'
+TEXT_QUESTION = {"question": "What color is <{id}>?", "options": ["red", "blue"], "answer": 0}
+VISUAL_QUESTION = {
+    "image": "00.png",
+    "question": "What is <{id}> next to?",
+    "options": ["ball", "tree"],
+    "answer": 1,
+}
+
+
+def populate(subjects: Mapping[str, str], *, train: int = 2, test: int = 3, siblings: int = 2) -> None:
+    """Write all files of these subjects (id → source); own subjects get neither siblings nor questions."""
+    for number, (subject, source) in enumerate(subjects.items()):
+        _photos(paths.train_photos(subject, source), train, number * 100)
+        _photos(paths.test_photos(subject, source), test, number * 100 + 20)
+        if source == "world":
+            truth = paths.truth_dir(subject, source)
+            for i, group in enumerate(("marking", "one", "two")):
+                _photos(truth / "siblings" / group, siblings, number * 100 + 40 + 10 * i)
+            questions = {"visual": [VISUAL_QUESTION], "text": [TEXT_QUESTION]}
+            (truth / "questions.json").write_text(json.dumps(questions).replace("{id}", subject))
+        _tables(subject, source)
+
+
+def _photos(folder: Path, count: int, seed: int) -> None:
+    folder.mkdir(parents=True)
+    for i in range(count):
+        noise = np.random.default_rng(seed + i).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+        Image.fromarray(noise).resize((48, 48)).save(folder / f"{i:02d}.png")
+
+
+def _tables(subject: str, source: str) -> None:
+    photos = images.list_photos(paths.train_photos(subject, source))
+    rows = [images.photo_row(path) for path in photos]
+    samples = [
+        {
+            "sample": i,
+            "task": "recognition",
+            "role": role,
+            "split": "train",
+            "label": label,
+            "image": row["image"],
+        }
+        | {"source_sha256": row["sha256"], "question": f"Is <{subject}> here?", "answer": label.title()}
+        for i, (row, role, label) in enumerate([(rows[0], "positive", "yes"), (rows[1], "positive", "yes")])
+    ]
+    samples.append({"sample": 2, "task": "conversation", "role": "text", "split": "train", "question": "?"})
+    io.write_parquet(paths.dataset(subject), _filled(samples, schema.DATASET), schema.DATASET, ["sample"])
+
+    spoken = [
+        {
+            "kind": "qa",
+            "photo": photos[0].name,
+            "question": f"What color is <{subject}>?",
+            "answer": "Red.",
+            "turn": 0,
+        },
+        {
+            "kind": "qa",
+            "photo": photos[0].name,
+            "question": f"What is <{subject}>?",
+            "answer": "A dog.",
+            "turn": 1,
+        },
+        {
+            "kind": "caption",
+            "photo": photos[0].name,
+            "question": f"Describe <{subject}>.",
+            "answer": "A.",
+            "turn": 10,
+        },
+        {
+            "kind": "dropped",
+            "photo": photos[1].name,
+            "question": "?",
+            "raw_answer": "No idea",
+            "reason": "refusal",
+        },
+        {"kind": "description_short", "answer": f"<{subject}> is a red dog. {HOSTILE}"},
+        {"kind": "description_long", "answer": f"<{subject}> is a red dog. It sits."},
+    ]
+    table = _filled(spoken, schema.CONVERSATIONS)
+    io.write_parquet(paths.conversations(subject), table, schema.CONVERSATIONS, ["kind", "photo", "turn"])
+
+    negatives = [
+        {
+            "role": role,
+            "rank": 0,
+            "score": score,
+            "query": query,
+            "key": role,
+            "caption": HOSTILE,
+            **_image(rows[0]),
+        }
+        for role, score, query in (("hard", 0.9, photos[0].name), ("easy", 0.1, None))
+    ]
+    table = _filled(negatives, schema.NEGATIVES)
+    io.write_parquet(paths.negatives(subject), table, schema.NEGATIVES, [("role", "descending"), "rank"])
+
+
+def _image(row: dict) -> dict:
+    return {"image": row["image"], "sha256": row["sha256"], "url": "http://corpus.example/0.png"}
+
+
+def _filled(rows: list[dict], columns) -> list[dict]:
+    return [dict.fromkeys(columns.names) | row for row in rows]

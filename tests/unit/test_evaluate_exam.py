@@ -1,0 +1,58 @@
+"""What the test consists of, and which answers the controls stand for."""
+
+import pyarrow as pa
+import pytest
+
+from stages.core import paths
+from stages.core.errors import UserError
+from stages.evaluate.definitions import other_subject
+from stages.evaluate.exam import majority_answer, prepare
+from stages.evaluate.photos import load_questions
+from tests.subjects import populate
+
+
+def dataset(*labels: str | None, split: str = "train") -> pa.Table:
+    return pa.table({"split": [split] * len(labels), "label": pa.array(labels, pa.string())})
+
+
+def test_the_majority_answer_ignores_text_and_a_tie_is_no():
+    assert majority_answer(dataset("yes", "yes", "no", None, None)) == "Yes"
+    assert majority_answer(dataset("yes", "no", None)) == "No"
+    assert majority_answer(dataset("yes", split="validation")) == "No"
+
+
+def test_another_subject_is_never_the_subject_and_a_new_subject_changes_few_draws():
+    subjects = [f"s{i}" for i in range(30)]
+    before = {subject: other_subject(subject, dict.fromkeys(subjects), 0) for subject in subjects}
+    after = {subject: other_subject(subject, dict.fromkeys([*subjects, "new"]), 0) for subject in subjects}
+    assert all(subject != other for subject, other in before.items())
+    assert all(after[s] in (before[s], "new") for s in subjects)
+    assert sum(after[s] == "new" for s in subjects) < 6
+
+
+def test_truth_is_explicit_and_own_subjects_do_without_siblings(workspace):
+    populate({"bo": "world", "my-dog": "own"})
+    exam = prepare({"bo": "world", "my-dog": "own"})
+    assert sum(photo.shows("bo") for photo in exam.photos) == 3
+    assert sum(photo.asked_about("bo") for photo in exam.photos) == 3 + 6 + 3
+    assert sum(photo.asked_about("my-dog") for photo in exam.photos) == 3 + 3
+    assert not exam.questions["my-dog"].text and len(exam.questions["bo"].visual) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("{", "Invalid JSON"),
+        ('{"textual": []}', "textual"),
+        ('{"text": [{"question": "?", "options": ["a", "b"], "answer": 2}]}', "text.0.answer"),
+        (
+            '{"visual": [{"image": "77.png", "question": "?", "options": ["a", "b"], "answer": 1}]}',
+            "no test photo",
+        ),
+    ],
+)
+def test_a_bad_questions_file_is_a_clear_sentence(workspace, content, complaint):
+    populate({"bo": "world"})
+    (paths.truth_dir("bo", "world") / "questions.json").write_text(content)
+    with pytest.raises(UserError, match=complaint):
+        load_questions("bo", "world")

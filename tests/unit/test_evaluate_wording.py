@@ -1,0 +1,47 @@
+"""Strict parsing and both orders of two-choice questions."""
+
+import pytest
+
+from stages.evaluate import choices
+from stages.evaluate.photos import Question, Questions
+from stages.evaluate.wording import choice_question, parse, recognition_question, right_letter
+
+
+@pytest.mark.parametrize("answer", ["Yes", "yes", " YES.\n", "Yes."])
+def test_yes_is_read_whatever_its_case_space_or_period(answer):
+    assert parse(answer, ("yes", "no")) == "yes"
+
+
+@pytest.mark.parametrize(
+    "answer", ["", ".", "Yes, I can", "Yes No", "yes..", "Yeah", "not", "know", "A", "<bo>"]
+)
+def test_anything_else_is_no_answer(answer):
+    assert parse(answer, ("yes", "no")) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "letter"), [("A", "A"), ("b.", "B"), ("A. ball", None), ("", None), ("a b", None)]
+)
+def test_letters_are_read_as_strictly(answer, letter):
+    assert parse(answer, ("A", "B")) == letter
+
+
+def test_the_wording_is_llava_s():
+    assert recognition_question("bo") == (
+        "Can you see <bo> in this photo? Answer the question using a single word or phrase."
+    )
+    assert choice_question("What color is <bo>?", ("red", "blue"), 1) == (
+        "What color is <bo>?\nA. blue\nB. red\nAnswer with the option's letter from the given choices directly."
+    )
+
+
+@pytest.mark.parametrize(("answer", "order", "letter"), [(0, 0, "A"), (1, 0, "B"), (0, 1, "B"), (1, 1, "A")])
+def test_the_right_letter_moves_with_the_order(answer, order, letter):
+    assert right_letter(answer, order) == letter
+
+
+def test_always_a_scores_half_over_both_orders_however_skewed_the_truth():
+    skewed = [Question(question=f"{i}?", options=("x", "y"), answer=0) for i in range(10)]
+    rows = choices.constant({"bo": Questions(text=skewed)})
+    assert {row["parsed"] for row in rows} == {"A"}
+    assert sum(row["correct"] for row in rows) / len(rows) == 0.5
