@@ -1,7 +1,7 @@
 """The base CLIP as image embeddings, with the arithmetic of clip-retrieval's mapper.
 
-Owns loading a Hugging Face CLIPModel folder and turning images into unit vectors. Index and retrieve both embed
-through here, so that a photo and its copy in the index get the same numbers. Does not own searching.
+Owns loading a Hugging Face CLIPModel folder and turning images into unit vectors. Index and retrieve both
+embed through here, so that a photo and its copy in the index get the same numbers. Does not own searching.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,11 +15,12 @@ from stages.core.errors import UserError
 if TYPE_CHECKING:
     import torch
 
+SAME_CLIP = 0.9  # cosine that one model reaches between an image and its scaled or re-encoded copy
 BATCH = 64  # images per forward; fixed, because the batch shape may change the last bits
 
 
 class Clip:
-    """A frozen CLIPModel with its own processor, in the shape that clip-retrieval expects of a loaded model."""
+    """A frozen CLIPModel and its processor, with the methods that clip-retrieval expects of a model."""
 
     def __init__(self, model: str, device: str) -> None:
         """Load from a folder or hub id in float32. Raises UserError when there is no CLIP there."""
@@ -29,7 +30,9 @@ class Clip:
             self.processor = CLIPProcessor.from_pretrained(model)
             self.model = CLIPModel.from_pretrained(model).to(device).eval().requires_grad_(False)
         except (OSError, ValueError, RuntimeError) as error:
-            raise UserError(f"base.clip: {model} holds no CLIP that can be loaded ({_first_line(error)})") from error
+            raise UserError(
+                f"base.clip: {model} holds no CLIP that can be loaded ({_first_line(error)})"
+            ) from error
         self.device = device
         self.dimension: int = self.model.config.projection_dim
 
@@ -40,11 +43,13 @@ class Clip:
     def tokenize(self, texts: list[str]) -> "torch.Tensor":
         """Texts → token ids (n, length), with this CLIP's own tokenizer."""
         limit = self.model.config.text_config.max_position_embeddings
-        words = self.processor.tokenizer(texts, padding=True, truncation=True, max_length=limit, return_tensors="pt")
+        words = self.processor.tokenizer(
+            texts, padding=True, truncation=True, max_length=limit, return_tensors="pt"
+        )
         return words.input_ids
 
     def encode_image(self, pixels: "torch.Tensor") -> "torch.Tensor":
-        """Pixel values (n, 3, side, side) or, from clip-retrieval's reader, (n, 1, 3, side, side) → (n, d)."""
+        """Pixel values (n, 3, side, side), or clip-retrieval's own (n, 1, 3, side, side) → (n, d)."""
         return self.model.get_image_features(pixels.flatten(0, -4).to(self.device)).pooler_output
 
     def encode_text(self, ids: "torch.Tensor") -> "torch.Tensor":
@@ -52,7 +57,7 @@ class Clip:
         return self.model.get_text_features(ids.to(self.device)).pooler_output
 
     def features(self, pixels: "torch.Tensor") -> np.ndarray:
-        """Pixel values → embeddings (n, d) float16, as clip-retrieval's ClipMapper computes and stores them."""
+        """Pixel values → embeddings (n, d) float16, by the arithmetic of clip-retrieval's ClipMapper."""
         import torch
 
         with torch.no_grad():

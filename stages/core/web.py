@@ -1,7 +1,8 @@
-"""Pictures from elsewhere: bounded downloads, short names for what went wrong, and the form in which we keep them.
+"""Pictures from elsewhere: bounded downloads, names for what went wrong, and the form we keep.
 
-Owns the rules that make a stranger's server harmless (HTTP only, limited size and time) and every failure countable.
-Does not own which pictures are fetched, or img2dataset, which downloads long lists under the same rules.
+Owns the rules that make a stranger's server harmless (HTTP only, limited size and time) and every failure
+countable. Does not own which pictures are fetched, or img2dataset, which downloads long lists under the same
+rules.
 """
 
 import http.client
@@ -9,12 +10,12 @@ import io
 import time
 import urllib.error
 import urllib.request
-import warnings
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from stages.core.errors import UserError
 from stages.core.images import load_image
@@ -39,6 +40,9 @@ CAUSES = (  # part of an error message → name in the data card; the first matc
     ("closed connection", "connection lost"),
     ("unknown url type", "not http"),
     ("certificate", "bad certificate"),
+    ("control characters", "bad url"),
+    ("no host given", "bad url"),
+    ("nonnumeric port", "bad url"),
 )
 
 
@@ -64,6 +68,7 @@ class Picture:
     data: bytes
     sha256: str
     image: Image.Image
+    suffix: str  # of a file with these bytes
 
 
 class _Bounds(urllib.request.BaseHandler):
@@ -76,15 +81,15 @@ class _Bounds(urllib.request.BaseHandler):
         self, request: urllib.request.Request, response: http.client.HTTPResponse
     ) -> http.client.HTTPResponse:
         """Replace `read` by the body; a server that sends a byte now and then runs out of time here."""
-        body, end = bytearray(), time.monotonic() + self.timeout_s
-        while chunk := response.read1(CHUNK):
+        body, end, promised = bytearray(), time.monotonic() + self.timeout_s, response.length
+        while (promised is None or len(body) < promised) and (chunk := response.read1(CHUNK)):
             body += chunk
             if len(body) > self.max_bytes:
                 raise urllib.error.URLError(f"body larger than {self.max_bytes} bytes")
             if time.monotonic() > end:
                 raise TimeoutError("timed out")
-        if response.length:  # what Content-Length promised and the server did not send
-            raise http.client.IncompleteRead(bytes(body), response.length)
+        if promised is not None and len(body) < promised:
+            raise http.client.IncompleteRead(bytes(body), promised - len(body))
         response.read = io.BytesIO(body).read  # type: ignore[method-assign]
         return response
 
@@ -92,7 +97,7 @@ class _Bounds(urllib.request.BaseHandler):
 
 
 def opener(timeout_s: float, max_bytes: int) -> urllib.request.OpenerDirector:
-    """An opener that knows HTTP and HTTPS only, so that no URL or redirect reaches a local file, and is bounded."""
+    """An opener that knows HTTP and HTTPS only, so that no URL or redirect leads to a local file."""
     director = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
@@ -129,6 +134,11 @@ def cause(message: str) -> str:
     return "other error"
 
 
+def causes(failures: Mapping[str, int]) -> str:
+    """Counts by cause for a sentence: `12 http 404, 3 timed out`."""
+    return ", ".join(f"{count:,} {name}" for name, count in sorted(failures.items())) or "none"
+
+
 def fetch(urls: list[str], limits: Limits, threads: int) -> list[Picture | Unusable]:
     """Download pictures side by side; one result per URL, in order."""
     director = opener(limits.timeout_s, limits.max_bytes)
@@ -156,39 +166,44 @@ def _download(director: urllib.request.OpenerDirector, url: str, limits: Limits)
                     raise Unusable("opted out")
                 return response.read()
         except (OSError, http.client.HTTPException, ValueError) as error:
-            failure = cause(f"{type(error).__name__} {error}" if not isinstance(error, urllib.error.HTTPError) else str(error))
+            failure = cause(str(error))
     raise Unusable(failure)
 
 
 def keep(data: bytes, limits: Limits) -> Picture:
     """Check a picture's bytes and bring it into the form in which it is kept.
 
-    Bytes stay as they are when that is possible: a plain RGB JPEG or PNG that is small enough and carries no EXIF
-    (which may turn it or tell where it was taken). Anything else is converted and scaled down once. Raises Unusable.
+    Bytes stay as they are when that is possible: a plain RGB JPEG or PNG that is small enough and carries no
+    EXIF (which may turn it or tell where it was taken). Anything else is converted and scaled down once.
+    Raises Unusable.
     """
     if not data:
         raise Unusable("empty")
     if len(data) > limits.max_bytes:
         raise Unusable("too large")
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as head:
-            form, pixels = head.format, head.width * head.height
-            plain = form in {"JPEG", "PNG"} and head.mode == "RGB" and not head.getexif() and "exif" not in head.info
+        with Image.open(io.BytesIO(data)) as head:
+            if head.width * head.height > limits.max_pixels:
+                raise Unusable("too many pixels")
+            form = head.format
+            plain = form in {"JPEG", "PNG"} and head.mode == "RGB" and not head.getexif()
+    except Unusable:
+        raise
     except Image.DecompressionBombError:
         raise Unusable("too many pixels") from None
-    except Exception:
+    except UnidentifiedImageError:
         raise Unusable("not an image") from None
-    if pixels > limits.max_pixels:
-        raise Unusable("too many pixels")
+    except Exception:  # damaged files make Pillow's decoders raise nearly every kind of exception
+        raise Unusable("damaged") from None
     try:
         image = load_image(data)
     except UserError:
         raise Unusable("damaged") from None
+    form = "JPEG" if form in {"JPEG", "WEBP"} else "PNG"
     if not plain or max(image.size) > limits.max_side:
-        image = shrink(image, limits.max_side)
-        data = _encode(image, "JPEG" if form in {"JPEG", "WEBP"} else "PNG")
+        data = _encode(shrink(image, limits.max_side), form)
         image = load_image(data)  # JPEG changes pixels: hashes and embeddings are those of the bytes we keep
-    return Picture(data, sha256_bytes(data), image)
+    return Picture(data, sha256_bytes(data), image, ".jpg" if form == "JPEG" else ".png")
 
 
 def shrink(image: Image.Image, max_side: int) -> Image.Image:

@@ -1,0 +1,142 @@
+"""Rows become data/index/: embedded by clip-retrieval's mapper, indexed by autofaiss, written whole.
+
+Owns the embedding, the faiss index and the files. Does not own where rows come from.
+"""
+
+import contextlib
+import importlib
+import io as text_io
+import logging
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stages.core import io, paths, progress
+from stages.core.clip import Clip, batches, unit
+from stages.core.errors import UserError, write_error
+from stages.core.images import load_image
+from stages.core.schema import INDEX_METADATA
+from stages.index.rows import Rows
+
+
+def embed_rows(clip: Clip, rows: Rows) -> np.ndarray:
+    """Unit vectors (n, d) float32 of rows that hold their images, in order."""
+    infer = _mapper(clip)
+    vectors = []
+    with progress.bar(len(rows), "embed") as bar:
+        for batch in batches(rows):
+            pixels = clip.preprocess([load_image(row["image"]["bytes"]) for row in batch])
+            vectors.append(infer({"image_tensor": pixels, "image_filename": None})["image_embs"])
+            bar.update(len(batch))
+    return unit(np.concatenate(vectors))
+
+
+def _mapper(clip: Clip) -> Any:
+    """clip-retrieval's ClipMapper around our CLIP.
+
+    Its own loader of Hugging Face models (all_clip's hf_clip) expects a tensor where transformers 5 returns
+    an object; all_clip looks loaders up in a table, so ours takes that place.
+    """
+    with contextlib.redirect_stdout(text_io.StringIO()):  # it prints about its warm-up
+        table = importlib.import_module("all_clip.main")
+        table._CLIP_REGISTRY["hf_clip:"] = lambda *_: (clip, clip.preprocess, clip.tokenize)
+        table.load_clip.cache_clear()
+        table.load_clip_without_warmup.cache_clear()
+        mapper = importlib.import_module("clip_retrieval.clip_inference.mapper")
+        return mapper.ClipMapper(
+            enable_image=True,
+            enable_text=False,
+            enable_metadata=False,
+            use_mclip=False,
+            clip_model="hf_clip:base",
+            use_jit=False,
+            mclip_model=None,
+        )
+
+
+def exact_index(vectors: np.ndarray) -> bytes:
+    """The faiss file of an exact inner-product index, from clip-retrieval's builder autofaiss.
+
+    "Flat" because the kinds autofaiss would choose itself are tuned by timing and so differ from run to run.
+    """
+    import faiss
+    from autofaiss import build_index
+
+    size = max(2**30, 2 * vectors.nbytes)
+    with (
+        _own_logging(),
+        contextlib.redirect_stderr(text_io.StringIO()),
+    ):  # it draws three progress bars of its own
+        index, _ = build_index(
+            vectors,
+            save_on_disk=False,
+            index_key="Flat",
+            metric_type="ip",
+            max_index_memory_usage=f"{size}B",
+            current_memory_available=f"{2 * size}B",
+            nb_cores=1,
+            verbose=logging.ERROR,
+        )
+    if index is None or index.ntotal != len(vectors):
+        raise UserError(
+            "autofaiss built no index: see its messages above; is there memory for all embeddings?"
+        )
+    return faiss.serialize_index(index).tobytes()
+
+
+@contextmanager
+def _own_logging() -> Iterator[None]:
+    """Undo what autofaiss does to the root logger (it sets level and handlers)."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.handlers[:] = handlers
+
+
+@contextmanager
+def whole_folder(final: Path) -> Iterator[Path]:
+    """A hidden neighbor of `final` to fill; it takes the place of `final` when the body has ended well."""
+    partial = final.with_name(f".{final.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)  # left by a kill
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        shutil.rmtree(partial / "work", ignore_errors=True)
+        shutil.rmtree(final, ignore_errors=True)
+        partial.rename(final)
+    except OSError as error:
+        raise write_error(final, error) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def write(folder: Path, rows: Rows, vectors: np.ndarray, card: dict[str, Any]) -> None:
+    """Write the four files into `folder`, sorted by key."""
+    order = sorted(range(len(rows)), key=lambda i: rows[i]["key"])
+    rows, vectors = [rows[i] for i in order], np.ascontiguousarray(vectors[order])
+    io.write_parquet(folder / paths.INDEX_METADATA.name, rows, INDEX_METADATA, ["key"])
+    with io.atomic(folder / paths.INDEX_EMBEDDINGS.name) as file:
+        np.save(file, vectors)
+    io.write_bytes(folder / paths.INDEX_IMAGES.name, exact_index(vectors))
+    io.write_json(folder / paths.INDEX_CARD.name, card)
+
+
+def card(
+    source: str, image_size: int, images: int, remote: int, failures: Mapping[str, int]
+) -> dict[str, Any]:
+    """The data card: what is there and what is not, and why; no times or hosts."""
+    return {
+        "source": source,
+        "image_size": image_size,  # longest side of the images as kept
+        "images": images,
+        "images_by_url_only": remote,
+        "failed": dict(failures),
+        "failed_total": sum(failures.values()),
+    }

@@ -1,0 +1,48 @@
+"""A folder of images becomes rows of the index, with captions from text files of the same name."""
+
+from collections import Counter
+from pathlib import Path
+
+from stages.core import progress, web
+from stages.core.errors import UserError
+from stages.index.rows import Rows, row
+
+BESIDE = {".txt", ".json", ".parquet", ".csv", ".md"}  # what people keep beside their images
+
+
+def read(folder: Path, limits: web.Limits) -> tuple[Rows, Counter]:
+    """Rows of all images in and below a folder (keys are relative paths), and failures by cause."""
+    if not folder.is_dir():
+        raise UserError(
+            f"index.location: {folder} is not a folder: name a folder of images, or mend index.source"
+        )
+    paths = sorted(
+        path for path in folder.rglob("*") if path.is_file() and _visible(path.relative_to(folder))
+    )
+    rows, failures = [], Counter()
+    for path in progress.bar([path for path in paths if path.suffix.lower() not in BESIDE], "read"):
+        name = path.relative_to(folder).as_posix()
+        try:
+            rows.append(row(name, name, _caption(path), picture(path, limits)))
+        except web.Unusable as failure:
+            failures[str(failure)] += 1
+    return rows, failures
+
+
+def picture(path: Path, limits: web.Limits) -> web.Picture:
+    """A local image as kept; raises Unusable."""
+    try:
+        if path.stat().st_size > limits.max_bytes:
+            raise web.Unusable("too large")
+        return web.keep(path.read_bytes(), limits)
+    except OSError:
+        raise web.Unusable("unreadable") from None
+
+
+def _visible(name: Path) -> bool:
+    return not any(part.startswith(".") for part in name.parts)
+
+
+def _caption(path: Path) -> str | None:
+    text = path.with_suffix(".txt")
+    return text.read_text(encoding="utf-8", errors="replace").strip() if text.is_file() else None

@@ -1,0 +1,17 @@
+"""`python -m stages.retrieve`: write data/negatives/<id>.parquet for every subject."""
+
+from stages.core import params, seed
+from stages.core.errors import run
+from stages.retrieve.make import Rules, make
+
+
+def main() -> str:
+    """Read params.yaml and retrieve for all subjects."""
+    p = params.load()
+    seed.seed_everything(p.seed, p.threads)
+    sources = {name: subject.source for name, subject in p.subjects.items()}
+    return make(sources, p.base.clip, p.base.device, Rules(**p.retrieve.model_dump()), p.seed)
+
+
+if __name__ == "__main__":
+    run(main)

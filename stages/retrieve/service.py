@@ -1,0 +1,150 @@
+"""A running clip-retrieval service as the corpus: asked by embedding only, within time limits.
+
+Owns the two requests of its HTTP interface that are needed (knn-service and metadata) and what can go wrong
+with them. Everything a server may send is checked before it is used.
+"""
+
+import base64
+import binascii
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import requests
+
+from stages.core import web
+from stages.core.clip import Clip, embed
+from stages.core.errors import UserError
+from stages.retrieve.corpus import fetch
+from stages.retrieve.select import Candidate
+
+SIMILARITY_GAP = 0.1  # between the service's cosine and ours for one image; a scaled copy stays well below
+
+
+class Service:
+    """A clip-retrieval service behind an URL."""
+
+    def __init__(self, clip: Clip, card: dict[str, Any]) -> None:
+        """Take over what the index stage checked and recorded in its card."""
+        self.clip, self.fetching, self.service = clip, card["fetch"], card["service"]
+        self.size: int = self.service["size"]
+        self.metadata: dict[int, dict[str, Any]] = {}
+        self.asked: dict[
+            int, tuple[np.ndarray, float]
+        ] = {}  # row → a query and the similarity that was reported
+
+    def search(self, vectors: np.ndarray, neighbors: int) -> tuple[np.ndarray, np.ndarray]:
+        """See Corpus.search; one request per vector."""
+        neighbors = min(neighbors, self.size)
+        scores = np.full((len(vectors), neighbors), -np.inf, np.float32)
+        ids = np.full((len(vectors), neighbors), -1, np.int64)
+        for q, vector in enumerate(vectors):
+            question = {
+                "embedding_input": vector.tolist(),
+                "modality": "image",
+                "num_images": neighbors,
+                "num_result_ids": neighbors,
+                "indice_name": self.service["indice_name"],
+                "deduplicate": False,
+                "use_safety_model": False,
+                "use_violence_detector": False,
+            }
+            for place, found in enumerate(self._post("knn-service", question)[:neighbors]):
+                try:
+                    i, similarity = int(found["id"]), float(found["similarity"])
+                except (KeyError, TypeError, ValueError):
+                    raise self._error("a result has no id or similarity") from None
+                scores[q, place], ids[q, place] = similarity, i
+                self.metadata[i] = found
+                self.asked[i] = vector, similarity
+        return scores, ids
+
+    def candidates(self, ids: Sequence[int], failures: Counter) -> list[Candidate]:
+        """See Corpus.candidates; images come from the address in the metadata, or from the answer itself."""
+        self._learn([i for i in ids if i not in self.metadata])
+        pictures = {i: self._inline(self.metadata[i]) for i in ids if i in self.metadata}
+        by_url = [i for i, picture in pictures.items() if not picture]
+        fetched = fetch([str(self.metadata[i].get("url")) for i in by_url], self.fetching, failures)
+        pictures |= dict(zip(by_url, fetched, strict=True))
+        usable = {i: picture for i, picture in pictures.items() if picture}
+        if not usable:
+            return []
+        vectors = embed(self.clip, [picture.image for picture in usable.values()])
+        self._check_same_clip(list(usable), vectors)
+        return [
+            Candidate(
+                f"{i:09d}",
+                _text(self.metadata[i], "url") or f"{i:09d}",
+                _text(self.metadata[i], "caption"),
+                p,
+                v,
+            )
+            for (i, p), v in zip(usable.items(), vectors, strict=True)
+        ]
+
+    def _learn(self, ids: list[int]) -> None:
+        if not ids:
+            return
+        answer = self._post("metadata", {"ids": ids, "indice_name": self.service["indice_name"]})
+        for found in answer:
+            if (
+                not isinstance(found, dict)
+                or not isinstance(found.get("metadata"), dict)
+                or "id" not in found
+            ):
+                raise self._error("a row of metadata has no id")
+            self.metadata[found["id"]] = found["metadata"]
+
+    def _inline(self, found: dict[str, Any]) -> web.Picture | None:
+        """The image that a service with local files puts into its answer, as base64."""
+        try:
+            limits = web.Limits(**{name: value for name, value in self.fetching.items() if name != "threads"})
+            return web.keep(base64.b64decode(found["image"], validate=True), limits)
+        except (KeyError, TypeError, binascii.Error, web.Unusable):
+            return None
+
+    def _check_same_clip(self, ids: list[int], vectors: np.ndarray) -> None:
+        gaps = [
+            abs(float(self.asked[i][0] @ v) - self.asked[i][1])
+            for i, v in zip(ids, vectors, strict=True)
+            if i in self.asked
+        ]
+        if gaps and np.median(gaps) > SIMILARITY_GAP:
+            raise UserError(
+                f"the service at {self.service['url']} measures other similarities than base.clip "
+                f"(by {np.median(gaps):.2f}): set base.clip to the model that made its index"
+            )
+
+    def _post(self, name: str, question: dict[str, Any]) -> list[Any]:
+        """Ask and return the list that is the answer; anything else is tried again, then a UserError."""
+        address, problem = self.service["url"].removesuffix("knn-service") + name, ""
+        for _ in range(self.service["retries"] + 1):
+            try:
+                response = requests.post(
+                    address, json=question, timeout=self.service["timeout_s"], allow_redirects=False
+                )
+                problem = f"HTTP {response.status_code} and no JSON"
+                answer = response.json()
+            except requests.JSONDecodeError:
+                continue
+            except requests.RequestException as error:
+                problem = type(error).__name__
+                continue
+            if isinstance(answer, list):
+                return answer
+            problem = (
+                f"HTTP {response.status_code}, {str(answer)[:100]}"  # it answers mistakes with a dictionary
+            )
+        raise self._error(problem)
+
+    def _error(self, problem: str) -> UserError:
+        return UserError(
+            f"the clip-retrieval service at {self.service['url']} gives no answer for index "
+            f"{self.service['indice_name']} ({problem}): see its log, or set another index.source"
+        )
+
+
+def _text(found: dict[str, Any], name: str) -> str | None:
+    value = found.get(name)
+    return value if isinstance(value, str) else None
