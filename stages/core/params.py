@@ -121,8 +121,10 @@ class Train(Section):
     latent_tokens: Count
     epochs: Positive
     learning_rate: Annotated[float, Field(gt=0)]
+    schedule: Literal["constant", "cosine"]
     weight_decay: Annotated[float, Field(ge=0)]
     batch_size: Positive
+    balance: bool
     data: TrainData
 
 

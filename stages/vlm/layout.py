@@ -79,6 +79,8 @@ class Layout:
 
         tokenizer = copy.deepcopy(processor.tokenizer)
         tokenizer.add_tokens([AddedToken(SLOT, normalized=False)])
+        tokenizer.backend_tokenizer.no_truncation()
+        tokenizer.backend_tokenizer.no_padding()
         text_prefix = head.rstrip(" ")
         return cls(
             tokenizer=tokenizer,
@@ -113,8 +115,10 @@ class Layout:
         return text.replace(SLOT + "  ", SLOT + " ").replace(SLOT, token).strip()
 
     def _ids(self, text: str) -> list[int]:
+        # The tokenizer's own call does the same 20 times slower, which counts for thousands of questions.
         bos = self.tokenizer.bos_token
-        return self.tokenizer(text, add_special_tokens=not (bos and text.startswith(bos))).input_ids
+        backend = self.tokenizer.backend_tokenizer
+        return backend.encode(text, add_special_tokens=not (bos and text.startswith(bos))).ids
 
 
 def suffix(

@@ -1,0 +1,36 @@
+"""Ask about a trained subject: `python -m stages.chat <id> [--image photo.jpg] [--question "…"]`."""
+
+import argparse
+
+from stages.core import params, paths, seed
+from stages.core.errors import run
+from stages.core.images import load_image
+
+
+def main(*words: str) -> str:
+    """Answer one question, or questions until /quit; return how many there were."""
+    parser = argparse.ArgumentParser(prog="python -m stages.chat", description="Ask about a trained subject.")
+    parser.add_argument("subject", help="id of the subject, as in params.yaml")
+    parser.add_argument(
+        "--image", help="photo to talk about; without one, the chat is about the subject alone"
+    )
+    parser.add_argument("--question", help="ask only this and end")
+    options = parser.parse_args(words)
+    p = params.load()
+    p.subject(options.subject)
+    image = load_image(options.image) if options.image else None
+
+    from stages import vlm  # seconds, which a missing photo need not wait for
+    from stages.chat.talk import talk, typed
+
+    seed.seed_everything(p.seed, p.threads)
+    base = vlm.load(
+        p.base.model, p.base.revision, system=p.base.system, dtype=p.base.dtype, device=p.base.device
+    )
+    prompt = vlm.SoftPrompt.load(paths.subject_model(options.subject), base)
+    questions = [options.question] if options.question else typed(prompt.token)
+    return f"{talk(base, prompt, image, questions)} answered"
+
+
+if __name__ == "__main__":
+    run(main)
