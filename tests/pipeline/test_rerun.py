@@ -1,0 +1,151 @@
+"""What a change reruns: DVC itself on the real dvc.yaml, params.yaml and check.
+
+The other stages are reduced to writing a digest of what each output may depend on: seconds, not minutes.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stages.core import paths
+from tests.helpers import ROOT, save_photo, set_params
+
+pytestmark = pytest.mark.slow
+
+STAND_IN = '''"""Write every output of one stage: per subject, a digest of that subject's own inputs alone."""
+import hashlib, sys
+from pathlib import Path
+from ruamel.yaml import YAML
+
+stage, words = sys.argv[0].split("/")[-2], sys.argv[1:]
+params = YAML(typ="safe").load(Path("params.yaml"))
+subjects = words or list(params["subjects"])
+
+def digest(*names):
+    files = [f for name in map(Path, names) for f in sorted({name, *name.rglob("*.*")}) if f.is_file()]
+    return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()
+
+def write(name, text):
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    Path(name).write_text(text)
+
+def photos(s):
+    return f"data/{'world/' if params['subjects'][s].get('source') == 'world' else ''}subjects/{s}"
+
+if stage == "render":
+    for name in ("corpus/images/0.png", "corpus/urls.parquet", "truth/bo/questions.json"):
+        write(f"data/world/{name}", str(params["world"]))
+    for s in params["world"]["subjects"]:
+        write(f"data/world/subjects/{s}/train/0.png", s + str(params["world"]["train_photos"]))
+elif stage == "index":
+    write("data/index/metadata.parquet", digest("data/world/corpus"))
+elif stage in ("retrieve", "synthesize", "assemble"):
+    out = {"retrieve": "negatives", "synthesize": "conversations", "assemble": "dataset"}[stage]
+    for s in subjects:
+        parts = [f"data/{name}/{s}.parquet" for name in ("negatives", "conversations") if stage == "assemble"]
+        write(f"data/{out}/{s}.parquet", digest(photos(s), *parts) + str(params[stage]))
+elif stage == "train":
+    text = digest(f"data/dataset/{words[0]}.parquet") + str(params["train"])
+    write(f"models/subjects/{words[0]}/soft_prompt.json", text)
+    write(f"reports/train/{words[0]}.csv", text)
+elif stage == "evaluate":
+    write("data/predictions/recognition.parquet", digest(*(f"models/subjects/{s}" for s in subjects)))
+elif stage == "report":
+    for name in OUTPUTS:
+        name += "" if "." in name else "/one.json"
+        write(name, digest("data/predictions"))
+'''
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DVC repository in which everything has run once for bo and mam."""
+    from tests.pipeline.test_dag import STAGES, outputs
+
+    folder = tmp_path_factory.mktemp("repository")
+    for name in ("dvc.yaml", "params.yaml", ".dvcignore"):
+        shutil.copy(ROOT / name, folder)
+    for name in ("core", "check"):
+        shutil.copytree(ROOT / "stages" / name, folder / "stages" / name)
+    for name in STAGES.keys() - {"check"}:
+        (folder / f"stages/{name}").mkdir()
+        text = STAND_IN.replace("OUTPUTS", repr(outputs(STAGES["report"])))
+        (folder / f"stages/{name}/__main__.py").write_text(text)
+    for name in ("vlm", "world"):
+        (folder / f"stages/{name}").mkdir()
+        (folder / f"stages/{name}/some.py").touch()
+    for name in ("data/subjects", "models/base/llava", "models/base/clip"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "README.md").touch()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        set_params({"subjects": {name: {"kind": "pet", "source": "world"} for name in ("bo", "mam")}})
+        subprocess.run(["git", "init", "-q"], check=True)
+        dvc("init", "-q")
+        dvc("repro")
+    return folder
+
+
+@pytest.fixture
+def reruns(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., set[str]]:
+    """Repeat `dvc repro` in a copy of the repository and name the stages that ran."""
+    shutil.copytree(repository, tmp_path / "copy", symlinks=True)
+    monkeypatch.chdir(tmp_path / "copy")
+    return lambda *words: set(re.findall(r"Running stage '([^']+)'", dvc("repro", *words)))
+
+
+def dvc(*words: str, code: int = 0) -> str:
+    """Run DVC in the current folder and return all it printed."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", *words], env=os.environ | {"PATH": path}, capture_output=True, text=True
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+JOIN = {"check", "retrieve", "synthesize", "assemble", "evaluate", "report"}
+
+
+def test_nothing_reruns_without_a_change(reruns):
+    assert reruns() == set()
+
+
+def test_a_new_subject_of_ones_own_trains_alone(reruns):
+    for number in range(6):
+        save_photo(Path(f"data/subjects/rex/{'train' if number < 5 else 'test'}/{number}.png"), number)
+    set_params({"subjects.rex": {"kind": "pet"}})
+    assert reruns() == JOIN | {"train@rex"}
+
+
+def test_a_removed_subject_retrains_nothing(reruns):
+    set_params({"subjects": {"bo": {"kind": "pet", "source": "world"}}})
+    assert reruns() == JOIN
+
+
+def test_training_parameters_leave_the_data_alone(reruns):
+    set_params({"train.learning_rate": 0.005})
+    assert reruns() == {"check", "train@bo", "train@mam", "evaluate", "report"}
+
+
+def test_retrieval_parameters_leave_world_index_and_conversations_alone(reruns):
+    set_params({"retrieve.hard": 50})
+    assert reruns() == {"check", "retrieve", "assemble", "train@bo", "train@mam", "evaluate", "report"}
+
+
+def test_a_mistake_is_refused_before_any_output_is_deleted(reruns):
+    before = sorted(path for folder in ("data/dataset", "models") for path in Path(folder).rglob("*"))
+    set_params({"train.learning_rate": 0.005, "retrieve.hadr": 50})
+    said = dvc("repro", "train@bo", code=255)
+    assert "error: params.yaml: retrieve.hadr is not a known key: did you mean hard?" in said
+    assert re.findall(r"Running stage '([^']+)'", said) == ["check"]
+    assert before == sorted(path for folder in ("data/dataset", "models") for path in Path(folder).rglob("*"))
+    assert not paths.CHECKED.exists()
+    set_params({"-retrieve.hadr": 0})
+    assert "train@bo" in reruns("train@bo")
