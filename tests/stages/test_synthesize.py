@@ -24,9 +24,9 @@ def tiny_llava(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def photos(workspace: Path, tiny_llava: Path) -> Path:
-    """A workspace with photos of `bo` and `ann`, of which params.yaml lists only `bo`; its path."""
+    """A workspace with photos of `bo` and `mam`, of which params.yaml lists only `bo`; its path."""
     set_params({"base.model": str(tiny_llava), "base.batch_size": 8, "synthesize.max_new_tokens": 4})
-    for name, color in (("bo", 10), ("ann", 130)):
+    for name, color in (("bo", 10), ("mam", 130)):
         for number in range(PHOTOS):
             save_photo(paths.train_photos(name, "world") / f"{number:02}.png", color + 40 * number)
     return workspace
@@ -69,13 +69,13 @@ def test_both_descriptions_are_there_whatever_was_dropped(photos: Path) -> None:
 def test_another_subject_changes_no_byte_and_a_removed_one_leaves_no_file(photos: Path) -> None:
     main()
     alone = paths.conversations("bo").read_bytes()
-    both = {"ann": {"kind": "person", "source": "world"}, "bo": {"kind": "pet", "source": "world"}}
-    set_params({"world.subjects": {"ann": "woman", "bo": "dog"}, "subjects": both})
+    both = {"mam": {"kind": "person", "source": "world"}, "bo": {"kind": "pet", "source": "world"}}
+    set_params({"subjects": both})
     main()
     assert paths.conversations("bo").read_bytes() == alone
-    asked = {row["question"] for row in rows("ann")}
-    assert {question.text.format(name="<ann>") for question in PERSON} <= asked
-    set_params({"-subjects.ann": None})
+    asked = {row["question"] for row in rows("mam")}
+    assert {question.text.format(name="<mam>") for question in PERSON} <= asked
+    set_params({"-subjects.mam": None})
     main()
     assert [path.name for path in sorted(paths.CONVERSATIONS.iterdir())] == ["bo.parquet"]
     assert paths.conversations("bo").read_bytes() == alone
