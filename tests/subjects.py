@@ -1,16 +1,21 @@
-"""Made-up subjects with all that stands before evaluate and report: photos, truth and tables.
+"""Made-up subjects with all that stands before evaluate and report: photos, truth, tables, predictions.
 
-Owns files only; `populate` writes them below the current folder as the real stages would.
+`populate` writes what the stages before evaluate would, `predict` what evaluate would, without any model.
 """
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from PIL import Image
 
 from stages.core import images, io, paths, schema
+from stages.evaluate import chats, choices, recognition
+from stages.evaluate.ask import Task
+from stages.evaluate.evaluate import write_tables
+from stages.evaluate.exam import prepare
 
 HOSTILE = '<script>alert("x")</script><img src=x onerror=alert(1)>'
 TEXT_QUESTION = {"question": "What color is <{id}>?", "options": ["red", "blue"], "answer": 0}
@@ -34,6 +39,47 @@ def populate(subjects: Mapping[str, str], *, train: int = 2, test: int = 3, sibl
             questions = {"visual": [VISUAL_QUESTION], "text": [TEXT_QUESTION]}
             (truth / "questions.json").write_text(json.dumps(questions).replace("{id}", subject))
         _tables(subject, source)
+        _curve(subject, epochs=3)
+
+
+# How far apart a method's logits of P(yes) lie, in standard deviations; 0 for all others.
+SKILL = {"soft_prompt": 3.0, "short_description": 1.5, "long_description": 1.4}
+NEARNESS = {
+    "sibling-marking": 0.2,
+    "sibling-one": -0.3,
+    "sibling-two": -0.6,
+    "test": -1.0,
+}  # 1 for the subject
+
+
+def predict(subjects: Mapping[str, str], seed: int = 0) -> None:
+    """Write evaluate's tables with drawn answers: logits of P(yes) are normal, apart by SKILL."""
+    generator = np.random.default_rng(seed)
+    exam = prepare(subjects)
+    methods = dict.fromkeys([*SKILL, "base", "other_subject", "empty_prompt"])
+    known = dict.fromkeys(subjects, methods)
+
+    seen = []
+    for row, _ in recognition.asks(exam.photos, known):
+        near = 1.0 if row["label"] else NEARNESS[row["group"]]
+        p_yes = 1 / (1 + np.exp(-SKILL.get(row["method"], 0) * near - generator.normal()))
+        text = HOSTILE if generator.random() < 0.02 else "Yes" if p_yes > 0.5 else "No"
+        answer = SimpleNamespace(text=text, probabilities=(float(p_yes), 0.0))
+        seen.append(recognition.answered(row, answer))
+    seen += recognition.constant(exam.photos, exam.majority)
+
+    decided = [
+        choices.answered(row, SimpleNamespace(text=generator.choice([row["truth"], "A", "B", "A."])))
+        for row, _ in choices.asks(exam.questions, exam.photos, known)
+    ]
+    decided += choices.constant(exam.questions)
+
+    chatted = []
+    for subject in subjects:
+        spoken = io.read_parquet(paths.conversations(subject), schema.CONVERSATIONS)
+        for row, _ in chats.asks(subject, exam.photos, methods, spoken, Task(8)):
+            chatted.append(chats.answered(row, SimpleNamespace(text=f"It is red. {HOSTILE}")))
+    write_tables(seen, decided, chatted, exam.photos)
 
 
 def _photos(folder: Path, count: int, seed: int) -> None:
@@ -110,6 +156,11 @@ def _tables(subject: str, source: str) -> None:
     ]
     table = _filled(negatives, schema.NEGATIVES)
     io.write_parquet(paths.negatives(subject), table, schema.NEGATIVES, [("role", "descending"), "rank"])
+
+
+def _curve(subject: str, epochs: int) -> None:
+    rows = [{"epoch": e, "loss": round(2 / e, 4)} for e in range(1, epochs + 1)]
+    io.write_csv(paths.train_curve(subject), rows)
 
 
 def _image(row: dict) -> dict:

@@ -91,6 +91,15 @@ def read_bytes(path: Path) -> bytes:
         ) from error
 
 
+def thumbnail(image: Image.Image, side: int) -> bytes:
+    """A copy no larger than `side` pixels as JPEG bytes, for tables and pages that people look at."""
+    small = image.copy()
+    small.thumbnail((side, side))
+    file = io.BytesIO()
+    small.save(file, "JPEG", quality=85)
+    return file.getvalue()
+
+
 def pixel_sha256(image: Image.Image) -> str:
     """SHA-256 of size and RGB values: equal for the same picture in different files."""
     return sha256_bytes(f"{image.width}x{image.height}:".encode() + image.convert("RGB").tobytes())

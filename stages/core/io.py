@@ -147,6 +147,19 @@ def keep_only(folder: Path, wanted: Iterable[Path]) -> None:
             path.unlink()
 
 
+def refuse_strays(wanted: Iterable[Path]) -> None:
+    """Raise UserError if a folder of `wanted` files holds visible others, which DVC leaves of removed subjects.
+
+    They would count as dependencies of the joint stages. The message is the command that removes them.
+    """
+    keep = {Path(path) for path in wanted}
+    folders = sorted({path.parent for path in keep if path.parent.is_dir()})
+    found = [path for folder in folders for path in sorted(folder.iterdir())]
+    strays = [path.as_posix() for path in found if path not in keep and not path.name.startswith(".")]
+    if strays:
+        raise UserError(f"no subject in params.yaml has {', '.join(strays)}: run `rm -r {' '.join(strays)}`")
+
+
 class _Lines:
     """The one method of a text file that `csv` needs."""
 

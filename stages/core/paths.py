@@ -42,6 +42,9 @@ PREDICTIONS = DATA / "predictions"
 REPORTS = Path("reports")
 TRAIN_CURVES = REPORTS / "train"
 METRICS = REPORTS / "metrics.json"
+INTERVALS = REPORTS / "intervals.json"
+TABLES = REPORTS / "tables.md"
+SHEETS = REPORTS / "sheets"
 PLOTS = REPORTS / "plots"
 PAGE = REPORTS / "index.html"
 

@@ -4,7 +4,7 @@ Truth is an explicit column of every row, never read off a path. What the answer
 business; only the strict parsing belongs to the asking.
 """
 
-import io as memory
+from collections.abc import Sequence
 from typing import Any
 
 from stages import vlm
@@ -16,19 +16,14 @@ from stages.evaluate.exam import Exam
 from stages.evaluate.photos import Photo
 
 THUMBNAIL = 112  # longest side, pixels
-TABLES = {
-    "recognition": (schema.RECOGNITION, recognition.SORT_BY),
-    "questions": (schema.QUESTIONS, choices.SORT_BY),
-    "conversations": (schema.SAMPLE_CONVERSATIONS, chats.SORT_BY),
-    "photos": (schema.TEST_PHOTOS, ("owner", "group", "photo")),
-}
 Row = dict[str, Any]
+Rows = list[Row]
 
 
 def evaluate(
     base: vlm.Base, exam: Exam, *, seed: int, batch_size: int, max_new_tokens: int
 ) -> dict[str, int]:
-    """Write data/predictions/*.parquet and return how many rows each table has.
+    """Write data/predictions/*.parquet and return how many photos and answers there are.
 
     Raises UserError when a soft prompt is missing or belongs to another base model.
     """
@@ -46,27 +41,31 @@ def evaluate(
     recognized = [recognition.answered(row, next(answers)) for row, _ in seen]
     decided = [choices.answered(row, next(answers)) for row, _ in chosen]
     chatted = [chats.answered(row, next(answers)) for row, _ in chat]
-    tables = {
-        "recognition": recognized + recognition.constant(photos, exam.majority),
-        "questions": decided + choices.constant(questions),
-        "conversations": chatted,
-        "photos": [thumbnail(photo) for photo in photos],
-    }
-    for name, (columns, sort_by) in TABLES.items():
-        io.write_parquet(paths.predictions(name), tables[name], columns, sort_by)
-    return {name: len(rows) for name, rows in tables.items()}
+    recognized += recognition.constant(photos, exam.majority)
+    decided += choices.constant(questions)
+    write_tables(recognized, decided, chatted, photos)
+    return {"photos": len(photos), "recognition": len(recognized), "questions": len(decided)}
+
+
+def write_tables(recognized: Rows, decided: Rows, chatted: Rows, photos: Sequence[Photo]) -> None:
+    """Write data/predictions/*.parquet."""
+    small = [thumbnail(photo) for photo in photos]
+    for name, rows, columns, sort_by in (
+        ("recognition", recognized, schema.RECOGNITION, recognition.SORT_BY),
+        ("questions", decided, schema.QUESTIONS, choices.SORT_BY),
+        ("conversations", chatted, schema.SAMPLE_CONVERSATIONS, chats.SORT_BY),
+        ("photos", small, schema.TEST_PHOTOS, ("owner", "group", "photo")),
+    ):
+        io.write_parquet(paths.predictions(name), rows, columns, sort_by)
 
 
 def thumbnail(photo: Photo) -> Row:
     """A row of TEST_PHOTOS: the photo, small, so that the report need not open truth folders."""
-    small = images.load_image(photo.path)
-    small.thumbnail((THUMBNAIL, THUMBNAIL))
-    file = memory.BytesIO()
-    small.save(file, "JPEG", quality=85)
+    data = images.thumbnail(images.load_image(photo.path), THUMBNAIL)
     return {
         "owner": photo.owner,
         "group": photo.group,
         "photo": photo.path.name,
         "photo_sha256": photo.sha256,
-        "image": {"bytes": file.getvalue(), "path": photo.path.with_suffix(".jpg").name},
+        "image": {"bytes": data, "path": photo.path.with_suffix(".jpg").name},
     }

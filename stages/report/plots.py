@@ -76,10 +76,11 @@ def roc(recognition: pd.DataFrame) -> Rows:
         for name, values in negatives.items():
             if len(values) and len(groups["positive"]):
                 curves[name].append(metrics.roc(groups["positive"], values, RATES))
-    means = {name: np.mean(found, axis=0) for name, found in curves.items() if found}
+    nothing = [np.full(len(RATES), np.nan)]
+    means = {name: np.mean(found or nothing, axis=0) for name, found in curves.items()}
     return [
         {"false_positive_rate": round(float(rate), 4)}
-        | {name: round(float(curve[i]), 4) for name, curve in means.items()}
+        | {name: _rounded(float(curve[i])) for name, curve in means.items()}
         for i, rate in enumerate(RATES)
     ]
 

@@ -39,6 +39,17 @@ def test_truth_is_explicit_and_own_subjects_do_without_siblings(workspace):
     assert not exam.questions["my-dog"].text and len(exam.questions["bo"].visual) == 1
 
 
+def test_a_removed_subject_s_files_are_refused_with_the_command_that_removes_them(workspace):
+    populate({"bo": "world"})
+    for subject in ("bo", "gone"):
+        paths.subject_model(subject).mkdir(parents=True)
+        paths.train_curve(subject).parent.mkdir(parents=True, exist_ok=True)
+        paths.train_curve(subject).touch()
+    (paths.SUBJECT_MODELS / ".gitignore").touch()
+    with pytest.raises(UserError, match="run `rm -r models/subjects/gone reports/train/gone.csv`"):
+        prepare({"bo": "world"})
+
+
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [

@@ -1,0 +1,78 @@
+"""What is known of each subject besides its predictions: photos, negatives, training curve, words, counts.
+
+Reads one subject's files at a time and keeps thumbnails only, so memory stays small whatever the photos.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from stages.core import images, io, paths, schema
+from stages.core.errors import UserError
+
+THUMBNAIL = 112  # longest side, pixels; the size of the test photos that evaluate hands over
+
+
+@dataclass(frozen=True)
+class Negative:
+    """A retrieved image that looks like the subject but is not."""
+
+    image: bytes  # JPEG
+    score: float  # cosine similarity to the train photo `query`
+    query: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Material:
+    """One subject's training side."""
+
+    kind: str
+    train: list[bytes]  # JPEG
+    hardest: list[Negative]
+    curve: pd.DataFrame  # by epoch
+    descriptions: dict[str, str]  # short and long
+    counts: dict[str, int]
+
+
+def gather(subject: str, kind: str, source: str, examples: int) -> Material:
+    """Read a subject's files; `examples` limits the negatives shown."""
+    train = images.list_photos(paths.train_photos(subject, source))
+    negatives = io.read_parquet(paths.negatives(subject), schema.NEGATIVES).to_pylist()
+    spoken = io.read_parquet(paths.conversations(subject), schema.CONVERSATIONS).to_pylist()
+    said = [row["kind"] for row in spoken]
+    roles = [row["role"] for row in negatives]
+    hard = sorted(
+        (row for row in negatives if row["role"] == "hard"), key=lambda row: (-row["score"], row["key"])
+    )
+    return Material(
+        kind=kind,
+        train=[images.thumbnail(images.load_image(path), THUMBNAIL) for path in train],
+        hardest=[_negative(row) for row in hard[:examples]],
+        curve=_curve(subject),
+        descriptions={
+            row["kind"].removeprefix("description_"): row["answer"]
+            for row in spoken
+            if row["kind"].startswith("description_")
+        },
+        counts={
+            "train_photos": len(train),
+            "hard": roles.count("hard"),
+            "easy": roles.count("easy"),
+            "conversations": said.count("qa"),
+            "dropped_answers": said.count("dropped"),
+        },
+    )
+
+
+def _negative(row: dict[str, Any]) -> Negative:
+    image = images.load_image(row["image"]["bytes"], row["url"])
+    return Negative(images.thumbnail(image, THUMBNAIL), row["score"], row["query"], row["caption"] or "")
+
+
+def _curve(subject: str) -> pd.DataFrame:
+    path = paths.train_curve(subject)
+    if not path.is_file():
+        raise UserError(f"{path} is missing: run `dvc repro train@{subject}` to make it")
+    return pd.read_csv(path)

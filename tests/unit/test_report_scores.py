@@ -1,0 +1,146 @@
+"""Known answers from prediction tables to metrics.json: what counts as what, and what is averaged."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from stages.report import plots, results
+from stages.report.scores import Scores, score, with_outcome
+
+GROUPS = {"marking": "sibling-marking", "one": "sibling-one", "two": "sibling-two"}
+
+
+def asked(
+    subject: str, against: str, answers: list[tuple[str | None, float]], method: str = "soft_prompt"
+) -> list[dict]:
+    """Rows of RECOGNITION: (parsed answer, P(yes)) of one subject's photos of one group."""
+    owner = "another" if against == "others" else subject
+    return [
+        {"subject": subject, "owner": owner, "group": GROUPS.get(against, "test"), "photo": f"{i}.png"}
+        | {"label": against == "positive", "method": method, "answer": "", "parsed": parsed, "p_yes": p_yes}
+        for i, (parsed, p_yes) in enumerate(answers)
+    ]
+
+
+def told(subject: str, kind: str, method: str, correct: list[bool], parsed: str | None = "A") -> list[dict]:
+    """Rows of QUESTIONS: questions in both orders, `correct` two by two."""
+    return [
+        {"subject": subject, "kind": kind, "photo": None, "question": f"{i // 2}?", "order": i % 2}
+        | {"method": method, "parsed": parsed, "correct": right}
+        for i, right in enumerate(correct)
+    ]
+
+
+def scored(recognition: list[dict], questions: list[dict] = (), subjects=("bo",)) -> Scores:
+    columns = ["subject", "kind", "photo", "question", "order", "method", "parsed", "correct"]
+    return score(pd.DataFrame(recognition), pd.DataFrame(list(questions), columns=columns), subjects, 0, 20)
+
+
+YES, NO = ("yes", 0.9), ("no", 0.1)
+
+
+def test_weighted_is_the_mean_of_both_accuracies_however_many_photos_each_has():
+    scores = scored(asked("bo", "positive", [YES, NO]) + asked("bo", "others", [NO] * 9 + [YES]))
+    assert scores.of("bo", "soft_prompt", "recognition.positive") == 0.5
+    assert scores.of("bo", "soft_prompt", "recognition.negative") == 0.9
+    assert scores.of("bo", "soft_prompt", "recognition.weighted") == pytest.approx(0.7)
+
+
+def test_an_answer_that_is_neither_yes_nor_no_is_wrong_on_both_sides():
+    scores = scored(asked("bo", "positive", [(None, 0.9), YES]) + asked("bo", "others", [(None, 0.1), NO]))
+    assert scores.of("bo", "soft_prompt", "recognition.weighted") == 0.5
+
+
+def test_sibling_groups_count_alike_however_many_photos_they_have():
+    rows = asked("bo", "positive", [YES]) + asked("bo", "others", [NO])
+    rows += asked("bo", "marking", [YES] * 8) + asked("bo", "one", [NO]) + asked("bo", "two", [NO, NO])
+    scores = scored(rows)
+    assert scores.of("bo", "soft_prompt", "recognition.siblings.negative") == pytest.approx(2 / 3)
+    assert scores.of("bo", "soft_prompt", "recognition.siblings.weighted") == pytest.approx(5 / 6)
+    assert scores.of("bo", "soft_prompt", "recognition.siblings.marking_auc") == 0.5
+    assert scores.of("bo", "soft_prompt", "recognition.siblings.auc") == pytest.approx((0.5 + 1 + 1) / 3)
+
+
+def test_a_constant_answer_without_probabilities_has_weighted_and_auc_of_one_half():
+    rows = asked("bo", "positive", [("no", math.nan)] * 3) + asked("bo", "others", [("no", math.nan)] * 5)
+    scores = scored([row | {"method": "majority"} for row in rows] + rows)
+    assert scores.of("bo", "majority", "recognition.weighted") == 0.5
+    assert scores.of("bo", "majority", "recognition.auc") == 0.5
+
+
+def test_subjects_count_alike_however_many_photos_they_have():
+    rows = asked("bo", "positive", [YES]) + asked("bo", "others", [NO])
+    rows += asked("mam", "positive", [NO] * 50) + asked("mam", "others", [NO] * 50)
+    scores = scored(rows, subjects=("bo", "mam"))
+    assert scores.interval("soft_prompt", "recognition.positive").value == 0.5
+    assert scores.interval("soft_prompt", "recognition.positive", ["mam"]).value == 0.0
+
+
+def test_a_question_scores_the_mean_of_both_orders_and_always_a_scores_one_half():
+    positive = asked("bo", "positive", [YES]) + asked("bo", "others", [NO])
+    questions = told("bo", "text", "soft_prompt", [True, True, True, False])
+    questions += told("bo", "text", "majority", [True, False, True, False])
+    scores = scored(positive, questions)
+    assert scores.of("bo", "soft_prompt", "questions.text") == 0.75
+    assert scores.of("bo", "majority", "questions.text") == 0.5
+
+
+def test_the_difference_to_a_control_is_paired():
+    """Both methods fail on the same photos, so every resample has the same difference."""
+    rows = asked("bo", "positive", [YES, NO] * 10) + asked("bo", "others", [NO])
+    rows += asked("bo", "positive", [YES, NO] * 10, "base") + asked("bo", "others", [YES], "base")
+    difference = scored(rows).difference("recognition.weighted", "soft_prompt", "base")
+    assert difference == pytest.approx((0.5, 0.5, 0.5))
+
+
+def test_flat_metrics_have_the_documented_names_and_null_for_what_nobody_has():
+    rows = asked("bo", "positive", [YES]) + asked("bo", "others", [NO, NO, YES])
+    questions = told("bo", "text", "soft_prompt", [True, False], parsed=None)
+    frame = pd.DataFrame(questions)
+    flat = results.flat_metrics(scored(rows, questions), frame, {"bo": {"hard": 7, "conversations": 3}})
+    assert flat["recognition.negative"] == 0.6667 and flat["recognition.weighted"] == 0.8333
+    assert flat["recognition.siblings.weighted"] is None and flat["questions.visual"] is None
+    assert flat["questions.parse_failures"] == 2
+    assert (flat["subjects.n"], flat["subjects.worst_weighted"]) == (1, 0.8333)
+    assert (flat["data.hard_negatives"], flat["data.conversations"]) == (7, 3)
+    controls = {"base", "short_description", "long_description", "majority", "other_subject", "empty_prompt"}
+    assert {name for name in flat if "." in name} == (
+        {f"recognition.{name}" for name in ("positive", "negative", "weighted", "auc")}
+        | {f"recognition.siblings.{name}" for name in ("weighted", "auc", "marking_auc")}
+        | {f"recognition.control.{name}" for name in controls}
+        | {f"recognition.siblings.control.{name}" for name in controls}
+        | {"questions.visual", "questions.text", "questions.parse_failures"}
+        | {f"questions.control.{name}" for name in ("base", "majority", "blind")}
+        | {"subjects.n", "subjects.worst_weighted", "data.hard_negatives", "data.conversations"}
+    )
+
+
+def test_outcomes_name_what_a_photo_is_tested_against():
+    rows = asked("bo", "positive", [YES]) + asked("bo", "others", [YES]) + asked("bo", "two", [NO])
+    table = with_outcome(pd.DataFrame(rows))
+    assert table.against.tolist() == ["positive", "others", "two"]
+    assert table.correct.tolist() == [True, False, True]
+
+
+def test_plots_hold_shares_and_rates():
+    rows = asked("bo", "positive", [YES, YES]) + asked("bo", "others", [NO, YES]) + asked("bo", "one", [NO])
+    table = pd.DataFrame(rows)
+    histogram = plots.score_histogram(table)
+    assert sum(row["positive"] for row in histogram) == sum(row["easy"] for row in histogram) == 1
+    assert sum(row["hard"] for row in histogram) == 1
+    curve = plots.roc(table)
+    assert (curve[-1]["false_positive_rate"], curve[-1]["others"], curve[0]["siblings"]) == (1, 1, 1)
+    assert curve[0]["marking"] is None  # the names stay, whatever there is to measure
+    losses = {
+        name: pd.DataFrame({"epoch": [1, 2], "loss": [high, 0.1]}) for name, high in (("a", 1.0), ("b", 3.0))
+    }
+    assert plots.loss_band(losses)[0] == {"epoch": 1, "p10": 1.2, "p50": 2.0, "p90": 2.8}
+
+
+@pytest.mark.parametrize(
+    ("value", "printed"),
+    [(0.926, ".93"), (1.0, "1.00"), (0.999, "1.00"), (-0.04, "-.04"), (0.0, ".00"), (math.nan, "n/a")],
+)
+def test_rates_are_printed_as_in_papers(value, printed):
+    assert results.decimal(value) == printed
