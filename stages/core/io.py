@@ -148,7 +148,7 @@ def keep_only(folder: Path, wanted: Iterable[Path]) -> None:
 
 
 def refuse_strays(wanted: Iterable[Path]) -> None:
-    """Raise UserError if a folder of `wanted` files holds visible others, which DVC leaves of removed subjects.
+    """Raise UserError if a folder of `wanted` files holds visible others, as DVC leaves of removed subjects.
 
     They would count as dependencies of the joint stages. The message is the command that removes them.
     """

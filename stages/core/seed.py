@@ -17,14 +17,22 @@ if TYPE_CHECKING:
 
 
 def seed_everything(seed: int, threads: int) -> None:
-    """Seed Python, NumPy and torch, pin the thread count, and refuse non-deterministic torch kernels."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # required by torch for deterministic cuBLAS
+    """Seed Python, NumPy and torch, pin the thread count, and refuse non-deterministic torch kernels.
+
+    The order of summation, and so the last bits, depend on the number of threads. It is pinned for libraries
+    that are loaded (NumPy's BLAS) and, through the environment, for those that come later (faiss).
+    """
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # required by torch for deterministic cuBLAS
+    os.environ["OMP_NUM_THREADS"] = str(threads)
     import torch
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(threads)
 
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
-    torch.set_num_threads(threads)  # the summation order, and so the last bits, depend on it
+    torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
 
 

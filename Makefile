@@ -1,0 +1,50 @@
+# make repro: from a fresh clone to the report. Needs Python 3.11 and make; everything else goes into .venv.
+
+PYTHON ?= python3.11
+UV_VERSION := 0.13.9
+SEEDS ?= 0 1 2
+
+BIN := .venv/bin
+# dvc.yaml says `python`: this makes it ours
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+# a copy of the lock file that .venv was made from
+INSTALLED := .venv/installed.lock
+
+.DEFAULT_GOAL := help
+.PHONY: help setup repro test test-fast lint agree bench ablation pretrain
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED)  ## make .venv with exactly the locked packages
+
+$(INSTALLED): requirements.lock
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/uv pip install --quiet --python .venv --require-hashes --requirement requirements.lock
+	cp requirements.lock $(INSTALLED)
+
+repro: setup  ## run what changed, up to reports/index.html
+	$(BIN)/dvc repro
+
+test: setup  ## all tests
+	$(BIN)/python -m pytest
+
+test-fast: setup  ## all tests but those that run whole stages
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: setup  ## style
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+agree: setup  ## compare reports/metrics.json with the one in git, within the tolerance of params.yaml
+	$(BIN)/python -m tests.pipeline.agree
+
+bench: setup  ## time the engine: training and answering with and without prefix reuse
+	$(BIN)/python -m tests.benchmarks.engine
+
+ablation: setup  ## the paper's ladder as DVC experiments, for each of SEEDS
+	$(BIN)/python -m tests.benchmarks.ablation $(SEEDS)
+
+pretrain: setup  ## remake the base models from nothing; resumes where it was stopped
+	$(BIN)/python -m stages.pretrain
