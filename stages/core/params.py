@@ -44,6 +44,20 @@ class Base(Section):
     batch_size: Positive
 
 
+class WorldSubject(Section):
+    """What a subject of the embedded world is a drawing of: a noun, or a sibling of another subject."""
+
+    noun: str | None = None
+    like: SubjectId | None = None
+    changed: Annotated[int, Field(ge=0, le=5)] = 0
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> "WorldSubject":
+        if (self.noun is None) == (self.like is None):
+            raise ValueError("an entry of world.subjects needs either noun or like, not both: mend it")
+        return self
+
+
 class World(Section):
     """The embedded world."""
 
@@ -51,7 +65,8 @@ class World(Section):
     test_photos: Positive
     sibling_photos: Positive
     corpus: Positive
-    subjects: dict[SubjectId, str]
+    look_alikes: Count
+    subjects: dict[SubjectId, WorldSubject]
 
 
 class Index(Section):

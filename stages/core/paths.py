@@ -33,8 +33,8 @@ CONVERSATIONS = DATA / "conversations"
 DATASET = DATA / "dataset"
 
 # Models: the shipped base, and what train learns.
-BASE_LLAVA = Path("models/base/llava")
-BASE_CLIP = Path("models/base/clip")
+BASE = Path("models/base")
+PRETRAIN = Path(".cache/pretrain")  # checkpoints of its making
 SUBJECT_MODELS = Path("models/subjects")
 
 # Results.

@@ -17,7 +17,7 @@ REX = Path("data/subjects/rex")
 @pytest.fixture(autouse=True)
 def _rex(workspace: Path):
     """Two own subjects, each with five train photos and one for the test, and nothing wrong."""
-    for folder in (paths.BASE_LLAVA, paths.BASE_CLIP):
+    for folder in (paths.BASE / "llava", paths.BASE / "clip"):
         folder.mkdir(parents=True)
     set_params(
         {

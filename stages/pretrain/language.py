@@ -1,0 +1,113 @@
+"""Pretrains the small Llama before it sees a pixel: image tokens are looked up from the attributes they will carry.
+
+The readout patches of the vision tower each hold one attribute (`vision.READOUT`). Here their place is taken by
+learned slot embeddings, so that language and comparison are learned cheaply; `joint` fits the projector to them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from stages.pretrain.samples import IGNORED, IMAGE_TOKENS, Batch, Writer, collate, draw_tree
+from stages.pretrain.schedule import Log, Optimizers, is_hidden
+from stages.pretrain.vision import ATTRIBUTES, READOUT, ROWS, targets
+
+
+def configuration(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
+    """A Llama of about two million weights. The initial range is near 1/sqrt(width): the usual .02 does not learn."""
+    return LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=192,
+        intermediate_size=512,
+        num_hidden_layers=4,
+        num_attention_heads=6,
+        max_position_embeddings=2048,
+        initializer_range=0.06,
+        tie_word_embeddings=True,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+
+
+class Slots(nn.Module):
+    """Stands for tower and projector: attributes to image tokens (N, IMAGE_TOKENS, D).
+
+    A readout token is the embedding of its value's word plus a vector of the slot, so that a word in a question and
+    the same word in the photo look alike: comparing them is then what attention does anyway.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, width: int, scale: float = 0.06):
+        super().__init__()
+        self.words = {
+            name: torch.tensor([tokenizer.encode(f" {value}", add_special_tokens=False)[0] for value in values])
+            for name, values in ATTRIBUTES.items()
+        }
+        self.blank = nn.Parameter(torch.randn(IMAGE_TOKENS, width) * scale)
+        self.bits = nn.Parameter(torch.randn(len(ROWS), 3, width) * scale)
+
+    def forward(self, photos: list, embedding: nn.Embedding) -> Tensor:
+        """Image tokens of (individual, scene) pairs."""
+        classes, bits = targets(photos)
+        tokens = self.blank.expand(len(photos), -1, -1).clone()
+        for name, index in classes.items():
+            tokens[:, READOUT[name]] += embedding(self.words[name][index])
+        signs = (2 * bits - 1).view(-1, len(ROWS), 3)
+        tokens[:, list(ROWS)] += torch.einsum("nrb,rbd->nrd", signs, self.bits)
+        return tokens
+
+
+def hidden_states(model: LlamaForCausalLM, batch: Batch, tokens: Tensor) -> Tensor:
+    """Last hidden states (B, T, D) of a batch whose image tokens are `tokens` (N, IMAGE_TOKENS, D)."""
+    embedded = model.get_input_embeddings()(batch.ids)
+    shown = tokens.flatten(0, 1)[batch.image.clamp(min=0)]
+    embedded = torch.where((batch.image >= 0).unsqueeze(-1), shown, embedded)
+    return model.model(
+        inputs_embeds=embedded, attention_mask=batch.visible, position_ids=batch.positions, use_cache=False
+    ).last_hidden_state
+
+
+def loss_and_accuracy(model: LlamaForCausalLM, batch: Batch, tokens: Tensor) -> tuple[Tensor, float]:
+    """Mean cross entropy over answer tokens, and the share of answer tokens predicted right."""
+    states = hidden_states(model, batch, tokens)[:, :-1]
+    wanted = batch.labels[:, 1:]
+    logits = model.lm_head(states[wanted != IGNORED])
+    wanted = wanted[wanted != IGNORED]
+    return F.cross_entropy(logits, wanted), (logits.argmax(-1) == wanted).float().mean().item()
+
+
+def train(tokenizer: PreTrainedTokenizerFast, folder: Path, *, seed: int, steps: tuple[int, ...], batch: int) -> None:
+    """Trains through the curriculum, `steps` per part, and saves the model in `folder/llama` and the slots beside it."""
+    torch.manual_seed(seed)
+    rng, writer, log = np.random.default_rng((seed, 3)), Writer(tokenizer), Log(folder / "language.jsonl")
+    model = LlamaForCausalLM(configuration(tokenizer))
+    for layer in model.model.layers:
+        layer.self_attn.o_proj.weight.data /= 2
+        layer.mlp.down_proj.weight.data /= 2
+    slots = Slots(tokenizer, model.config.hidden_size)
+    named = [*model.named_parameters(), *slots.named_parameters()]
+    hidden = [weight for name, weight in named if is_hidden(name, weight)]
+    rest = [weight for name, weight in named if not is_hidden(name, weight)]
+    optimizers = Optimizers(hidden, rest, muon=0.02, adam=2e-3, steps=sum(steps))
+    parts = np.repeat(np.arange(len(steps)), steps)
+    running = {"loss": 0.0, "right": 0.0}
+    for step, part in enumerate(parts):
+        trees = [draw_tree(writer, rng, int(part)) for _ in range(batch)]
+        sample = collate(trees, tokenizer.pad_token_id)
+        loss, right = loss_and_accuracy(model, sample, slots(sample.photos, model.get_input_embeddings()))
+        loss.backward()
+        nn.utils.clip_grad_norm_(rest, 1.0)
+        optimizers.step(step)
+        running = {"loss": running["loss"] + loss.item() / 50, "right": running["right"] + right / 50}
+        if step % 50 == 49:
+            log(step=step + 1, part=int(part), **running, tokens=sample.ids.shape[1])
+            running = {"loss": 0.0, "right": 0.0}
+        if step % 250 == 249 or step + 1 == len(parts):
+            model.save_pretrained(folder / "llama")
+            torch.save(slots.state_dict(), folder / "slots.pt")

@@ -1,0 +1,55 @@
+"""Optimizers, learning-rate schedule and the progress log that the pretraining parts share."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from stages.pretrain.muon import Muon
+
+
+class Optimizers:
+    """Muon for hidden matrices, AdamW for embeddings, heads, norms and biases; one schedule for both.
+
+    The rate rises over `warmup` steps, stays, and falls linearly to zero over the last `cooldown` share.
+    """
+
+    def __init__(self, hidden: list[nn.Parameter], rest: list[nn.Parameter], *, muon: float, adam: float, steps: int, warmup: int = 50, cooldown: float = 0.4):
+        self.optimizers = [Muon(hidden, lr=muon), torch.optim.AdamW(rest, lr=adam, betas=(0.9, 0.98), weight_decay=0.01)]
+        self.peak = (muon, adam)
+        self.steps, self.warmup, self.cooldown = steps, warmup, cooldown
+
+    def step(self, step: int) -> None:
+        """Sets the rates for `step`, updates, and clears the gradients."""
+        rise = min(1.0, (step + 1) / self.warmup)
+        fall = min(1.0, (self.steps - step) / max(1.0, self.cooldown * self.steps))
+        for optimizer, peak in zip(self.optimizers, self.peak, strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = peak * rise * fall
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+
+
+def is_hidden(name: str, weight: nn.Parameter) -> bool:
+    """Whether Muon takes this weight: a matrix inside a transformer layer."""
+    return weight.ndim == 2 and ".layers." in name
+
+
+class Log:
+    """Appends one JSON line per report to a file and prints it."""
+
+    def __init__(self, path: Path):
+        self.path, self.start = path, time.monotonic()
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+    def __call__(self, **values: float | int | str) -> None:
+        """Writes the values with the seconds since the start."""
+        rounded = {key: round(value, 4) if isinstance(value, float) else value for key, value in values.items()}
+        line = json.dumps(rounded | {"seconds": round(time.monotonic() - self.start)})
+        with self.path.open("a") as stream:
+            stream.write(line + "\n")
+        print(line, flush=True)

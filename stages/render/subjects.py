@@ -1,0 +1,80 @@
+"""Draws the subjects: train and test photos, and for evaluation their truth and look-alikes never seen before."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from stages.core.errors import UserError
+from stages.core.io import write_bytes, write_json
+from stages.core.paths import photos_dir, truth_dir
+from stages.core.seed import stream
+from stages.render.questions import text_questions, visual_questions
+from stages.world.attributes import NOUNS, Individual, Scene, draw_individual, draw_scene, sibling
+from stages.world.draw import sprite, view
+
+SIBLINGS = {"marking": 0, "one": 1, "two": 2}  # group -> nameable attributes that differ; the marking always does
+
+
+def cast(subjects: Mapping[str, Mapping[str, Any]], seed: int) -> dict[str, Individual]:
+    """The individual behind each id: of a noun, or a sibling of another subject.
+
+    Raises:
+        UserError: an entry names a noun that cannot be drawn, or a subject that is not there.
+
+    """
+    made: dict[str, Individual] = {}
+    for name, entry in sorted(subjects.items(), key=lambda item: item[1]["like"] is not None):
+        rng = stream(seed, "render", "subject", name)
+        if entry["like"] is not None:
+            if entry["like"] not in made:
+                raise UserError(
+                    f"params.yaml: world.subjects.{name}.like is {entry['like']!r}: name a subject that has a noun"
+                )
+            made[name] = sibling(made[entry["like"]], rng, entry["changed"])
+        elif entry["noun"] in NOUNS:
+            made[name] = draw_individual(rng, entry["noun"])
+        else:
+            raise UserError(
+                f"params.yaml: world.subjects.{name}.noun is {entry['noun']!r}: use one of {', '.join(NOUNS)}"
+            )
+    return {name: made[name] for name in subjects}
+
+
+def png(photo: np.ndarray) -> bytes:
+    """A photo, uint8 (H, W, 3), as PNG bytes."""
+    buffer = io.BytesIO()
+    Image.fromarray(photo).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def write_photos(folder: Path, shown: Iterator[tuple[Individual, Scene]], rng: np.random.Generator) -> None:
+    """One numbered PNG per individual and scene."""
+    for number, (who, scene) in enumerate(shown):
+        write_bytes(folder / f"{number:02d}.png", png(view(sprite(who), scene, rng)))
+
+
+def write_subject(name: str, who: Individual, *, train: int, test: int, siblings: int, seed: int) -> None:
+    """Everything of one subject: train/, test/ and, apart, its truth."""
+    photos, truth = photos_dir(name, "world"), truth_dir(name, "world")
+    rng = stream(seed, "render", "photos", name)
+    write_photos(photos / "train", ((who, draw_scene(rng)) for _ in range(train)), rng)
+    scenes = [draw_scene(rng) for _ in range(test)]
+    write_photos(photos / "test", ((who, scene) for scene in scenes), rng)
+    for group, changed in SIBLINGS.items():
+        look_alikes = ((sibling(who, rng, changed), draw_scene(rng)) for _ in range(siblings))
+        write_photos(truth / "siblings" / group, look_alikes, rng)
+    questions = stream(seed, "render", "questions", name)
+    visual = [
+        {"image": f"{number:02d}.png", **question}
+        for number, scene in enumerate(scenes)
+        for question in visual_questions(f"<{name}>", who, scene, questions)
+    ]
+    write_json(truth / "questions.json", {"visual": visual, "text": text_questions(f"<{name}>", who, questions)})
+    write_json(truth / "attributes.json", asdict(who) | {"kind": who.kind})
