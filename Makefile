@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 INSTALLED := .venv/installed.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-fast lint agree bench ablation pretrain
+.PHONY: help setup repro test test-fast lint reproduce agree bench ablation pretrain
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,11 @@ test-fast: setup  ## all tests but those that run whole stages
 lint: setup  ## style
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+
+reproduce: repro  ## run everything once more from nothing and demand the same bytes
+	cp dvc.lock .venv/first.lock
+	$(BIN)/dvc repro --force
+	diff .venv/first.lock dvc.lock
 
 agree: setup  ## compare reports/metrics.json with the one in git, within the tolerance of params.yaml
 	$(BIN)/python -m tests.pipeline.agree
