@@ -33,19 +33,10 @@ def main(*seeds: str) -> str:
     if not seeds or not all(seed.isdigit() for seed in seeds):
         raise errors.UserError("usage: python -m tests.benchmarks.ablation SEED …")
     names = [(step, f"{step}-{seed}") for step in LADDER for seed in seeds]
+    own = [word for folder in sorted(paths.OWN_SUBJECTS.glob("*/")) for word in ("--copy-paths", str(folder))]
     for (step, name), seed in zip(names, seeds * len(LADDER), strict=True):
         changes = [word for change in [f"seed={seed}", *LADDER[step]] for word in ("--set-param", change)]
-        _dvc(
-            "exp",
-            "run",
-            "--temp",
-            "--force",
-            "--copy-paths",
-            str(paths.OWN_SUBJECTS),
-            "--name",
-            name,
-            *changes,
-        )
+        _dvc("exp", "run", "--temp", "--force", "--name", name, *own, *changes)
     results = {step: [_metrics(name) for of, name in names if of == step] for step in LADDER}
     io.write_bytes(TABLE, table(results, seeds).encode())
     return f"{len(names)} experiments, {TABLE}"
