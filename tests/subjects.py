@@ -159,7 +159,10 @@ def _tables(subject: str, source: str) -> None:
 
 
 def _curve(subject: str, epochs: int) -> None:
-    rows = [{"epoch": e, "loss": round(2 / e, 4)} for e in range(1, epochs + 1)]
+    rows = [
+        {"epoch": e, "loss": round(2 / e, 4), "positive": 1.0, "negative": 0.5, "weighted": 0.75}
+        for e in range(1, epochs + 1)
+    ]
     io.write_csv(paths.train_curve(subject), rows)
 
 

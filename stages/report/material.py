@@ -58,8 +58,8 @@ def gather(subject: str, kind: str, source: str, examples: int) -> Material:
         },
         counts={
             "train_photos": len(train),
-            "hard": roles.count("hard"),
-            "easy": roles.count("easy"),
+            "hard_negatives": roles.count("hard"),
+            "easy_negatives": roles.count("easy"),
             "conversations": said.count("qa"),
             "dropped_answers": said.count("dropped"),
         },

@@ -61,10 +61,11 @@ CARDS = (  # measure, title, explanation, methods shown
 def render(
     scores: Scores,
     kinds: Mapping[str, str],
+    totals: Mapping[str, int],
     plots: Mapping[str, Sequence[Mapping[str, Any]]],
     subjects: Sequence[Any],
 ) -> str:
-    """The whole page; `plots` as in plots.py by file name, `subjects` from subject_view.py, in order."""
+    """The whole page; `totals` are counts by name, `plots` by file name, `subjects` views in order."""
     environment = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,
@@ -80,6 +81,7 @@ def render(
         gain=_gain(scores),
         measures=MEASURES,
         overview=_overview(scores),
+        totals=totals,
         kinds=_by_kind(scores, kinds),
         loss=_loss(plots["loss"]),
         roc=_roc(plots["roc"]),

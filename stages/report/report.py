@@ -30,6 +30,7 @@ def report(subjects: Mapping[str, tuple[str, str]], *, seed: int, resamples: int
         "scores": plots.score_histogram(predictions.recognition),
         "subjects": plots.subjects(scores, kinds),
     }
+    totals = {name: sum(count[name] for count in counts.values()) for name in next(iter(counts.values()))}
     views = {
         subject: subject_view(subject, material[subject], predictions, scores, examples)
         for subject in results.worst_first(scores)
@@ -41,8 +42,22 @@ def report(subjects: Mapping[str, tuple[str, str]], *, seed: int, resamples: int
         io.write_json(paths.PLOTS / f"{name}.json", rows)
     for name, subject in sheets.choose(list(views)).items():
         io.write_bytes(paths.SHEETS / name, sheets.contact_sheet(views[subject], examples))
-    io.write_bytes(paths.PAGE, page.render(scores, kinds, drawn, list(views.values())).encode())
+    io.write_bytes(
+        paths.PAGE,
+        page.render(scores, kinds, totals | _asked(predictions), drawn, list(views.values())).encode(),
+    )
     return scores
+
+
+def _asked(predictions: Predictions) -> dict[str, int]:
+    """What the test consisted of, and how many of the soft prompt's answers could not be read."""
+    groups = [group for _, group, _ in predictions.photos]
+    unread = [results.parse_failures(table) for table in (predictions.recognition, predictions.questions)]
+    return {
+        "test_photos": groups.count("test"),
+        "look-alikes": len(groups) - groups.count("test"),
+        "unreadable_answers": sum(failed.get("soft_prompt", 0) for failed in unread),
+    }
 
 
 def _read() -> Predictions:

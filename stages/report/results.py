@@ -42,7 +42,7 @@ def flat_metrics(
         "subjects.worst_weighted": _rounded(
             min((w for w in weighted.values() if not math.isnan(w)), default=math.nan)
         ),
-        "data.hard_negatives": sum(count["hard"] for count in counts.values()),
+        "data.hard_negatives": sum(count["hard_negatives"] for count in counts.values()),
         "data.conversations": sum(count["conversations"] for count in counts.values()),
     }
 

@@ -16,13 +16,13 @@ from stages.report.metrics import Array, Interval
 
 SIBLINGS = ("marking", "one", "two")
 METHODS = {  # in the order of every table
-    "soft_prompt": "Soft prompt (the method)",
+    "soft_prompt": "Soft prompt",
     "short_description": "Short description",
     "long_description": "Long description",
-    "base": "Base model, name undefined",
-    "other_subject": "Another subject's soft prompt",
-    "empty_prompt": "Untrained soft prompt",
-    "blind": "Soft prompt, photo withheld",
+    "base": "Base, name undefined",
+    "other_subject": "Another subject's prompt",
+    "empty_prompt": "Untrained prompt",
+    "blind": "Soft prompt, no photo",
     "majority": "Constant answer",
 }
 MEASURES = {

@@ -127,10 +127,13 @@ def _chats(rows: pd.DataFrame, photos: Photos) -> list[View]:
 
 def _curve(curve: pd.DataFrame) -> Markup:
     epochs = curve.epoch.tolist()
-    highest = float(curve.loss.max())
+    highest = max(float(curve.loss.max()), 1.0)
     return charts.line_chart(
-        "Training loss by epoch",
+        "Training loss and validation accuracy by epoch",
         Axis("epoch", epochs[0], epochs[-1], [epoch for epoch in epochs if epoch % 5 == 0] or epochs[-1:]),
-        Axis("loss", 0, highest, charts.ticks(highest)),
-        [Line("training loss", "method", list(zip(epochs, curve.loss, strict=True)))],
+        Axis("", 0, highest, charts.ticks(highest)),
+        [
+            Line("training loss", "method", list(zip(epochs, curve.loss, strict=True))),
+            Line("validation accuracy", "right", list(zip(epochs, curve.weighted, strict=True))),
+        ],
     )

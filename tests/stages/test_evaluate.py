@@ -39,7 +39,6 @@ def prepared(workspace: Path, llava: Path) -> Path:
             "base.batch_size": 8,
             "evaluate.max_new_tokens": 4,
             "subjects": {name: {"kind": "pet", "source": source} for name, source in subjects.items()},
-            "world.subjects": {"bo": "dog", "mam": "cat"},
         }
     )
     populate(subjects)

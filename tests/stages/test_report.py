@@ -1,0 +1,127 @@
+"""The report stage on made-up predictions, run as a user runs it: what it writes, safely and always alike."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from stages.core import paths
+from stages.report.__main__ import main
+from tests.helpers import run_stage, set_params
+from tests.subjects import HOSTILE, populate, predict
+
+VOID = {"meta", "img", "br", "hr", "link", "input"}
+
+
+@pytest.fixture
+def predicted(workspace: Path) -> Path:
+    """Two subjects of the world and one with own photos only."""
+    return given({"bo": "world", "mam": "world", "my-dog": "own"}, workspace)
+
+
+def given(subjects: dict[str, str], workspace: Path) -> Path:
+    set_params(
+        {
+            "report.bootstrap": 50,
+            "subjects": {name: {"kind": "pet", "source": source} for name, source in subjects.items()},
+        }
+    )
+    populate(subjects)
+    predict(subjects)
+    return workspace
+
+
+def written() -> dict[str, bytes]:
+    return {path.as_posix(): path.read_bytes() for path in sorted(paths.REPORTS.rglob("*")) if path.is_file()}
+
+
+def test_it_writes_everything_that_dvc_names_and_the_same_bytes_again(predicted):
+    assert main().startswith("3 subjects, weighted recognition ")
+    first = written()
+    made = {name.removeprefix("reports/") for name in first if not name.startswith("reports/train/")}
+    assert made == {
+        "index.html", "intervals.json", "metrics.json", "tables.md",
+        "plots/loss.json", "plots/roc.json", "plots/scores.json", "plots/subjects.json",
+        "sheets/1-lowest.png", "sheets/2-middle.png", "sheets/3-highest.png",
+    }  # fmt: skip
+    main()
+    assert written() == first
+
+    metrics = json.loads(first["reports/metrics.json"])
+    assert metrics["subjects.n"] == 3 and metrics["recognition.control.majority"] == 0.5
+    assert metrics["data.hard_negatives"] == 3 and metrics["data.conversations"] == 6
+    intervals = json.loads(first["reports/intervals.json"])
+    found = intervals["estimates"]["recognition.weighted"]["soft_prompt"]
+    assert found["low"] <= found["value"] == metrics["recognition.weighted"] <= found["high"]
+    assert intervals["parse_failures"]["recognition"]["soft_prompt"] >= 0
+    assert "| Constant answer |" in first["reports/tables.md"].decode()
+    with Image.open(paths.SHEETS / "1-lowest.png") as sheet:
+        assert sheet.width > 500
+
+
+class Page(HTMLParser):
+    """Collects what a browser would see, and checks that every element is closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.seen.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_the_page_is_whole_needs_no_network_and_shows_hostile_text_as_text(predicted):
+    main()
+    html = paths.PAGE.read_text()
+    page = Page()
+    page.feed(html)
+    assert not page.open
+    tags = [tag for tag, _ in page.seen]
+    assert "script" not in tags and HOSTILE not in html
+    assert HOSTILE in page.text  # as text, it is all there
+    for tag, attributes in page.seen:
+        assert not any(name.startswith("on") for name in attributes), (tag, attributes)
+        for name in ("src", "href"):
+            value = attributes.get(name)
+            assert value is None or value.startswith(("data:image/jpeg;base64,", "#"))
+        if tag == "img":
+            assert "alt" in attributes
+    assert not re.search(r"url\(|@import|https?://", html.replace("http://www.w3.org", ""))
+    ids = [attributes["id"] for _, attributes in page.seen if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert all(name in page.text for name in ("<bo>", "<mam>", "<my-dog>"))
+
+
+def test_own_photos_without_truth_are_reported_with_what_is_missing_said(workspace):
+    given({"my-dog": "own"}, workspace)
+    done = run_stage("report")
+    assert done.returncode == 0, done.stderr
+    assert re.match(r"report: 1 subjects?, .* in [\d.]+ s", done.stderr)
+    metrics = json.loads(paths.METRICS.read_text())
+    assert metrics["recognition.positive"] is not None
+    assert metrics["recognition.negative"] is None  # nobody else's photos to reject
+    assert metrics["recognition.siblings.weighted"] is None and metrics["questions.text"] is None
+    assert "not available" in paths.PAGE.read_text()
+
+
+def test_a_missing_training_curve_is_one_clear_sentence(predicted):
+    paths.train_curve("mam").unlink()
+    done = run_stage("report")
+    assert done.returncode == 1
+    assert done.stderr == "error: reports/train/mam.csv is missing: run `dvc repro train@mam` to make it\n"
