@@ -40,8 +40,8 @@ def test_the_shipped_file_loads_and_is_frozen():
         ({"subjects": {"a" * 41: {"kind": "pet"}}}, "is not a valid id: use up to 40"),
         ({"subjects": {7: {"kind": "pet"}}}, "subjects.7 is not a valid id"),
         (
-            {"subjects": {"rex": {"kind": "pet", "source": "world"}}},
-            "world.subjects has no rex: use one of bo",
+            {"subjects": {"zoe": {"kind": "pet", "source": "world"}}},
+            "world.subjects has no zoe: use one of ana, ",
         ),
     ],
 )
