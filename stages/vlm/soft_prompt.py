@@ -83,7 +83,7 @@ class SoftPrompt:
 
         Args:
             folder: ``models/subjects/<id>``.
-            base: when given, the rows are checked to be made for it and moved to its device.
+            base: when given, the rows are checked to be made for it; they stay on the CPU, as all prompts do.
 
         Raises:
             UserError: absent, torn, of an unknown format, or made for another base.
@@ -105,7 +105,6 @@ class SoftPrompt:
             made_for = info.get("base", {}).get("fingerprint")
             if made_for != base.fingerprint:
                 raise UserError(f"{folder} was trained for another base model than {base.name}: {again}")
-            tensors = {name: tensor.to(base.device) for name, tensor in tensors.items()}
         return cls(info["subject"], tensors["embeddings"], tensors["output_row"], info)
 
 
