@@ -1,13 +1,15 @@
 """Files in one canonical form: the same content gives the same bytes, and a file is whole or absent.
 
 Every writer fills a hidden neighbor and renames it when it is complete and on disk, so that neither a kill
-nor a full disk leaves half a file under the real name. Does not own what the files mean (`schema`, `paths`).
+nor a full disk leaves half a file, or half a folder, under the real name. Does not own what the files mean
+(`schema`, `paths`).
 """
 
 import csv
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -46,6 +48,27 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):  # gone after the rename, which is the good case
             partial.unlink()
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """A hidden neighbor of `path` to fill; it takes the place of `path` when the body has ended well.
+
+    For thousands of small files: the body writes them plainly, for forcing each to disk takes minutes.
+    Any OSError in the body is reported as a failed write of `path`.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)  # left by a kill
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        shutil.rmtree(path, ignore_errors=True)
+        partial.rename(path)
+    except OSError as error:
+        raise write_error(path, error) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

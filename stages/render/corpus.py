@@ -1,13 +1,14 @@
-"""Draws the corpus: a web-like pile of captioned images with a URL list, in which every subject has look-alikes."""
+"""Draws the corpus: web-like captioned images with a URL list, in which every subject has look-alikes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pyarrow as pa
 
 from stages.core.errors import UserError
-from stages.core.io import write_bytes, write_parquet
+from stages.core.io import write_parquet
 from stages.core.paths import CORPUS_IMAGES, CORPUS_URLS
 from stages.core.progress import bar
 from stages.core.seed import stream
@@ -25,8 +26,12 @@ SCHEMA = pa.schema(
 )
 
 
-def write_corpus(subjects: Mapping[str, Individual], size: int, look_alikes: int, seed: int) -> int:
-    """Writes `size` images: `look_alikes` siblings of each subject, in equal groups, and strangers; shuffled.
+def write_corpus(
+    folder: Path, subjects: Mapping[str, Individual], *, size: int, look_alikes: int, seed: int
+) -> None:
+    """Fills `folder` with `size` images: `look_alikes` siblings of each subject, and strangers.
+
+    Their order is random. The files are written plainly: `folder` is one that `whole_folder` gives.
 
     Raises:
         UserError: the corpus is too small for the look-alikes.
@@ -35,7 +40,9 @@ def write_corpus(subjects: Mapping[str, Individual], size: int, look_alikes: int
     rng = stream(seed, "render", "corpus")
     changes = list(SIBLINGS.values())
     shown = [
-        sibling(who, rng, changes[number % len(changes)]) for who in subjects.values() for number in range(look_alikes)
+        sibling(who, rng, changes[number % len(changes)])
+        for who in subjects.values()
+        for number in range(look_alikes)
     ]
     if len(shown) > size:
         raise UserError(
@@ -43,11 +50,11 @@ def write_corpus(subjects: Mapping[str, Individual], size: int, look_alikes: int
             f"{look_alikes} need {len(shown)}: make the corpus larger"
         )
     shown += [draw_individual(rng) for _ in range(size - len(shown))]
-    rows = []
+    images, rows = folder / CORPUS_IMAGES.name, []
+    images.mkdir()
     for number, index in enumerate(bar(rng.permutation(size), "render")):
         who, scene = shown[index], draw_scene(rng)
         file = f"{number:06d}.png"
-        write_bytes(CORPUS_IMAGES / file, png(view(sprite(who), scene, rng)))
+        (images / file).write_bytes(png(view(sprite(who), scene, rng)))
         rows.append({"url": HOST + file, "caption": caption(who, scene)})
-    write_parquet(CORPUS_URLS, rows, SCHEMA, ["url"])
-    return size
+    write_parquet(folder / CORPUS_URLS.name, rows, SCHEMA, ["url"])

@@ -32,7 +32,9 @@ def _question(
     }
 
 
-def visual_questions(name: str, who: Individual, scene: Scene, rng: np.random.Generator) -> list[dict[str, Any]]:
+def visual_questions(
+    name: str, who: Individual, scene: Scene, rng: np.random.Generator
+) -> list[dict[str, Any]]:
     """Where the subject is and what is next to it, in this photo."""
     return [_question(name, who, scene, attribute, rng) for attribute in SCENE]
 

@@ -1,4 +1,4 @@
-"""Draws the subjects: train and test photos, and for evaluation their truth and look-alikes never seen before."""
+"""Draws the subjects: train and test photos, and for evaluation their truth and look-alikes never seen."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ import numpy as np
 from PIL import Image
 
 from stages.core.errors import UserError
-from stages.core.io import write_bytes, write_json
-from stages.core.paths import photos_dir, truth_dir
+from stages.core.io import write_json
 from stages.core.seed import stream
 from stages.render.questions import text_questions, visual_questions
 from stages.world.attributes import NOUNS, Individual, Scene, draw_individual, draw_scene, sibling
 from stages.world.draw import sprite, view
 
-SIBLINGS = {"marking": 0, "one": 1, "two": 2}  # group -> nameable attributes that differ; the marking always does
+SIBLINGS = {"marking": 0, "one": 1, "two": 2}  # group -> nameable attributes that differ beside the marking
 
 
 def cast(subjects: Mapping[str, Mapping[str, Any]], seed: int) -> dict[str, Individual]:
@@ -35,7 +34,8 @@ def cast(subjects: Mapping[str, Mapping[str, Any]], seed: int) -> dict[str, Indi
         if entry["like"] is not None:
             if entry["like"] not in made:
                 raise UserError(
-                    f"params.yaml: world.subjects.{name}.like is {entry['like']!r}: name a subject that has a noun"
+                    f"params.yaml: world.subjects.{name}.like is {entry['like']!r}: "
+                    f"name a subject that has a noun"
                 )
             made[name] = sibling(made[entry["like"]], rng, entry["changed"])
         elif entry["noun"] in NOUNS:
@@ -55,14 +55,16 @@ def png(photo: np.ndarray) -> bytes:
 
 
 def write_photos(folder: Path, shown: Iterator[tuple[Individual, Scene]], rng: np.random.Generator) -> None:
-    """One numbered PNG per individual and scene."""
+    """One numbered PNG per individual and scene; in a folder that `whole_folder` gives."""
+    folder.mkdir(parents=True)
     for number, (who, scene) in enumerate(shown):
-        write_bytes(folder / f"{number:02d}.png", png(view(sprite(who), scene, rng)))
+        (folder / f"{number:02d}.png").write_bytes(png(view(sprite(who), scene, rng)))
 
 
-def write_subject(name: str, who: Individual, *, train: int, test: int, siblings: int, seed: int) -> None:
-    """Everything of one subject: train/, test/ and, apart, its truth."""
-    photos, truth = photos_dir(name, "world"), truth_dir(name, "world")
+def write_subject(
+    photos: Path, truth: Path, name: str, who: Individual, *, train: int, test: int, siblings: int, seed: int
+) -> None:
+    """Everything of one subject: `photos`/train, `photos`/test and, apart, its `truth`."""
     rng = stream(seed, "render", "photos", name)
     write_photos(photos / "train", ((who, draw_scene(rng)) for _ in range(train)), rng)
     scenes = [draw_scene(rng) for _ in range(test)]
@@ -76,5 +78,7 @@ def write_subject(name: str, who: Individual, *, train: int, test: int, siblings
         for number, scene in enumerate(scenes)
         for question in visual_questions(f"<{name}>", who, scene, questions)
     ]
-    write_json(truth / "questions.json", {"visual": visual, "text": text_questions(f"<{name}>", who, questions)})
+    write_json(
+        truth / "questions.json", {"visual": visual, "text": text_questions(f"<{name}>", who, questions)}
+    )
     write_json(truth / "attributes.json", asdict(who) | {"kind": who.kind})
