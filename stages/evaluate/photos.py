@@ -14,6 +14,7 @@ from stages.core import images, paths
 from stages.core.errors import UserError
 
 SIBLINGS = {"sibling-marking": "marking", "sibling-one": "one", "sibling-two": "two"}  # group → folder
+ENTRY = 'an entry holds "question", two "options", "answer" (0 or 1) and, if visual, "image"'
 
 
 class Photo(NamedTuple):
@@ -87,13 +88,12 @@ def load_questions(subject: str, source: str) -> Questions:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise UserError(
-            f"{path}, {where or 'whole file'}: {first['msg']}; mend it as the README shows"
-        ) from error
+        raise UserError(f"{path}, {where or 'whole file'}: {first['msg']}; {ENTRY}") from error
+    folder = paths.test_photos(subject, source)
+    names = {photo.name for photo in images.list_photos(folder)} if questions.visual else set()
     for question in questions.visual:
-        photo = paths.test_photos(subject, source) / (question.image or "")
-        if not photo.is_file():
+        if question.image not in names:
             raise UserError(
-                f'{path}: the question "{question.question}" is about {photo}, which is no test photo'
+                f'{path}: "{question.question}" is about {question.image}, which is not in {folder}'
             )
     return questions

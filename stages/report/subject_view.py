@@ -95,7 +95,7 @@ def _shown(row: Any, photos: Photos) -> View:
         "group": GROUPS[row.against],
         "correct": row.correct,
         "answer": row.answer,
-        "unreadable": row.parsed is None,
+        "unreadable": pd.isna(row.parsed),
         "p_yes": row.p_yes,
     }
 

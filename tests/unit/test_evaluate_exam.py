@@ -46,7 +46,7 @@ def test_a_removed_subject_s_files_are_refused_with_the_command_that_removes_the
         paths.train_curve(subject).parent.mkdir(parents=True, exist_ok=True)
         paths.train_curve(subject).touch()
     (paths.SUBJECT_MODELS / ".gitignore").touch()
-    with pytest.raises(UserError, match="run `rm -r models/subjects/gone reports/train/gone.csv`"):
+    with pytest.raises(UserError, match=r"run `rm -r models/subjects/gone reports/train/gone\.csv`"):
         prepare({"bo": "world"})
 
 
@@ -58,7 +58,7 @@ def test_a_removed_subject_s_files_are_refused_with_the_command_that_removes_the
         ('{"text": [{"question": "?", "options": ["a", "b"], "answer": 2}]}', "text.0.answer"),
         (
             '{"visual": [{"image": "77.png", "question": "?", "options": ["a", "b"], "answer": 1}]}',
-            "no test photo",
+            "77.png, which is not in",
         ),
     ],
 )
