@@ -1,7 +1,7 @@
 """python -m tests.benchmarks.ablation SEED …: the paper's ladder as DVC experiments.
 
 Each step of the ladder runs the whole pipeline for each seed, in a temporary copy of the repository. Another
-seed is another world with other subjects. What the runs share comes from DVC's run-cache, so that a second call
+seed is another world with other subjects. What the runs share comes from DVC's run-cache, so a second call
 repeats only what changed. `dvc exp show` lists the experiments, `dvc exp apply` brings one back.
 """
 
