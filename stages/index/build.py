@@ -8,6 +8,7 @@ import importlib
 import io as text_io
 import logging
 import shutil
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,8 @@ from stages.core.images import load_image
 from stages.core.schema import INDEX_METADATA
 from stages.index.rows import Rows
 
+MAPPER = "clip_retrieval.clip_inference.mapper"
+
 
 def embed_rows(clip: Clip, rows: Rows) -> np.ndarray:
     """Unit vectors (n, d) float32 of rows that hold their images, in order."""
@@ -35,6 +38,15 @@ def embed_rows(clip: Clip, rows: Rows) -> np.ndarray:
     return unit(np.concatenate(vectors))
 
 
+@contextmanager
+def imported_meanwhile() -> Iterator[None]:
+    """Import clip-retrieval, which takes many seconds, while the body waits for other processes."""
+    ahead = threading.Thread(target=importlib.import_module, args=(MAPPER,), daemon=True)
+    ahead.start()
+    yield
+    ahead.join()
+
+
 def _mapper(clip: Clip) -> Any:
     """clip-retrieval's ClipMapper around our CLIP.
 
@@ -46,8 +58,7 @@ def _mapper(clip: Clip) -> Any:
         table._CLIP_REGISTRY["hf_clip:"] = lambda *_: (clip, clip.preprocess, clip.tokenize)
         table.load_clip.cache_clear()
         table.load_clip_without_warmup.cache_clear()
-        mapper = importlib.import_module("clip_retrieval.clip_inference.mapper")
-        return mapper.ClipMapper(
+        return importlib.import_module(MAPPER).ClipMapper(
             enable_image=True,
             enable_text=False,
             enable_metadata=False,

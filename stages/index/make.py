@@ -38,9 +38,10 @@ def make(
             rows, failures = folder.read(location, limits)
         else:
             entries = urls.read_list(location)
-            rows, failures = urls.download(
-                entries, limits=limits, threads=threads, work=partial / "work", **download
-            )
+            with build.imported_meanwhile():
+                rows, failures = urls.download(
+                    entries, limits=limits, threads=threads, work=partial / "work", **download
+                )
         if not rows:
             raise UserError(
                 f"index.location: no usable image in {location} ({web.causes(failures)}): mend the source"

@@ -1,0 +1,124 @@
+"""A web server on 127.0.0.1 that treats its callers as badly as the web does, an address per trouble."""
+
+import http.server
+import io
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import numpy as np
+from PIL import Image
+
+from tests.unit.test_core_images import huge_png
+
+BOMB = huge_png(30_000)
+CAUSES = {  # address → the short name under which this failure is counted
+    "/missing": "http 404",
+    "/broken": "http 500",
+    "/stall": "timed out",
+    "/drip": "timed out",
+    "/loop": "redirect loop",
+    "/to-file": "http 302",
+    "/page": "not an image",
+    "/empty": "empty",
+    "/short": "truncated",
+    "/cut": "damaged",
+    "/noai": "opted out",
+    "/endless": "too large",
+    "/bomb": "too many pixels",
+}
+
+
+def picture(number: int, form: str = "PNG", size: tuple[int, int] = (40, 40)) -> bytes:
+    """An image file of 4 x 4 random patches that differ for every number."""
+    noise = np.random.default_rng(number).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC).save(out, form)
+    return out.getvalue()
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """Run the server; yields "http://127.0.0.1:PORT"."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as host:
+        host.released = threading.Event()
+        threading.Thread(target=host.serve_forever, args=(0.05,), daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{host.server_port}"
+        finally:
+            host.released.set()  # lets the stalling requests end
+            host.shutdown()
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        kind, _, rest = self.path[1:].partition("/")
+        with suppress(BrokenPipeError, ConnectionResetError):  # the caller has had enough, as it should
+            getattr(self, f"_{kind.replace('-', '_')}")(rest)
+
+    def _send(self, body: bytes, status: int = 200, length: int | None = None, **headers: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body) if length is None else length))
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _ok(self, number: str) -> None:
+        self._send(picture(int(number.partition(".")[0])))
+
+    def _missing(self, _: str) -> None:
+        self._send(b"no", 404)
+
+    def _broken(self, _: str) -> None:
+        self._send(b"no", 500)
+
+    def _stall(self, _: str) -> None:
+        self.server.released.wait(60)
+
+    def _drip(self, _: str) -> None:
+        body = picture(1)
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        for byte in body:
+            self.wfile.write(bytes([byte]))
+            self.wfile.flush()
+            if self.server.released.wait(0.1):
+                return
+
+    def _loop(self, rest: str) -> None:
+        self._send(b"", 302, Location=f"/loop/{len(rest)}{time.monotonic_ns()}")
+
+    def _to_file(self, _: str) -> None:
+        self._send(b"", 302, Location="file:///etc/hostname")
+
+    def _page(self, _: str) -> None:
+        self._send(b"<!DOCTYPE html><title>Not here</title>", Content_Type="image/png")
+
+    def _empty(self, _: str) -> None:
+        self._send(b"")
+
+    def _short(self, _: str) -> None:
+        body = picture(2)
+        self._send(body[: len(body) // 2], length=len(body))
+
+    def _cut(self, _: str) -> None:
+        body = picture(3, "JPEG", (200, 200))
+        self._send(body[: len(body) // 2])
+
+    def _noai(self, _: str) -> None:
+        self._send(picture(4), X_Robots_Tag="noai, noimageai")
+
+    def _endless(self, _: str) -> None:
+        self.send_response(200)
+        self.end_headers()
+        while not self.server.released.is_set():
+            self.wfile.write(b"\0" * 100_000)
+
+    def _bomb(self, _: str) -> None:
+        self._send(BOMB)
+
+    def log_message(self, *_: object) -> None:
+        pass

@@ -1,0 +1,312 @@
+"""The index stage on real servers, folders and clip-retrieval indexes, with a tiny CLIP."""
+
+import importlib
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import faiss
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from stages.core import paths
+from stages.core.clip import Clip, embed
+from stages.core.errors import UserError
+from stages.core.images import load_image
+from stages.core.io import read_json, read_parquet, sha256_bytes
+from stages.core.schema import INDEX_METADATA
+from stages.index import __main__ as stage
+from stages.index import build
+from tests import hostile, tiny
+from tests.helpers import ROOT, set_params
+
+pytestmark = pytest.mark.slow  # clip-retrieval and img2dataset take many seconds to import
+FILES = {paths.INDEX_METADATA, paths.INDEX_EMBEDDINGS, paths.INDEX_IMAGES, paths.INDEX_CARD}
+
+
+@pytest.fixture(scope="module")
+def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.clip(tmp_path_factory.mktemp("clip"))
+
+
+@pytest.fixture(autouse=True)
+def _base_clip(workspace: Path, clip_folder: Path):
+    set_params({"base.clip": str(clip_folder), "index.timeout_s": 3, "index.retries": 0})
+
+
+def images(folder: Path, numbers: range) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in numbers:
+        (folder / f"{number:03d}.png").write_bytes(hostile.picture(number))
+    return folder
+
+
+def list_of(urls: list[str | None]) -> None:
+    pq.write_table(
+        pa.table({"url": urls, "caption": [f"picture {i}" for i in range(len(urls))]}), "urls.parquet"
+    )
+    set_params({"index.source": "urls", "index.location": "urls.parquet"})
+
+
+def made() -> dict[str, bytes]:
+    """The stage's outputs, which are all there is: no leftover beside them."""
+    assert set(paths.INDEX.iterdir()) == FILES
+    assert [path.name for path in paths.DATA.iterdir()] == ["index"]
+    return {path.name: path.read_bytes() for path in sorted(FILES)}
+
+
+def check_consistent(clip_folder: Path) -> pa.Table:
+    """Rows are sorted, hashed and measured rightly, and vectors are those of the images beside them."""
+    table = read_parquet(paths.INDEX_METADATA, INDEX_METADATA)
+    rows, vectors = table.to_pylist(), np.load(paths.INDEX_EMBEDDINGS)
+    index = faiss.read_index(str(paths.INDEX_IMAGES))
+    assert [row["key"] for row in rows] == sorted(row["key"] for row in rows)
+    assert isinstance(index, faiss.IndexFlat) and index.metric_type == faiss.METRIC_INNER_PRODUCT
+    assert vectors.dtype == np.float32 and np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+    assert (index.reconstruct_n(0, index.ntotal) == vectors).all()
+    kept = [load_image(row["image"]["bytes"]) for row in rows]
+    assert [(row["width"], row["height"]) for row in rows] == [image.size for image in kept]
+    assert [row["sha256"] for row in rows] == [sha256_bytes(row["image"]["bytes"]) for row in rows]
+    assert np.allclose(embed(Clip(str(clip_folder), "cpu"), kept), vectors, atol=2e-3)
+    assert read_json(paths.INDEX_CARD)["images"] == len(rows)
+    return table
+
+
+def test_a_list_of_urls_from_a_hostile_web(workspace: Path, clip_folder: Path):
+    """Good pictures from two hosts, one of them loopback; every failure counted; the same bytes again."""
+    images(Path("served"), range(30))
+    secret = images(workspace / "secret", range(99, 100)) / "099.png"
+    (workspace / "served/ä b.png").write_bytes(hostile.picture(50))
+    set_params({"index.serve": "served", "index.max_image_mb": 1, "index.max_image_pixels": 10**6})
+    with hostile.server() as host:
+        ours = [f"http://corpus.example/{i:03d}.png" for i in range(31)]
+        list_of(
+            [*ours, "http://corpus.example/ä b.png", f"{host}/ok/60.png"]
+            + [host + path for path in hostile.CAUSES]
+            + [secret.as_uri(), None, "", "no address"]
+        )
+        summary = stage.main()
+        first = made()
+        stage.main()
+    assert made() == first
+    rows = check_consistent(clip_folder).to_pylist()
+    assert [row["url"] for row in rows] == [*ours[:30], "http://corpus.example/ä b.png", f"{host}/ok/60.png"]
+    assert [row["key"] for row in rows] == [f"{i:09d}" for i in [*range(30), 31, 32]]
+    assert all(row["caption"] == f"picture {int(row['key'])}" for row in rows)
+    assert rows[3]["image"] == {"bytes": hostile.picture(3), "path": "000000003.png"}
+    expected = {cause: list(hostile.CAUSES.values()).count(cause) for cause in hostile.CAUSES.values()}
+    expected |= {"http 404": 2, "not http": 4}
+    assert json.loads(first["card.json"])["failed"] == expected
+    assert "127.0.0.1" not in first["card.json"].decode()
+    assert "32 images" in summary and "4 not http" in summary
+
+
+def test_a_host_that_is_gone(workspace: Path):
+    set_params({"index.serve": None})
+    with hostile.server() as host:
+        pass
+    list_of([f"{host}/ok/{i}.png" for i in range(5)])
+    with pytest.raises(UserError, match=r"no usable image in urls\.parquet \(5 connection refused\)"):
+        stage.main()
+    assert not list(paths.DATA.iterdir())
+
+
+def test_the_deadline_ends_all_processes(workspace: Path):
+    set_params({"index.serve": None, "index.deadline_s": 0.5})
+    with hostile.server() as host:
+        list_of([f"{host}/stall/{i}" for i in range(3)])
+        with pytest.raises(UserError, match="3 deadline"):
+            stage.main()
+    assert not processes_of(workspace)
+    assert not list(paths.DATA.iterdir())
+
+
+def test_a_killed_stage_leaves_neither_an_index_nor_processes(workspace: Path, clip_folder: Path):
+    set_params({"index.serve": None, "index.timeout_s": 600})
+    with hostile.server() as host:
+        list_of([f"{host}/stall/{i}" for i in range(3)])
+        killed = subprocess.Popen(
+            [sys.executable, "-m", "stages.index"], env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=-3
+        )
+        try:
+            wait(lambda: processes_of(workspace))
+        finally:
+            killed.kill()
+            killed.wait()
+        wait(lambda: not processes_of(workspace))
+    assert not paths.INDEX.exists() and list(paths.DATA.iterdir())
+    set_params({"index.source": "folder", "index.location": str(images(Path("folder"), range(3)))})
+    stage.main()
+    made()
+
+
+def processes_of(folder: Path) -> list[Path]:
+    """The processes of img2dataset (itself, its logger, its workers) that run in this folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has just ended
+            command, place = (process / "cmdline").read_bytes(), (process / "cwd").resolve()
+            if place == folder and (b"img2dataset_job" in command or b"multiprocessing" in command):
+                found.append(process)
+    return found
+
+
+def wait(condition) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_a_folder_of_images(workspace: Path, clip_folder: Path):
+    folder = images(Path("pictures/deep"), range(5)).parent
+    (folder / "deep/001.txt").write_text("a red ball\n")
+    Image.open(folder / "deep/002.png").resize((300, 200)).save(folder / "wide.jpg", exif=turned())
+    (folder / "renamed.jpg").write_bytes(b"%PDF-1.4 not an image")
+    (folder / "nothing.png").touch()
+    (folder / ".DS_Store").write_bytes(b"hidden")
+    (folder / "deep/cut.jpg").write_bytes(hostile.picture(3, "JPEG", (200, 200))[:900])
+    set_params({"index.source": "folder", "index.location": str(folder), "index.image_size": 64})
+    stage.main()
+    first = made()
+    rows = {row["key"]: row for row in check_consistent(clip_folder).to_pylist()}
+    assert list(rows) == [f"deep/{i:03d}.png" for i in range(5)] + ["wide.jpg"]
+    assert rows["deep/001.png"]["caption"] == "a red ball" and rows["deep/002.png"]["caption"] is None
+    assert (rows["wide.jpg"]["width"], rows["wide.jpg"]["height"]) == (43, 64)  # turned by its EXIF, scaled
+    assert json.loads(first["card.json"])["failed"] == {"damaged": 1, "empty": 1, "not an image": 1}
+    stage.main()
+    assert made() == first
+
+
+def turned() -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return exif
+
+
+def test_a_full_disk(workspace: Path):
+    set_params({"index.source": "folder", "index.location": str(images(Path("pictures"), range(20)))})
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))  # as for a full disk, writing fails half-way
+    try:
+        with pytest.raises(UserError, match=r"cannot write .*metadata\.parquet: the disk is full"):
+            stage.main()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(paths.DATA.iterdir())
+
+
+def test_what_cannot_be_an_index(workspace: Path, tmp_path: Path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    Path("text.parquet").write_text("no parquet")
+    pq.write_table(pa.table({"link": ["http://a.example/"]}), "columns.parquet")
+    for source, location, sentence in (
+        ("folder", "nowhere", "is not a folder"),
+        ("folder", str(empty), r"no usable image in .* \(none\)"),
+        ("urls", "nowhere.parquet", "is missing"),
+        ("urls", "text.parquet", "is not a Parquet file"),
+        ("urls", "columns.parquet", "column url"),
+        ("index", str(empty), "no metadata"),
+    ):
+        set_params({"index.source": source, "index.location": location})
+        with pytest.raises(UserError, match=sentence):
+            stage.main()
+        assert not list(paths.DATA.iterdir())
+
+
+def clip_retrieval_index(folder: Path, clip_folder: Path, urls: bool = False) -> Path:
+    """An index made by clip-retrieval's own reader, mapper, writer and autofaiss, of ten images."""
+    reader = importlib.import_module("clip_retrieval.clip_inference.reader")
+    writer = importlib.import_module("clip_retrieval.clip_inference.writer")
+    clip = Clip(str(clip_folder), "cpu")
+    files = reader.FilesReader(
+        lambda keys: keys, clip.preprocess, clip.tokenize, images(folder / "pictures", range(10)), 4, 0, False
+    )
+    output = writer.NumpyWriter(0, str(folder), False, True, False, 1)
+    infer = build._mapper(clip)
+    for batch in files:
+        output(infer(batch))
+    output.flush()
+    if urls:
+        metadata = folder / "metadata/metadata_0.parquet"
+        names = pq.read_table(metadata)["image_path"].to_pylist()
+        addresses = [f"http://a.example/{Path(name).name}" for name in names]
+        pq.write_table(pa.table({"url": addresses, "caption": ["?"] * 10}), metadata)
+    return folder
+
+
+def test_an_existing_index(workspace: Path, clip_folder: Path, tmp_path: Path):
+    folder = clip_retrieval_index(tmp_path / "theirs", clip_folder)
+    set_params({"index.source": "index", "index.location": str(folder)})
+    stage.main()
+    rows = check_consistent(clip_folder).to_pylist()
+    assert [row["url"] for row in rows] == [f"{i:03d}.png" for i in range(10)]
+    from_vectors = made()
+
+    index = faiss.index_factory(16, "HNSW8,Flat", faiss.METRIC_INNER_PRODUCT)
+    index.add(np.load(folder / "img_emb/img_emb_0.npy").astype(np.float32))
+    faiss.write_index(index, str(folder / "image.index"))
+    shutil.rmtree(folder / "img_emb")
+    stage.main()
+    assert made() == from_vectors
+
+
+def test_an_index_that_knows_urls_alone(workspace: Path, clip_folder: Path, tmp_path: Path):
+    folder = clip_retrieval_index(tmp_path / "theirs", clip_folder, urls=True)
+    set_params({"index.source": "index", "index.location": str(folder)})
+    stage.main()
+    rows = read_parquet(paths.INDEX_METADATA, INDEX_METADATA).to_pylist()
+    assert {row["image"] for row in rows} == {None} and rows[0]["url"] == "http://a.example/000.png"
+    card = read_json(paths.INDEX_CARD)
+    assert card["images_by_url_only"] == 10 and card["fetch"]["timeout_s"] == 3
+
+
+def test_an_index_that_is_not_ours_to_use(workspace: Path, clip_folder: Path, tmp_path: Path):
+    folder = clip_retrieval_index(tmp_path / "theirs", clip_folder)
+    set_params({"index.source": "index", "index.location": str(folder)})
+    set_params({"base.clip": str(tiny.clip(tmp_path / "other", seed=1))})
+    with pytest.raises(UserError, match="reproduce its vectors"):
+        stage.main()
+    np.save(folder / "img_emb/img_emb_0.npy", np.ones((10, 8), np.float16))
+    with pytest.raises(UserError, match=r"have size 8, those of base\.clip 16"):
+        stage.main()
+    np.save(folder / "img_emb/img_emb_0.npy", np.ones((9, 16), np.float16))
+    with pytest.raises(UserError, match="9 vectors but 10 rows"):
+        stage.main()
+    assert not paths.INDEX.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("{}", "must hold url"),
+        (
+            '{"url": "http://127.0.0.1:1/knn-service", "indice_name": "t", "size": 5}',
+            "no clip-retrieval service",
+        ),
+        ('{"url": "http://127.0.0.1:1/", "indice_name": "t", "size": 5}', "must hold url"),
+    ],
+)
+def test_a_service_that_is_not_there(text: str, sentence: str):
+    Path("service.json").write_text(text)
+    set_params({"index.source": "service", "index.location": "service.json"})
+    with pytest.raises(UserError, match=sentence):
+        stage.main()
+
+
+def test_clip_retrieval_computes_what_we_search_with(clip_folder: Path):
+    """Index uses ClipMapper, retrieve the same arithmetic without its imports: equal to the last bit."""
+    clip = Clip(str(clip_folder), "cpu")
+    rows = [{"image": {"bytes": hostile.picture(i)}} for i in range(70)]
+    pictures = [load_image(row["image"]["bytes"]) for row in rows]
+    assert (build.embed_rows(clip, rows) == embed(clip, pictures)).all()

@@ -1,0 +1,288 @@
+"""The retrieve stage on a real index, a real clip-retrieval service and a hostile web, with a tiny CLIP."""
+
+import importlib
+import io
+import json
+import shutil
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from stages.core import paths
+from stages.core.clip import Clip, embed
+from stages.core.errors import UserError
+from stages.core.images import load_image, pixel_sha256
+from stages.core.io import read_json, read_parquet, sha256_bytes, write_json, write_parquet
+from stages.core.schema import INDEX_METADATA, NEGATIVES
+from stages.index import __main__ as index
+from stages.index import build
+from stages.index.urls import loopback
+from stages.retrieve import __main__ as stage
+from tests import hostile, tiny
+from tests.helpers import set_params
+
+pytestmark = pytest.mark.slow  # clip-retrieval takes many seconds to import
+CORPUS = 60
+PHOTOS = range(1000, 1003)  # numbers of the subject's train photos; 1003 is its test photo
+LIMITS = {"timeout_s": 3.0, "retries": 0, "max_bytes": 2**20, "max_pixels": 10**6, "max_side": 256}
+
+
+@pytest.fixture(scope="module")
+def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.clip(tmp_path_factory.mktemp("clip"))
+
+
+@pytest.fixture(autouse=True)
+def _ready(workspace: Path, clip_folder: Path):
+    """A subject `rex` with three train photos and one test photo; small wishes and no ceilings."""
+    set_params(
+        {
+            "subjects": {"rex": {"kind": "pet"}},
+            "base.clip": str(clip_folder),
+            "retrieve": {
+                "hard": 10,
+                "easy": 8,
+                "neighbors": 20,
+                "min_similarity": -1.0,
+                "max_similarity": 1.0,
+                "near_duplicate": 1.0,
+            },
+        }
+    )
+    subject("rex", PHOTOS)
+
+
+def subject(name: str, numbers: range) -> None:
+    for number in [*numbers, numbers.stop]:
+        part = "test" if number == numbers.stop else "train"
+        write(paths.OWN_SUBJECTS / name / part / f"{number}.png", hostile.picture(number))
+
+
+def write(path: Path, data: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+def make_index(numbers: range = range(CORPUS), **extra: bytes) -> None:
+    """data/index/ of these pictures and of `extra` files (name → bytes), through the index stage."""
+    for number in numbers:
+        write(Path(f"corpus/{number:03d}.png"), hostile.picture(number))
+        write(Path(f"corpus/{number:03d}.txt"), f"picture {number}".encode())
+    for name, data in extra.items():
+        write(Path(f"corpus/{name}.png"), data)
+    set_params({"index.source": "folder", "index.location": "corpus"})
+    index.main()
+
+
+def rows(name: str = "rex", role: str | None = None) -> list[dict]:
+    found = read_parquet(paths.negatives(name), NEGATIVES).to_pylist()
+    return [row for row in found if role in (None, row["role"])]
+
+
+def test_hard_ones_are_the_nearest_and_easy_ones_others(clip_folder: Path):
+    make_index()
+    assert "1 subjects, 10 hard and 8 easy negatives" in stage.main()
+    hard, easy = rows(role="hard"), rows(role="easy")
+    assert [row["rank"] for row in hard] == list(range(10))
+    assert rows() == sorted(rows(), key=lambda row: (-ord(row["role"][0]), -row["score"], row["key"]))
+    assert not {row["key"] for row in hard} & {row["key"] for row in easy}
+    assert {row["query"] for row in easy} == {None}
+
+    clip = Clip(str(clip_folder), "cpu")
+    photos = [load_image(hostile.picture(number)) for number in PHOTOS]
+    corpus = [load_image(hostile.picture(number)) for number in range(CORPUS)]
+    similar = embed(clip, photos) @ embed(clip, corpus).T  # (photos, corpus)
+    nearest = {f"{i:03d}.png" for i in similar.argsort(axis=1)[:, -3:].flat}  # 3 rounds give at most 9
+    assert nearest <= {row["key"] for row in hard}
+    for row in rows():
+        column = similar[:, int(row["key"][:3])]
+        assert np.isclose(row["score"], column.max(), atol=2e-3)
+        assert row["query"] in (None, f"{PHOTOS[column.argmax()]}.png")
+        assert row["sha256"] == sha256_bytes(row["image"]["bytes"])
+        assert row["caption"] == f"picture {int(row['key'][:3])}" and row["url"] == row["key"]
+
+
+def test_the_subject_itself_is_kept_out():
+    """Its photos as files, as the same pixels in another file, scaled down by the index, mirrored."""
+    large = hostile.picture(2000, size=(300, 400))
+    write(paths.OWN_SUBJECTS / "rex/train/large.png", large)
+    out, mirror = io.BytesIO(), io.BytesIO()
+    Image.open(io.BytesIO(hostile.picture(1001))).save(out, "PNG", compress_level=0)
+    Image.open(io.BytesIO(hostile.picture(1002))).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(
+        mirror, "PNG"
+    )
+    make_index(
+        bytes=hostile.picture(1000), test=hostile.picture(1003), pixels=out.getvalue(), scaled=large,
+        mirror=mirror.getvalue(),
+    )  # fmt: skip
+    set_params({"retrieve.hard": 80, "retrieve.neighbors": 80, "retrieve.max_similarity": 0.9999})
+    summary = stage.main()
+    assert "4 the subject's own photo" in summary and "1 too similar to be another" in summary
+    assert {row["key"] for row in rows()} == {f"{i:03d}.png" for i in range(CORPUS)}
+
+
+def test_copies_in_the_corpus_count_once():
+    out, jpeg = io.BytesIO(), io.BytesIO()
+    Image.open(io.BytesIO(hostile.picture(0))).save(out, "PNG", compress_level=0)
+    Image.open(io.BytesIO(hostile.picture(1))).save(jpeg, "JPEG", quality=95, subsampling=0)
+    make_index(range(10), again=hostile.picture(0), pixels=out.getvalue(), nearly=jpeg.getvalue())
+    set_params({"retrieve.hard": 80, "retrieve.near_duplicate": 0.999})
+    summary = stage.main()
+    assert "2 duplicate" in summary and "1 near duplicate" in summary
+    hashes = [pixel_sha256(load_image(row["image"]["bytes"])) for row in rows()]
+    assert len(hashes) == len(set(hashes)) == 10
+
+
+def test_a_small_index_gives_what_it_has():
+    make_index(range(6))
+    summary = stage.main()
+    assert "rex has 6 of 10 hard ones" in summary and "rex has 0 of 8 easy ones" in summary
+    assert len(rows()) == 6
+
+
+def test_an_index_of_the_subject_alone_is_refused():
+    make_index(range(0), only=hostile.picture(1000))
+    with pytest.raises(UserError, match=r"no negative for rex .*own photo"):
+        stage.main()
+    assert not paths.negatives("rex").exists()
+
+
+def test_subjects_do_not_disturb_each_other():
+    make_index()
+    stage.main()
+    first = paths.negatives("rex").read_bytes()
+    subject("mia", range(3000, 3005))
+    set_params({"subjects": {"mia": {"kind": "person"}, "rex": {"kind": "pet"}}})
+    stage.main()
+    assert paths.negatives("rex").read_bytes() == first
+    assert {row["key"] for row in rows("mia", "easy")} != {row["key"] for row in rows("rex", "easy")}
+    set_params({"subjects": {"rex": {"kind": "pet"}}})
+    stage.main()
+    assert [path.name for path in paths.NEGATIVES.iterdir()] == ["rex.parquet"]
+    assert paths.negatives("rex").read_bytes() == first
+    set_params({"seed": 1})
+    stage.main()
+    assert paths.negatives("rex").read_bytes() != first
+
+
+def test_an_index_that_does_not_fit(tmp_path: Path):
+    with pytest.raises(UserError, match=r"card\.json is missing"):
+        stage.main()
+    make_index(range(5))
+    np.save(paths.INDEX_EMBEDDINGS, np.ones((4, 16), np.float32))
+    with pytest.raises(UserError, match="do not belong together"):
+        stage.main()
+    shutil.rmtree("data/subjects/rex/train")
+    make_index(range(5))
+    with pytest.raises(UserError, match="rex/train is missing"):
+        stage.main()
+
+
+def test_images_known_by_url_alone_are_fetched(clip_folder: Path):
+    """Of ten wanted images one is gone and one is no image: both are counted, others take their places."""
+    make_index(range(30))
+    with loopback(Path("corpus")) as host:
+        forget_images(host)
+        stage.main()
+        nearest = rows(role="hard")
+        Path(f"corpus/{nearest[0]['key']}").unlink()
+        Path(f"corpus/{nearest[1]['key']}").write_text("<html>gone")
+        summary = stage.main()
+        assert "1 http 404" in summary and "1 not an image" in summary
+        assert [row["key"] for row in rows(role="hard")][:8] == [row["key"] for row in nearest[2:]]
+        set_params({"base.clip": str(tiny.clip("other", seed=1))})
+        with pytest.raises(UserError, match="reproduce the vectors"):
+            stage.main()
+
+
+def forget_images(host: str) -> None:
+    """Make of data/index/ what the index stage makes of an existing index that holds addresses only."""
+    table = pq.read_table(paths.INDEX_METADATA)
+    rows = [row | {"url": host + row["key"], "image": None} for row in table.to_pylist()]
+    write_parquet(paths.INDEX_METADATA, rows, INDEX_METADATA, ["key"])
+    write_json(paths.INDEX_CARD, read_json(paths.INDEX_CARD) | {"fetch": LIMITS | {"threads": 4}})
+
+
+@contextmanager
+def clip_retrieval_service(clip_folder: Path, urls: str) -> Iterator[tuple[str, list[dict]]]:
+    """`clip-retrieval back` on 127.0.0.1 over data/index/; yields its address and the questions it is asked."""
+    import flask
+    from werkzeug.serving import make_server
+
+    table = pq.read_table(paths.INDEX_METADATA)
+    served = Path("service")
+    (served / "metadata").mkdir(parents=True)
+    shutil.copy(paths.INDEX_IMAGES, served)
+    addresses = [urls + key for key in table["key"].to_pylist()]
+    pq.write_table(pa.table({"url": addresses, "caption": table["caption"]}), served / "metadata/0.parquet")
+    Path("indices.json").write_text(json.dumps({"corpus": str(served)}))
+    build._mapper(Clip(str(clip_folder), "cpu"))  # puts our loader where theirs fails
+    started, asked = [], []
+
+    def run(app: flask.Flask, **_: object) -> None:  # Flask's own would bind all of the machine's addresses
+        app.before_request(lambda: asked.append(flask.request.get_json(silent=True) or {}))
+        started.append(make_server("127.0.0.1", 0, app, threaded=True))
+
+    original, flask.Flask.run = flask.Flask.run, run
+    try:
+        importlib.import_module("clip_retrieval.clip_back").clip_back(
+            "indices.json", clip_model="hf_clip:base", use_jit=False, enable_mclip_option=False,
+            provide_aesthetic_embeddings=False, columns_to_return=["url", "caption"],
+        )  # fmt: skip
+    finally:
+        flask.Flask.run = original
+    threading.Thread(target=started[0].serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{started[0].server_port}/knn-service", asked
+    finally:
+        started[0].shutdown()
+
+
+def test_a_running_service(clip_folder: Path):
+    """The same negatives as from the index that it serves; it is asked by embedding, never sent a photo."""
+    make_index()
+    stage.main()
+    expected = [(row["role"], int(row["key"][:3]), row["caption"], row["sha256"]) for row in rows()]
+    with (
+        loopback(Path("corpus")) as host,
+        clip_retrieval_service(clip_folder, host) as (url, asked),
+    ):
+        settings = {"url": url, "indice_name": "corpus", "size": CORPUS, "retries": 0}
+        write_json(Path("service.json"), settings)
+        set_params({"index.source": "service", "index.location": "service.json"})
+        index.main()
+        assert [path.name for path in paths.INDEX.iterdir()] == ["card.json"]
+        stage.main()
+        found = [(row["role"], int(row["key"]), row["caption"], row["sha256"]) for row in rows()]
+        assert Counter(found) == Counter(expected)
+        assert all(row["url"].startswith(host) for row in rows())
+        keys = set().union(*asked)
+        assert "embedding_input" in keys and not keys & {"image", "image_url", "text"}
+
+        card = read_json(paths.INDEX_CARD)
+        for change, sentence in (
+            ({"indice_name": "other"}, "Internal Server Error"),
+            ({"url": host + "knn-service"}, "HTTP 501 and no JSON"),
+            ({"url": "http://127.0.0.1:1/knn-service"}, "ConnectionError"),
+        ):
+            write_json(paths.INDEX_CARD, card | {"service": card["service"] | change})
+            with pytest.raises(UserError, match=sentence):
+                stage.main()
+
+        write_json(paths.INDEX_CARD, card)
+        set_params({"base.clip": str(tiny.clip("other", seed=1))})
+        with pytest.raises(UserError, match="other similarities than base"):
+            stage.main()
+
+        write_json(Path("service.json"), settings | {"indice_name": "other"})
+        with pytest.raises(UserError, match="has no index 'other'"):
+            index.main()

@@ -1,0 +1,93 @@
+"""Bounded downloads and the kept form of pictures, against a real server on loopback."""
+
+import io
+import time
+
+import pytest
+from PIL import Image
+
+from stages.core import web
+from stages.core.images import load_image, pixel_sha256
+from stages.core.io import sha256_bytes
+from tests import hostile
+
+LIMITS = web.Limits(timeout_s=3.0, retries=0, max_bytes=2**20, max_pixels=10**6, max_side=64)
+
+
+def encode(image: Image.Image, form: str, **options) -> bytes:
+    out = io.BytesIO()
+    image.save(out, form, **options)
+    return out.getvalue()
+
+
+def test_every_trouble_has_its_name_and_none_takes_long():
+    started = time.monotonic()
+    with hostile.server() as host:
+        results = web.fetch([host + path for path in hostile.CAUSES], LIMITS, threads=16)
+        good = web.fetch([f"{host}/ok/7.png", f"{host}/ok/8.png"], LIMITS, threads=2)
+    assert dict(zip(hostile.CAUSES, map(str, results), strict=True)) == hostile.CAUSES
+    assert [picture.data for picture in good] == [hostile.picture(7), hostile.picture(8)]
+    assert time.monotonic() - started < 30
+
+
+def test_local_files_and_other_schemes_are_refused(tmp_path):
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(hostile.picture(1))
+    urls = [secret.as_uri(), "ftp://127.0.0.1/a.png", "data:image/png;base64,AAAA", "", "picture.png"]
+    assert {str(result) for result in web.fetch(urls, LIMITS, threads=1)} == {"not http"}
+    with pytest.raises(OSError, match="unknown url type"):
+        web.opener(1.0, 100).open(secret.as_uri())
+
+
+def test_nobody_there():
+    with hostile.server() as host:
+        pass
+    assert [str(result) for result in web.fetch([host + "/ok/1"], LIMITS, threads=1)] == [
+        "connection refused"
+    ]
+    assert [str(result) for result in web.fetch(["http://no-such-host.invalid/"], LIMITS, threads=1)] == [
+        "host not found"
+    ]
+
+
+def test_retries_are_further_attempts():
+    with hostile.server() as host:
+        started = time.monotonic()
+        patient = web.Limits(0.3, 2, LIMITS.max_bytes, LIMITS.max_pixels, LIMITS.max_side)
+        assert str(web.fetch([host + "/stall"], patient, threads=1)[0]) == "timed out"
+        assert time.monotonic() - started >= 0.9
+
+
+def test_plain_small_pictures_stay_byte_for_byte():
+    for form in ("PNG", "JPEG"):
+        data = hostile.picture(5, form)
+        kept = web.keep(data, LIMITS)
+        assert kept.data == data and kept.sha256 == sha256_bytes(data)
+
+
+def test_large_pictures_are_scaled_once():
+    kept = web.keep(hostile.picture(5, size=(300, 100)), LIMITS)
+    assert kept.image.size == (64, 21)
+    assert pixel_sha256(load_image(kept.data)) == pixel_sha256(kept.image)
+    assert web.keep(kept.data, LIMITS).data == kept.data
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK"])
+def test_other_color_modes_become_rgb(mode):
+    image = Image.open(io.BytesIO(hostile.picture(6))).convert(mode)
+    kept = web.keep(encode(image, "JPEG" if mode == "CMYK" else "PNG"), LIMITS)
+    assert Image.open(io.BytesIO(kept.data)).mode == "RGB"
+
+
+def test_rotation_is_applied_and_exif_is_not_kept():
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter
+    exif[0x8825] = {1: "N"}  # where it was taken
+    image = Image.open(io.BytesIO(hostile.picture(6, size=(60, 20))))
+    kept = web.keep(encode(image, "JPEG", exif=exif), LIMITS)
+    assert kept.image.size == (20, 60)
+    assert not Image.open(io.BytesIO(kept.data)).getexif()
+
+
+def test_addresses_are_encoded_once():
+    assert web.encoded("http://a.example/ä b.png?x=1&y=%20") == "http://a.example/%C3%A4%20b.png?x=1&y=%20"
