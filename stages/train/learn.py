@@ -106,14 +106,14 @@ def _epochs(
                     embeddings,
                     output_row,
                 )
-                loss = (each * weights[chosen]).mean()
+                weighed = each * weights[chosen]
                 optimizer.zero_grad()
-                loss.backward()
+                weighed.mean().backward()
                 optimizer.step()
                 schedule.step()
-                losses.append(loss.detach())
+                losses.append(weighed.detach())
                 progress.update()
-            mean = torch.stack(losses).mean().item()
+            mean = torch.cat(losses).mean().item()  # over samples: the last batch may be small
             if not math.isfinite(mean):
                 raise UserError(
                     f"training {start.subject} diverged in epoch {epoch}: lower train.learning_rate"

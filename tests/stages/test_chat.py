@@ -1,0 +1,87 @@
+"""The chat: answers with and without a photo, piped questions, and mistakes in one sentence."""
+
+import io
+from pathlib import Path
+
+import pytest
+
+from stages import vlm
+from stages.chat.__main__ import main
+from stages.core import paths
+from stages.core.errors import UserError
+from tests import tiny
+from tests.helpers import run_stage, save_photo, set_params
+from tests.vlm_helpers import soft_prompt
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> vlm.Base:
+    return vlm.load(str(tiny.llava(tmp_path_factory.mktemp("llava"))))
+
+
+@pytest.fixture
+def trained(workspace: Path, base: vlm.Base) -> vlm.SoftPrompt:
+    """A workspace where `bo` has a soft prompt; that prompt."""
+    set_params({"base.model": base.name})
+    prompt = soft_prompt(base, "bo", 2)
+    prompt.info["base"] = {"fingerprint": base.fingerprint}
+    prompt.save(paths.subject_model("bo"))
+    return prompt
+
+
+def expected(base: vlm.Base, prompt: vlm.SoftPrompt, question: str, image: Path | None = None) -> str:
+    from stages.core.images import load_image
+
+    prefixes = vlm.encode_prefixes(base, [load_image(image)] if image else [])
+    query = vlm.Query(question, 0 if image else None, prompt)
+    return vlm.answer(base, [query], prefixes, max_new_tokens=128, batch_size=1)[0].text
+
+
+def test_one_question(trained: vlm.SoftPrompt, base: vlm.Base, capsys: pytest.CaptureFixture[str]) -> None:
+    photo = save_photo(Path("photo.png"), 200)
+    assert main("bo", "--question", "What is <bo>?") == "1 answered"
+    assert capsys.readouterr().out.strip() == expected(base, trained, "What is <bo>?")
+    main("bo", "--image", str(photo), "--question", "Is <bo> here?")
+    assert capsys.readouterr().out.strip() == expected(base, trained, "Is <bo> here?", photo)
+
+
+def test_questions_until_quit(
+    trained: vlm.SoftPrompt,
+    base: vlm.Base,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("What is <bo>?\n\nWhy </s>?\nWhat is <bo>?\n/quit\nMore?\n"))
+    assert main("bo") == "2 answered"
+    printed = capsys.readouterr()
+    said = expected(base, trained, "What is <bo>?")
+    assert printed.out == f"{said}\n{said}\n"  # each question stands alone
+    assert (
+        printed.err
+        == "error: the text 'Why </s>?' contains </s>, which means something else to the model: reword it\n"
+    )
+    monkeypatch.setattr("sys.stdin", io.StringIO("What is <bo>?\n"))
+    assert main("bo") == "1 answered"  # the end of the input is a /quit
+
+
+def test_mistakes_are_one_sentence(trained: vlm.SoftPrompt, tmp_path: Path) -> None:
+    Path("broken.jpg").write_bytes(b"%PDF-1.4")
+    for words, reason in [
+        (("mam",), "lists no subject mam"),
+        (("bo", "--image", "absent.png"), "absent.png"),
+        (("bo", "--image", "broken.jpg"), "PDF"),
+    ]:
+        with pytest.raises(UserError, match=reason):
+            main(*words)
+    (paths.subject_model("bo") / "soft_prompt.json").unlink()
+    with pytest.raises(UserError, match="dvc repro train@bo"):
+        main("bo", "--question", "a")
+
+
+@pytest.mark.slow
+def test_the_command(trained: vlm.SoftPrompt, base: vlm.Base) -> None:
+    done = run_stage("chat", "bo", "--question", "What is <bo>?")
+    assert done.returncode == 0 and done.stdout.strip() == expected(base, trained, "What is <bo>?")
+    assert done.stderr.startswith("chat: 1 answered in ")
+    failed = run_stage("chat", "bo", "--image", "absent.png")
+    assert failed.returncode == 1 and failed.stderr.count("\n") == 1 and "absent.png" in failed.stderr

@@ -1,0 +1,207 @@
+"""The train stage with a tiny random model: what it writes, what it leaves alone, and that bytes repeat."""
+
+import hashlib
+import io as bytesio
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from stages import vlm
+from stages.core import io, paths, schema
+from stages.core.errors import UserError
+from stages.train import samples
+from stages.train.__main__ import main
+from stages.train.learn import Recipe, learn, validate
+from tests import tiny
+from tests.helpers import run_stage, set_params
+from tests.vlm_helpers import noise_images
+
+EVERYTHING = {"conversations": True, "hard": True, "easy": True}
+RECIPE = Recipe(
+    latent_tokens=2,
+    epochs=4,
+    learning_rate=0.02,
+    schedule="cosine",
+    weight_decay=0.01,
+    batch_size=4,
+    balance=True,
+    seed=0,
+    scored_at_once=8,
+)
+
+
+@pytest.fixture(scope="module")
+def tiny_llava(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.llava(tmp_path_factory.mktemp("llava"))
+
+
+@pytest.fixture(scope="module")
+def base(tiny_llava: Path) -> vlm.Base:
+    return vlm.load(str(tiny_llava))
+
+
+@pytest.fixture
+def dataset(workspace: Path, tiny_llava: Path) -> Path:
+    """A workspace with a dataset for `bo`: 2 photos, 5 negatives, 2 conversations; its path."""
+    set_params(
+        {
+            "base.model": str(tiny_llava),
+            "train.latent_tokens": 2,
+            "train.epochs": 3,
+            "train.batch_size": 4,
+            "train.learning_rate": 0.02,
+        }
+    )
+    write_dataset(rows())
+    return paths.dataset("bo")
+
+
+def rows() -> list[dict[str, Any]]:
+    pictures = list(zip(noise_images(7), ["positive"] * 2 + ["hard"] * 3 + ["easy"] * 2, strict=True))
+    made = []
+    for split, question in (("train", "Is <bo> in this photo?"), ("validation", "Can you see <bo>?")):
+        for image, role in pictures:
+            file = bytesio.BytesIO()
+            image.save(file, "PNG")
+            label = "yes" if role == "positive" else "no"
+            made.append(
+                {
+                    "task": "recognition",
+                    "role": role,
+                    "split": split,
+                    "image": {"bytes": file.getvalue(), "path": "x.png"},
+                    "image_sha256": io.sha256_bytes(file.getvalue()),
+                    "label": label,
+                    "question": question,
+                    "answer": "Yes, <bo> is here." if label == "yes" else "No",
+                }
+            )
+    for answer in ("<bo> is red.", "A dog."):
+        made.append(
+            {
+                "task": "conversation",
+                "role": "text",
+                "split": "train",
+                "question": "What is <bo>?",
+                "answer": answer,
+            }
+        )
+    return made
+
+
+def write_dataset(made: list[dict[str, Any]]) -> None:
+    numbered = [row | {"sample": number} for number, row in enumerate(made)]
+    io.write_parquet(paths.dataset("bo"), numbered, schema.DATASET, sort_by=["sample"])
+
+
+def outputs() -> dict[str, bytes]:
+    files = [*sorted(paths.subject_model("bo").iterdir()), paths.train_curve("bo")]
+    return {path.name: path.read_bytes() for path in files}
+
+
+def weights_hash(base: vlm.Base) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in base.model.state_dict().items():
+        digest.update(name.encode() + tensor.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def test_writes_a_self_describing_soft_prompt_and_its_curve(dataset: Path, base: vlm.Base) -> None:
+    summary = main("bo")
+    prompt = vlm.SoftPrompt.load(paths.subject_model("bo"), base)
+    assert prompt.embeddings.shape == (3, 32) and prompt.output_row.shape == (1, 32)
+    assert prompt.embeddings.dtype == prompt.output_row.dtype == torch.float32
+    assert prompt.info["data"] == {"sha256": io.sha256_file(dataset), **EVERYTHING}
+    assert prompt.info["training"]["steps"] == 3 * 3  # 9 samples in batches of 4, 3 epochs
+    assert prompt.info["layout"]["with an image"] == (
+        "USER: <image>\n<bo> is <latent><latent>. {question} ASSISTANT: {answer}</s>"
+    )
+    header, *lines = paths.train_curve("bo").read_text().splitlines()
+    assert header == "epoch,loss,positive,negative,weighted" and len(lines) == 3
+    best = prompt.info["validation"]
+    assert lines[best["epoch"] - 1] == ",".join(str(best[name]) for name in header.split(","))
+    assert summary == f"bo, 3 epochs, the best is {best['epoch']} with {best['weighted']:.3f} weighted"
+
+
+def test_two_runs_give_the_same_bytes(dataset: Path) -> None:
+    main("bo")
+    first = outputs()
+    main("bo")
+    assert outputs() == first
+    set_params({"seed": 1})
+    main("bo")
+    assert outputs()["soft_prompt.safetensors"] != first["soft_prompt.safetensors"]
+
+
+@pytest.mark.slow
+def test_the_command_gives_the_same_bytes_and_a_closing_line(dataset: Path) -> None:
+    main("bo")
+    first = outputs()
+    done = run_stage("train", "bo")
+    assert done.returncode == 0 and done.stderr.startswith("train: bo, 3 epochs")
+    assert outputs() == first
+    failed = run_stage("train", "mam")
+    assert failed.returncode == 1 and failed.stderr.startswith("error: ") and failed.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("latent_tokens", [0, 2])
+def test_training_learns_and_leaves_the_base_alone(dataset: Path, base: vlm.Base, latent_tokens: int) -> None:
+    before = weights_hash(base)
+    lesson = samples.Lesson.of(samples.read(dataset, **EVERYTHING), balance=True)
+    recipe = Recipe(**vars(RECIPE) | {"latent_tokens": latent_tokens, "epochs": 8})
+    prompt, curve = learn(base, "bo", lesson, recipe)
+    assert weights_hash(base) == before
+    assert curve[-1]["loss"] < 0.95 * curve[0]["loss"]
+    start, _ = learn(base, "bo", lesson, Recipe(**vars(recipe) | {"epochs": 1, "learning_rate": 1e-9}))
+    assert (prompt.embeddings - start.embeddings).abs().amax(1).min() > 1e-3  # every row moved
+    assert (prompt.output_row - start.output_row).abs().max() > 1e-3
+
+
+def test_the_best_epoch_is_kept_and_of_equal_ones_the_latest(dataset: Path, base: vlm.Base) -> None:
+    lesson = samples.Lesson.of(samples.read(dataset, **EVERYTHING), balance=True)
+    prompt, curve = learn(base, "bo", lesson, Recipe(**vars(RECIPE) | {"epochs": 8, "learning_rate": 0.05}))
+    top = max(row["weighted"] for row in curve)
+    best = [row for row in curve if row["weighted"] == top][-1]
+    assert prompt.info["validation"] == best
+    prefixes = vlm.encode_prefixes(base, lesson.images)
+    again = validate(base, prompt, lesson.validation, prefixes, batch_size=3)
+    assert again == {name: best[name] for name in ("positive", "negative", "weighted")}
+
+
+def test_pictures_are_kept_once_and_classes_weigh_alike(dataset: Path) -> None:
+    used = samples.read(dataset, **EVERYTHING)
+    lesson = samples.Lesson.of(used, balance=True)
+    assert len(lesson.images) == 7 and len(lesson.training) == 9 and len(lesson.validation) == 7
+    totals = {
+        label: sum(sample.weight for sample in lesson.training if sample.label is label)
+        for label in (True, False, None)
+    }
+    assert totals == pytest.approx({True: 3.5, False: 3.5, None: 2.0})
+    assert {sample.weight for sample in samples.Lesson.of(used, balance=False).training} == {1.0}
+
+
+@pytest.mark.parametrize("left_out", list(EVERYTHING))
+def test_parts_out_of_use_are_neither_trained_nor_validated_on(dataset: Path, left_out: str) -> None:
+    lesson = samples.Lesson.of(samples.read(dataset, **EVERYTHING | {left_out: False}), balance=True)
+    gone = {"conversations": (2, 0), "hard": (3, 3), "easy": (2, 2)}[left_out]
+    assert (9 - len(lesson.training), 7 - len(lesson.validation)) == gone
+    assert len(lesson.images) == 7 - gone[1]
+
+
+def test_what_cannot_be_trained_is_one_sentence(dataset: Path) -> None:
+    with pytest.raises(UserError, match=r"lists no subject mam"):
+        main("mam")
+    with pytest.raises(UserError, match=r"train.data.hard"):
+        samples.read(dataset, conversations=True, hard=False, easy=False)
+    set_params({"train.learning_rate": 1e30})
+    with pytest.raises(UserError, match=r"lower train.learning_rate"):
+        main("bo")
+    write_dataset([row for row in rows() if row["role"] != "positive"])
+    with pytest.raises(UserError, match="no positives"):
+        main("bo")
+    dataset.unlink()
+    with pytest.raises(UserError, match="dvc repro"):
+        main("bo")
+    assert not paths.subject_model("bo").exists() and not paths.train_curve("bo").exists()
