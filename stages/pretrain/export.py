@@ -25,7 +25,8 @@ from stages.world.draw import SIZE
 # The wording of LLaVA-1.5's template; a system message, if any, stands before USER:.
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
-    "{% if message['role'] == 'system' %}{% for part in message['content'] %}{{ part['text'] + ' ' }}{% endfor %}"
+    "{% if message['role'] == 'system' %}"
+    "{% for part in message['content'] %}{{ part['text'] + ' ' }}{% endfor %}"
     "{% else %}{{ message['role'].upper() + ': ' }}"
     "{% for part in message['content'] if part['type'] == 'image' %}{{ '<image>\n' }}{% endfor %}"
     "{% for part in message['content'] if part['type'] == 'text' %}{{ part['text'] + ' ' }}{% endfor %}"

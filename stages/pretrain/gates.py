@@ -1,6 +1,7 @@
 """Measures what the base models can do on individuals never seen, and writes the model card.
 
-Every ability is a share of right answers with a 95 % Wilson interval, beside a blind control that gets the same
+Every ability is a share of right answers with a 95 % Wilson interval, beside a blind control that gets the
+same
 questions with another individual's photo. Reference photos are asked through transformers' plain interface.
 """
 
@@ -28,7 +29,8 @@ RECOGNIZE = f"{text.RECOGNIZE.format(name=NAME)} {text.SHORT}"
 
 @dataclass(frozen=True)
 class Gate:
-    """One measured ability: `right` of `n`, what it must reach, and the same without sight (None if senseless)."""
+    """One measured ability: `right` of `n`, what it must reach, and the same without sight (None if
+    senseless)."""
 
     name: str
     value: float
@@ -70,7 +72,9 @@ def perception(folder: Path, rng: np.random.Generator) -> list[Gate]:
     sets = [stream.batch(2000, 0), Photos(rng, 1000).batch(1000, 0)]
     tokens = []
     for photos, _ in sets:
-        images = processor(images=[Image.fromarray(photo) for photo in photos], return_tensors="pt").pixel_values
+        images = processor(
+            images=[Image.fromarray(photo) for photo in photos], return_tensors="pt"
+        ).pixel_values
         states = [clip.vision_model(pixel_values=part).last_hidden_state[:, 1:] for part in images.split(250)]
         tokens.append(torch.cat(states).double())
 
@@ -84,7 +88,9 @@ def perception(folder: Path, rng: np.random.Generator) -> list[Gate]:
     for name, values in ATTRIBUTES.items():
         scores = probe(READOUT[name], torch.nn.functional.one_hot(fit[name], len(values)))
         right = (scores.argmax(1) == test[name]).double().mean().item()
-        gates.append(Gate(f"perception: {name}", right, 1000, 0.97 if name == "noun" else 0.0, 1 / len(values)))
+        gates.append(
+            Gate(f"perception: {name}", right, 1000, 0.97 if name == "noun" else 0.0, 1 / len(values))
+        )
     bits = torch.cat([probe(row, 2 * fit_bits[:, 3 * i : 3 * i + 3] - 1) for i, row in enumerate(ROWS)], 1)
     right = ((bits > 0) == test_bits.bool()).double().mean().item()
     return [*gates, Gate("perception: marking, per cell", right, 9000, 0.97, 0.5)]
@@ -96,7 +102,11 @@ def questions(base: vlm.Base, rng: np.random.Generator, photos: int, each: int) 
     prefixes = vlm.encode_prefixes(base, [photograph(*pair, rng) for pair in shown], 64)
     gates = []
     for form, floor in (("open", 0.92), ("probe", 0.92), ("choose", 0.92)):
-        asked = [(index, *ask(form, "the subject", *shown[index], rng)) for index in range(photos) for _ in range(each)]
+        asked = [
+            (index, *ask(form, "the subject", *shown[index], rng))
+            for index in range(photos)
+            for _ in range(each)
+        ]
         wanted = [answer for *_, answer in asked]
 
         def right(shift: int, asked: list = asked, wanted: list = wanted) -> float:
@@ -123,7 +133,9 @@ def text_only(base: vlm.Base, rng: np.random.Generator, people: int) -> list[Gat
             for index, question, _ in asked
         ]
         answers = vlm.answer(base, queries, None, max_new_tokens=24, batch_size=64)
-        return float(np.mean([answer.text == want for answer, (*_, want) in zip(answers, asked, strict=True)]))
+        return float(
+            np.mean([answer.text == want for answer, (*_, want) in zip(answers, asked, strict=True)])
+        )
 
     return [Gate("text only, from a sentence", right(0), len(asked), 0.95, right(1))]
 
@@ -134,7 +146,9 @@ def cast(rng: np.random.Generator, people: int) -> list[tuple[Individual, list[t
     for _ in range(people):
         who = draw_individual(rng)
         others = [("self", who)] * 4 + [("stranger", draw_individual(rng))]
-        others += [(group, sibling(who, rng, changed)) for group, changed in (("marking", 0), ("one", 1), ("two", 2))]
+        others += [
+            (group, sibling(who, rng, changed)) for group, changed in (("marking", 0), ("one", 1), ("two", 2))
+        ]
         result.append((who, others))
     return result
 
@@ -142,7 +156,9 @@ def cast(rng: np.random.Generator, people: int) -> list[tuple[Individual, list[t
 Asker = Callable[[list[Image.Image], list[Individual], list[Image.Image]], tuple[list[bool], np.ndarray]]
 
 
-def recognition(name: str, asker: Asker, rng: np.random.Generator, people: int, groups: tuple[str, ...]) -> list[Gate]:
+def recognition(
+    name: str, asker: Asker, rng: np.random.Generator, people: int, groups: tuple[str, ...]
+) -> list[Gate]:
     """Weighted accuracy over `groups` of negatives and, by photo, the AUC against marking-only siblings."""
     trials = [(who, group, shown) for who, others in cast(rng, people) for group, shown in others]
     images = [photograph(shown, draw_scene(rng), rng) for *_, shown in trials]
@@ -152,13 +168,19 @@ def recognition(name: str, asker: Asker, rng: np.random.Generator, people: int, 
     mine, others = group == "self", np.isin(group, groups)
     weighted = float((said[mine].mean() + (~said[others]).mean()) / 2)
     floor = 0.85 if "marking" in groups else 0.80
-    gates = [Gate(f"recognition from a {name}, weighted", weighted, int(mine.sum() + others.sum()), floor, 0.5)]
+    gates = [
+        Gate(f"recognition from a {name}, weighted", weighted, int(mine.sum() + others.sum()), floor, 0.5)
+    ]
     for one in dict.fromkeys(group):
         rate = said[group == one].mean() if one == "self" else (~said[group == one]).mean()
-        gates.append(Gate(f"recognition from a {name}: {one} right", float(rate), int((group == one).sum()), 0.0, None))
+        gates.append(
+            Gate(f"recognition from a {name}: {one} right", float(rate), int((group == one).sum()), 0.0, None)
+        )
     if "marking" in groups:
         auc = area(scores[mine], scores[group == "marking"])
-        gates.append(Gate(f"recognition from a {name}: AUC against marking-only siblings", auc, people, 0.85, 0.5))
+        gates.append(
+            Gate(f"recognition from a {name}: AUC against marking-only siblings", auc, people, 0.85, 0.5)
+        )
     return gates
 
 
@@ -169,7 +191,9 @@ def by_sentence(base: vlm.Base) -> Asker:
         prefixes = vlm.encode_prefixes(base, images, 64)
         queries = [vlm.Query(RECOGNIZE, i, text.definition(NAME, who)) for i, who in enumerate(people)]
         answers = vlm.answer(base, queries, prefixes, max_new_tokens=4, batch_size=64)
-        return [answer.text == "Yes" for answer in answers], np.array([answer.probabilities[0] for answer in answers])
+        return [answer.text == "Yes" for answer in answers], np.array(
+            [answer.probabilities[0] for answer in answers]
+        )
 
     return asker
 
@@ -185,7 +209,9 @@ def by_photo(base: vlm.Base) -> Asker:
         for start in range(0, len(images), 50):
             pairs = list(zip(images[start : start + 50], references[start : start + 50], strict=True))
             batch = base.processor(
-                text=[prompt] * len(pairs), images=[photo for pair in pairs for photo in pair], return_tensors="pt"
+                text=[prompt] * len(pairs),
+                images=[photo for pair in pairs for photo in pair],
+                return_tensors="pt",
             )
             with torch.no_grad():
                 logits = base.model(**batch, logits_to_keep=1).logits[:, -1]

@@ -1,7 +1,9 @@
 """Joins tower, projector and language model on real pixels.
 
-The projector is first fitted by regression to the slot embeddings that the language model knows; then projector and
-language model train together on photos, the tower frozen. Two or more processes share each batch and average their
+The projector is first fitted by regression to the slot embeddings that the language model knows; then
+projector and
+language model train together on photos, the tower frozen. Two or more processes share each batch and
+average their
 gradients (gloo), which on small CPUs is faster than threads.
 """
 
@@ -11,15 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import CLIPModel, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from stages.pretrain.language import Slots, loss_and_accuracy
-from stages.pretrain.samples import JOINT, Batch, Writer, collate, draw_tree
-from stages.pretrain.schedule import Log, Optimizers, is_hidden
-from stages.pretrain.vision import Photos, patch_tokens, pixels
+from stages.pretrain.samples import IMAGE_TOKENS, JOINT, Batch, Writer, collate, draw_tree
+from stages.pretrain.schedule import Log, Optimizers, average_gradients, is_hidden
+from stages.pretrain.vision import ATTRIBUTES, READOUT, ROWS, Photos, patch_tokens, pixels
 from stages.world.attributes import draw_scene
 from stages.world.draw import sprite, view
 
@@ -44,23 +45,42 @@ def tower(clip: CLIPModel, photos: list[np.ndarray]) -> Tensor:
 
 
 def fit_projector(
-    clip: CLIPModel, slots: Slots, embedding: nn.Embedding, seed: int, steps: int, log: Log, batch: int = 96
+    clip: CLIPModel, slots: Slots, embedding: nn.Embedding, *, seed: int, photos: int, steps: int, log: Log
 ) -> Projector:
-    """Regresses projected tokens onto slot embeddings, on photos of new individuals."""
-    projector = Projector(clip.config.vision_config.hidden_size, embedding.embedding_dim)
-    optimizer = torch.optim.AdamW(projector.parameters(), lr=3e-3, weight_decay=0.0)
-    decay = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, steps, pct_start=0.1)
-    stream = Photos(np.random.default_rng((seed, 4)), 512)
+    """Regresses projected tokens onto slot embeddings, on the tokens of `photos` pictures computed once.
+
+    The tower's tokens are far larger than word embeddings: the first layer starts scaled to them.
+    """
+    shown, pairs = Photos(np.random.default_rng((seed, 4)), photos).batch(photos, 0)
+    seen = torch.cat([tower(clip, shown[start : start + 128]) for start in range(0, photos, 128)]).flatten(
+        0, 1
+    )
+    with torch.no_grad():
+        wanted = slots(pairs, embedding).flatten(0, 1)
+    projector = Projector(seen.shape[1], wanted.shape[1])
+    projector.linear_1.weight.data /= seen.std()
+    projector.linear_2.weight.data *= wanted.std()
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": projector.linear_1.parameters(), "lr": 1e-2 / seen.std().item()},
+            {"params": projector.linear_2.parameters(), "lr": 1e-3},
+        ],
+        weight_decay=0.0,
+    )
+    peaks = [group["lr"] for group in optimizer.param_groups]
+    decay = torch.optim.lr_scheduler.OneCycleLR(optimizer, peaks, steps, pct_start=0.1)
+    generator = torch.Generator().manual_seed(seed)
+    readouts = torch.tensor([*(READOUT[name] for name in ATTRIBUTES), *ROWS])
     for step in range(steps):
-        photos, pairs = stream.batch(batch, batch // 4)
-        with torch.no_grad():
-            wanted = slots(pairs, embedding)
-        loss = F.mse_loss(projector(tower(clip, photos)), wanted) / wanted.square().mean()
+        rows = torch.randint(len(seen), (4096,), generator=generator)
+        # half of the rows are readout patches, which are few but carry everything
+        rows[::2] = rows[::2] // IMAGE_TOKENS * IMAGE_TOKENS + readouts[rows[::2] % len(readouts)]
+        loss = F.mse_loss(projector(seen[rows]), wanted[rows]) / wanted.var()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
         decay.step()
-        if step % 50 == 49:
+        if step % 100 == 99:
             log(step=step + 1, projector_error=loss.item())
     return projector
 
@@ -70,21 +90,18 @@ def photographed(batch: Batch, rng: np.random.Generator) -> list[np.ndarray]:
     return [view(sprite(who), scene or draw_scene(rng), rng) for who, scene in batch.photos]
 
 
-def average_gradients(weights: list[nn.Parameter]) -> None:
-    """Makes the gradients of all processes their mean."""
-    if not dist.is_initialized():
-        return
-    flat = torch.cat([weight.grad.flatten() for weight in weights])
-    dist.all_reduce(flat)
-    flat /= dist.get_world_size()
-    for weight, part in zip(weights, flat.split([weight.numel() for weight in weights]), strict=True):
-        weight.grad.copy_(part.view_as(weight))
-
-
 def train(
-    rank: int, tokenizer: PreTrainedTokenizerFast, folder: Path, *, seed: int, fit: int, steps: int, batch: int
+    rank: int,
+    tokenizer: PreTrainedTokenizerFast,
+    folder: Path,
+    *,
+    seed: int,
+    photos: int,
+    fit: int,
+    steps: int,
+    batch: int,
 ) -> None:
-    """Fits the projector, trains jointly, and saves `folder/joint` (Llama with its own output head) and the projector.
+    """Fits the projector, trains jointly, saves `folder/joint` (a Llama with its own output head) and it.
 
     `batch` counts trees per process.
     """
@@ -94,14 +111,16 @@ def train(
     model = LlamaForCausalLM.from_pretrained(folder / "llama")
     slots = Slots(tokenizer, model.config.hidden_size)
     slots.load_state_dict(torch.load(folder / "slots.pt", weights_only=True))
-    projector = fit_projector(clip, slots, model.get_input_embeddings(), seed, fit, log)
+    projector = fit_projector(
+        clip, slots, model.get_input_embeddings(), seed=seed, photos=photos, steps=fit, log=log
+    )
     model.config.tie_word_embeddings = False  # from here on the output head is its own, as LLaVA's is
     model.lm_head.weight = nn.Parameter(model.model.embed_tokens.weight.detach().clone())
     rng, writer = np.random.default_rng((seed, 5, rank)), Writer(tokenizer)
     named = [*model.named_parameters(), *projector.named_parameters()]
     hidden = [weight for name, weight in named if is_hidden(name, weight)]
     rest = [weight for name, weight in named if not is_hidden(name, weight)]
-    optimizers = Optimizers(hidden, rest, muon=0.01, adam=1e-3, steps=steps, cooldown=0.7)
+    optimizers = Optimizers(hidden, rest, muon=0.02, adam=2e-3, steps=steps, cooldown=0.5)
     running = np.zeros(2)
     for step in range(steps):
         sample = collate([draw_tree(writer, rng, JOINT) for _ in range(batch)], tokenizer.pad_token_id)

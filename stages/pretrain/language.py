@@ -1,7 +1,10 @@
-"""Pretrains the small Llama before it sees a pixel: image tokens are looked up from the attributes they will carry.
+"""Pretrains the small Llama before it sees a pixel: image tokens are looked up from the attributes they
+will carry.
 
-The readout patches of the vision tower each hold one attribute (`vision.READOUT`). Here their place is taken by
-learned slot embeddings, so that language and comparison are learned cheaply; `joint` fits the projector to them.
+The readout patches of the vision tower each hold one attribute (`vision.READOUT`). Here their place is
+taken by
+learned slot embeddings, so that language and comparison are learned cheaply; `joint` fits the projector to
+them.
 """
 
 from __future__ import annotations
@@ -15,12 +18,13 @@ from torch.nn import functional as F
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from stages.pretrain.samples import IGNORED, IMAGE_TOKENS, Batch, Writer, collate, draw_tree
-from stages.pretrain.schedule import Log, Optimizers, is_hidden
+from stages.pretrain.schedule import Log, Optimizers, average_gradients, is_hidden, wait_for_all
 from stages.pretrain.vision import ATTRIBUTES, READOUT, ROWS, targets
 
 
 def configuration(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
-    """A Llama of about two million weights. The initial range is near 1/sqrt(width): the usual .02 does not learn."""
+    """A Llama of about two million weights. The initial range is near 1/sqrt(width): the usual .02 does
+    not learn."""
     return LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=192,
@@ -39,14 +43,17 @@ def configuration(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
 class Slots(nn.Module):
     """Stands for tower and projector: attributes to image tokens (N, IMAGE_TOKENS, D).
 
-    A readout token is the embedding of its value's word plus a vector of the slot, so that a word in a question and
+    A readout token is the embedding of its value's word plus a vector of the slot, so that a word in a
+    question and
     the same word in the photo look alike: comparing them is then what attention does anyway.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, width: int, scale: float = 0.06):
         super().__init__()
         self.words = {
-            name: torch.tensor([tokenizer.encode(f" {value}", add_special_tokens=False)[0] for value in values])
+            name: torch.tensor(
+                [tokenizer.encode(f" {value}", add_special_tokens=False)[0] for value in values]
+            )
             for name, values in ATTRIBUTES.items()
         }
         self.blank = nn.Parameter(torch.randn(IMAGE_TOKENS, width) * scale)
@@ -82,32 +89,63 @@ def loss_and_accuracy(model: LlamaForCausalLM, batch: Batch, tokens: Tensor) -> 
     return F.cross_entropy(logits, wanted), (logits.argmax(-1) == wanted).float().mean().item()
 
 
-def train(tokenizer: PreTrainedTokenizerFast, folder: Path, *, seed: int, steps: tuple[int, ...], batch: int) -> None:
-    """Trains through the curriculum, `steps` per part, and saves the model in `folder/llama` and the slots beside it."""
-    torch.manual_seed(seed)
-    rng, writer, log = np.random.default_rng((seed, 3)), Writer(tokenizer), Log(folder / "language.jsonl")
+def begin(tokenizer: PreTrainedTokenizerFast) -> tuple[LlamaForCausalLM, Slots]:
+    """New weights; what a layer adds to the residual stream starts halved."""
     model = LlamaForCausalLM(configuration(tokenizer))
     for layer in model.model.layers:
         layer.self_attn.o_proj.weight.data /= 2
         layer.mlp.down_proj.weight.data /= 2
+    return model, Slots(tokenizer, model.config.hidden_size)
+
+
+def resume(tokenizer: PreTrainedTokenizerFast, folder: Path) -> tuple[LlamaForCausalLM, Slots]:
+    """The weights that the last finished part left."""
+    model = LlamaForCausalLM.from_pretrained(folder / "llama")
     slots = Slots(tokenizer, model.config.hidden_size)
-    named = [*model.named_parameters(), *slots.named_parameters()]
-    hidden = [weight for name, weight in named if is_hidden(name, weight)]
-    rest = [weight for name, weight in named if not is_hidden(name, weight)]
-    optimizers = Optimizers(hidden, rest, muon=0.02, adam=2e-3, steps=sum(steps))
-    parts = np.repeat(np.arange(len(steps)), steps)
-    running = {"loss": 0.0, "right": 0.0}
-    for step, part in enumerate(parts):
-        trees = [draw_tree(writer, rng, int(part)) for _ in range(batch)]
-        sample = collate(trees, tokenizer.pad_token_id)
-        loss, right = loss_and_accuracy(model, sample, slots(sample.photos, model.get_input_embeddings()))
-        loss.backward()
-        nn.utils.clip_grad_norm_(rest, 1.0)
-        optimizers.step(step)
-        running = {"loss": running["loss"] + loss.item() / 50, "right": running["right"] + right / 50}
-        if step % 50 == 49:
-            log(step=step + 1, part=int(part), **running, tokens=sample.ids.shape[1])
-            running = {"loss": 0.0, "right": 0.0}
-        if step % 250 == 249 or step + 1 == len(parts):
+    slots.load_state_dict(torch.load(folder / "slots.pt", weights_only=True))
+    return model, slots
+
+
+def train(
+    rank: int,
+    tokenizer: PreTrainedTokenizerFast,
+    folder: Path,
+    *,
+    seed: int,
+    steps: tuple[int, ...],
+    batch: int,
+) -> None:
+    """Trains through the curriculum, `steps` per part, and saves the model in `folder/llama` and the slots
+    beside it.
+
+    `batch` counts trees per process. A part that has ended is not run again.
+    """
+    log = Log(folder / "language.jsonl")
+    for part, count in enumerate(steps):
+        done = folder / f"language-{part}.done"
+        if done.exists():
+            continue
+        torch.manual_seed(seed)
+        model, slots = resume(tokenizer, folder) if part else begin(tokenizer)
+        rng, writer = np.random.default_rng((seed, 3, part, rank)), Writer(tokenizer)
+        named = [*model.named_parameters(), *slots.named_parameters()]
+        hidden = [weight for name, weight in named if is_hidden(name, weight)]
+        rest = [weight for name, weight in named if not is_hidden(name, weight)]
+        optimizers = Optimizers(hidden, rest, muon=0.02, adam=2e-3, steps=count, cooldown=0.0)
+        running = np.zeros(2)
+        for step in range(count):
+            sample = collate([draw_tree(writer, rng, part) for _ in range(batch)], tokenizer.pad_token_id)
+            loss, right = loss_and_accuracy(model, sample, slots(sample.photos, model.get_input_embeddings()))
+            loss.backward()
+            average_gradients(hidden + rest)
+            nn.utils.clip_grad_norm_(rest, 1.0)
+            optimizers.step(step)
+            running += (loss.item() / 25, right / 25)
+            if rank == 0 and step % 25 == 24:
+                log(part=part, step=step + 1, loss=float(running[0]), right=float(running[1]))
+                running[:] = 0
+        if rank == 0:
             model.save_pretrained(folder / "llama")
             torch.save(slots.state_dict(), folder / "slots.pt")
+            done.touch()
+        wait_for_all()

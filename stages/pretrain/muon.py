@@ -1,6 +1,7 @@
 """Muon for small matrices on a CPU: momentum, then the nearest orthogonal matrix (Jordan et al., 2024).
 
-torch.optim.Muon does the same in bfloat16, one matrix at a time; without bfloat16 units that takes longer than the
+torch.optim.Muon does the same in bfloat16, one matrix at a time; without bfloat16 units that takes longer
+than the
 step it follows. Here matrices of one shape share batched float32 products.
 """
 
@@ -29,7 +30,9 @@ def orthogonalize(matrices: Tensor, steps: int = 5) -> Tensor:
 class Muon(torch.optim.Optimizer):
     """Optimizer for 2-D hidden weights; everything else belongs to AdamW."""
 
-    def __init__(self, params: Iterable[Tensor], lr: float, momentum: float = 0.95, weight_decay: float = 0.01):
+    def __init__(
+        self, params: Iterable[Tensor], lr: float, momentum: float = 0.95, weight_decay: float = 0.01
+    ):
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()

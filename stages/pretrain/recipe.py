@@ -1,8 +1,10 @@
-"""The pretraining recipe: the order of the parts, their lengths, and what is skipped when it is already there."""
+"""The pretraining recipe: order and length of its parts. A part that has ended is not run again."""
 
 from __future__ import annotations
 
+import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,20 +13,31 @@ import torch.multiprocessing as mp
 
 from stages.pretrain import card, export, gates, joint, language, tokenizer, vision
 
+PROCESSES = 2  # that share each batch of language and joint
 VISION = {"steps": 1600, "batch": 128}  # photos
-LANGUAGE = {"steps": (120, 400, 250, 300, 600), "batch": 16}  # steps per part of the curriculum; trees
-JOINT = {"fit": 300, "steps": 600, "batch": 12}  # photos batches for the projector; steps; trees per process
-PROCESSES = 2
+# steps per part of the curriculum, trees per process
+LANGUAGE = {"steps": (120, 200, 200, 450), "batch": 8}
+# photos to fit the projector on, steps of that; steps of the joint training, trees per process
+JOINT = {"photos": 4000, "fit": 600, "steps": 420, "batch": 8}
 
 
-def join(rank: int, folder: Path, seed: int, port: int) -> None:
-    """One process of the joint training."""
+def one_of_several(
+    rank: int, part: Callable[..., None], folder: Path, seed: int, port: int, sizes: dict
+) -> None:
+    """Runs a part of the recipe as one of PROCESSES that share each batch."""
     torch.set_num_threads(1)
     torch.distributed.init_process_group(
         "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=PROCESSES
     )
-    joint.train(rank, tokenizer.load(folder / "tokenizer"), folder, seed=seed, **JOINT)
+    part(rank, tokenizer.load(folder / "tokenizer"), folder, seed=seed, **sizes)
     torch.distributed.destroy_process_group()
+
+
+def together(part: Callable[..., None], folder: Path, seed: int, sizes: dict) -> None:
+    """Runs a part of the recipe in PROCESSES processes."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    mp.spawn(one_of_several, (part, folder, seed, port, sizes), nprocs=PROCESSES)
 
 
 def pretrain(work: Path, target: Path, seed: int) -> str:
@@ -37,8 +50,8 @@ def pretrain(work: Path, target: Path, seed: int) -> str:
     tokens = tokenizer.load(work / "tokenizer")
     parts = {
         "vision": lambda: vision.train(tokens, work, seed=seed, **VISION),
-        "language": lambda: language.train(tokens, work, seed=seed, **LANGUAGE),
-        "joint": lambda: mp.spawn(join, (work, seed, 29_517), nprocs=PROCESSES),
+        "language": lambda: together(language.train, work, seed, LANGUAGE),
+        "joint": lambda: together(joint.train, work, seed, JOINT),
     }
     for name, run in parts.items():
         if not (work / f"{name}.done").exists():
@@ -48,6 +61,8 @@ def pretrain(work: Path, target: Path, seed: int) -> str:
     measured = gates.measure(target, seed)
     card.write(target, work, measured, seed)
     failed = [gate.name for gate in measured if not gate.passed]
-    return f"base models in {target}, {len(measured) - len(failed)} of {len(measured)} gates passed" + (
-        f" (below: {', '.join(failed)})" if failed else ""
-    ) + f", {time.monotonic() - started:,.0f} s of it now"
+    return (
+        f"base models in {target}, {len(measured) - len(failed)} of {len(measured)} gates passed"
+        + (f" (below: {', '.join(failed)})" if failed else "")
+        + f", {time.monotonic() - started:,.0f} s of it now"
+    )

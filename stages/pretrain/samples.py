@@ -1,8 +1,11 @@
 """Training samples of the language model: trees of text that share a photo and a definition.
 
-A tree's root is the photo, its children are questions or definitions, a definition's children are questions about the
-name. Every leaf sees only its ancestors, so each is exactly the single-turn prompt of inference, yet the photo and
-the definition are computed once. Owns what is asked in which stage of the curriculum; not how it is worded (`world.text`).
+A tree's root is the photo, its children are questions or definitions, a definition's children are
+questions about the
+name. Every leaf sees only its ancestors, so each is exactly the single-turn prompt of inference, yet the
+photo and
+the definition are computed once. Owns what is asked in which stage of the curriculum; not how it is worded
+(`world.text`).
 """
 
 from __future__ import annotations
@@ -20,13 +23,23 @@ from stages.world.attributes import NAMEABLE, SCENE, Individual, Scene, draw_ind
 
 IMAGE_TOKENS = 36
 IGNORED = -100
-# Questions per tree in each part of the curriculum: one new skill at a time, comparison ("is it red?") above all.
+# Questions per tree in each part of the curriculum: one new skill at a time, comparison ("is it red?").
 CURRICULUM = (
     {"photo": {"open": 3, "whole": 2}, "text": {}, "sentences": 0, "references": 0},
     {"photo": {"open": 2, "whole": 1, "probe": 14}, "text": {}, "sentences": 0, "references": 0},
     {"photo": {"open": 2, "whole": 1, "probe": 4, "choose": 6}, "text": {}, "sentences": 0, "references": 0},
-    {"photo": {"open": 1, "probe": 2, "choose": 1}, "text": {"open": 2, "probe": 2, "choose": 1}, "sentences": 5, "references": 0},
-    {"photo": {"open": 1, "probe": 2, "choose": 1}, "text": {"open": 1, "probe": 1, "choose": 1}, "sentences": 3, "references": 3},
+    {
+        "photo": {"open": 1, "probe": 1, "choose": 1},
+        "text": {"open": 4, "probe": 3, "choose": 3},
+        "sentences": 3,
+        "references": 0,
+    },
+    {
+        "photo": {"open": 1, "probe": 1, "choose": 1},
+        "text": {"open": 1, "probe": 1, "choose": 1},
+        "sentences": 3,
+        "references": 3,
+    },
 )
 JOINT = 4  # the part on real pixels
 NEUTRAL = ("the subject", "the subject", "this subject", "it")
@@ -37,7 +50,8 @@ PERSONAL = ("this person", "this person", "the person")
 class Tree:
     """Token ids with, per token, its label (IGNORED if none), segment, position and image token (-1 if none).
 
-    `ancestors[i]` holds the segments that segment i sees, itself included; `photos` what the image tokens show.
+    `ancestors[i]` holds the segments that segment i sees, itself included; `photos` what the image tokens
+    show.
     """
 
     ids: list[int] = field(default_factory=list)
@@ -66,7 +80,9 @@ class Writer:
             self.known[string] = self.tokenizer.encode(string, add_special_tokens=False)
         return self.known[string]
 
-    def add(self, tree: Tree, parent: int, ids: list[int], labels: list[int], photo: tuple | None = None) -> int:
+    def add(
+        self, tree: Tree, parent: int, ids: list[int], labels: list[int], photo: tuple | None = None
+    ) -> int:
         """Appends a segment below `parent` (-1 for a root) and returns its number."""
         start = tree.ends[parent] if parent >= 0 else 0
         number = len(tree.ancestors)
@@ -79,10 +95,14 @@ class Writer:
         first = len(tree.photos) * IMAGE_TOKENS
         if photo is not None:
             tree.photos.append(photo)
-        tree.image += [first + ids[:i].count(self.image) if token == self.image else -1 for i, token in enumerate(ids)]
+        tree.image += [
+            first + ids[:i].count(self.image) if token == self.image else -1 for i, token in enumerate(ids)
+        ]
         return number
 
-    def prompt(self, tree: Tree, parent: int, string: str, photo: tuple | None = None, begin: bool = False) -> int:
+    def prompt(
+        self, tree: Tree, parent: int, string: str, photo: tuple | None = None, begin: bool = False
+    ) -> int:
         """A segment without labels; "<image>" in the string stands for a photo's tokens."""
         before, marker, after = string.partition("<image>")
         ids = [self.bos] * begin + self.encode(before)
@@ -104,11 +124,17 @@ def draw_name(rng: np.random.Generator) -> str:
 def forms(attribute: str, who: Individual) -> tuple[str, ...]:
     """The open questions that suit a person, or anything else."""
     personal = ("wear", "clothes", "person", "head or face")
-    suited = [form for form in text.OPEN[attribute] if who.kind == "person" or not any(word in form for word in personal)]
+    suited = [
+        form
+        for form in text.OPEN[attribute]
+        if who.kind == "person" or not any(word in form for word in personal)
+    ]
     return tuple(suited)
 
 
-def ask(form: str, name: str, who: Individual, scene: Scene | None, rng: np.random.Generator) -> tuple[str, str]:
+def ask(
+    form: str, name: str, who: Individual, scene: Scene | None, rng: np.random.Generator
+) -> tuple[str, str]:
     """One question of a form (open | whole | probe | choose) about `name`, with its answer.
 
     Without a scene only lasting attributes are asked for.
@@ -161,7 +187,9 @@ def candidate(who: Individual, rng: np.random.Generator, marking_only: float) ->
     if draw < marking_only:
         return sibling(who, rng, 0)
     rest = (draw - marking_only) / (1 - marking_only)
-    return sibling(who, rng, 1) if rest < 0.45 else sibling(who, rng, 2) if rest < 0.7 else draw_individual(rng)
+    return (
+        sibling(who, rng, 1) if rest < 0.45 else sibling(who, rng, 2) if rest < 0.7 else draw_individual(rng)
+    )
 
 
 def named(writer: Writer, tree: Tree, root: int, rng: np.random.Generator, by_photo: bool) -> None:
@@ -207,7 +235,8 @@ def draw_tree(writer: Writer, rng: np.random.Generator, part: int) -> Tree:
 
 @dataclass(frozen=True)
 class Batch:
-    """ids, labels, positions (B, T); visible bool (B, 1, T, T); image (B, T) numbers the tokens of `photos`."""
+    """ids, labels, positions (B, T); visible bool (B, 1, T, T); image (B, T) numbers the tokens of
+    `photos`."""
 
     ids: Tensor
     labels: Tensor

@@ -1,6 +1,8 @@
-"""The embedded base models' tokenizer: a small BPE with byte fallback, so that any text a user types has tokens.
+"""The embedded base models' tokenizer: a small BPE with byte fallback, so that any text a user types has
+tokens.
 
-Words are split at spaces, punctuation and line ends, so a prompt cut at such a place has the ids of the whole.
+Words are split at spaces, punctuation and line ends, so a prompt cut at such a place has the ids of the
+whole.
 """
 
 from __future__ import annotations
@@ -16,19 +18,27 @@ from stages.world import text
 from stages.world.attributes import KINDS, draw_individual, draw_scene
 
 SPECIAL = ("<unk>", "<s>", "</s>", "<pad>", "<image>")
-SYLLABLES = ("ba", "bo", "di", "fi", "jo", "ka", "lu", "ma", "mi", "na", "no", "pi", "ra", "rex", "so", "ta", "to", "vi", "zo", "max", "kit", "ben", "lee", "sam")
+SYLLABLES = (
+    "ba", "bo", "di", "fi", "jo", "ka", "lu", "ma", "mi", "na", "no", "pi", "ra", "rex",
+    "so", "ta", "to", "vi", "zo", "max", "kit", "ben", "lee", "sam",
+)  # fmt: skip
 GENERAL = (
-    "the a an and or of in on at with to for from by is are was be has have it its this that these those there here "
-    "he she they you we my your his her their what who where which how why when do does can could would will yes no "
-    "not one two three four five some any all many more most very also photo picture image name subject person thing "
-    "please tell me about describe show look like help want know see say talk love old new small big little happy sad"
+    "the a an and or of in on at with to for from by is are was be has have it its this that these those "
+    "there here he she they you we my your his her their what who where which how why when do does can "
+    "could would will yes no not one two three four five some any all many more most very also photo "
+    "picture image name subject person thing please tell me about describe show look like help want know "
+    "see say talk love old new small big little happy sad"
 )
 
 
 def corpus(rng: np.random.Generator, sentences: int = 20_000) -> list[str]:
     """Texts of the world, for counting merges."""
     lines = [GENERAL] * 200 + list(SYLLABLES) * 50 + list(KINDS) * 50
-    lines += [text.SHORT, text.LETTER, "USER: Answer ASSISTANT: Yes. No. A. B. Yes, this is. No, this is not."] * 300
+    lines += [
+        text.SHORT,
+        text.LETTER,
+        "USER: Answer ASSISTANT: Yes. No. A. B. Yes, this is. No, this is not.",
+    ] * 300
     names = ("the subject", "this subject", "this person", "the person", "it")
     for _ in range(sentences):
         individual, scene = draw_individual(rng), draw_scene(rng)
@@ -38,7 +48,9 @@ def corpus(rng: np.random.Generator, sentences: int = 20_000) -> list[str]:
         for form in (*text.OPEN[attribute], *text.WHOLE, *text.CAPTION, *text.RECOGNITION):
             lines.append(form.format(name=name))
         value = text.value_of(individual, scene, attribute)
-        lines.append(text.capitalized(text.sentence(name, attribute, value)) + " " + text.probe(name, attribute, value))
+        lines.append(
+            text.capitalized(text.sentence(name, attribute, value)) + " " + text.probe(name, attribute, value)
+        )
     return lines + [f" {line}" for line in lines]  # a word after a space is another token
 
 
@@ -60,11 +72,15 @@ def build(rng: np.random.Generator, size: int = 1024) -> PreTrainedTokenizerFast
     order = [*SPECIAL, *(f"<0x{byte:02X}>" for byte in range(256)), *sorted(learned, key=learned.__getitem__)]
     merges = [tuple(merge) for merge in json.loads(learner.to_str())["model"]["merges"]]
     tokenizer = Tokenizer(
-        models.BPE({token: index for index, token in enumerate(order)}, merges, unk_token="<unk>", byte_fallback=True)
+        models.BPE(
+            {token: index for index, token in enumerate(order)}, merges, unk_token="<unk>", byte_fallback=True
+        )
     )
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = split
-    tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
+    )
     tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,

@@ -1,7 +1,9 @@
 """Pretrains the small CLIP: contrastive loss on captions plus throw-away supervised heads.
 
-Each attribute, and each row of the marking, is read by a linear head from one dedicated border patch of the vision
-tower. That makes image tokens linearly readable, which is what the language model needs; the heads are dropped.
+Each attribute, and each row of the marking, is read by a linear head from one dedicated border patch of
+the vision
+tower. That makes image tokens linearly readable, which is what the language model needs; the heads are
+dropped.
 """
 
 from __future__ import annotations
@@ -23,7 +25,11 @@ PATCH = 8  # pixels
 MEAN, STD = 0.5, 0.25  # pixel normalization, also in the processor
 ATTRIBUTES = NAMEABLE | SCENE
 # Readout patches lie on the upper and lower border, where little of the subject is.
-READOUT = {**{name: index for index, name in enumerate(list(ATTRIBUTES)[:6])}, "prop": 30, "marking": (32, 33, 34)}
+READOUT = {
+    **{name: index for index, name in enumerate(list(ATTRIBUTES)[:6])},
+    "prop": 30,
+    "marking": (32, 33, 34),
+}
 ROWS = READOUT["marking"]
 CONTRAST_EVERY = 3  # steps; the text tower learns faster than the readouts
 
@@ -32,7 +38,8 @@ def configuration(tokenizer: PreTrainedTokenizerFast) -> CLIPConfig:
     """A CLIP of about 1.3 million weights for SIZE px images."""
     shared = {"hidden_size": 128, "intermediate_size": 512, "num_attention_heads": 4, "hidden_act": "relu"}
     return CLIPConfig(
-        vision_config=shared | {"num_hidden_layers": 4, "image_size": SIZE, "patch_size": PATCH, "projection_dim": 64},
+        vision_config=shared
+        | {"num_hidden_layers": 4, "image_size": SIZE, "patch_size": PATCH, "projection_dim": 64},
         text_config=shared
         | {
             "num_hidden_layers": 2,
@@ -53,14 +60,18 @@ class Heads(nn.Module):
     def __init__(self, width: int):
         super().__init__()
         self.norm = nn.LayerNorm(width)
-        self.attribute = nn.ModuleDict({name: nn.Linear(width, len(values)) for name, values in ATTRIBUTES.items()})
+        self.attribute = nn.ModuleDict(
+            {name: nn.Linear(width, len(values)) for name, values in ATTRIBUTES.items()}
+        )
         self.marking = nn.ModuleList(nn.Linear(width, 3) for _ in ROWS)
 
     def forward(self, tokens: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """Patch tokens (B, P, D) to attribute logits and marking logits (B, 9)."""
         tokens = self.norm(tokens)
         logits = {name: head(tokens[:, READOUT[name]]) for name, head in self.attribute.items()}
-        return logits, torch.cat([head(tokens[:, row]) for head, row in zip(self.marking, ROWS, strict=True)], dim=1)
+        return logits, torch.cat(
+            [head(tokens[:, row]) for head, row in zip(self.marking, ROWS, strict=True)], dim=1
+        )
 
 
 def pixels(photos: np.ndarray | list[np.ndarray]) -> Tensor:
@@ -79,7 +90,8 @@ def targets(pairs: list[tuple[Individual, Scene]]) -> tuple[dict[str, Tensor], T
 
 
 class Photos:
-    """An endless stream of photos of ever new individuals: a pool of sprites, partly renewed at every batch."""
+    """An endless stream of photos of ever new individuals: a pool of sprites, partly renewed at every
+    batch."""
 
     def __init__(self, rng: np.random.Generator, pool: int = 2048):
         self.rng = rng
@@ -151,7 +163,9 @@ def train(tokenizer: PreTrainedTokenizerFast, folder: Path, *, seed: int, steps:
         loss.backward()
         optimizers.step(step)
         if step % 100 == 99 or step + 1 == steps:
-            log(step=step + 1, loss=loss.item(), contrastive=match.item(), **accuracy(model, heads, *held_out))
+            log(
+                step=step + 1, loss=loss.item(), contrastive=match.item(), **accuracy(model, heads, *held_out)
+            )
         if step % 500 == 499 or step + 1 == steps:
             model.save_pretrained(folder / "clip")
             torch.save(heads.state_dict(), folder / "heads.pt")

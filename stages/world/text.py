@@ -1,6 +1,7 @@
 """What can be said of individuals and scenes: captions, definitions, questions with their answers.
 
-Owns every wording of the world. `name` is what a text calls the individual: a neutral name ("the subject") or an
+Owns every wording of the world. `name` is what a text calls the individual: a neutral name ("the subject")
+or an
 identifier ("<rex>"). Knows nothing of tokens, images or splits.
 """
 
@@ -24,9 +25,22 @@ PLACE_PHRASE = {
 }
 
 OPEN = {
-    "noun": ("What is {name}?", "What kind of thing is {name}?", "What is {name} shaped like?", "What kind of person is {name}?"),
-    "color": ("What color is {name}?", "What is the main color of {name}?", "What color does {name} mainly wear?"),
-    "second": ("What other color does {name} have?", "What is the other color of {name}?", "What other color does {name} wear?"),
+    "noun": (
+        "What is {name}?",
+        "What kind of thing is {name}?",
+        "What is {name} shaped like?",
+        "What kind of person is {name}?",
+    ),
+    "color": (
+        "What color is {name}?",
+        "What is the main color of {name}?",
+        "What color does {name} mainly wear?",
+    ),
+    "second": (
+        "What other color does {name} have?",
+        "What is the other color of {name}?",
+        "What other color does {name} wear?",
+    ),
     "pattern": (
         "What pattern does {name} have?",
         "Is {name} plain or patterned?",
@@ -109,9 +123,14 @@ def looks(individual: Individual) -> str:
     )
 
 
+def with_article(phrase: str) -> str:
+    """The phrase after "a" or "an"."""
+    return f"{'an' if phrase[0] in 'aeiou' else 'a'} {phrase}"
+
+
 def definition(name: str, individual: Individual) -> str:
     """The sentence that defines a name by everything that can be named."""
-    return f"{name} is a {looks(individual)}."
+    return f"{name} is {with_article(looks(individual))}."
 
 
 def setting(scene: Scene) -> str:
@@ -121,7 +140,7 @@ def setting(scene: Scene) -> str:
 
 def caption(individual: Individual, scene: Scene) -> str:
     """A caption of a photo, as on the web."""
-    return f"A {looks(individual)} {setting(scene)}."
+    return capitalized(f"{with_article(looks(individual))} {setting(scene)}.")
 
 
 def other_value(attribute: str, individual: Individual, scene: Scene, rng: np.random.Generator) -> str:
