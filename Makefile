@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 INSTALLED := .venv/installed.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-fast lint reproduce agree bench ablation pretrain
+.PHONY: help setup repro test test-fast lint reproduce agree readme bench ablation pretrain
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ reproduce: repro  ## run everything once more from nothing and demand the same b
 
 agree: setup  ## compare reports/metrics.json with the one in git, within the tolerance of params.yaml
 	$(BIN)/python -m tests.pipeline.agree
+
+readme: setup  ## rewrite the generated parts of README.md: graph, parameters, results
+	$(BIN)/python -m tests.pipeline.readme
 
 bench: setup  ## time the engine: training and answering with and without prefix reuse
 	$(BIN)/python -m tests.benchmarks.engine

@@ -1,0 +1,132 @@
+"""python -m tests.pipeline.readme: write the parts of README.md that are made from other files.
+
+The graph comes from dvc.yaml, the table of parameters from params.yaml and dvc.yaml, the results from the
+committed files in reports/. Everything else in README.md is written by hand.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from stages.core import errors, io, paths
+from stages.report.metrics import Interval
+from stages.report.results import text
+from stages.report.scores import METHODS
+
+README = Path("README.md")
+ABLATION = paths.REPORTS / "ablation.md"
+COLUMNS = {  # measure → head of its column in the results
+    "recognition.weighted": "recognition",
+    "recognition.siblings.weighted": "among look-alikes",
+    "recognition.siblings.marking_auc": "AUC, marking only",
+    "questions.visual": "questions, photo",
+    "questions.text": "questions, no photo",
+}
+MAPPINGS = ("subjects", "world.subjects")  # keys that the user fills: one row each
+
+
+def main() -> str:
+    """Rewrite the generated parts."""
+    for path in (paths.INTERVALS, ABLATION):
+        if _git("status", "--porcelain", "--", str(path)):
+            raise errors.UserError(
+                f"{path} is not committed: commit it, so that README.md can name the commit"
+            )
+    parts = {"graph": graph(), "parameters": parameters(), "results": results()}
+    content = README.read_text(encoding="utf-8")
+    for name, body in parts.items():
+        start, end = span(content, name)
+        content = content[:start] + body + content[end:]
+    io.write_bytes(README, content.encode())
+    return f"{', '.join(parts)} of {README}"
+
+
+def span(content: str, name: str) -> tuple[int, int]:
+    """Where the text between the two comments that mark a generated part starts and ends."""
+    found = re.search(rf"<!-- {name}: made by `make readme` -->\n(.*?)<!-- /{name} -->", content, re.DOTALL)
+    if not found:
+        raise errors.UserError(
+            f"{README} has lost the comments around its part {name!r}: restore them with git"
+        )
+    return found.span(1)
+
+
+def graph() -> str:
+    """The pipeline as DVC draws it."""
+    dvc = str(Path(sys.executable).with_name("dvc"))
+    drawn = subprocess.run([dvc, "dag", "--collapse-foreach-matrix", "--md"], capture_output=True, text=True)
+    if drawn.returncode:
+        raise errors.UserError(f"`dvc dag` failed: {drawn.stderr.strip()}")
+    return drawn.stdout.strip() + "\n"
+
+
+def parameters() -> str:
+    """One row per key of params.yaml: its default and the stages that read it."""
+    yaml = YAML(typ="safe")
+    values, stages = yaml.load(paths.PARAMS), yaml.load(Path("dvc.yaml"))["stages"]
+    readers = {name: stage.get("do", stage).get("params", []) for name, stage in stages.items()}
+    rows = []
+    for key, value in _leaves(values):
+        mine = [name for name, read in readers.items() if any(_covers(entry, key) for entry in read)]
+        shown = "a mapping" if key in MAPPINGS else f"`{json.dumps(value)}`"
+        rows.append([f"`{key}`", shown, ", ".join(mine) or "no stage"])
+    return _table(["key", "default", "read by"], rows)
+
+
+def results(commit: str | None = None) -> str:
+    """The committed results, with the commit that made them (the last to change the file, unless given)."""
+    if not paths.INTERVALS.exists():
+        return "None yet: run `make repro`, commit reports/, and run `make readme`.\n"
+    estimates = io.read_json(paths.INTERVALS)["estimates"]
+    rows = [
+        [name, *(_cell(estimates[measure].get(method)) for measure in COLUMNS)]
+        for method, name in METHODS.items()
+    ]
+    commit = commit or _git("log", "-1", "--format=%h", "--", str(paths.INTERVALS))
+    lines = [f"Commit `{commit}`. Means over subjects, in brackets 95 % intervals.", ""]
+    lines += [_table(["", *COLUMNS.values()], rows)]
+    if ABLATION.exists():
+        lines += ["### What each part brings", "", ABLATION.read_text(encoding="utf-8").partition("\n\n")[2]]
+    return "\n".join(lines)
+
+
+def _cell(estimate: Mapping[str, float | None] | None) -> str:
+    """An interval as the reports print it; empty where the method is not asked."""
+    if estimate is None:
+        return ""
+    return text(
+        Interval(*(float("nan") if estimate[end] is None else estimate[end] for end in Interval._fields))
+    )
+
+
+def _leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        key = f"{above}{name}"
+        if isinstance(value, Mapping) and key not in MAPPINGS:
+            yield from _leaves(value, f"{key}.")
+        else:
+            yield key, value
+
+
+def _covers(entry: str, key: str) -> bool:
+    """Whether an entry of a stage's params names the key, or a section around it."""
+    return f"{key}.".startswith(f"{entry.removesuffix('.${key}')}.")
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(["git", *words], capture_output=True, text=True, check=True).stdout.strip()
+
+
+if __name__ == "__main__":
+    errors.run(main)

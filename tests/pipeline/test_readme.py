@@ -1,0 +1,57 @@
+"""README.md keeps up with the files it is made from, and names only commands that exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import ROOT
+from tests.pipeline import readme, source
+
+TEXT = (ROOT / "README.md").read_text()
+
+
+@pytest.fixture(autouse=True)
+def _in_the_repository(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(ROOT)
+
+
+def part(name: str) -> str:
+    start, end = readme.span(TEXT, name)
+    return TEXT[start:end]
+
+
+@pytest.mark.parametrize("name", ["graph", "parameters"])
+def test_generated_parts_are_up_to_date(name: str):
+    assert part(name) == getattr(readme, name)(), "run `make readme`"
+
+
+def test_the_results_are_those_in_reports():
+    written = part("results")
+    commit = re.search(r"Commit `(\w+)`", written)
+    assert written == readme.results(commit and commit[1]), "commit reports/ and run `make readme`"
+
+
+def test_every_target_it_names_is_in_the_makefile():
+    targets = set(re.findall(r"^([a-z-]+):", Path("Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z]+-?[a-z]*)`", TEXT)) | set(
+        re.findall(r"^make ([a-z-]+)", TEXT, re.MULTILINE)
+    )
+    assert {"repro", "test", "ablation"} <= named <= targets
+
+
+def test_every_module_it_runs_exists():
+    for module in re.findall(r"python -m ([\w.]+)", TEXT):
+        path = ROOT.joinpath(*module.split("."))
+        assert (path / "__main__.py").exists() or path.with_suffix(".py").exists(), module
+
+
+def test_every_stage_is_explained():
+    for package in source.packages():
+        assert f"`{package}/`" in TEXT, package
+
+
+def test_every_path_it_names_exists_or_is_made():
+    made = ("data/", "models/", "reports/", ".cache/")
+    for path in re.findall(r"\]\(([\w./-]+)\)", TEXT):
+        assert (ROOT / path).exists() or path.startswith(made), path

@@ -1,0 +1,76 @@
+"""The pretraining recipe end to end with a handful of steps: what it leaves, and that it resumes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stages import vlm
+from stages.core.clip import Clip
+from stages.pretrain import gates, recipe, tokenizer, vision
+
+WORK, TARGET = Path("work"), Path("models/base")
+
+
+class FewPhotos(vision.Photos):
+    """As many photos as a test can wait for."""
+
+    def __init__(self, rng: np.random.Generator, pool: int = 0):
+        super().__init__(rng, 20)
+
+    def batch(self, size: int, renewed: int):
+        return super().batch(min(size, 40), min(renewed, 4))
+
+
+@pytest.fixture
+def _handful(workspace: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(recipe, "VISION", {"steps": 2, "batch": 8})
+    monkeypatch.setattr(
+        recipe, "LANGUAGE", {"steps": (1,) * (len(recipe.LANGUAGE["steps"]) - 1) + (25,), "batch": 1}
+    )
+    monkeypatch.setattr(recipe, "JOINT", {"fit": 10, "steps": 25, "batch": 1})
+    monkeypatch.setattr(tokenizer.corpus, "__defaults__", (300,))
+    monkeypatch.setattr(gates.measure, "__defaults__", (2,))
+    for module in (vision, gates):
+        monkeypatch.setattr(module, "Photos", FewPhotos)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_handful")
+def test_the_recipe_makes_models_that_load_and_a_card_and_resumes():
+    said = recipe.pretrain(WORK, TARGET, seed=0)
+    assert said.startswith("base models in models/base, ")
+
+    base = vlm.load(str(TARGET / "llava"), None, system="", dtype="float32", device="cpu")
+    photos = [Image.new("RGB", (60, 50), color) for color in ("red", "blue")]
+    queries = [vlm.Query("What is <rex>?", i, "<rex> is a red dog.") for i in (0, 1, None)]
+    prefixes = vlm.encode_prefixes(base, photos, 2)
+    answers = vlm.answer(base, queries, prefixes, max_new_tokens=2, batch_size=4)
+    assert [sum(answer.probabilities) for answer in answers] == pytest.approx([1, 1, 1])
+    assert base.layout.image_prefix == "USER: <image>\n"
+    assert Clip(str(TARGET / "clip"), "cpu")
+
+    card = (TARGET / "README.md").read_text()
+    measured = gates.measure(TARGET, 0)
+    assert len(measured) > 15
+    for gate in measured:
+        assert f"| {gate.name} | {gate.value:.3f} |" in card
+    assert "Seed 0." in card
+    assert "{" not in card
+
+    before, made = files(WORK), files(TARGET)
+    (WORK / "joint.done").unlink()  # as if killed while joining
+    recipe.pretrain(WORK, TARGET, seed=0)
+    again = files(WORK)
+    untouched = [name for name in before if not name.startswith(("joint", "projector"))]
+    assert {name: again[name] for name in untouched} == {name: before[name] for name in untouched}
+    weights = [name for name in made if name.endswith((".safetensors", ".json"))]
+    remade = files(TARGET)
+    assert {name: remade[name] for name in weights} == {name: made[name] for name in weights}
