@@ -46,7 +46,7 @@ def image_processor() -> CLIPImageProcessor:
 
 def export(tokenizer: PreTrainedTokenizerFast, folder: Path, target: Path) -> None:
     """Assembles the checkpoints of `folder` into `target/clip` and `target/llava`."""
-    clip = CLIPModel.from_pretrained(folder / "clip")
+    clip = CLIPModel.from_pretrained(folder / "aligned")
     clip.save_pretrained(target / "clip")
     CLIPProcessor(image_processor(), tokenizer).save_pretrained(target / "clip")
     llama = LlamaForCausalLM.from_pretrained(folder / "joint")

@@ -1,8 +1,8 @@
 """Measures what the base models can do on individuals never seen, and writes the model card.
 
 Every ability is a share of right answers with a 95 % Wilson interval, beside a blind control that gets the
-same
-questions with another individual's photo. Reference photos are asked through transformers' plain interface.
+same questions with another individual's photo. Reference photos are asked through transformers' plain
+interface.
 """
 
 from __future__ import annotations
@@ -29,8 +29,7 @@ RECOGNIZE = f"{text.RECOGNIZE.format(name=NAME)} {text.SHORT}"
 
 @dataclass(frozen=True)
 class Gate:
-    """One measured ability: `right` of `n`, what it must reach, and the same without sight (None if
-    senseless)."""
+    """One measured ability: `right` of `n`, what it must reach, and the same blind (None if senseless)."""
 
     name: str
     value: float

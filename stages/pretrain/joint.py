@@ -1,10 +1,8 @@
 """Joins tower, projector and language model on real pixels.
 
 The projector is first fitted by regression to the slot embeddings that the language model knows; then
-projector and
-language model train together on photos, the tower frozen. Two or more processes share each batch and
-average their
-gradients (gloo), which on small CPUs is faster than threads.
+projector and language model train together on photos, the tower frozen. Two or more processes share each
+batch and average their gradients (gloo), which on small CPUs is faster than threads.
 """
 
 from __future__ import annotations
@@ -20,9 +18,10 @@ from transformers import CLIPModel, LlamaForCausalLM, PreTrainedTokenizerFast
 from stages.pretrain.language import Slots, loss_and_accuracy
 from stages.pretrain.samples import IMAGE_TOKENS, JOINT, Batch, Writer, collate, draw_tree
 from stages.pretrain.schedule import Log, Optimizers, average_gradients, is_hidden
-from stages.pretrain.vision import ATTRIBUTES, READOUT, ROWS, Photos, patch_tokens, pixels
+from stages.pretrain.vision import ATTRIBUTES, READOUT, ROWS, Photos, contrastive, patch_tokens, pixels
 from stages.world.attributes import draw_scene
 from stages.world.draw import sprite, view
+from stages.world.text import caption
 
 
 class Projector(nn.Module):
@@ -85,6 +84,48 @@ def fit_projector(
     return projector
 
 
+def align(
+    clip: CLIPModel,
+    projector: Projector,
+    slots: Slots,
+    embedding: nn.Embedding,
+    tokenizer: PreTrainedTokenizerFast,
+    *,
+    stream: Photos,
+    steps: int,
+    batch: int,
+    log: Log,
+) -> None:
+    """Trains tower and projector together towards the slot embeddings, with CLIP's own loss beside.
+
+    A linear map per readout patch reads the pretrained tower, but LLaVA's projector is one for all patches:
+    the tower has to learn to speak to it. It is the only part in which language shapes the tower.
+    """
+    weights = [*clip.parameters(), *projector.parameters()]
+    rates = [{"params": clip.parameters()}, {"params": projector.parameters()}]
+    optimizer = torch.optim.AdamW(rates, weight_decay=0.0)
+    decay = torch.optim.lr_scheduler.OneCycleLR(optimizer, [1e-3, 1e-3], steps, pct_start=0.1)
+    readouts = [*(READOUT[name] for name in ATTRIBUTES), *ROWS]
+    for step in range(steps):
+        photos, pairs = stream.batch(batch, batch // 4)
+        with torch.no_grad():
+            wanted = slots(pairs, embedding)
+        tokens, pooled = patch_tokens(clip, pixels(photos))
+        got = projector(tokens)
+        error = F.mse_loss(got[:, readouts], wanted[:, readouts]) / wanted[:, readouts].var()
+        blank = F.mse_loss(got, wanted) / wanted.var()
+        texts = [caption(*pair) + tokenizer.eos_token for pair in pairs]
+        encoded = tokenizer(texts, padding=True, return_tensors="pt", return_token_type_ids=False)
+        optimizer.zero_grad(set_to_none=True)
+        (4 * error + blank + 0.2 * contrastive(clip, pooled, encoded)).backward()
+        average_gradients([weight for weight in weights if weight.grad is not None])
+        nn.utils.clip_grad_norm_(weights, 1.0)
+        optimizer.step()
+        decay.step()
+        if step % 25 == 24:
+            log(step=step + 1, aligned_error=error.item(), blank_error=blank.item())
+
+
 def photographed(batch: Batch, rng: np.random.Generator) -> list[np.ndarray]:
     """A photo of every individual and scene that the batch shows."""
     return [view(sprite(who), scene or draw_scene(rng), rng) for who, scene in batch.photos]
@@ -98,6 +139,7 @@ def train(
     seed: int,
     photos: int,
     fit: int,
+    aligned: int,
     steps: int,
     batch: int,
 ) -> None:
@@ -107,13 +149,30 @@ def train(
     """
     torch.manual_seed(seed)
     log = Log(folder / "joint.jsonl")
-    clip = CLIPModel.from_pretrained(folder / "clip").eval().requires_grad_(False)
+    clip = CLIPModel.from_pretrained(folder / "clip")
     model = LlamaForCausalLM.from_pretrained(folder / "llama")
     slots = Slots(tokenizer, model.config.hidden_size)
     slots.load_state_dict(torch.load(folder / "slots.pt", weights_only=True))
     projector = fit_projector(
         clip, slots, model.get_input_embeddings(), seed=seed, photos=photos, steps=fit, log=log
     )
+    stream = Photos(np.random.default_rng((seed, 6, rank)), 1024)
+    align(
+        clip,
+        projector,
+        slots,
+        model.get_input_embeddings(),
+        tokenizer,
+        stream=stream,
+        steps=aligned,
+        batch=6 * batch,
+        log=log,
+    )
+    clip.eval().requires_grad_(False)
+    if rank == 0:
+        clip.save_pretrained(folder / "aligned")
+        model.save_pretrained(folder / "joint")
+        torch.save(projector.state_dict(), folder / "projector.pt")
     model.config.tie_word_embeddings = False  # from here on the output head is its own, as LLaVA's is
     model.lm_head.weight = nn.Parameter(model.model.embed_tokens.weight.detach().clone())
     rng, writer = np.random.default_rng((seed, 5, rank)), Writer(tokenizer)

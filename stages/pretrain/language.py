@@ -1,9 +1,7 @@
-"""Pretrains the small Llama before it sees a pixel: image tokens are looked up from the attributes they
-will carry.
+"""Pretrains the small Llama before it sees a pixel: image tokens are looked up from attributes.
 
-The readout patches of the vision tower each hold one attribute (`vision.READOUT`). Here their place is
-taken by
-learned slot embeddings, so that language and comparison are learned cheaply; `joint` fits the projector to
+The readout patches of the vision tower each hold one attribute (`vision.READOUT`). Here their place is taken
+by learned slot embeddings, so that language and comparison are learned cheaply; `joint` fits the projector to
 them.
 """
 
@@ -23,8 +21,10 @@ from stages.pretrain.vision import ATTRIBUTES, READOUT, ROWS, targets
 
 
 def configuration(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
-    """A Llama of about two million weights. The initial range is near 1/sqrt(width): the usual .02 does
-    not learn."""
+    """A Llama of about two million weights.
+
+    The initial range is near 1/sqrt(width): with the usual .02 it does not learn.
+    """
     return LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=192,
@@ -44,8 +44,7 @@ class Slots(nn.Module):
     """Stands for tower and projector: attributes to image tokens (N, IMAGE_TOKENS, D).
 
     A readout token is the embedding of its value's word plus a vector of the slot, so that a word in a
-    question and
-    the same word in the photo look alike: comparing them is then what attention does anyway.
+    question and the same word in the photo look alike: comparing them is then what attention does anyway.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, width: int, scale: float = 0.06):
@@ -115,8 +114,7 @@ def train(
     steps: tuple[int, ...],
     batch: int,
 ) -> None:
-    """Trains through the curriculum, `steps` per part, and saves the model in `folder/llama` and the slots
-    beside it.
+    """Trains through the curriculum, `steps` per part; saves `folder/llama` and the slots.
 
     `batch` counts trees per process. A part that has ended is not run again.
     """

@@ -1,8 +1,7 @@
 """Muon for small matrices on a CPU: momentum, then the nearest orthogonal matrix (Jordan et al., 2024).
 
 torch.optim.Muon does the same in bfloat16, one matrix at a time; without bfloat16 units that takes longer
-than the
-step it follows. Here matrices of one shape share batched float32 products.
+than the step it follows. Here matrices of one shape share batched float32 products.
 """
 
 from __future__ import annotations

@@ -17,8 +17,9 @@ PROCESSES = 2  # that share each batch of language and joint
 VISION = {"steps": 1600, "batch": 128}  # photos
 # steps per part of the curriculum, trees per process
 LANGUAGE = {"steps": (120, 200, 200, 450), "batch": 8}
-# photos to fit the projector on, steps of that; steps of the joint training, trees per process
-JOINT = {"photos": 4000, "fit": 600, "steps": 420, "batch": 8}
+# photos to fit the projector on, steps of that, steps in which tower and projector align; steps of the joint
+# training, trees per process
+JOINT = {"photos": 1500, "fit": 300, "aligned": 300, "steps": 240, "batch": 8}
 
 
 def one_of_several(

@@ -1,11 +1,9 @@
 """Training samples of the language model: trees of text that share a photo and a definition.
 
-A tree's root is the photo, its children are questions or definitions, a definition's children are
-questions about the
-name. Every leaf sees only its ancestors, so each is exactly the single-turn prompt of inference, yet the
-photo and
-the definition are computed once. Owns what is asked in which stage of the curriculum; not how it is worded
-(`world.text`).
+A tree's root is the photo, its children are questions or definitions, a definition's children are questions
+about the name. Every leaf sees only its ancestors, so each is exactly the single-turn prompt of inference,
+yet the photo and the definition are computed once. Owns what is asked in which stage of the curriculum; not
+how it is worded (`world.text`).
 """
 
 from __future__ import annotations
@@ -235,8 +233,7 @@ def draw_tree(writer: Writer, rng: np.random.Generator, part: int) -> Tree:
 
 @dataclass(frozen=True)
 class Batch:
-    """ids, labels, positions (B, T); visible bool (B, 1, T, T); image (B, T) numbers the tokens of
-    `photos`."""
+    """ids, labels, positions (B, T); visible bool (B, 1, T, T); image (B, T) numbers tokens of `photos`."""
 
     ids: Tensor
     labels: Tensor

@@ -1,5 +1,4 @@
-"""The embedded base models' tokenizer: a small BPE with byte fallback, so that any text a user types has
-tokens.
+"""The embedded base models' tokenizer: a small BPE with byte fallback, so that any text has tokens.
 
 Words are split at spaces, punctuation and line ends, so a prompt cut at such a place has the ids of the
 whole.

@@ -1,8 +1,7 @@
 """Pretrains the small CLIP: contrastive loss on captions plus throw-away supervised heads.
 
-Each attribute, and each row of the marking, is read by a linear head from one dedicated border patch of
-the vision
-tower. That makes image tokens linearly readable, which is what the language model needs; the heads are
+Each attribute, and each row of the marking, is read by a linear head from one dedicated border patch of the
+vision tower. That makes image tokens linearly readable, which is what the language model needs; the heads are
 dropped.
 """
 
@@ -90,8 +89,7 @@ def targets(pairs: list[tuple[Individual, Scene]]) -> tuple[dict[str, Tensor], T
 
 
 class Photos:
-    """An endless stream of photos of ever new individuals: a pool of sprites, partly renewed at every
-    batch."""
+    """Endless photos of ever new individuals: a pool of sprites, partly renewed at every batch."""
 
     def __init__(self, rng: np.random.Generator, pool: int = 2048):
         self.rng = rng

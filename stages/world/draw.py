@@ -1,8 +1,8 @@
 """Draws individuals and photos of them with Pillow.
 
 An individual is drawn once as a 128 px sprite; each photo is an affine view of the sprite on a background
-with
-changing light, tint, noise and sometimes an occluder. Does not decide who or what is drawn (`attributes`).
+with changing light, tint, noise and sometimes an occluder. Does not decide who or what is drawn
+(`attributes`).
 """
 
 from __future__ import annotations
@@ -52,8 +52,7 @@ def _texture(individual: Individual) -> Image.Image:
 
 
 def _marking(individual: Individual, draw: Draw) -> None:
-    """The 3x3 grid: dark blobs on a pale panel, each a little off in place and size, the same in every
-    photo."""
+    """Dark blobs on a pale panel, each a little off in place and size, the same in every photo."""
     rng = np.random.default_rng(individual.jitter)
     left, top, right, bottom = PANEL
     draw.rounded_rectangle(
@@ -144,9 +143,8 @@ def _prop(name: str, draw: Draw, left: bool) -> None:
 def view(picture: Image.Image, scene: Scene, rng: np.random.Generator) -> np.ndarray:
     """One photo of a sprite in a scene: uint8 (SIZE, SIZE, 3).
 
-    Nuisance: scale .80-1 of the frame, shift up to 3 px, rotation sd 5 degrees, prop side, light, tint,
-    noise and,
-    in a quarter of the photos, a small occluder.
+    Nuisance: scale .80-1 of the frame, shift up to 3 px, rotation sd 5 degrees, prop side, light, tint, noise
+    and, in a quarter of the photos, a small occluder.
     """
     ground = _background(scene.place, int(rng.integers(48))).copy()
     draw = ImageDraw.Draw(ground)

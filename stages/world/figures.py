@@ -16,8 +16,7 @@ def ellipse(draw: Draw, x: float, y: float, rx: float, ry: float, fill: object) 
 
 
 def body(noun: str, draw: Draw) -> int:
-    """Fills the noun's silhouette with 255 on a mask and returns the y of its top, where an accessory
-    sits."""
+    """Fills the noun's silhouette with 255 on a mask; returns the y of its top, where accessories sit."""
     if noun == "man":
         draw.rectangle((28, 50, 100, 104), fill=255)
         draw.rectangle((34, 104, 58, 124), fill=255)

@@ -1,8 +1,7 @@
 """What can be said of individuals and scenes: captions, definitions, questions with their answers.
 
-Owns every wording of the world. `name` is what a text calls the individual: a neutral name ("the subject")
-or an
-identifier ("<rex>"). Knows nothing of tokens, images or splits.
+Owns every wording of the world. `name` is what a text calls the individual: a neutral name ("the subject") or
+an identifier ("<rex>"). Knows nothing of tokens, images or splits.
 """
 
 from __future__ import annotations
