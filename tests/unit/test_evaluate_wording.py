@@ -31,7 +31,8 @@ def test_the_wording_is_llava_s():
         "Can you see <bo> in this photo? Answer the question using a single word or phrase."
     )
     assert choice_question("What color is <bo>?", ("red", "blue"), 1) == (
-        "What color is <bo>?\nA. blue\nB. red\nAnswer with the option's letter from the given choices directly."
+        "What color is <bo>?\nA. blue\nB. red\n"
+        "Answer with the option's letter from the given choices directly."
     )
 
 

@@ -98,7 +98,8 @@ def test_flat_metrics_have_the_documented_names_and_null_for_what_nobody_has():
     rows = asked("bo", "positive", [YES]) + asked("bo", "others", [NO, NO, YES])
     questions = told("bo", "text", "soft_prompt", [True, False], parsed=None)
     frame = pd.DataFrame(questions)
-    flat = results.flat_metrics(scored(rows, questions), frame, {"bo": {"hard_negatives": 7, "conversations": 3}})
+    counts = {"bo": {"hard_negatives": 7, "conversations": 3}}
+    flat = results.flat_metrics(scored(rows, questions), frame, counts)
     assert flat["recognition.negative"] == 0.6667 and flat["recognition.weighted"] == 0.8333
     assert flat["recognition.siblings.weighted"] is None and flat["questions.visual"] is None
     assert flat["questions.parse_failures"] == 2
