@@ -24,8 +24,9 @@ class Clip:
 
     def __init__(self, model: str, device: str) -> None:
         """Load from a folder or hub id in float32. Raises UserError when there is no CLIP there."""
-        from transformers import CLIPModel, CLIPProcessor
+        from transformers import CLIPModel, CLIPProcessor, logging
 
+        logging.disable_progress_bar()  # it would count tensors, which says nothing to anyone
         try:
             self.processor = CLIPProcessor.from_pretrained(model)
             self.model = CLIPModel.from_pretrained(model).to(device).eval().requires_grad_(False)

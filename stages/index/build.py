@@ -9,6 +9,7 @@ import io as text_io
 import logging
 import shutil
 import threading
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from stages.core.images import load_image
 from stages.core.schema import INDEX_METADATA
 from stages.index.rows import Rows
 
+warnings.filterwarnings("ignore", message="pkg_resources")  # of OpenAI's clip, an import of clip-retrieval
 MAPPER = "clip_retrieval.clip_inference.mapper"
 
 

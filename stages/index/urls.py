@@ -39,9 +39,11 @@ def read_list(path: Path) -> list[tuple[str, str | None]]:
         raise UserError(f"index.location: {path} is not a Parquet file that can be read ({error})") from error
     if "url" not in table.column_names or not table.num_rows:
         raise UserError(f"index.location: {path} needs at least one row and a column url")
-    captions = table["caption"].to_pylist() if "caption" in table.column_names else [None] * table.num_rows
-    urls = table["url"].cast(pa.string()).to_pylist()
-    return list(zip(urls, captions, strict=True))
+    text = {
+        name: table[name].cast(pa.string()).to_pylist()
+        for name in {"url", "caption"} & set(table.column_names)
+    }
+    return list(zip(text["url"], text.get("caption", [None] * table.num_rows), strict=True))
 
 
 def download(
@@ -55,19 +57,26 @@ def download(
     work: Path,
 ) -> tuple[Rows, Counter]:
     """Download a list within `deadline_s`: rows (keys are list positions) and failures by cause."""
-    failures = Counter()
     wanted = [(i, url) for i, (url, _) in enumerate(entries) if web.is_http(url)]
-    failures["not http"] += len(entries) - len(wanted)
     work.mkdir(parents=True)
     with loopback(serve) if serve else _nobody() as host:
         stand_in = [(i, web.encoded(_moved(url, base_url, host))) for i, url in wanted]
         finished = _img2dataset(stand_in, limits, deadline_s, processes, threads, work)
-    rows, seen = [], set()
-    for shard in sorted(work.glob("out/*_stats.json")):
-        table = pq.ParquetFile(shard.with_name(shard.name.replace("_stats.json", ".parquet"))).read()
+    rows, failures = _collect(entries, limits, work)
+    missing = len(wanted) - len(rows) - failures.total()
+    if finished and missing:
+        raise UserError(f"img2dataset lost {missing} of {len(wanted)} URLs: {_last_words(work)}")
+    failures.update({"deadline": missing, "not http": len(entries) - len(wanted)})
+    return rows, +failures
+
+
+def _collect(entries: list[tuple[str, str | None]], limits: web.Limits, work: Path) -> tuple[Rows, Counter]:
+    """What img2dataset has finished: rows of usable pictures, and the other URLs by cause."""
+    rows, failures = [], Counter()
+    for done in sorted(work.glob("out/*_stats.json")):
+        table = pq.ParquetFile(done.with_name(done.name.replace("_stats.json", ".parquet"))).read()
         for found in table.select(["row", "error_message", "png"]).to_pylist():
-            i = found["row"]
-            seen.add(i)
+            url, caption = entries[found["row"]]
             try:
                 if found["png"] is None:
                     raise web.Unusable(web.cause(found["error_message"]))
@@ -75,12 +84,8 @@ def download(
             except web.Unusable as failure:
                 failures[str(failure)] += 1
             else:
-                rows.append(row(f"{i:09d}", entries[i][0], entries[i][1], picture))
-    missing = len(wanted) - len(seen)
-    if finished and missing:
-        raise UserError(f"img2dataset lost {missing} of {len(wanted)} URLs: {_last_words(work)}")
-    failures["deadline"] += missing
-    return rows, +failures
+                rows.append(row(f"{found['row']:09d}", url, caption, picture))
+    return rows, failures
 
 
 @contextmanager
@@ -173,11 +178,12 @@ def _img2dataset(
 
 
 def _environment() -> dict[str, str]:
+    direct = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
     return {
         "NO_ALBUMENTATIONS_UPDATE": "1",  # or an import of img2dataset asks the web for its version
         "HF_HUB_OFFLINE": "1",
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
-        "NO_PROXY": ",".join(filter(None, ["127.0.0.1", os.environ.get("NO_PROXY")])),
+        "no_proxy": ",".join(filter(None, ["127.0.0.1", direct])),
     }
 
 

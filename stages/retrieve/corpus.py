@@ -73,7 +73,7 @@ class LocalIndex:
             self._check_same_clip(found)
             pictures |= found
         return [
-            Candidate(row["key"], row["url"], row["caption"], pictures[i], np.asarray(self.vectors[i]))
+            Candidate(i, row["key"], row["url"], row["caption"], pictures[i], np.asarray(self.vectors[i]))
             for i in ids
             if i in pictures and (row := self.rows[i])
         ]

@@ -71,35 +71,34 @@ def negatives(
     """Rows of NEGATIVES for one subject, and counts of what was left out by reason."""
     left_out = Counter()
     choice = Choice(own, rules.max_similarity, rules.near_duplicate, left_out=left_out)
-    neighbors = interleave(*searched.search(own.vectors, rules.neighbors))
-    hard = _fill(choice, searched, neighbors, rules.hard, rules.min_similarity)
-    taken = {candidate.key for candidate in hard}
-    drawn = draw(generator, searched.size, rules.easy + len(hard))
-    easy = _fill(choice, searched, drawn, rules.easy, taken=taken)
+    scores, ids = searched.search(own.vectors, rules.neighbors)
+    looked_at: set[int] = set()
+    hard = _fill(choice, searched, interleave(scores, ids, rules.min_similarity), rules.hard, looked_at)
+    easy = _fill(
+        choice, searched, draw(generator, searched.size, rules.easy + len(looked_at)), rules.easy, looked_at
+    )
     hard.sort(key=lambda candidate: (-choice.score(candidate)[0], candidate.key))
     rows = [_row("hard", rank, candidate, choice) for rank, candidate in enumerate(hard)]
     return rows + [_row("easy", rank, candidate, choice) for rank, candidate in enumerate(easy)], left_out
 
 
 def _fill(
-    choice: Choice,
-    searched: corpus.Corpus,
-    ids: Sequence[int],
-    wanted: int,
-    min_similarity: float = -1.0,
-    taken: frozenset[str] | set[str] = frozenset(),
+    choice: Choice, searched: corpus.Corpus, ids: Sequence[int], wanted: int, looked_at: set[int]
 ) -> list[Candidate]:
-    """Consider rows in order until `wanted` are kept or none is left."""
+    """Look at rows in order, each once, until `wanted` are kept or none is left."""
     kept: list[Candidate] = []
+    ids = [i for i in ids if i not in looked_at]
     for start in range(0, len(ids), ROUND):
         if len(kept) == wanted:
             break
-        for candidate in searched.candidates(ids[start : start + ROUND], choice.left_out):
-            if (
-                len(kept) < wanted
-                and candidate.key not in taken
-                and choice.consider(candidate, min_similarity)
-            ):
+        batch = ids[start : start + ROUND]
+        found = searched.candidates(batch, choice.left_out)
+        looked_at |= set(batch) - {candidate.id for candidate in found}  # those that cannot be had
+        for candidate in found:
+            if len(kept) == wanted:
+                break
+            looked_at.add(candidate.id)
+            if choice.consider(candidate):
                 kept.append(candidate)
     return kept
 

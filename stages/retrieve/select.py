@@ -16,6 +16,7 @@ from stages.core.web import Picture
 class Candidate:
     """An image of the corpus that may become a negative."""
 
+    id: int  # row number in the corpus
     key: str
     url: str
     caption: str | None
@@ -50,9 +51,9 @@ class Choice:
     hashes: set[str] = field(default_factory=set)
     left_out: Counter = field(default_factory=Counter)
 
-    def consider(self, candidate: Candidate, min_similarity: float = -1.0) -> bool:
+    def consider(self, candidate: Candidate) -> bool:
         """Keep the candidate unless a rule speaks against it; the rule that did is counted."""
-        reason = self._against(candidate, min_similarity)
+        reason = self._against(candidate)
         if reason:
             self.left_out[reason] += 1
             return False
@@ -66,7 +67,7 @@ class Choice:
         nearest = int(similarities.argmax())
         return float(similarities[nearest]), self.subject.names[nearest]
 
-    def _against(self, candidate: Candidate, min_similarity: float) -> str | None:
+    def _against(self, candidate: Candidate) -> str | None:
         hashes = candidate.hashes()
         if hashes & self.subject.hashes:
             return "the subject's own photo"
@@ -80,22 +81,20 @@ class Choice:
             and max(float(other.vector @ candidate.vector) for other in self.kept) >= self.near_duplicate
         ):
             return "near duplicate"
-        if score < min_similarity:
-            return "not similar enough"
         return None
 
 
-def interleave(scores: np.ndarray, ids: np.ndarray) -> list[int]:
+def interleave(scores: np.ndarray, ids: np.ndarray, floor: float) -> list[int]:
     """Neighbors of several photos, (photos, m) each sorted by falling score, as one order without repetition.
 
     First the nearest neighbor of every photo, then every second one, and so on, so that each photo
-    contributes its own closest images; within a round by falling score. Negative ids (fewer than m neighbors)
-    are passed over.
+    contributes its own closest images; within a round by falling score. Scores below the floor
+    and negative ids (fewer than m neighbors) are passed over.
     """
     order: dict[int, None] = {}
     for round_scores, round_ids in zip(scores.T, ids.T, strict=True):
         for place in np.lexsort((round_ids, -round_scores)):
-            if round_ids[place] >= 0:
+            if round_ids[place] >= 0 and round_scores[place] >= floor:
                 order.setdefault(int(round_ids[place]))
     return list(order)
 

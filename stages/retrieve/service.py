@@ -74,6 +74,7 @@ class Service:
         self._check_same_clip(list(usable), vectors)
         return [
             Candidate(
+                i,
                 f"{i:09d}",
                 _text(self.metadata[i], "url") or f"{i:09d}",
                 _text(self.metadata[i], "caption"),

@@ -131,11 +131,13 @@ def test_the_subject_itself_is_kept_out():
 
 
 def test_copies_in_the_corpus_count_once():
-    out, jpeg = io.BytesIO(), io.BytesIO()
+    out, touched = io.BytesIO(), io.BytesIO()
     Image.open(io.BytesIO(hostile.picture(0))).save(out, "PNG", compress_level=0)
-    Image.open(io.BytesIO(hostile.picture(1))).save(jpeg, "JPEG", quality=95, subsampling=0)
-    make_index(range(10), again=hostile.picture(0), pixels=out.getvalue(), nearly=jpeg.getvalue())
-    set_params({"retrieve.hard": 80, "retrieve.near_duplicate": 0.999})
+    image = Image.open(io.BytesIO(hostile.picture(1)))
+    image.putpixel((5, 5), (0, 0, 0))
+    image.save(touched, "PNG")
+    make_index(range(10), again=hostile.picture(0), pixels=out.getvalue(), nearly=touched.getvalue())
+    set_params({"retrieve.hard": 80, "retrieve.near_duplicate": 0.99})
     summary = stage.main()
     assert "2 duplicate" in summary and "1 near duplicate" in summary
     hashes = [pixel_sha256(load_image(row["image"]["bytes"])) for row in rows()]
@@ -214,7 +216,7 @@ def forget_images(host: str) -> None:
 
 @contextmanager
 def clip_retrieval_service(clip_folder: Path, urls: str) -> Iterator[tuple[str, list[dict]]]:
-    """`clip-retrieval back` on 127.0.0.1 over data/index/; yields its address and the questions it is asked."""
+    """`clip-retrieval back` on 127.0.0.1 over data/index/; yields its address and what it is asked."""
     import flask
     from werkzeug.serving import make_server
 

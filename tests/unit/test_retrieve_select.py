@@ -21,7 +21,7 @@ def unit(*values: float) -> np.ndarray:
 
 def candidate(number: int, vector: np.ndarray, data: bytes | None = None) -> Candidate:
     kept = web.keep(data or picture(number), LIMITS)
-    return Candidate(f"{number:09d}", f"http://a.example/{number}", None, kept, vector)
+    return Candidate(number, f"{number:09d}", f"http://a.example/{number}", None, kept, vector)
 
 
 def subject(**changes) -> Subject:
@@ -41,11 +41,11 @@ def reasons(choice: Choice) -> dict[str, int]:
 def test_every_photo_contributes_its_nearest_first():
     scores = np.array([[0.9, 0.8, 0.1], [0.95, 0.7, 0.6]])
     ids = np.array([[4, 2, 7], [1, 4, -1]])
-    assert interleave(scores, ids) == [1, 4, 2, 7]
+    assert interleave(scores, ids, -1.0) == [1, 4, 2, 7]
 
 
 def test_equal_scores_have_one_order():
-    assert interleave(np.zeros((3, 1)), np.array([[5], [3], [4]])) == [3, 4, 5]
+    assert interleave(np.zeros((3, 1)), np.array([[5], [3], [4]]), -1.0) == [3, 4, 5]
 
 
 def test_score_names_the_nearest_photo():
@@ -88,10 +88,9 @@ def test_near_duplicates_are_measured_against_kept_ones_only():
 
 
 def test_hard_negatives_have_a_floor():
-    choice = Choice(subject(), 1.1, 1.1)
-    assert not choice.consider(candidate(1, unit(0, 0, 1)), min_similarity=0.5)
-    assert choice.consider(candidate(2, unit(0, 0, 1)), min_similarity=-1.0)
-    assert reasons(choice) == {"not similar enough": 1}
+    """It holds for the nearest photo: 4 is far from the first but close to the second."""
+    scores = np.array([[0.9, 0.3], [0.8, 0.4]])
+    assert interleave(scores, np.array([[1, 4], [4, 2]]), 0.5) == [1, 4]
 
 
 def test_easy_draws_are_seeded_and_without_repetition():
