@@ -159,3 +159,27 @@ def test_a_kill_in_the_middle_leaves_no_file_under_the_real_name():
     assert [path.name for path in Path("out").iterdir()] == [".file.partial"]
     io.write_bytes(Path("out/file"), b"whole")
     assert [path.name for path in Path("out").iterdir()] == ["file"]
+
+
+def test_a_folder_is_replaced_as_a_whole_or_not_at_all():
+    folder = Path("data/world")
+    for content in (b"old", b"new"):
+        with io.whole_folder(folder) as partial:
+            (partial / content.decode()).write_bytes(content)
+    assert [path.name for path in folder.iterdir()] == ["new"]
+    with (
+        pytest.raises(UserError, match="cannot write data/world: the disk is full"),
+        io.whole_folder(folder) as partial,
+    ):
+        (partial / "half").write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "full")
+    assert [path.name for path in folder.iterdir()] == ["new"]
+    assert [path.name for path in folder.parent.iterdir()] == ["world"]
+
+
+def test_what_a_kill_left_of_a_folder_is_not_taken_over():
+    (left := Path(".world.partial")).mkdir()
+    (left / "half").write_bytes(b"half")
+    with io.whole_folder(Path("world")) as partial:
+        (partial / "whole").write_bytes(b"whole")
+    assert [path.name for path in Path("world").iterdir()] == ["whole"]
