@@ -120,6 +120,7 @@ def questions(base: vlm.Base, rng: np.random.Generator, photos: int, each: int) 
 def text_only(base: vlm.Base, rng: np.random.Generator, people: int) -> list[Gate]:
     """Questions about a name that a sentence defines; blind means that another's sentence defines it."""
     drawn = [draw_individual(rng) for _ in range(people)]
+    unused = vlm.encode_prefixes(base, [photograph(drawn[0], draw_scene(rng), rng)], 1)
     asked = [
         (index, *ask(form, NAME, drawn[index], None, rng))
         for index in range(people)
@@ -131,7 +132,7 @@ def text_only(base: vlm.Base, rng: np.random.Generator, people: int) -> list[Gat
             vlm.Query(question, None, text.definition(NAME, drawn[(index + shift) % people]))
             for index, question, _ in asked
         ]
-        answers = vlm.answer(base, queries, None, max_new_tokens=24, batch_size=64)
+        answers = vlm.answer(base, queries, unused, max_new_tokens=24, batch_size=64)
         return float(
             np.mean([answer.text == want for answer, (*_, want) in zip(answers, asked, strict=True)])
         )
