@@ -7,7 +7,6 @@ import contextlib
 import importlib
 import io as text_io
 import logging
-import shutil
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
@@ -19,7 +18,7 @@ import numpy as np
 
 from stages.core import io, paths, progress
 from stages.core.clip import Clip, batches, unit
-from stages.core.errors import UserError, write_error
+from stages.core.errors import UserError
 from stages.core.images import load_image
 from stages.core.schema import INDEX_METADATA
 from stages.index.rows import Rows
@@ -111,23 +110,6 @@ def _own_logging() -> Iterator[None]:
     finally:
         root.setLevel(level)
         root.handlers[:] = handlers
-
-
-@contextmanager
-def whole_folder(final: Path) -> Iterator[Path]:
-    """A hidden neighbor of `final` to fill; it takes the place of `final` when the body has ended well."""
-    partial = final.with_name(f".{final.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # left by a kill
-    try:
-        partial.mkdir(parents=True)
-        yield partial
-        shutil.rmtree(partial / "work", ignore_errors=True)
-        shutil.rmtree(final, ignore_errors=True)
-        partial.rename(final)
-    except OSError as error:
-        raise write_error(final, error) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def write(folder: Path, rows: Rows, vectors: np.ndarray, card: dict[str, Any]) -> None:

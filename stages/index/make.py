@@ -20,7 +20,7 @@ def make(
     **download: Any,
 ) -> str:
     """Make data/index/ from `location`; `download` goes on to `urls.download`. Returns the closing words."""
-    with build.whole_folder(paths.INDEX) as partial:
+    with io.whole_folder(paths.INDEX) as partial:
         fetching = asdict(limits) | {"threads": threads}  # for retrieve, where images are known by URL alone
         if source == "service":
             found = service.read(location, limits.timeout_s)

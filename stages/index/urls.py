@@ -7,6 +7,7 @@ not own what a usable picture is (`core.web`) or what happens inside img2dataset
 import http.server
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -66,6 +67,7 @@ def download(
     missing = len(wanted) - len(rows) - failures.total()
     if finished and missing:
         raise UserError(f"img2dataset lost {missing} of {len(wanted)} URLs: {_last_words(work)}")
+    shutil.rmtree(work)
     failures.update({"deadline": missing, "not http": len(entries) - len(wanted)})
     return rows, +failures
 

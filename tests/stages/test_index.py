@@ -161,7 +161,7 @@ def processes_of(folder: Path) -> list[Path]:
 
 
 def wait(condition) -> None:
-    end = time.monotonic() + 120
+    end = time.monotonic() + 300
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.1)

@@ -200,7 +200,8 @@ def test_images_known_by_url_alone_are_fetched(clip_folder: Path):
         Path(f"corpus/{nearest[1]['key']}").write_text("<html>gone")
         summary = stage.main()
         assert "1 http 404" in summary and "1 not an image" in summary
-        assert [row["key"] for row in rows(role="hard")][:8] == [row["key"] for row in nearest[2:]]
+        found = {row["key"] for row in rows(role="hard")}
+        assert len(found) == 10 and found > {row["key"] for row in nearest[2:]}
         set_params({"base.clip": str(tiny.clip("other", seed=1))})
         with pytest.raises(UserError, match="reproduce the vectors"):
             stage.main()
