@@ -58,7 +58,8 @@ def pretrain(work: Path, target: Path, seed: int) -> str:
         if not (work / f"{name}.done").exists():
             run()
             (work / f"{name}.done").touch()
-    export.export(tokens, work, target)
+    # a tokenizer that has padded a batch would save that
+    export.export(tokenizer.load(work / "tokenizer"), work, target)
     measured = gates.measure(target, seed)
     card.write(target, work, measured, seed)
     failed = [gate.name for gate in measured if not gate.passed]

@@ -29,7 +29,7 @@ def _handful(workspace: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(
         recipe, "LANGUAGE", {"steps": (1,) * (len(recipe.LANGUAGE["steps"]) - 1) + (25,), "batch": 1}
     )
-    monkeypatch.setattr(recipe, "JOINT", {"photos": 20, "fit": 10, "steps": 25, "batch": 1})
+    monkeypatch.setattr(recipe, "JOINT", {"photos": 20, "fit": 30, "aligned": 30, "steps": 25, "batch": 1})
     monkeypatch.setattr(tokenizer.corpus, "__defaults__", (300,))
     monkeypatch.setattr(gates.measure, "__defaults__", (2,))
     for module in (vision, gates):

@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 import pytest
@@ -62,7 +63,7 @@ def test_all_mistakes_are_listed_at_once():
 
 def test_numbers_and_words_are_read_as_dvc_reads_them(workspace):
     text = (workspace / "params.yaml").read_text()
-    (workspace / "params.yaml").write_text(text.replace("learning_rate: 0.01", "learning_rate: 1e-4"))
+    (workspace / "params.yaml").write_text(re.sub(r"learning_rate: \S+", "learning_rate: 1e-4", text))
     assert load().train.learning_rate == 0.0001
 
 
