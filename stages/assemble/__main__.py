@@ -15,7 +15,7 @@ def main() -> str:
     settings = params.load()
     subjects, how = settings.subjects, settings.assemble
     strength = Strength(**how.augment.model_dump())
-    recipe = Recipe(settings.seed, how.image_size, how.positive_copies, how.balance, strength)
+    recipe = Recipe(settings.seed, how.image_size, how.positive_copies, strength)
     made: Counter[str] = Counter()
     for name in progress.bar(subjects, "assemble"):
         photos = inputs.photos(paths.train_photos(name, subjects[name].source))

@@ -41,7 +41,6 @@ class Recipe:
     seed: int
     image_size: int  # longest side, pixels
     copies: int  # pictures made of each train photo, the first of them unchanged
-    balance: bool  # ask about them again until there are as many positive rows as negative ones
     strength: Strength
 
 
@@ -62,7 +61,7 @@ def rows(
     token = f"<{subject}>"
     draw = partial(stream, recipe.seed, "assemble", subject)
     training = [
-        *_positives(token, photos, len(negatives) if recipe.balance else 0, recipe, draw),
+        *_positives(token, photos, len(negatives), recipe, draw),
         *_negatives(token, negatives, recipe, draw),
         *map(_text, conversations),
     ]
@@ -80,7 +79,7 @@ def _positives(
     token: str, photos: Sequence[Picture], wanted: int, recipe: Recipe, draw: Draw
 ) -> Iterator[Row]:
     """Every copy of every photo, over again until there are `wanted` rows; one picture meets each template
-    once.
+    once before it meets one again.
     """
     copies = [(photo, copy) for copy in range(recipe.copies) for photo in photos]
     made = [

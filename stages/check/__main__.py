@@ -14,7 +14,8 @@ def main() -> str:
     p = params.load()
     own = [name for name, subject in p.subjects.items() if subject.source == "own"]
     found = inspect(own)
-    problems = missing_sources(p.base.model, p.base.clip, p.base.revision, p.index.location) + found.problems
+    named = {"model": (p.base.model, p.base.revision), "clip": (p.base.clip, p.base.clip_revision)}
+    problems = missing_sources(named, p.index.location) + found.problems
     if problems:
         raise errors.UserError("\n       ".join(problems))
     for warning in found.warnings:

@@ -22,18 +22,22 @@ BATCH = 64  # images per forward; fixed, because the batch shape may change the 
 class Clip:
     """A frozen CLIPModel and its processor, with the methods that clip-retrieval expects of a model."""
 
-    def __init__(self, model: str, device: str) -> None:
-        """Load from a folder or hub id in float32. Raises UserError when there is no CLIP there."""
+    def __init__(self, model: str, revision: str | None, device: str) -> None:
+        """Load from a folder (revision None) or a hub id at a commit, in float32.
+
+        Raises UserError when there is no CLIP there.
+        """
         from transformers import CLIPModel, CLIPProcessor, logging
 
         logging.disable_progress_bar()  # it would count tensors, which says nothing to anyone
         try:
-            self.processor = CLIPProcessor.from_pretrained(model)
-            self.model = CLIPModel.from_pretrained(model).to(device).eval().requires_grad_(False)
+            self.processor = CLIPProcessor.from_pretrained(model, revision=revision)
+            weights = CLIPModel.from_pretrained(model, revision=revision, use_safetensors=True)
         except (OSError, ValueError, RuntimeError) as error:
             raise UserError(
                 f"base.clip: {model} holds no CLIP that can be loaded ({_first_line(error)})"
             ) from error
+        self.model = weights.to(device).eval().requires_grad_(False)
         self.device = device
         self.dimension: int = self.model.config.projection_dim
 

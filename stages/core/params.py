@@ -18,6 +18,7 @@ from stages.core import paths
 from stages.core.errors import UserError
 
 SubjectId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=40)]
+RESERVED = ("image", "pad", "s", "unk")  # <id> would be a token that every LLaVA has
 Share = Annotated[float, Field(ge=0, le=1)]
 Cosine = Annotated[float, Field(ge=-1, le=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -36,8 +37,9 @@ class Base(Section):
     """The frozen models that everything builds on."""
 
     model: str
-    clip: str
     revision: str | None
+    clip: str
+    clip_revision: str | None
     system: str
     dtype: Literal["float32", "bfloat16", "float16"]
     device: Annotated[str, StringConstraints(pattern=r"^(cpu|cuda(:\d+)?)$")]
@@ -118,7 +120,6 @@ class Assemble(Section):
 
     image_size: Positive
     positive_copies: Positive
-    balance: bool
     augment: Augment
 
 
@@ -134,6 +135,7 @@ class Train(Section):
     """Learning one soft prompt."""
 
     latent_tokens: Count
+    initial: Literal["random", "photos"]
     epochs: Positive
     learning_rate: Annotated[float, Field(gt=0)]
     schedule: Literal["constant", "cosine"]
@@ -181,8 +183,12 @@ class Params(Section):
     subjects: Annotated[dict[SubjectId, Subject], Field(min_length=1)]
 
     @model_validator(mode="after")
-    def _world_has_its_subjects(self) -> "Params":
+    def _names_can_be_used(self) -> "Params":
         for name, subject in self.subjects.items():
+            if name in RESERVED:
+                raise ValueError(
+                    f"subjects.{name} cannot be named so: <{name}> has a meaning; use another id"
+                )
             if subject.source == "world" and name not in self.world.subjects:
                 raise ValueError(
                     f"subjects.{name} has source: world, but world.subjects has no {name}: "

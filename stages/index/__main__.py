@@ -16,6 +16,7 @@ def main() -> str:
         index.source,
         Path(index.location),
         p.base.clip,
+        p.base.clip_revision,
         p.base.device,
         web.Limits(
             timeout_s=index.timeout_s,

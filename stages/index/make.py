@@ -14,6 +14,7 @@ def make(
     source: str,
     location: Path,
     base_clip: str,
+    revision: str | None,
     device: str,
     limits: web.Limits,
     threads: int,
@@ -30,7 +31,7 @@ def make(
             }
             io.write_json(partial / paths.INDEX_CARD.name, card)
             return f"{found['size']:,} images behind {found['url']}"
-        clip = Clip(base_clip, device)
+        clip = Clip(base_clip, revision, device)
         if source == "index":
             rows, vectors, failures = existing.read(location, limits)
             existing.check_same_clip(clip, rows, vectors)

@@ -17,14 +17,16 @@ from PIL import Image
 from transformers import CLIPImageProcessor, CLIPModel
 
 from stages import vlm
+from stages.assemble.templates import VALIDATION
 from stages.pretrain.samples import ask
 from stages.pretrain.vision import ATTRIBUTES, READOUT, ROWS, Photos, targets
 from stages.world import text
 from stages.world.attributes import Individual, Scene, draw_individual, draw_scene, sibling
 from stages.world.draw import sprite, view
 
-NAME = "<zimo>"
-RECOGNIZE = f"{text.RECOGNIZE.format(name=NAME)} {text.SHORT}"
+NAME = "<boka>"
+FORMS = ("open", "whole", "probe", "choose")  # of questions
+RECOGNIZE = VALIDATION.question.format(name=NAME)
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def questions(base: vlm.Base, rng: np.random.Generator, photos: int, each: int) 
     shown = [(draw_individual(rng), draw_scene(rng)) for _ in range(photos)]
     prefixes = vlm.encode_prefixes(base, [photograph(*pair, rng) for pair in shown], 64)
     gates = []
-    for form, floor in (("open", 0.92), ("probe", 0.92), ("choose", 0.92)):
+    for form in FORMS:
         asked = [
             (index, *ask(form, "the subject", *shown[index], rng))
             for index in range(photos)
@@ -113,7 +115,7 @@ def questions(base: vlm.Base, rng: np.random.Generator, photos: int, each: int) 
             answers = vlm.answer(base, queries, prefixes, max_new_tokens=24, batch_size=64)
             return float(np.mean([answer.text == want for answer, want in zip(answers, wanted, strict=True)]))
 
-        gates.append(Gate(f"photo: {form}", right(0), len(asked), floor, right(1)))
+        gates.append(Gate(f"photo: {form}", right(0), len(asked), 0.92, right(1)))
     return gates
 
 
@@ -121,11 +123,7 @@ def text_only(base: vlm.Base, rng: np.random.Generator, people: int) -> list[Gat
     """Questions about a name that a sentence defines; blind means that another's sentence defines it."""
     drawn = [draw_individual(rng) for _ in range(people)]
     unused = vlm.encode_prefixes(base, [photograph(drawn[0], draw_scene(rng), rng)], 1)
-    asked = [
-        (index, *ask(form, NAME, drawn[index], None, rng))
-        for index in range(people)
-        for form in ("open", "probe", "choose")
-    ]
+    asked = [(index, *ask(form, NAME, drawn[index], None, rng)) for index in range(people) for form in FORMS]
 
     def right(shift: int) -> float:
         queries = [

@@ -7,21 +7,24 @@ batch and average their gradients (gloo), which on small CPUs is faster than thr
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import CLIPModel, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import CLIPModel, PreTrainedTokenizerFast
 
-from stages.pretrain.language import Slots, loss_and_accuracy
-from stages.pretrain.samples import IMAGE_TOKENS, JOINT, Batch, Writer, collate, draw_tree
-from stages.pretrain.schedule import Log, Optimizers, average_gradients, is_hidden
+from stages.pretrain.language import Course, Slots, learn, resume
+from stages.pretrain.samples import IMAGE_TOKENS, JOINT, Batch, Writer, draw_tree
+from stages.pretrain.schedule import Log, average_gradients, is_first
 from stages.pretrain.vision import ATTRIBUTES, READOUT, ROWS, Photos, contrastive, patch_tokens, pixels
 from stages.world.attributes import draw_scene
 from stages.world.draw import sprite, view
 from stages.world.text import caption
+
+ALIGN_PHOTOS = 48  # per process and step
 
 
 class Projector(nn.Module):
@@ -93,7 +96,6 @@ def align(
     *,
     stream: Photos,
     steps: int,
-    batch: int,
     log: Log,
 ) -> None:
     """Trains tower and projector together towards the slot embeddings, with CLIP's own loss beside.
@@ -107,7 +109,7 @@ def align(
     decay = torch.optim.lr_scheduler.OneCycleLR(optimizer, [1e-3, 1e-3], steps, pct_start=0.1)
     readouts = [*(READOUT[name] for name in ATTRIBUTES), *ROWS]
     for step in range(steps):
-        photos, pairs = stream.batch(batch, batch // 4)
+        photos, pairs = stream.batch(ALIGN_PHOTOS, ALIGN_PHOTOS // 4)
         with torch.no_grad():
             wanted = slots(pairs, embedding)
         tokens, pooled = patch_tokens(clip, pixels(photos))
@@ -140,58 +142,37 @@ def train(
     photos: int,
     fit: int,
     aligned: int,
-    steps: int,
-    batch: int,
+    course: Course,
 ) -> None:
-    """Fits the projector, trains jointly, saves `folder/joint` (a Llama with its own output head) and it.
+    """Fits and aligns the projector, then trains jointly.
 
-    `batch` counts trees per process.
+    Saves `folder/aligned` (CLIP), `folder/joint` (a Llama with its own output head), `folder/projector.pt`.
     """
     torch.manual_seed(seed)
     log = Log(folder / "joint.jsonl")
     clip = CLIPModel.from_pretrained(folder / "clip")
-    model = LlamaForCausalLM.from_pretrained(folder / "llama")
-    slots = Slots(tokenizer, model.config.hidden_size)
-    slots.load_state_dict(torch.load(folder / "slots.pt", weights_only=True))
-    projector = fit_projector(
-        clip, slots, model.get_input_embeddings(), seed=seed, photos=photos, steps=fit, log=log
-    )
+    model, slots = resume(tokenizer, folder)
+    embedding = model.get_input_embeddings()
+    projector = fit_projector(clip, slots, embedding, seed=seed, photos=photos, steps=fit, log=log)
     stream = Photos(np.random.default_rng((seed, 6, rank)), 1024)
-    align(
-        clip,
-        projector,
-        slots,
-        model.get_input_embeddings(),
-        tokenizer,
-        stream=stream,
-        steps=aligned,
-        batch=6 * batch,
-        log=log,
-    )
+    align(clip, projector, slots, embedding, tokenizer, stream=stream, steps=aligned, log=log)
     clip.eval().requires_grad_(False)
-    if rank == 0:
+    if is_first():
         clip.save_pretrained(folder / "aligned")
-        model.save_pretrained(folder / "joint")
-        torch.save(projector.state_dict(), folder / "projector.pt")
     model.config.tie_word_embeddings = False  # from here on the output head is its own, as LLaVA's is
     model.lm_head.weight = nn.Parameter(model.model.embed_tokens.weight.detach().clone())
     rng, writer = np.random.default_rng((seed, 5, rank)), Writer(tokenizer)
-    named = [*model.named_parameters(), *projector.named_parameters()]
-    hidden = [weight for name, weight in named if is_hidden(name, weight)]
-    rest = [weight for name, weight in named if not is_hidden(name, weight)]
-    optimizers = Optimizers(hidden, rest, muon=0.02, adam=2e-3, steps=steps, cooldown=0.5)
-    running = np.zeros(2)
-    for step in range(steps):
-        sample = collate([draw_tree(writer, rng, JOINT) for _ in range(batch)], tokenizer.pad_token_id)
-        loss, right = loss_and_accuracy(model, sample, projector(tower(clip, photographed(sample, rng))))
-        loss.backward()
-        average_gradients(hidden + rest)
-        nn.utils.clip_grad_norm_(rest, 1.0)
-        optimizers.step(step)
-        running += (loss.item() / 25, right / 25)
-        if rank == 0 and step % 25 == 24:
-            log(step=step + 1, loss=float(running[0]), right=float(running[1]))
-            running[:] = 0
-        if rank == 0 and (step % 100 == 99 or step + 1 == steps):
-            model.save_pretrained(folder / "joint")
-            torch.save(projector.state_dict(), folder / "projector.pt")
+
+    def save() -> None:
+        model.save_pretrained(folder / "joint")
+        torch.save(projector.state_dict(), folder / "projector.pt")
+
+    learn(
+        model,
+        projector,
+        lambda batch: projector(tower(clip, photographed(batch, rng))),
+        partial(draw_tree, writer, rng, JOINT),
+        course,
+        log,
+        save,
+    )

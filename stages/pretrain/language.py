@@ -7,6 +7,9 @@ them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from stages.pretrain.samples import IGNORED, IMAGE_TOKENS, Batch, Writer, collate, draw_tree
-from stages.pretrain.schedule import Log, Optimizers, average_gradients, is_hidden, wait_for_all
+from stages.pretrain.samples import IGNORED, IMAGE_TOKENS, Batch, Tree, Writer, collate, draw_tree
+from stages.pretrain.schedule import Log, Optimizers, average_gradients, is_first, is_hidden, wait_for_all
 from stages.pretrain.vision import ATTRIBUTES, READOUT, ROWS, targets
 
 
@@ -45,6 +48,8 @@ class Slots(nn.Module):
 
     A readout token is the embedding of its value's word plus a vector of the slot, so that a word in a
     question and the same word in the photo look alike: comparing them is then what attention does anyway.
+    The eight patterns that a row of the marking can have borrow the vectors of eight nouns: they have no
+    name, but the model already tells these vectors apart.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, width: int, scale: float = 0.06):
@@ -56,7 +61,6 @@ class Slots(nn.Module):
             for name, values in ATTRIBUTES.items()
         }
         self.blank = nn.Parameter(torch.randn(IMAGE_TOKENS, width) * scale)
-        self.bits = nn.Parameter(torch.randn(len(ROWS), 3, width) * scale)
 
     def forward(self, photos: list, embedding: nn.Embedding) -> Tensor:
         """Image tokens of (individual, scene) pairs."""
@@ -64,8 +68,8 @@ class Slots(nn.Module):
         tokens = self.blank.expand(len(photos), -1, -1).clone()
         for name, index in classes.items():
             tokens[:, READOUT[name]] += embedding(self.words[name][index])
-        signs = (2 * bits - 1).view(-1, len(ROWS), 3)
-        tokens[:, list(ROWS)] += torch.einsum("nrb,rbd->nrd", signs, self.bits)
+        patterns = bits.view(-1, len(ROWS), 3).long() @ torch.tensor([4, 2, 1])
+        tokens[:, list(ROWS)] += embedding(self.words["noun"][patterns])
         return tokens
 
 
@@ -105,45 +109,81 @@ def resume(tokenizer: PreTrainedTokenizerFast, folder: Path) -> tuple[LlamaForCa
     return model, slots
 
 
-def train(
-    rank: int,
-    tokenizer: PreTrainedTokenizerFast,
-    folder: Path,
-    *,
-    seed: int,
-    steps: tuple[int, ...],
-    batch: int,
-) -> None:
-    """Trains through the curriculum, `steps` per part; saves `folder/llama` and the slots.
+@dataclass(frozen=True)
+class Course:
+    """How long and how fast one part of the curriculum is learned."""
 
-    `batch` counts trees per process. A part that has ended is not run again.
+    steps: int
+    muon: float  # learning rate of hidden matrices
+    adam: float  # of everything else
+    cooldown: float  # share of the steps over which the rates fall to zero
+    batch: int = 8  # trees per process
+
+
+def learn(
+    model: LlamaForCausalLM,
+    images: nn.Module,
+    show: Callable[[Batch], Tensor],
+    draw: Callable[[], Tree],
+    course: Course,
+    log: Callable[..., None],
+    save: Callable[[], None],
+) -> None:
+    """Trains `model` and `images` on drawn trees; `show` makes a batch's image tokens with `images`.
+
+    Saves in the first process, every hundred steps and at the end.
     """
-    log = Log(folder / "language.jsonl")
-    for part, count in enumerate(steps):
+    named = [*model.named_parameters(), *images.named_parameters()]
+    hidden = [weight for name, weight in named if is_hidden(name, weight)]
+    rest = [weight for name, weight in named if not is_hidden(name, weight)]
+    rates = {"muon": course.muon, "adam": course.adam, "cooldown": course.cooldown}
+    optimizers = Optimizers(hidden, rest, steps=course.steps, **rates)
+    running = np.zeros(2)
+    for step in range(course.steps):
+        batch = collate([draw() for _ in range(course.batch)], model.config.pad_token_id)
+        loss, right = loss_and_accuracy(model, batch, show(batch))
+        loss.backward()
+        average_gradients(hidden + rest)
+        nn.utils.clip_grad_norm_(rest, 1.0)
+        optimizers.step(step)
+        running += (loss.item() / 25, right / 25)
+        if step % 25 == 24:
+            log(step=step + 1, loss=float(running[0]), right=float(running[1]))
+            running[:] = 0
+        if is_first() and (step % 100 == 99 or step + 1 == course.steps):
+            save()
+    wait_for_all()
+
+
+def train(
+    rank: int, tokenizer: PreTrainedTokenizerFast, folder: Path, *, seed: int, courses: tuple[Course, ...]
+) -> None:
+    """Trains through the curriculum, a course per part; saves `folder/llama` and the slots.
+
+    A part that has ended is not run again.
+    """
+    log, writer = Log(folder / "language.jsonl"), Writer(tokenizer)
+    for part, course in enumerate(courses):
         done = folder / f"language-{part}.done"
         if done.exists():
             continue
         torch.manual_seed(seed)
         model, slots = resume(tokenizer, folder) if part else begin(tokenizer)
-        rng, writer = np.random.default_rng((seed, 3, part, rank)), Writer(tokenizer)
-        named = [*model.named_parameters(), *slots.named_parameters()]
-        hidden = [weight for name, weight in named if is_hidden(name, weight)]
-        rest = [weight for name, weight in named if not is_hidden(name, weight)]
-        optimizers = Optimizers(hidden, rest, muon=0.02, adam=2e-3, steps=count, cooldown=0.0)
-        running = np.zeros(2)
-        for step in range(count):
-            sample = collate([draw_tree(writer, rng, part) for _ in range(batch)], tokenizer.pad_token_id)
-            loss, right = loss_and_accuracy(model, sample, slots(sample.photos, model.get_input_embeddings()))
-            loss.backward()
-            average_gradients(hidden + rest)
-            nn.utils.clip_grad_norm_(rest, 1.0)
-            optimizers.step(step)
-            running += (loss.item() / 25, right / 25)
-            if rank == 0 and step % 25 == 24:
-                log(part=part, step=step + 1, loss=float(running[0]), right=float(running[1]))
-                running[:] = 0
-        if rank == 0:
+        rng = np.random.default_rng((seed, 3, part, rank))
+
+        def save(model: LlamaForCausalLM = model, slots: Slots = slots) -> None:
             model.save_pretrained(folder / "llama")
             torch.save(slots.state_dict(), folder / "slots.pt")
+
+        learn(
+            model,
+            slots,
+            lambda batch, model=model, slots=slots: slots(batch.photos, model.get_input_embeddings()),
+            partial(draw_tree, writer, rng, part),
+            course,
+            partial(log, part=part),
+            save,
+        )
+        if is_first():
             done.touch()
         wait_for_all()

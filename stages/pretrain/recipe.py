@@ -12,14 +12,26 @@ import torch
 import torch.multiprocessing as mp
 
 from stages.pretrain import card, export, gates, joint, language, tokenizer, vision
+from stages.pretrain.language import Course
 
-PROCESSES = 2  # that share each batch of language and joint
+PROCESSES = 2  # that share each batch of language and joint; threads of the parts that run in one process
 VISION = {"steps": 1600, "batch": 128}  # photos
-# steps per part of the curriculum, trees per process
-LANGUAGE = {"steps": (120, 200, 200, 450), "batch": 8}
-# photos to fit the projector on, steps of that, steps in which tower and projector align; steps of the joint
-# training, trees per process
-JOINT = {"photos": 1500, "fit": 300, "aligned": 300, "steps": 240, "batch": 8}
+LANGUAGE = {  # one course per part of the curriculum (samples.CURRICULUM)
+    "courses": (
+        Course(120, muon=0.02, adam=2e-3, cooldown=0.0),
+        Course(200, muon=0.02, adam=2e-3, cooldown=0.0),
+        Course(200, muon=0.02, adam=2e-3, cooldown=0.0),
+        Course(450, muon=0.02, adam=2e-3, cooldown=0.0),
+        Course(300, muon=0.01, adam=2e-3, cooldown=0.2),
+    )
+}
+# photos to fit the projector on, steps of that, steps in which tower and projector align, then all together
+JOINT = {
+    "photos": 1500,
+    "fit": 300,
+    "aligned": 300,
+    "course": Course(500, muon=0.005, adam=5e-4, cooldown=0.5),
+}
 
 
 def one_of_several(
@@ -43,7 +55,7 @@ def together(part: Callable[..., None], folder: Path, seed: int, sizes: dict) ->
 
 def pretrain(work: Path, target: Path, seed: int) -> str:
     """Makes the base models in `target`; parts that `work` already holds are not made again."""
-    torch.set_num_threads(1)
+    torch.set_num_threads(PROCESSES)
     started = time.monotonic()
     work.mkdir(parents=True, exist_ok=True)
     if not (work / "tokenizer").exists():

@@ -15,13 +15,19 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
+from stages.assemble.templates import TEMPLATES, VALIDATION
 from stages.pretrain.tokenizer import SYLLABLES
 from stages.world import text
 from stages.world.attributes import NAMEABLE, SCENE, Individual, Scene, draw_individual, draw_scene, sibling
 
 IMAGE_TOKENS = 36
 IGNORED = -100
-# Questions per tree in each part of the curriculum: one new skill at a time, comparison ("is it red?").
+# Questions per tree in each part of the curriculum, one new skill at a time: words, comparison ("is it
+# red?"), choice, definitions, reference photos with markings.
+EVERYTHING = {
+    "photo": {"open": 1, "whole": 1, "probe": 1, "choose": 1},
+    "text": {"open": 1, "whole": 1, "probe": 1, "choose": 1},
+}
 CURRICULUM = (
     {"photo": {"open": 3, "whole": 2}, "text": {}, "sentences": 0, "references": 0},
     {"photo": {"open": 2, "whole": 1, "probe": 14}, "text": {}, "sentences": 0, "references": 0},
@@ -32,14 +38,10 @@ CURRICULUM = (
         "sentences": 3,
         "references": 0,
     },
-    {
-        "photo": {"open": 1, "probe": 1, "choose": 1},
-        "text": {"open": 1, "probe": 1, "choose": 1},
-        "sentences": 3,
-        "references": 3,
-    },
+    EVERYTHING | {"sentences": 1, "references": 4, "marking": 0.7},
+    EVERYTHING | {"sentences": 2, "references": 3, "marking": 0.5},
 )
-JOINT = 4  # the part on real pixels
+JOINT = 5  # the part on real pixels
 NEUTRAL = ("the subject", "the subject", "this subject", "it")
 PERSONAL = ("this person", "this person", "the person")
 
@@ -170,11 +172,10 @@ def state(name: str, who: Individual, rng: np.random.Generator) -> tuple[str, se
 
 
 def recognition(name: str, present: bool, rng: np.random.Generator) -> tuple[str, str]:
-    """Whether the named one is in the photo, in one word or a sentence."""
-    question = str(rng.choice(text.RECOGNITION)).format(name=name)
-    if rng.random() < 0.6:
-        return f"{question} {text.SHORT}", "Yes" if present else "No"
-    return question, f"Yes, this is {name}." if present else f"No, this is not {name}."
+    """Whether the named one is in the photo, in the wordings that assemble uses."""
+    template = VALIDATION if rng.random() < 0.25 else TEMPLATES[rng.integers(len(TEMPLATES))]
+    answer = template.yes if present else template.no
+    return template.question.format(name=name), answer.format(name=name)
 
 
 def candidate(who: Individual, rng: np.random.Generator, marking_only: float) -> Individual:
@@ -190,10 +191,15 @@ def candidate(who: Individual, rng: np.random.Generator, marking_only: float) ->
     )
 
 
-def named(writer: Writer, tree: Tree, root: int, rng: np.random.Generator, by_photo: bool) -> None:
-    """A definition by sentence or reference photo below the photo, with questions about the name."""
+def named(
+    writer: Writer, tree: Tree, root: int, rng: np.random.Generator, by_photo: bool, marking: float
+) -> None:
+    """A definition by sentence or reference photo below the photo, with questions about the name.
+
+    Of the others' reference photos, the share `marking` shows one that differs in the marking alone.
+    """
     who, scene = tree.photos[0]
-    name, defined = draw_name(rng), candidate(who, rng, 0.4 if by_photo else 0.0)
+    name, defined = draw_name(rng), candidate(who, rng, marking if by_photo else 0.0)
     if by_photo:
         branch = writer.prompt(tree, root, f"{name} is <image>.", (defined, draw_scene(rng)))
         present = defined is who
@@ -219,7 +225,7 @@ def draw_tree(writer: Writer, rng: np.random.Generator, part: int) -> Tree:
             name = str(rng.choice(PERSONAL if who.kind == "person" and rng.random() < 0.7 else NEUTRAL))
             writer.question(tree, root, *ask(form, name, who, scene, rng))
     for index in range(plan["sentences"] + plan["references"]):
-        named(writer, tree, root, rng, by_photo=index >= plan["sentences"])
+        named(writer, tree, root, rng, index >= plan["sentences"], plan.get("marking", 0.0))
     if plan["text"]:
         other, name = draw_individual(rng), draw_name(rng)
         start = writer.prompt(tree, -1, "USER:", begin=True)

@@ -70,8 +70,13 @@ def wait_for_all() -> None:
         dist.barrier()
 
 
+def is_first() -> bool:
+    """Whether this process writes the files that all share."""
+    return not dist.is_initialized() or dist.get_rank() == 0
+
+
 class Log:
-    """Appends one JSON line per report to a file and prints it."""
+    """Appends one JSON line per report to a file and prints it, in the first process alone."""
 
     def __init__(self, path: Path):
         self.path, self.start = path, time.monotonic()
@@ -79,6 +84,8 @@ class Log:
 
     def __call__(self, **values: float | int | str) -> None:
         """Writes the values with the seconds since the start."""
+        if not is_first():
+            return
         rounded = {
             key: round(value, 4) if isinstance(value, float) else value for key, value in values.items()
         }

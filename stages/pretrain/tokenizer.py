@@ -13,6 +13,7 @@ import numpy as np
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
+from stages.assemble.templates import TEMPLATES
 from stages.world import text
 from stages.world.attributes import KINDS, draw_individual, draw_scene
 
@@ -44,7 +45,8 @@ def corpus(rng: np.random.Generator, sentences: int = 20_000) -> list[str]:
         name = str(rng.choice(names))
         lines.append(text.caption(individual, scene))
         attribute = str(rng.choice(list(text.OPEN)))
-        for form in (*text.OPEN[attribute], *text.WHOLE, *text.CAPTION, *text.RECOGNITION):
+        template = TEMPLATES[rng.integers(len(TEMPLATES))]
+        for form in (*text.OPEN[attribute], *text.WHOLE, *text.CAPTION, *template):
             lines.append(form.format(name=name))
         value = text.value_of(individual, scene, attribute)
         lines.append(

@@ -10,7 +10,8 @@ def main() -> str:
     p = params.load()
     seed.seed_everything(p.seed, p.threads)
     sources = {name: subject.source for name, subject in p.subjects.items()}
-    return make(sources, p.base.clip, p.base.device, Rules(**p.retrieve.model_dump()), p.seed)
+    rules = Rules(**p.retrieve.model_dump())
+    return make(sources, p.base.clip, p.base.clip_revision, p.base.device, rules, p.seed)
 
 
 if __name__ == "__main__":

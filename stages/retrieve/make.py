@@ -31,10 +31,12 @@ class Rules:
     near_duplicate: float
 
 
-def make(subjects: Mapping[str, str], base_clip: str, device: str, rules: Rules, seed: int) -> str:
+def make(
+    subjects: Mapping[str, str], base_clip: str, revision: str | None, device: str, rules: Rules, seed: int
+) -> str:
     """Write data/negatives/<id>.parquet for every subject (id → source of photos). Returns a summary."""
     card = corpus.read_card()
-    clip = Clip(base_clip, device)
+    clip = Clip(base_clip, revision, device)
     searched = Service(clip, card) if card["source"] == "service" else corpus.LocalIndex(clip, card)
     made, refused, short = Counter(), Counter(), []
     for name, source in progress.bar(subjects.items(), "retrieve"):

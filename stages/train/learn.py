@@ -29,6 +29,7 @@ class Recipe:
     """What params.train asks for, and the seed."""
 
     latent_tokens: int
+    initial: str  # random | photos
     epochs: int
     learning_rate: float
     schedule: str  # a key of SCHEDULES
@@ -52,6 +53,8 @@ def learn(
     start = vlm.SoftPrompt.initial(
         base, subject, recipe.latent_tokens, torch_stream(recipe.seed, "train", subject, "rows")
     )
+    if recipe.initial == "photos":
+        start = start.seeing(*(_image_tokens(base, lesson, label, recipe) for label in (True, False)))
     prefixes = vlm.encode_prefixes(base, lesson.images, recipe.scored_at_once, progress=f"{subject}: images")
     best, curve = start, []
     for loss, prompt in _epochs(base, start, lesson.training, prefixes, recipe):
@@ -71,6 +74,12 @@ def learn(
         training=asdict(recipe) | {"samples": len(lesson.training), "steps": steps},
     )
     return best, curve
+
+
+def _image_tokens(base: vlm.Base, lesson: Lesson, label: bool, recipe: Recipe) -> torch.Tensor:
+    """Image tokens of the validation pictures, which are the unchanged ones, with this label."""
+    chosen = [lesson.images[sample.image] for sample in lesson.validation if sample.label is label]
+    return vlm.image_tokens(base, chosen, recipe.scored_at_once)
 
 
 def _epochs(

@@ -9,7 +9,7 @@ from stages.vlm.answer import Answer, answer
 from stages.vlm.layout import Query, Suffix, suffix
 from stages.vlm.load import Base, load
 from stages.vlm.loss import suffix_loss
-from stages.vlm.prefix import PrefixBatch, PrefixCache, encode_prefixes
+from stages.vlm.prefix import PrefixBatch, PrefixCache, encode_prefixes, image_tokens
 from stages.vlm.soft_prompt import SoftPrompt
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Suffix",
     "answer",
     "encode_prefixes",
+    "image_tokens",
     "load",
     "suffix",
     "suffix_loss",

@@ -103,6 +103,18 @@ def encode_prefixes(
     return PrefixCache(torch.cat(parts), text_kv)
 
 
+@torch.no_grad()
+def image_tokens(base: "Base", images: Sequence[Image.Image], batch_size: int = 32) -> torch.Tensor:
+    """What the language model is given of n images: (n, P, D) float32 on the CPU, P image tokens each."""
+    parts = []
+    for start in range(0, len(images), batch_size):
+        pixels = base.processor.image_processor(
+            list(images[start : start + batch_size]), return_tensors="pt"
+        ).pixel_values.to(base.device, base.model.dtype)
+        parts.append(torch.stack(base.model.get_image_features(pixel_values=pixels).pooler_output))
+    return torch.cat(parts).float().cpu()
+
+
 def _encode(base: "Base", input_ids: torch.Tensor, pixel_values: torch.Tensor | None = None) -> torch.Tensor:
     """Keys and values (B, L, 2, H, P, d) of equally long rows."""
     from transformers import DynamicCache

@@ -3,7 +3,7 @@
 Does not own where the rows go (`layout`, `splice`) or how they are trained (`stages.train`).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +68,25 @@ class SoftPrompt:
             _like(base.model.get_input_embeddings().weight, latent_tokens + 1, generator),
             _like(base.model.get_output_embeddings().weight, 1, generator),
         )
+
+    def seeing(self, photos: torch.Tensor, others: torch.Tensor) -> "SoftPrompt":
+        """Start latent tokens from the subject's photos: at the image tokens that tell it best, their mean.
+
+        Those are the k positions where other pictures lie farthest from the photos' mean, measured in the
+        photos' own spread. The identifier, and latent tokens beyond P, keep their values.
+
+        Args:
+            photos: (n, P, D) float32 image tokens of the subject, n ≥ 2.
+            others: (m, P, D) float32 image tokens of pictures without it, m ≥ 1.
+
+        """
+        mean = photos.mean(0)  # (P, D)
+        spread = (photos - mean).square().mean((0, 2))  # (P,)
+        distance = (others - mean).square().mean((0, 2))
+        told = (distance / spread.clamp(min=1e-12)).topk(min(self.latent_tokens, len(mean))).indices
+        embeddings = self.embeddings.clone()
+        embeddings[1 : 1 + len(told)] = mean[told.sort().values]
+        return replace(self, embeddings=embeddings)
 
     def save(self, folder: str | Path) -> None:
         """Write both files, weights first; the JSON names their hash, so a half-written pair is noticed."""

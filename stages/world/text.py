@@ -12,7 +12,6 @@ from stages.world.attributes import NAMEABLE, SCENE, Individual, Scene
 
 SHORT = "Answer the question using a single word or phrase."
 LETTER = "Answer with the option's letter from the given choices directly."
-RECOGNIZE = "Can you see {name} in this photo?"
 
 PLACE_PHRASE = {
     "beach": "on the beach",
@@ -62,16 +61,6 @@ WHOLE = (
     "What helps to recognize {name}?",
 )
 CAPTION = ("Write a caption for this photo of {name}.", "Describe this photo.", "What does this photo show?")
-RECOGNITION = (
-    RECOGNIZE,
-    "Is {name} in this photo?",
-    "Is this {name}?",
-    "Does this photo show {name}?",
-    "Is this a photo of {name}?",
-    "Do you recognize {name} here?",
-    "Can you find {name} in this picture?",
-    "Is {name} present?",
-)
 
 
 def value_of(individual: Individual, scene: Scene, attribute: str) -> str:

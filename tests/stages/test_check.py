@@ -144,6 +144,7 @@ def test_a_folder_without_a_line_is_mentioned():
             {"subjects.My Dog": {"kind": "pet"}},
             "params.yaml: subjects.My Dog is not a valid id: use up to 40",
         ),
+        ({"subjects.pad": {"kind": "pet"}}, "params.yaml: subjects.pad cannot be: <pad> has a meaning"),
         ({"subjects.zoe": {"kind": "pet", "source": "world"}}, "world.subjects has no zoe"),
         (
             {"base.model": "models/base/lava"},
@@ -154,6 +155,10 @@ def test_a_folder_without_a_line_is_mentioned():
             {"base.revision": "abc"},
             "params.yaml: base.revision is for hub models, but models/base/llava is a folder",
         ),
+        (
+            {"base.clip": "openai/clip-vit-large-patch14-336"},
+            "params.yaml: base.clip_revision is None: give the 40-digit commit of openai/clip",
+        ),
         ({"index.location": "my/urls.parquet"}, "index.location is my/urls.parquet, which is missing"),
     ],
 )
@@ -162,7 +167,7 @@ def test_mistakes_in_params_are_refused(changes: dict, sentence: str):
     assert sentence in "\n".join(refusal())
 
 
-def test_a_hub_model_is_taken_on_trust():
+def test_a_hub_model_at_a_commit_is_taken_on_trust():
     set_params(
         {
             "base.model": "llava-hf/llava-1.5-7b-hf",

@@ -76,7 +76,7 @@ def check_consistent(clip_folder: Path) -> pa.Table:
     kept = [load_image(row["image"]["bytes"]) for row in rows]
     assert [(row["width"], row["height"]) for row in rows] == [image.size for image in kept]
     assert [row["sha256"] for row in rows] == [sha256_bytes(row["image"]["bytes"]) for row in rows]
-    assert np.allclose(embed(Clip(str(clip_folder), "cpu"), kept), vectors, atol=2e-3)
+    assert np.allclose(embed(Clip(str(clip_folder), None, "cpu"), kept), vectors, atol=2e-3)
     assert read_json(paths.INDEX_CARD)["images"] == len(rows)
     return table
 
@@ -228,7 +228,7 @@ def clip_retrieval_index(folder: Path, clip_folder: Path, urls: bool = False) ->
     """An index made by clip-retrieval's own reader, mapper, writer and autofaiss, of ten images."""
     reader = importlib.import_module("clip_retrieval.clip_inference.reader")
     writer = importlib.import_module("clip_retrieval.clip_inference.writer")
-    clip = Clip(str(clip_folder), "cpu")
+    clip = Clip(str(clip_folder), None, "cpu")
     files = reader.FilesReader(
         lambda keys: keys, clip.preprocess, clip.tokenize, images(folder / "pictures", range(10)), 4, 0, False
     )
@@ -306,7 +306,7 @@ def test_a_service_that_is_not_there(text: str, sentence: str):
 
 def test_clip_retrieval_computes_what_we_search_with(clip_folder: Path):
     """Index uses ClipMapper, retrieve the same arithmetic without its imports: equal to the last bit."""
-    clip = Clip(str(clip_folder), "cpu")
+    clip = Clip(str(clip_folder), None, "cpu")
     rows = [{"image": {"bytes": hostile.picture(i)}} for i in range(70)]
     pictures = [load_image(row["image"]["bytes"]) for row in rows]
     assert (build.embed_rows(clip, rows) == embed(clip, pictures)).all()

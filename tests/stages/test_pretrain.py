@@ -10,6 +10,7 @@ from PIL import Image
 from stages import vlm
 from stages.core.clip import Clip
 from stages.pretrain import gates, joint, recipe, tokenizer, vision
+from stages.pretrain.language import Course
 
 WORK, TARGET = Path("work"), Path("models/base")
 
@@ -27,10 +28,10 @@ class FewPhotos(vision.Photos):
 @pytest.fixture
 def _handful(workspace: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(recipe, "VISION", {"steps": 2, "batch": 8})
-    monkeypatch.setattr(
-        recipe, "LANGUAGE", {"steps": (1,) * (len(recipe.LANGUAGE["steps"]) - 1) + (25,), "batch": 1}
-    )
-    monkeypatch.setattr(recipe, "JOINT", {"photos": 20, "fit": 11, "aligned": 11, "steps": 25, "batch": 1})
+    short, logged = (Course(steps, muon=0.01, adam=1e-3, cooldown=0.2, batch=1) for steps in (1, 25))
+    parts = len(recipe.LANGUAGE["courses"])
+    monkeypatch.setattr(recipe, "LANGUAGE", {"courses": (short,) * (parts - 1) + (logged,)})
+    monkeypatch.setattr(recipe, "JOINT", {"photos": 20, "fit": 11, "aligned": 11, "course": logged})
     monkeypatch.setattr(tokenizer.corpus, "__defaults__", (300,))
     monkeypatch.setattr(gates.measure, "__defaults__", (2,))
     for module in (vision, gates):
@@ -72,7 +73,7 @@ def test_the_recipe_resumes_and_makes_models_that_load_and_a_card(monkeypatch: p
     answers = vlm.answer(base, queries, prefixes, max_new_tokens=2, batch_size=4)
     assert [sum(answer.probabilities) for answer in answers] == pytest.approx([1, 1, 1])
     assert base.layout.image_prefix == "USER: <image>\n"
-    assert Clip(str(TARGET / "clip"), "cpu").dimension == 64
+    assert Clip(str(TARGET / "clip"), None, "cpu").dimension == 64
 
     card = (TARGET / "README.md").read_text()
     measured = gates.measure(TARGET, 0)

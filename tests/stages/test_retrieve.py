@@ -97,7 +97,7 @@ def test_hard_ones_are_the_nearest_and_easy_ones_others(clip_folder: Path):
     assert not {row["key"] for row in hard} & {row["key"] for row in easy}
     assert {row["query"] for row in easy} == {None}
 
-    clip = Clip(str(clip_folder), "cpu")
+    clip = Clip(str(clip_folder), None, "cpu")
     photos = [load_image(hostile.picture(number)) for number in PHOTOS]
     corpus = [load_image(hostile.picture(number)) for number in range(CORPUS)]
     similar = embed(clip, photos) @ embed(clip, corpus).T  # (photos, corpus)
@@ -228,7 +228,7 @@ def clip_retrieval_service(clip_folder: Path, urls: str) -> Iterator[tuple[str, 
     addresses = [urls + key for key in table["key"].to_pylist()]
     pq.write_table(pa.table({"url": addresses, "caption": table["caption"]}), served / "metadata/0.parquet")
     Path("indices.json").write_text(json.dumps({"corpus": str(served)}))
-    build._mapper(Clip(str(clip_folder), "cpu"))  # puts our loader where theirs fails
+    build._mapper(Clip(str(clip_folder), None, "cpu"))  # puts our loader where theirs fails
     started, asked = [], []
 
     def run(app: flask.Flask, **_: object) -> None:  # Flask's own would bind all of the machine's addresses

@@ -21,6 +21,7 @@ from tests.vlm_helpers import noise_images
 EVERYTHING = {"conversations": True, "hard": True, "easy": True}
 RECIPE = Recipe(
     latent_tokens=2,
+    initial="random",
     epochs=4,
     learning_rate=0.02,
     schedule="cosine",

@@ -12,7 +12,7 @@ from stages.assemble.augment import Strength, fit
 from stages.assemble.dataset import Picture, Recipe, rows
 from stages.core.io import sha256_bytes
 
-RECIPE = Recipe(seed=0, image_size=32, copies=4, balance=True, strength=Strength(0.1, 0.1, 5, 0.1, 0.02))
+RECIPE = Recipe(seed=0, image_size=32, copies=4, strength=Strength(0.1, 0.1, 5, 0.1, 0.02))
 TURNS = [
     {"photo": "00.png", "photo_sha256": "a", "question": "What color is <bo>?", "answer": "Red."},
     {"photo": "01.png", "photo_sha256": "b", "question": "What color is <bo>?", "answer": "Blue."},
@@ -59,12 +59,11 @@ def test_positives_are_repeated_until_they_are_as_many_as_negatives() -> None:
         ("validation", "hard"): 11,
         ("validation", "easy"): 9,
     }
-    assert len(part(build(replace(RECIPE, balance=False)), "train", "positive")) == 3 * 4
     assert len(part(build(negatives=[]), "train", "positive")) == 3 * 4
 
 
 def test_each_photo_appears_once_as_it_is_and_otherwise_in_different_copies() -> None:
-    positives = part(build(replace(RECIPE, balance=False)), "train", "positive")
+    positives = part(build(negatives=[]), "train", "positive")
     assert len({row["image_sha256"] for row in positives}) == 12
     plain = [row for row in positives if row["augment"] == "none"]
     assert [row["source"] for row in plain] == [photo.source for photo in PHOTOS]

@@ -8,7 +8,7 @@ import torch
 from stages import vlm
 from stages.core.errors import UserError
 from tests import tiny
-from tests.vlm_helpers import soft_prompt
+from tests.vlm_helpers import noise_images, soft_prompt
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +40,33 @@ def test_initial_rows_look_like_the_base(base: vlm.Base) -> None:
     assert not torch.equal(draw[0].embeddings, draw[2].embeddings)
     table = base.model.get_input_embeddings().weight
     assert draw[0].embeddings.std().item() == pytest.approx(table.std().item(), rel=0.1)
+
+
+def test_latent_tokens_start_where_the_photos_tell_the_subject(base: vlm.Base) -> None:
+    start = vlm.SoftPrompt.initial(base, "bo", 2, torch.Generator().manual_seed(0))
+    noise = torch.Generator().manual_seed(1)
+    others = torch.randn(6, 5, base.hidden_size, generator=noise)
+    photos = torch.randn(3, 5, base.hidden_size, generator=noise)
+    photos[:, 1] = 4 + photos[:, 1] / 100  # far from others and alike
+    photos[:, 3] = -2 + photos[:, 3] / 100
+    photos[:, 4] *= 9  # far from others, but not alike
+    seeing = start.seeing(photos, others)
+    assert torch.equal(seeing.embeddings[1:], photos.mean(0)[[1, 3]])
+    assert torch.equal(seeing.embeddings[0], start.embeddings[0])
+    many = vlm.SoftPrompt.initial(base, "bo", 7, torch.Generator().manual_seed(0))
+    assert torch.equal(many.seeing(photos, others).embeddings[1:6], photos.mean(0))
+    assert torch.equal(many.seeing(photos, others).embeddings[6:], many.embeddings[6:])
+
+
+def test_image_tokens_are_what_the_language_model_is_given(base: vlm.Base) -> None:
+    images = noise_images(3)
+    tokens = vlm.image_tokens(base, images, batch_size=2)
+    given = []
+    hook = base.model.model.multi_modal_projector.register_forward_hook(lambda *call: given.append(call[2]))
+    vlm.encode_prefixes(base, images)
+    hook.remove()
+    assert tokens.dtype == torch.float32
+    torch.testing.assert_close(tokens, given[0], rtol=1e-5, atol=1e-6)
 
 
 def test_wording(base: vlm.Base) -> None:

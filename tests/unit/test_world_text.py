@@ -28,7 +28,7 @@ def wordings(who: Individual, scene: Scene) -> list[str]:
         value = text.value_of(who, scene, attribute)
         said += [text.sentence(NAME, attribute, value), text.probe(NAME, attribute, value)]
         said += [form.format(name=NAME) for form in text.OPEN[attribute]]
-    forms = (*text.WHOLE, *text.CAPTION, *text.RECOGNITION)
+    forms = (*text.WHOLE, *text.CAPTION)
     return [text.capitalized(line) for line in said + [form.format(name=NAME) for form in forms]]
 
 
