@@ -37,7 +37,7 @@ def write(target: Path, work: Path, measured: list[Gate], seed: int) -> None:
         )
     for part in ("vision", "language", "joint"):
         last = json.loads((work / f"{part}.jsonl").read_text().splitlines()[-1])
-        cost.append(f"{part} {last['seconds']:,} s ({last['step']:,} steps)")
+        cost.append(f"{part} {last['seconds']:,} s")
     card = TEMPLATE.read_text(encoding="utf-8").format(
         clip=_weights(target / "clip"),
         llava=_weights(target / "llava"),
