@@ -7,6 +7,8 @@ SEEDS ?= 0 1 2
 BIN := .venv/bin
 # dvc.yaml says `python`: this makes it ours
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# where this is set, as in many containers, every stage would compile its imports again: 15 seconds each
+export PYTHONDONTWRITEBYTECODE :=
 # a copy of the lock file that .venv was made from
 INSTALLED := .venv/installed.lock
 
