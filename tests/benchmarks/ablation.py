@@ -1,8 +1,9 @@
 """python -m tests.benchmarks.ablation SEED …: the paper's ladder as DVC experiments.
 
 Each step of the ladder runs the whole pipeline for each seed, in a temporary copy of the repository. Another
-seed is another world with other subjects. What the runs share comes from DVC's run-cache, so a second call
-repeats only what changed. `dvc exp show` lists the experiments, `dvc exp apply` brings one back.
+seed is another world with other subjects. What the runs share comes from DVC's run-cache; an experiment that this
+commit already has is not run again, so an interrupted ladder goes on where it stopped. `dvc exp show` lists
+the experiments, `dvc exp apply` brings one back.
 """
 
 import json
@@ -15,11 +16,12 @@ from typing import Any
 
 from stages.core import errors, io, paths
 
-LADDER = {  # step → changes of params.yaml; every step but the last adds to the one before
+LADDER = {  # step → changes of params.yaml; the first three add to each other
     "recognition-only": ("train.data.conversations=false", "train.data.hard=false"),
     "conversations": ("train.data.hard=false",),
     "hard-negatives": (),  # params.yaml as it is
     "no-latent-tokens": ("train.latent_tokens=0",),
+    "random-start": ("train.initial=random", "train.epochs=15"),  # as in the paper
 }
 MEASURES = (
     "recognition.weighted",
@@ -27,6 +29,11 @@ MEASURES = (
     "recognition.siblings.auc",
     "recognition.siblings.marking_auc",
     "questions.text",
+)
+BY_SEED = (
+    *MEASURES,
+    "recognition.control.short_description",
+    "recognition.siblings.control.short_description",
 )
 JSON, TABLE = (paths.REPORTS / f"ablation.{kind}" for kind in ("json", "md"))
 Run = Mapping[str, Any]  # one experiment: {"metrics": metrics.json, "intervals": intervals.json}
@@ -37,13 +44,15 @@ def main(*seeds: str) -> str:
     if not seeds or not all(seed.isdigit() for seed in seeds):
         raise errors.UserError("usage: python -m tests.benchmarks.ablation SEED …")
     seeds = tuple(dict.fromkeys(seeds))
-    before = _revisions()
+    if _run("git", "status", "--porcelain", "--untracked-files=no", capture=True):
+        raise errors.UserError("tracked files have changes: commit them, an experiment belongs to a commit")
+    there = _revisions()
     own = [word for folder in sorted(paths.OWN_SUBJECTS.glob("*/")) for word in ("--copy-paths", str(folder))]
     for seed in seeds:  # the steps of one seed share most, so they follow each other
         for step, changes in LADDER.items():
             name = f"{step}-{seed}"
-            if name in before:
-                _dvc("exp", "remove", name)
+            if name in there:
+                continue
             words = [word for change in (f"seed={seed}", *changes) for word in ("--set-param", change)]
             _dvc("exp", "run", "--temp", "--name", name, *own, *words)
     after = _revisions()
@@ -88,6 +97,16 @@ def table(found: Mapping[str, Any], seeds: Sequence[str]) -> str:
                 f"<br>{min(by_seed):.3f} to {max(by_seed):.3f}"
             )
         lines.append(f"| {step} | {' | '.join(cells)} |")
+    lines += [
+        "",
+        "params.yaml as it is (hard-negatives), seed by seed, beside the description in the prompt:",
+        "",
+    ]
+    lines += [f"| | {' | '.join(f'seed {seed}' for seed in seeds)} |", f"|---|{'---:|' * len(seeds)}"]
+    for measure in BY_SEED:
+        by_seed = [metrics[measure] for metrics in found["hard-negatives"]["metrics"].values()]
+        shown = ["n/a" if value is None else f"{value:.3f}" for value in by_seed]
+        lines.append(f"| {measure} | {' | '.join(shown)} |")
     return "\n".join(lines) + "\n"
 
 
