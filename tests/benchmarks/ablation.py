@@ -1,9 +1,9 @@
 """python -m tests.benchmarks.ablation SEED …: the paper's ladder as DVC experiments.
 
 Each step of the ladder runs the whole pipeline for each seed, in a temporary copy of the repository. Another
-seed is another world with other subjects. What the runs share comes from DVC's run-cache; an experiment that this
-commit already has is not run again, so an interrupted ladder goes on where it stopped. `dvc exp show` lists
-the experiments, `dvc exp apply` brings one back.
+seed is another world with other subjects. What the runs share comes from DVC's run-cache; an experiment that
+this commit already has is not run again, so that an interrupted ladder goes on where it stopped. `dvc exp show`
+lists the experiments, `dvc exp apply` brings one back.
 """
 
 import json
