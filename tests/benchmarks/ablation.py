@@ -2,8 +2,8 @@
 
 Each step of the ladder runs the whole pipeline for each seed, in a temporary copy of the repository. Another
 seed is another world with other subjects. What the runs share comes from DVC's run-cache; an experiment that
-this commit already has is not run again, so that an interrupted ladder goes on where it stopped. `dvc exp show`
-lists the experiments, `dvc exp apply` brings one back.
+this commit already has is not run again, so that an interrupted ladder goes on where it stopped. `dvc exp
+show` lists the experiments, `dvc exp apply` brings one back.
 """
 
 import json
