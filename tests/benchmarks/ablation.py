@@ -16,12 +16,11 @@ from typing import Any
 
 from stages.core import errors, io, paths
 
-LADDER = {  # step → changes of params.yaml; the first three add to each other
+LADDER = {  # step → changes of params.yaml; every step but the last adds to the one before
     "recognition-only": ("train.data.conversations=false", "train.data.hard=false"),
     "conversations": ("train.data.hard=false",),
     "hard-negatives": (),  # params.yaml as it is
     "no-latent-tokens": ("train.latent_tokens=0",),
-    "random-start": ("train.initial=random", "train.epochs=15"),  # as in the paper
 }
 MEASURES = (
     "recognition.weighted",
