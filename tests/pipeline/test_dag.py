@@ -41,10 +41,10 @@ def test_params_are_touched_in_main_alone(package: str):
         assert source.STAGES / "core/params.py" not in source.imports(path), path
 
 
-@each_package
-def test_no_stage_imports_another(package: str):
-    mine = {package} | source.SHARED
-    for path in (source.STAGES / package).glob("**/*.py"):
+@each_stage
+def test_no_stage_imports_another(stage: str):
+    mine = {stage} | source.SHARED
+    for path in (source.STAGES / stage).glob("**/*.py"):
         others = {found.relative_to(source.STAGES).parts[0] for found in source.imports(path)} - mine
         assert others <= {"__init__.py"}, f"{path} imports {others}"
 
