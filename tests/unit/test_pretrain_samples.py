@@ -83,4 +83,5 @@ def test_recognition_is_answered_by_what_is_shown():
     for present, start in ((True, "Yes"), (False, "No")):
         answers = [samples.recognition("<bo>", present, rng)[1] for _ in range(20)]
         assert all(answer.startswith(start) for answer in answers)
-        assert len(set(answers)) == 2
+        assert start in answers  # in one word
+        assert any(answer.endswith("<bo>.") for answer in answers)  # in a sentence
