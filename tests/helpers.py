@@ -1,4 +1,4 @@
-"""What tests of several stages share: editing params.yaml, and running a stage as a user does."""
+"""What tests of several stages share: editing params.yaml, and running a stage or DVC as a user does."""
 
 import os
 import subprocess
@@ -38,6 +38,16 @@ def run_stage(stage: str, *words: str, **environment: str) -> subprocess.Complet
         capture_output=True,
         text=True,
     )
+
+
+def dvc(*words: str, code: int = 0) -> str:
+    """Run DVC in the current folder and return all it printed."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", *words], env=os.environ | {"PATH": path}, capture_output=True, text=True
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
 def save_photo(path: Path, color: int = 0, size: tuple[int, int] = (40, 30)) -> Path:

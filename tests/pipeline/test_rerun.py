@@ -3,18 +3,16 @@
 The other stages are reduced to writing a digest of what each output may depend on: seconds, not minutes.
 """
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from stages.core import paths
-from tests.helpers import ROOT, save_photo, set_params
+from tests.helpers import ROOT, dvc, save_photo, set_params
 
 pytestmark = pytest.mark.slow
 
@@ -98,16 +96,6 @@ def reruns(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     shutil.copytree(repository, tmp_path / "copy", symlinks=True)
     monkeypatch.chdir(tmp_path / "copy")
     return lambda *words: set(re.findall(r"Running stage '([^']+)'", dvc("repro", *words)))
-
-
-def dvc(*words: str, code: int = 0) -> str:
-    """Run DVC in the current folder and return all it printed."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", *words], env=os.environ | {"PATH": path}, capture_output=True, text=True
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout + done.stderr
 
 
 JOIN = {"check", "retrieve", "synthesize", "assemble", "evaluate", "report"}
