@@ -2,6 +2,7 @@
 
 import hashlib
 import io as bytesio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -206,3 +207,13 @@ def test_what_cannot_be_trained_is_one_sentence(dataset: Path) -> None:
     with pytest.raises(UserError, match="dvc repro"):
         main("bo")
     assert not paths.subject_model("bo").exists() and not paths.train_curve("bo").exists()
+
+
+def test_a_start_from_the_photos_is_where_training_begins(base: vlm.Base, dataset: Path):
+    lesson = samples.Lesson.of(samples.read(dataset, **EVERYTHING), balance=True)
+    still = replace(RECIPE, initial="photos", epochs=1, learning_rate=1e-9, weight_decay=0.0)
+    prompt, _ = learn(base, "bo", lesson, still)
+    own = [lesson.images[sample.image] for sample in lesson.validation if sample.label]
+    mean = vlm.image_tokens(base, own).mean(0)
+    for row in prompt.embeddings[1:]:
+        assert (mean - row).abs().amax(1).min() < 1e-5
