@@ -24,8 +24,9 @@ def main(*words: str) -> str:
     from stages.chat.talk import talk, typed
 
     seed.seed_everything(p.seed, p.threads)
+    b = p.base
     base = vlm.load(
-        p.base.model, p.base.revision, system=p.base.system, dtype=p.base.dtype, device=p.base.device
+        b.model, b.revision, system=b.system, dtype=b.dtype, device=b.device, prefix_gb=b.prefix_gb
     )
     prompt = vlm.SoftPrompt.load(paths.subject_model(options.subject), base)
     questions = [options.question] if options.question else typed(prompt.token)

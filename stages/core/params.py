@@ -44,6 +44,7 @@ class Base(Section):
     dtype: Literal["float32", "bfloat16", "float16"]
     device: Annotated[str, StringConstraints(pattern=r"^(cpu|cuda(:\d+)?)$")]
     batch_size: Positive
+    prefix_gb: Annotated[float, Field(ge=0)] | None
 
 
 class WorldSubject(Section):

@@ -14,14 +14,15 @@ def main() -> str:
     from stages.evaluate.evaluate import evaluate
 
     seed.seed_everything(p.seed, p.threads)
+    b = p.base
     base = vlm.load(
-        p.base.model, p.base.revision, system=p.base.system, dtype=p.base.dtype, device=p.base.device
+        b.model, b.revision, system=b.system, dtype=b.dtype, device=b.device, prefix_gb=b.prefix_gb
     )
     rows = evaluate(
         base,
         exam,
         seed=p.seed,
-        batch_size=p.base.batch_size,
+        batch_size=b.batch_size,
         max_new_tokens=p.evaluate.max_new_tokens,
     )
     return (

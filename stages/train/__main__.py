@@ -1,30 +1,38 @@
-"""Learn the soft prompt of one subject: `python -m stages.train <id>`."""
+"""Learn the soft prompts of one or more subjects: `python -m stages.train <id> [<id> …]`."""
 
 from stages.core import io, params, paths, seed
 from stages.core.errors import run
 from stages.train import samples
 
 
-def main(subject: str) -> str:
-    """Write the subject's soft prompt and its training curve; return what was made."""
+def main(subject: str, *subjects: str) -> str:
+    """Write the soft prompts and training curves, side by side if several; return what was made."""
     p = params.load()
-    p.subject(subject)
-    rows = samples.read(paths.dataset(subject), **p.train.data.model_dump())
+    rows = {}
+    for name in (subject, *subjects):
+        p.subject(name)
+        rows[name] = samples.read(paths.dataset(name), **p.train.data.model_dump())
 
     from stages import vlm  # seconds, which a missing dataset need not wait for
     from stages.train.learn import Recipe, learn
 
     seed.seed_everything(p.seed, p.threads)
+    b = p.base
     base = vlm.load(
-        p.base.model, p.base.revision, system=p.base.system, dtype=p.base.dtype, device=p.base.device
+        b.model, b.revision, system=b.system, dtype=b.dtype, device=b.device, prefix_gb=b.prefix_gb
     )
-    recipe = Recipe(seed=p.seed, scored_at_once=p.base.batch_size, **p.train.model_dump(exclude={"data"}))
-    prompt, curve = learn(base, subject, samples.Lesson.of(rows, p.train.balance), recipe)
-    prompt.info["data"] = {"sha256": io.sha256_file(paths.dataset(subject)), **p.train.data.model_dump()}
-    prompt.save(paths.subject_model(subject))
-    io.write_csv(paths.train_curve(subject), curve)
-    best = prompt.info["validation"]
-    return f"{subject}, {len(curve)} epochs, the best is {best['epoch']} with {best['weighted']:.3f} weighted"
+    recipe = Recipe(seed=p.seed, scored_at_once=b.batch_size, **p.train.model_dump(exclude={"data"}))
+    lessons = {name: samples.Lesson.of(rows[name], p.train.balance) for name in rows}
+    said = []
+    for name, (prompt, curve) in learn(base, lessons, recipe).items():
+        prompt.info["data"] = {"sha256": io.sha256_file(paths.dataset(name)), **p.train.data.model_dump()}
+        prompt.save(paths.subject_model(name))
+        io.write_csv(paths.train_curve(name), curve)
+        best = prompt.info["validation"]
+        said.append(
+            f"{name}, {len(curve)} epochs, the best is {best['epoch']} with {best['weighted']:.3f} weighted"
+        )
+    return "; ".join(said)
 
 
 if __name__ == "__main__":

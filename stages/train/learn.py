@@ -1,4 +1,4 @@
-"""The training loop: AdamW on k+1 input rows and one output row, every prefix computed once.
+"""The training loop: AdamW on k+1 input rows and one output row per subject, every prefix computed once.
 
 Owns steps, validation and the choice of the epoch. Does not own the loss (`vlm.suffix_loss`), the rows' files
 (`vlm.SoftPrompt`) or which samples there are (`samples`). A killed run starts again from nothing: no file is
@@ -6,8 +6,10 @@ written before the end, and the whole takes minutes.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import zip_longest
 from typing import Any
 
 import torch
@@ -16,7 +18,7 @@ from stages import vlm
 from stages.core.errors import UserError
 from stages.core.progress import bar
 from stages.core.seed import torch_stream
-from stages.train.samples import Lesson, Sample
+from stages.train.samples import Lesson, Sample, pooled
 
 SCHEDULES: dict[str, Callable[[float], float]] = {  # share of the steps done → factor of the learning rate
     "constant": lambda done: 1.0,
@@ -37,43 +39,66 @@ class Recipe:
     batch_size: int
     balance: bool  # only recorded here; the samples carry their weights
     seed: int
-    scored_at_once: int  # validation questions, and pictures, per forward
+    scored_at_once: int  # samples, validation questions or pictures per forward
 
 
-def learn(
-    base: vlm.Base, subject: str, lesson: Lesson, recipe: Recipe
-) -> tuple[vlm.SoftPrompt, list[dict[str, Any]]]:
-    """Train one subject; return the best epoch's soft prompt and the curve, one row per epoch.
+Learned = tuple[
+    vlm.SoftPrompt, list[dict[str, Any]]
+]  # the best epoch's soft prompt; the curve, a row per epoch
+
+
+def learn(base: vlm.Base, lessons: Mapping[str, Lesson], recipe: Recipe) -> dict[str, Learned]:
+    """Train subjects (id → lesson) side by side; each learns what it would learn alone.
 
     The best epoch is, as in the paper, the one with the highest mean of the shares of positives and of
     negatives told rightly on the validation samples; of equal ones, the latest.
 
-    Raises UserError when the loss is no longer finite.
+    Raises UserError when a loss is no longer finite.
     """
+    lessons = pooled(lessons)
+    best = {subject: _start(base, subject, lesson, recipe) for subject, lesson in lessons.items()}
+    curves: dict[str, list[dict[str, Any]]] = {subject: [] for subject in lessons}
+    learners = [
+        Learner.of(base, best[subject], lesson.training, recipe) for subject, lesson in lessons.items()
+    ]
+    images = next(iter(lessons.values())).images  # of all lessons
+    prefixes = vlm.encode_prefixes(
+        base, images, recipe.scored_at_once, progress=f"{_names(learners)}: images"
+    )
+    for learner, loss in epochs(base, learners, prefixes, recipe):
+        prompt, curve = learner.snapshot(), curves[learner.subject]
+        if not math.isfinite(loss.item()):
+            raise UserError(
+                f"training {learner.subject} diverged in epoch {len(curve) + 1}: lower train.learning_rate"
+            )
+        validation = lessons[learner.subject].validation
+        scores = validate(base, prompt, validation, prefixes, recipe.scored_at_once)
+        curve.append({"epoch": len(curve) + 1, "loss": round(loss.item(), 6), **scores})
+        if scores["weighted"] == max(row["weighted"] for row in curve):
+            best[learner.subject] = prompt
+            prompt.info["validation"] = curve[-1]
+    for learner in learners:
+        prompt = best[learner.subject]
+        prompt.info.update(
+            base={
+                "model": base.name,
+                "dtype": str(base.model.dtype).removeprefix("torch."),
+                "fingerprint": base.fingerprint,
+            },
+            layout=_layout(base, prompt),
+            training=asdict(recipe) | {"samples": len(learner.samples), "steps": len(learner.batches)},
+        )
+    return {subject: (best[subject], curves[subject]) for subject in lessons}
+
+
+def _start(base: vlm.Base, subject: str, lesson: Lesson, recipe: Recipe) -> vlm.SoftPrompt:
+    """The rows before training."""
     start = vlm.SoftPrompt.initial(
         base, subject, recipe.latent_tokens, torch_stream(recipe.seed, "train", subject, "rows")
     )
     if recipe.initial == "photos":
         start = start.seeing(*(_image_tokens(base, lesson, label, recipe) for label in (True, False)))
-    prefixes = vlm.encode_prefixes(base, lesson.images, recipe.scored_at_once, progress=f"{subject}: images")
-    best, curve = start, []
-    for loss, prompt in _epochs(base, start, lesson.training, prefixes, recipe):
-        scores = validate(base, prompt, lesson.validation, prefixes, recipe.scored_at_once)
-        curve.append({"epoch": len(curve) + 1, "loss": round(loss, 6), **scores})
-        if scores["weighted"] == max(row["weighted"] for row in curve):
-            best = prompt
-            best.info["validation"] = curve[-1]
-    steps = recipe.epochs * _steps(lesson.training, recipe)
-    best.info.update(
-        base={
-            "model": base.name,
-            "dtype": str(base.model.dtype).removeprefix("torch."),
-            "fingerprint": base.fingerprint,
-        },
-        layout=_layout(base, best),
-        training=asdict(recipe) | {"samples": len(lesson.training), "steps": steps},
-    )
-    return best, curve
+    return start
 
 
 def _image_tokens(base: vlm.Base, lesson: Lesson, label: bool, recipe: Recipe) -> torch.Tensor:
@@ -82,62 +107,138 @@ def _image_tokens(base: vlm.Base, lesson: Lesson, label: bool, recipe: Recipe) -
     return vlm.image_tokens(base, chosen, recipe.scored_at_once)
 
 
-def _epochs(
-    base: vlm.Base,
-    start: vlm.SoftPrompt,
-    samples: Sequence[Sample],
-    prefixes: vlm.PrefixCache,
-    recipe: Recipe,
-) -> Iterator[tuple[float, vlm.SoftPrompt]]:
-    """Train, and after each epoch give its mean loss and a copy of the rows."""
-    suffixes = [vlm.suffix(base, start, s.question, s.answer, image=s.image is not None) for s in samples]
-    weights = torch.tensor([sample.weight for sample in samples], device=base.device)
-    embeddings, output_row = (
-        rows.to(base.device, copy=True).requires_grad_() for rows in (start.embeddings, start.output_row)
-    )
+@dataclass(frozen=True, eq=False)
+class Learner:
+    """One subject in training.
+
+    Attributes:
+        prompt: its rows on the model's device, which the optimizer changes in place.
+        samples: what it is trained on.
+        suffixes: of the samples.
+        batches: indices of the samples of each step, of all epochs.
+        epoch: steps in one.
+
+    """
+
+    prompt: vlm.SoftPrompt
+    samples: Sequence[Sample]
+    suffixes: Sequence[vlm.Suffix]
+    batches: Sequence[Sequence[int]]
+    epoch: int
+
+    @classmethod
+    def of(
+        cls, base: vlm.Base, start: vlm.SoftPrompt, samples: Sequence[Sample], recipe: Recipe
+    ) -> "Learner":
+        """Copy the start, and draw the order of the samples."""
+        rows = (
+            values.to(base.device, copy=True).requires_grad_()
+            for values in (start.embeddings, start.output_row)
+        )
+        shuffle = torch_stream(recipe.seed, "train", start.subject, "order")
+        orders = [
+            torch.randperm(len(samples), generator=shuffle).split(recipe.batch_size)
+            for _ in range(recipe.epochs)
+        ]
+        return cls(
+            vlm.SoftPrompt(start.subject, *rows),
+            samples,
+            [vlm.suffix(base, start, s.question, s.answer, image=s.image is not None) for s in samples],
+            [batch.tolist() for order in orders for batch in order],
+            len(orders[0]),
+        )
+
+    @property
+    def subject(self) -> str:
+        """The id."""
+        return self.prompt.subject
+
+    def snapshot(self) -> vlm.SoftPrompt:
+        """Copy the rows as they are now to the CPU."""
+        rows = (values.detach().cpu().clone() for values in (self.prompt.embeddings, self.prompt.output_row))
+        return vlm.SoftPrompt(self.subject, *rows)
+
+
+def epochs(
+    base: vlm.Base, learners: Sequence[Learner], prefixes: vlm.PrefixCache, recipe: Recipe
+) -> Iterator[tuple[Learner, torch.Tensor]]:
+    """Train; after each epoch of a learner, give it and the epoch's mean loss, still on the device.
+
+    A step takes the next batch of every learner that is not done. They share forwards, of `scored_at_once`
+    samples at most, and nothing else: each has its own loss, optimizer state and schedule.
+    """
     optimizer = torch.optim.AdamW(
-        [embeddings, output_row], lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+        [{"params": [learner.prompt.embeddings, learner.prompt.output_row]} for learner in learners],
+        lr=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
     )
-    steps = recipe.epochs * _steps(samples, recipe)
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: SCHEDULES[recipe.schedule](step / steps)
+        optimizer,
+        [partial(_factor, recipe.schedule, len(learner.batches)) for learner in learners],
     )
-    shuffle = torch_stream(recipe.seed, "train", start.subject, "order")
-    with bar(steps, f"{start.subject}: steps") as progress:
-        for epoch in range(1, recipe.epochs + 1):
-            losses = []
-            for batch in torch.randperm(len(samples), generator=shuffle).split(recipe.batch_size):
-                chosen = batch.tolist()
-                each = vlm.suffix_loss(  # (B,)
-                    base,
-                    prefixes.batch([samples[i].image for i in chosen]),
-                    [suffixes[i] for i in chosen],
-                    embeddings,
-                    output_row,
-                )
-                weighed = each * weights[chosen]
-                optimizer.zero_grad()
-                weighed.mean().backward()
-                optimizer.step()
-                schedule.step()
-                losses.append(weighed.detach())
-                progress.update()
-            mean = torch.cat(losses).mean().item()  # over samples: the last batch may be small
-            if not math.isfinite(mean):
-                raise UserError(
-                    f"training {start.subject} diverged in epoch {epoch}: lower train.learning_rate"
-                )
-            yield (
-                mean,
-                vlm.SoftPrompt(
-                    start.subject, embeddings.detach().cpu().clone(), output_row.detach().cpu().clone()
-                ),
-            )
+    steps = list(zip_longest(*(learner.batches for learner in learners), fillvalue=()))
+    plan = [_forwards(learners, batches, recipe.scored_at_once) for batches in steps]
+    ready = prefixes.batches(
+        [learners[number].samples[i].image for number, i in turns] for forwards in plan for turns in forwards
+    )
+    losses = torch.zeros(len(learners), device=base.device)  # sums over the epoch
+    with bar(len(steps), f"{_names(learners)}: steps") as progress:
+        for done, (batches, forwards) in enumerate(zip(steps, plan, strict=True), 1):
+            sizes = torch.tensor([max(len(batch), 1) for batch in batches])
+            optimizer.zero_grad()
+            for turns in forwards:
+                losses += _backward(base, learners, turns, next(ready), sizes)
+            optimizer.step()
+            schedule.step()
+            progress.update()
+            for number, learner in enumerate(learners):
+                if done % learner.epoch == 0 and done <= len(learner.batches):
+                    yield learner, losses[number] / len(learner.samples)
+                    losses[number] = 0.0
 
 
-def _steps(samples: Sequence[Sample], recipe: Recipe) -> int:
-    """Steps in one epoch."""
-    return math.ceil(len(samples) / recipe.batch_size)
+Turn = tuple[int, int]  # a learner and one of its samples, by number
+
+
+def _forwards(
+    learners: Sequence[Learner], batches: Sequence[Sequence[int]], at_once: int
+) -> list[list[Turn]]:
+    """Divide a step's batches, one of each learner, into forwards of samples that are about equally long."""
+    turns = [(number, i) for number, batch in enumerate(batches) for i in batch]
+    turns.sort(key=lambda turn: len(learners[turn[0]].suffixes[turn[1]].ids))
+    return [turns[start : start + at_once] for start in range(0, len(turns), at_once)]
+
+
+def _backward(
+    base: vlm.Base,
+    learners: Sequence[Learner],
+    turns: Sequence[Turn],
+    prefixes: vlm.PrefixBatch,
+    sizes: torch.Tensor,
+) -> torch.Tensor:
+    """Add to the gradients, and return each learner's sum of losses in these turns, (K,) on the device.
+
+    sizes: (K,) on the CPU, samples in each learner's batch, over which its gradient is the mean.
+    """
+    numbers = vlm.move(torch.tensor([number for number, _ in turns]), base.device)
+    weights = vlm.move(torch.tensor([learners[number].samples[i].weight for number, i in turns]), base.device)
+    each = vlm.suffix_loss(  # (B,)
+        base,
+        prefixes,
+        [learners[number].suffixes[i] for number, i in turns],
+        [learners[number].prompt for number, _ in turns],
+    )
+    sums = torch.zeros(len(learners), device=base.device).index_add(0, numbers, each * weights)
+    (sums / vlm.move(sizes, base.device)).sum().backward()
+    return sums.detach()
+
+
+def _factor(schedule: str, steps: int, step: int) -> float:
+    return SCHEDULES[schedule](step / steps)
+
+
+def _names(learners: Sequence[Learner]) -> str:
+    return ", ".join(learner.subject for learner in learners)
 
 
 def validate(

@@ -5,7 +5,7 @@ Does not know the model: ids and prefixes are made in `learn`.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,27 @@ class Lesson:
             [sample(row, weights.get(row["label"], 1.0)) for row in training],
             [sample(row, 1.0) for row in rows if row["split"] == "validation"],
         )
+
+
+def pooled(lessons: Mapping[str, Lesson]) -> dict[str, Lesson]:
+    """Let all lessons share one list of pictures, so that what several subjects learn from is there once."""
+    pool: dict[tuple[Any, ...], int] = {}
+    images: list[Image.Image] = []
+    found = {}
+    for subject, lesson in lessons.items():
+        place = []
+        for image in lesson.images:
+            content = image.size, io.sha256_bytes(image.tobytes())
+            if content not in pool:
+                pool[content] = len(images)
+                images.append(image)
+            place.append(pool[content])
+
+        def moved(samples: Sequence[Sample], place: Sequence[int] = place) -> list[Sample]:
+            return [s if s.image is None else replace(s, image=place[s.image]) for s in samples]
+
+        found[subject] = Lesson(images, moved(lesson.training), moved(lesson.validation))
+    return found
 
 
 def read(path: Path, *, conversations: bool, hard: bool, easy: bool) -> list[Row]:

@@ -9,8 +9,10 @@ from stages.vlm.answer import Answer, answer
 from stages.vlm.layout import Query, Suffix, suffix
 from stages.vlm.load import Base, load
 from stages.vlm.loss import suffix_loss
-from stages.vlm.prefix import PrefixBatch, PrefixCache, encode_prefixes, image_tokens
+from stages.vlm.memory import Room, move
+from stages.vlm.prefix import encode_prefixes, image_tokens
 from stages.vlm.soft_prompt import SoftPrompt
+from stages.vlm.store import PrefixBatch, PrefixCache
 
 __all__ = [
     "Answer",
@@ -18,12 +20,14 @@ __all__ = [
     "PrefixBatch",
     "PrefixCache",
     "Query",
+    "Room",
     "SoftPrompt",
     "Suffix",
     "answer",
     "encode_prefixes",
     "image_tokens",
     "load",
+    "move",
     "suffix",
     "suffix_loss",
 ]

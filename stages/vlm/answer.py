@@ -13,9 +13,11 @@ import torch
 from stages.core.errors import UserError
 from stages.core.progress import bar
 from stages.vlm.layout import Query, Suffix, suffix
-from stages.vlm.prefix import PrefixCache
+from stages.vlm.memory import move
+from stages.vlm.rows import Rows
 from stages.vlm.soft_prompt import SoftPrompt
-from stages.vlm.splice import extended_logits, hidden_states, pad_left
+from stages.vlm.splice import hidden_states, pad_left
+from stages.vlm.store import PrefixBatch, PrefixCache
 
 if TYPE_CHECKING:
     from stages.vlm.load import Base
@@ -65,6 +67,7 @@ def answer(
     suffixes = [suffix(base, q.definition, q.question, image=q.image is not None) for q in queries]
     order = sorted(range(len(queries)), key=lambda i: (queries[i].image is None, len(suffixes[i].ids)))
     batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    shown = prefixes.batches([queries[i].image for i in batch] for batch in batches)
     answers: dict[int, Answer] = {}
     for batch in bar(batches, progress) if progress else batches:
         prompts = [queries[i].definition for i in batch]
@@ -72,8 +75,7 @@ def answer(
             base,
             [suffixes[i] for i in batch],
             [prompt if isinstance(prompt, SoftPrompt) else None for prompt in prompts],
-            prefixes,
-            [queries[i].image for i in batch],
+            next(shown),
             max_new_tokens=max_new_tokens,
             option_ids=option_ids,
         )
@@ -88,8 +90,7 @@ def decode(
     base: "Base",
     suffixes: Sequence[Suffix],
     prompts: Sequence[SoftPrompt | None],
-    prefixes: PrefixCache,
-    images: Sequence[int | None],
+    prefixes: PrefixBatch,
     *,
     max_new_tokens: int,
     option_ids: Sequence[int],
@@ -98,18 +99,15 @@ def decode(
 
     A generated identifier is V, whichever subject's row it is.
     """
-    table = _Rows.of(base, prompts)
-    prefix = prefixes.batch(images)
-    cache = prefix.cache()
-    ids, mask = pad_left([suffix.ids for suffix in suffixes], 0, base.device)
-    ids = table.address(base, ids)
-    mask = torch.cat([prefix.mask, mask], 1)
+    rows = Rows.of(base, prompts)
+    cache = prefixes.cache()
+    ids, mask = (move(tensor, base.device) for tensor in pad_left([suffix.ids for suffix in suffixes], 0))
+    mask = torch.cat([prefixes.mask, mask], 1)
     generated: list[list[int]] = [[] for _ in suffixes]
     alive = list(range(len(suffixes)))
     probabilities: list[list[float]] = []
     while True:
-        hidden = hidden_states(base, ids, table.embeddings, cache, mask)[:, -1]
-        logits = table.logits(base, hidden)
+        logits = rows.logits(base, hidden_states(base, ids, rows, cache, mask)[:, -1])
         probabilities = probabilities or logits[:, option_ids].softmax(-1).tolist()
         chosen = logits.argmax(-1)
         going = []
@@ -123,59 +121,7 @@ def decode(
         if len(going) < len(alive):
             kept = torch.tensor(going, device=base.device)
             cache.batch_select_indices(kept)
-            chosen, mask, table, alive = (
-                chosen[kept],
-                mask[kept],
-                table.select(kept),
-                [alive[at] for at in going],
-            )
-        ids = table.address(base, chosen.unsqueeze(1))
+            chosen, mask, rows = chosen[kept], mask[kept], rows.select(kept)
+            alive = [alive[at] for at in going]
+        ids = chosen.unsqueeze(1)
         mask = torch.cat([mask, torch.ones_like(ids)], 1)
-
-
-@dataclass(frozen=True, eq=False)
-class _Rows:
-    """Learned rows of a batch whose B queries may be about different subjects.
-
-    Attributes:
-        embeddings: (R, D) float32, all subjects' rows one after another; None where there are none.
-        first: (B,) int64, where the rows of each query's subject start.
-        output: (B, D) float32 output row of each query's identifier.
-        named: (B,) bool, whether the query has one.
-
-    """
-
-    embeddings: torch.Tensor | None
-    first: torch.Tensor
-    output: torch.Tensor
-    named: torch.Tensor
-
-    @classmethod
-    def of(cls, base: "Base", prompts: Sequence[SoftPrompt | None]) -> "_Rows":
-        starts: dict[SoftPrompt, int] = {}
-        rows = 0
-        for prompt in prompts:
-            if prompt is not None and prompt not in starts:
-                starts[prompt] = rows
-                rows += len(prompt.embeddings)
-        nothing = torch.zeros(1, base.hidden_size)
-        return cls(
-            torch.cat([prompt.embeddings for prompt in starts]).to(base.device) if starts else None,
-            torch.tensor([starts[prompt] if prompt else 0 for prompt in prompts], device=base.device),
-            torch.cat([prompt.output_row if prompt else nothing for prompt in prompts]).to(base.device),
-            torch.tensor([prompt is not None for prompt in prompts], device=base.device),
-        )
-
-    def address(self, base: "Base", ids: torch.Tensor) -> torch.Tensor:
-        """Move ids (B, S) of learned rows from the subject's own count to the batch's."""
-        return torch.where(ids >= base.vocab_size, ids + self.first.unsqueeze(1), ids)
-
-    def logits(self, base: "Base", hidden: torch.Tensor) -> torch.Tensor:
-        """Compute (B, V + 1) logits from (B, D); -inf for the identifier of a query without one."""
-        logits = extended_logits(base, hidden, self.output)
-        logits[:, -1].masked_fill_(~self.named, -torch.inf)
-        return logits
-
-    def select(self, kept: torch.Tensor) -> "_Rows":
-        """Keep these queries."""
-        return _Rows(self.embeddings, self.first[kept], self.output[kept], self.named[kept])

@@ -33,6 +33,7 @@ class Base:
         layout: the text and ids around image and soft prompt.
         name: the folder or hub id it was loaded from.
         fingerprint: ``sha256:…`` over the folder's config, weights and tokenizer; ``id@commit`` from the hub.
+        prefix_bytes: memory that kept image prefixes may take, in bytes; None for what is free.
 
     """
 
@@ -41,6 +42,7 @@ class Base:
     layout: Layout
     name: str
     fingerprint: str
+    prefix_bytes: int | None = None
 
     @property
     def tokenizer(self) -> "PreTrainedTokenizerFast":
@@ -54,7 +56,7 @@ class Base:
 
     @property
     def vocab_size(self) -> int:
-        """V, rows of the embedding table; ids from V on stand for learned rows (see `splice`)."""
+        """V, rows of the embedding table; ids from V on stand for learned rows (see `rows`)."""
         return self.model.get_input_embeddings().num_embeddings
 
     @property
@@ -64,7 +66,13 @@ class Base:
 
 
 def load(
-    model: str, revision: str | None = None, *, system: str = "", dtype: str = "float32", device: str = "cpu"
+    model: str,
+    revision: str | None = None,
+    *,
+    system: str = "",
+    dtype: str = "float32",
+    device: str = "cpu",
+    prefix_gb: float | None = None,
 ) -> Base:
     """Load a `LlavaForConditionalGeneration` from a folder, or from the hub at a pinned commit.
 
@@ -74,6 +82,7 @@ def load(
         system: sentence before ``USER:``; empty for none.
         dtype: float32, bfloat16 or float16.
         device: cpu, cuda or cuda:N.
+        prefix_gb: gigabytes (10^9 bytes) for kept image prefixes; None for what is free.
 
     Raises:
         UserError: the model is absent, unreachable, not a LLaVA, not in safetensors, or the device missing.
@@ -103,7 +112,8 @@ def load(
         processor = AutoProcessor.from_pretrained(model, revision=revision, trust_remote_code=False)
     weights = weights.to(device).eval().requires_grad_(False)
     fingerprint = f"{model}@{revision}" if revision else _folder_fingerprint(Path(model))
-    return Base(weights, processor, Layout.of(processor, system), model, fingerprint)
+    kept = None if prefix_gb is None else int(prefix_gb * 1e9)
+    return Base(weights, processor, Layout.of(processor, system), model, fingerprint, kept)
 
 
 def _check_source(model: str, revision: str | None) -> None:

@@ -1,7 +1,8 @@
-"""The training loss over suffixes, from cached prefixes: owns which positions are scored and the averaging.
+"""The training loss over suffixes: owns which positions are supervised and the mean over them.
 
-Equal to the loss of the plain forward over the whole sequence, and so are its gradients, for nothing that is
-learned comes before the suffix (tests/unit/test_vlm_exact.py). Does not own the optimizer.
+Equals the plain forward over whole sequences (tests/unit/test_vlm_exact.py). Everything that depends on the
+samples alone is made on the CPU and copied while the device works, so that a step never waits for it. Does
+not own the optimizer.
 """
 
 from collections.abc import Sequence
@@ -11,40 +12,44 @@ import torch
 import torch.nn.functional as F
 
 from stages.vlm.layout import IGNORE, Suffix
-from stages.vlm.prefix import PrefixBatch
-from stages.vlm.splice import extended_logits, hidden_states, pad_left
+from stages.vlm.memory import move
+from stages.vlm.rows import Rows
+from stages.vlm.soft_prompt import SoftPrompt
+from stages.vlm.splice import hidden_states, pad_left
+from stages.vlm.store import PrefixBatch
 
 if TYPE_CHECKING:
     from stages.vlm.load import Base
 
 
 def suffix_loss(
-    base: "Base",
-    prefixes: PrefixBatch,
-    suffixes: Sequence[Suffix],
-    embeddings: torch.Tensor,
-    output_row: torch.Tensor,
+    base: "Base", prefixes: PrefixBatch, suffixes: Sequence[Suffix], prompts: Sequence[SoftPrompt]
 ) -> torch.Tensor:
     """Mean cross-entropy over each sample's answer tokens.
 
     Args:
         base: the model; it stays frozen.
         prefixes: of the B samples.
-        suffixes: B suffixes with answers, about one subject.
-        embeddings: (k+1, D) float32, may require gradients.
-        output_row: (1, D) float32, may require gradients.
+        suffixes: B suffixes with answers.
+        prompts: the soft prompt of each sample's subject; samples of one subject share one object. Its rows
+            may require gradients, and are then best on the model's device.
 
     Returns:
-        (B,) float32.
+        (B,) float32 on the model's device.
 
     """
-    ids, mask = pad_left([suffix.ids for suffix in suffixes], 0, base.device)  # (B, S)
-    labels, _ = pad_left([suffix.labels for suffix in suffixes], IGNORE, base.device)
+    ids, mask = pad_left([suffix.ids for suffix in suffixes], 0)  # (B, S)
+    labels, _ = pad_left([suffix.labels for suffix in suffixes], IGNORE)
+    samples, before = (labels[:, 1:] != IGNORE).nonzero(as_tuple=True)  # (N,): the positions that predict
+    targets = labels[samples, before + 1]
+    positions = samples * ids.shape[1] + before
+    lengths = samples.bincount(minlength=len(suffixes))
+    ids, mask, samples, targets, positions, lengths = (
+        move(tensor, base.device) for tensor in (ids, mask, samples, targets, positions, lengths)
+    )
+    rows = Rows.of(base, prompts)
     mask = torch.cat([prefixes.mask, mask], 1)  # (B, P + S)
-    hidden = hidden_states(base, ids, embeddings, prefixes.cache(), mask)  # (B, S, D)
-    targets = labels[:, 1:]
-    scored = targets != IGNORE
-    logits = extended_logits(base, hidden[:, :-1][scored], output_row)  # (N, V + 1): answer positions only
-    losses = F.cross_entropy(logits, targets[scored], reduction="none")
-    by_sample = torch.zeros(targets.shape, device=losses.device).masked_scatter(scored, losses)
-    return by_sample.sum(1) / scored.sum(1)
+    hidden = hidden_states(base, ids, rows, prefixes.cache(), mask)  # (B, S, D)
+    answers = hidden.flatten(0, 1).index_select(0, positions)  # (N, D)
+    losses = F.cross_entropy(rows.select(samples).logits(base, answers), targets, reduction="none")
+    return losses.new_zeros(len(suffixes)).index_add(0, samples, losses) / lengths

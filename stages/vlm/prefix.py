@@ -1,106 +1,74 @@
-"""Keys and values of everything before the soft prompt: owns computing, keeping and batching them.
+"""Keys and values of everything before the soft prompt: owns computing them.
 
 Causal attention makes them independent of what is learned, so they are computed once per image, without
-autograd, and every step and every answer starts from them. Does not own suffixes (`layout`) or forwards over
-them (`splice`).
+autograd, and every step and every answer starts from them. Does not own where they are kept (`store`),
+suffixes (`layout`) or forwards over them (`splice`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 from PIL import Image
 
 from stages.core.progress import bar
+from stages.vlm.memory import Room, move, to_host
+from stages.vlm.store import PrefixCache
 
 if TYPE_CHECKING:
-    from transformers import DynamicCache
-
     from stages.vlm.load import Base
 
-
-@dataclass(frozen=True, eq=False)
-class PrefixBatch:
-    """Prefixes of B rows: kv (B, L, 2, H, P, d) in the model's dtype; mask (B, P), 0 on left padding."""
-
-    kv: torch.Tensor
-    mask: torch.Tensor
-
-    def cache(self) -> "DynamicCache":
-        """Make a fresh cache. One per forward with gradients: a used one holds the last graph."""
-        from transformers import DynamicCache
-
-        cache = DynamicCache()
-        for layer, kv in enumerate(self.kv.unbind(1)):
-            cache.update(kv[:, 0], kv[:, 1], layer)
-        return cache
+# A training forward holds the prefix of each row about this many times: gathered, gathered for the next
+# batch, extended by the suffix, and, in activations kept for the backward pass, as much again.
+WORKING_COPIES = 4
 
 
-@dataclass(frozen=True, eq=False)
-class PrefixCache:
-    """Prefixes of n images, and the one without an image, which is addressed as None.
-
-    Attributes:
-        images: (n, L, 2, H, P, d); L layers, keys and values, H key-value heads, P positions.
-        text: (1, L, 2, H, T, d).
-
-    """
-
-    images: torch.Tensor
-    text: torch.Tensor
-
-    def __len__(self) -> int:
-        """Count the images."""
-        return len(self.images)
-
-    def select(self, indices: Sequence[int]) -> "PrefixCache":
-        """Keep only these images, in this order."""
-        return PrefixCache(self.images[list(indices)], self.text)
-
-    def batch(self, indices: Sequence[int | None]) -> PrefixBatch:
-        """Gather prefixes; rows without an image are padded on the left and masked there."""
-        text_length = self.text.shape[-2]
-        if all(index is None for index in indices):
-            kv = self.text.expand(len(indices), *self.text.shape[1:])
-            return PrefixBatch(kv, torch.ones(len(indices), text_length, dtype=torch.long, device=kv.device))
-        kv = self.images[[index or 0 for index in indices]]
-        length = kv.shape[-2]
-        mask = torch.ones(len(indices), length, dtype=torch.long, device=kv.device)
-        without = [row for row, index in enumerate(indices) if index is None]
-        if without:
-            kv[without] = F.pad(self.text, (0, 0, length - text_length, 0))
-            mask[without, : length - text_length] = 0
-        return PrefixBatch(kv, mask)
-
-
-@torch.no_grad()
 def encode_prefixes(
-    base: "Base", images: Sequence[Image.Image], batch_size: int = 32, *, progress: str | None = None
+    base: "Base",
+    images: Sequence[Image.Image],
+    batch_size: int = 32,
+    *,
+    room: Room | None = None,
+    progress: str | None = None,
 ) -> PrefixCache:
-    """Run the prefix ``[SYSTEM ]USER: <image>\\n`` of every image once.
+    """Run the prefix ``[SYSTEM ]USER: <image>\\n`` of every image, and keep what there is room for.
+
+    The first images are kept on the device, the next in host memory; of the rest only the pixels are, and
+    their prefixes are computed whenever they are asked for.
 
     Args:
         base: the model.
         images: RGB; may be empty, then only the text-only prefix is there.
-        batch_size: images per forward.
+        batch_size: images per forward, here and later; memory for as many rows of training is left free.
+        room: memory to keep prefixes in; None to measure what is free, within `base.prefix_bytes`.
         progress: title of a progress bar; None for no bar.
 
     """
-    text = base.layout.tokenizer(base.layout.prefix_text(image=False), return_tensors="pt").input_ids
-    text_kv = _encode(base, input_ids=text)
+    tokenizer = base.layout.tokenizer
+    text = _encode(base, tokenizer(base.layout.prefix_text(image=False), return_tensors="pt").input_ids)[0]
     if not images:
-        return PrefixCache(text_kv[:0], text_kv)
-    parts = []
+        return PrefixCache([], [], text, 0, lambda pixels: pixels)
+    ids = base.processor(
+        images=[images[0]], text=[base.layout.prefix_text(image=True)], return_tensors="pt"
+    ).input_ids  # (1, P)
+
+    def compute(pixels: torch.Tensor) -> torch.Tensor:
+        return _encode(base, ids.expand(len(pixels), -1), pixels)
+
+    size = text[..., 0, :].nbytes * ids.shape[1]
+    room = room or Room.measured(base.device, WORKING_COPIES * batch_size * size, base.prefix_bytes)
+    near, far = room.prefixes(size)
+    kept: list[torch.Tensor | None] = []
+    again: list[torch.Tensor | None] = []
     starts = range(0, len(images), batch_size)
     for start in bar(starts, progress) if progress else starts:
-        chunk = list(images[start : start + batch_size])
-        inputs = base.processor(
-            images=chunk, text=[base.layout.prefix_text(image=True)] * len(chunk), return_tensors="pt"
-        )
-        parts.append(_encode(base, input_ids=inputs["input_ids"], pixel_values=inputs["pixel_values"]))
-    return PrefixCache(torch.cat(parts), text_kv)
+        pixels = _pixels(base, images[start : start + batch_size])
+        held = min(max(near + far - start, 0), len(pixels))
+        prefixes = compute(pixels[:held]) if held else []
+        kept += [kv if number < near else to_host(kv) for number, kv in enumerate(prefixes, start)]
+        kept += [None] * (len(pixels) - held)
+        again += [*[None] * held, *pixels[held:]]
+    return PrefixCache(kept, again, text, ids.shape[1], compute)
 
 
 @torch.no_grad()
@@ -108,22 +76,27 @@ def image_tokens(base: "Base", images: Sequence[Image.Image], batch_size: int = 
     """What the language model is given of n images: (n, P, D) float32 on the CPU, P image tokens each."""
     parts = []
     for start in range(0, len(images), batch_size):
-        pixels = base.processor.image_processor(
-            list(images[start : start + batch_size]), return_tensors="pt"
-        ).pixel_values.to(base.device, base.model.dtype)
+        pixels = move(_pixels(base, images[start : start + batch_size]), base.device)
         parts.append(torch.stack(base.model.get_image_features(pixel_values=pixels).pooler_output))
     return torch.cat(parts).float().cpu()
 
 
+def _pixels(base: "Base", images: Sequence[Image.Image]) -> torch.Tensor:
+    """What the vision tower is given: (B, C, height, width) in the model's dtype on the CPU."""
+    pixels = base.processor.image_processor(list(images), return_tensors="pt").pixel_values
+    return pixels.to(base.model.dtype)
+
+
+@torch.no_grad()
 def _encode(base: "Base", input_ids: torch.Tensor, pixel_values: torch.Tensor | None = None) -> torch.Tensor:
     """Keys and values (B, L, 2, H, P, d) of equally long rows."""
     from transformers import DynamicCache
 
     cache = DynamicCache()
     base.model.model(
-        input_ids=input_ids.to(base.device),
+        input_ids=move(input_ids, base.device),
         attention_mask=torch.ones_like(input_ids, device=base.device),
-        pixel_values=None if pixel_values is None else pixel_values.to(base.device, base.model.dtype),
+        pixel_values=None if pixel_values is None else move(pixel_values, base.device),
         past_key_values=cache,
         use_cache=True,
     )

@@ -14,7 +14,7 @@ from stages.core import io, paths, schema
 from stages.core.errors import UserError
 from stages.train import samples
 from stages.train.__main__ import main
-from stages.train.learn import Recipe, learn, validate
+from stages.train.learn import Learned, Recipe, learn, validate
 from tests import tiny
 from tests.helpers import run_stage, set_params
 from tests.vlm_helpers import noise_images
@@ -98,6 +98,10 @@ def write_dataset(made: list[dict[str, Any]]) -> None:
     io.write_parquet(paths.dataset("bo"), numbered, schema.DATASET, sort_by=["sample"])
 
 
+def learn_bo(base: vlm.Base, lesson: samples.Lesson, recipe: Recipe) -> Learned:
+    return learn(base, {"bo": lesson}, recipe)["bo"]
+
+
 def outputs() -> dict[str, bytes]:
     files = [*sorted(paths.subject_model("bo").iterdir()), paths.train_curve("bo")]
     return {path.name: path.read_bytes() for path in files}
@@ -153,17 +157,17 @@ def test_training_learns_and_leaves_the_base_alone(dataset: Path, base: vlm.Base
     before = weights_hash(base)
     lesson = samples.Lesson.of(samples.read(dataset, **EVERYTHING), balance=True)
     recipe = Recipe(**vars(RECIPE) | {"latent_tokens": latent_tokens, "epochs": 8})
-    prompt, curve = learn(base, "bo", lesson, recipe)
+    prompt, curve = learn_bo(base, lesson, recipe)
     assert weights_hash(base) == before
     assert curve[-1]["loss"] < 0.95 * curve[0]["loss"]
-    start, _ = learn(base, "bo", lesson, Recipe(**vars(recipe) | {"epochs": 1, "learning_rate": 1e-9}))
+    start, _ = learn_bo(base, lesson, Recipe(**vars(recipe) | {"epochs": 1, "learning_rate": 1e-9}))
     assert (prompt.embeddings - start.embeddings).abs().amax(1).min() > 1e-3  # every row moved
     assert (prompt.output_row - start.output_row).abs().max() > 1e-3
 
 
 def test_the_best_epoch_is_kept_and_of_equal_ones_the_latest(dataset: Path, base: vlm.Base) -> None:
     lesson = samples.Lesson.of(samples.read(dataset, **EVERYTHING), balance=True)
-    prompt, curve = learn(base, "bo", lesson, Recipe(**vars(RECIPE) | {"epochs": 8, "learning_rate": 0.05}))
+    prompt, curve = learn_bo(base, lesson, Recipe(**vars(RECIPE) | {"epochs": 8, "learning_rate": 0.05}))
     top = max(row["weighted"] for row in curve)
     best = [row for row in curve if row["weighted"] == top][-1]
     assert prompt.info["validation"] == best
@@ -212,7 +216,7 @@ def test_what_cannot_be_trained_is_one_sentence(dataset: Path) -> None:
 def test_a_start_from_the_photos_is_where_training_begins(base: vlm.Base, dataset: Path):
     lesson = samples.Lesson.of(samples.read(dataset, **EVERYTHING), balance=True)
     still = replace(RECIPE, initial="photos", epochs=1, learning_rate=1e-9, weight_decay=0.0)
-    prompt, _ = learn(base, "bo", lesson, still)
+    prompt, _ = learn_bo(base, lesson, still)
     own = [lesson.images[sample.image] for sample in lesson.validation if sample.label]
     mean = vlm.image_tokens(base, own).mean(0)
     for row in prompt.embeddings[1:]:

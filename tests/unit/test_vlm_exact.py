@@ -4,7 +4,9 @@ Compared with a copy of the model whose tables hold the learned rows, run sample
 and without a cache. Negative controls show that the comparison would notice.
 """
 
-from pathlib import Path
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -17,7 +19,8 @@ from tests import tiny
 from tests.vlm_helpers import full_inputs, noise_images, resized, soft_prompt
 
 IMAGES = noise_images(3)
-SAMPLES = [  # (image, question, answer)
+Sample = tuple[int | None, str, str]
+SAMPLES: list[Sample] = [  # (image, question, answer)
     (0, "Can you see <bo> in this photo?", "Yes"),
     (2, "Is it <bo>?", "No, I do not see <bo> in this photo, it is a red ball next to a tree."),
     (None, "What color is <bo>?", "<bo> is brown."),
@@ -33,22 +36,59 @@ def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return base
 
 
-def suffixes(base: vlm.Base, prompt: vlm.SoftPrompt) -> list[vlm.Suffix]:
-    return [
-        vlm.suffix(base, prompt, question, answer, image=image is not None)
-        for image, question, answer in SAMPLES
-    ]
+Case = tuple[int | None, vlm.Suffix]
+Found = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # losses, gradients of the input and the output rows
 
 
-def plain_losses(base: vlm.Base, model: torch.nn.Module, rows: list[vlm.Suffix]) -> torch.Tensor:
+def cases(base: vlm.Base, prompt: vlm.SoftPrompt, samples: Sequence[Sample] = SAMPLES) -> list[Case]:
+    """Images and suffixes of samples, the texts made to speak of the prompt's subject."""
+    made = []
+    for image, *texts in samples:
+        texts = [text.replace("<bo>", prompt.token) for text in texts]
+        made.append((image, vlm.suffix(base, prompt, *texts, image=image is not None)))
+    return made
+
+
+def plain(base: vlm.Base, prompt: vlm.SoftPrompt, samples: Sequence[Case]) -> Found:
+    """Losses and gradients of one subject's samples by the plain forward over everything."""
+    model = resized(base, prompt).to(base.model.dtype)
+    tables = model.get_input_embeddings().weight, model.lm_head.weight
+    for table in tables:
+        table.requires_grad_(True)
     losses = []
-    for (image, _, _), suffix in zip(SAMPLES, rows, strict=True):
+    for image, suffix in samples:
         inputs = full_inputs(base, None if image is None else IMAGES[image], suffix)
         logits = model(**inputs).logits[0, :-1].float()
         before = inputs["input_ids"].shape[1] - len(suffix.ids)
         labels = torch.tensor([IGNORE] * before + suffix.labels)[1:]
         losses.append(F.cross_entropy(logits, labels, ignore_index=IGNORE))
-    return torch.stack(losses)
+    torch.stack(losses).sum().backward()
+    gradients = (table.grad[base.vocab_size :].float() for table in tables)
+    return torch.stack(losses).detach(), *gradients
+
+
+def ours(base: vlm.Base, prompts: Sequence[vlm.SoftPrompt], samples: Sequence[Case]) -> list[Found]:
+    """The same from the prefixes, in one forward, for each of the subjects that these samples are about."""
+    leaves = {
+        p: vlm.SoftPrompt(
+            p.subject, *(rows.clone().requires_grad_(True) for rows in (p.embeddings, p.output_row))
+        )
+        for p in prompts
+    }
+    losses = losses_of(base, [leaves[prompt] for prompt in prompts], samples)
+    losses.sum().backward()
+    assert all(parameter.grad is None for parameter in base.model.parameters())
+    found = []
+    for prompt, leaf in leaves.items():
+        own = torch.tensor([other is prompt for other in prompts])
+        assert leaf.embeddings.grad.dtype == leaf.output_row.grad.dtype == torch.float32
+        found.append((losses.detach()[own], leaf.embeddings.grad, leaf.output_row.grad))
+    return found
+
+
+def losses_of(base: vlm.Base, prompts: Sequence[vlm.SoftPrompt], samples: Sequence[Case]) -> torch.Tensor:
+    batch = vlm.encode_prefixes(base, IMAGES, 2).batch([image for image, _ in samples])
+    return vlm.suffix_loss(base, batch, [suffix for _, suffix in samples], prompts)
 
 
 def relative(actual: torch.Tensor, expected: torch.Tensor) -> float:
@@ -58,49 +98,44 @@ def relative(actual: torch.Tensor, expected: torch.Tensor) -> float:
 @pytest.mark.parametrize("latent_tokens", [0, 1, 4])
 def test_loss_and_gradients_equal_the_plain_forward(base: vlm.Base, latent_tokens: int) -> None:
     prompt = soft_prompt(base, "bo", latent_tokens)
-    rows = suffixes(base, prompt)
-    model = resized(base, prompt)
-    model.get_input_embeddings().weight.requires_grad_(True)
-    model.lm_head.weight.requires_grad_(True)
-    expected = plain_losses(base, model, rows)
-    expected.sum().backward()
+    samples = cases(base, prompt)
+    (found,) = ours(base, [prompt] * len(samples), samples)
+    for actual, expected in zip(found, plain(base, prompt, samples), strict=True):
+        assert relative(actual, expected) < 1e-5
 
-    embeddings = prompt.embeddings.clone().requires_grad_(True)
-    output_row = prompt.output_row.clone().requires_grad_(True)
-    prefixes = vlm.encode_prefixes(base, IMAGES, batch_size=2)
-    losses = vlm.suffix_loss(
-        base, prefixes.batch([image for image, _, _ in SAMPLES]), rows, embeddings, output_row
-    )
-    losses.sum().backward()
 
-    assert relative(losses, expected) < 1e-5
-    size = base.vocab_size
-    assert relative(embeddings.grad, model.get_input_embeddings().weight.grad[size:]) < 1e-5
-    assert relative(output_row.grad, model.lm_head.weight.grad[size:]) < 1e-5
-    assert all(parameter.grad is None for parameter in base.model.parameters())
+def test_subjects_in_one_forward_do_not_meet(base: vlm.Base) -> None:
+    prompts = [
+        soft_prompt(base, "bo", 4),
+        soft_prompt(base, "mam", 0, seed=1),
+        soft_prompt(base, "x", 2, seed=2),
+    ]
+    shares = [SAMPLES[:2], SAMPLES[1:], SAMPLES[2:]]
+    samples = [cases(base, prompt, share) for prompt, share in zip(prompts, shares, strict=True)]
+    mixed = [(p, case) for p, own in zip(prompts, samples, strict=True) for case in own][::-1]
+    found = ours(base, [prompt for prompt, _ in mixed], [case for _, case in mixed])
+    for prompt, own, (losses, *gradients) in zip(prompts, samples, found[::-1], strict=True):
+        expected, *plain_gradients = plain(base, prompt, own)
+        assert relative(losses.flip(0), expected) < 1e-5
+        for actual, wanted in zip(gradients, plain_gradients, strict=True):
+            assert relative(actual, wanted) < 1e-5
 
 
 def test_a_batch_is_its_samples_one_by_one(base: vlm.Base) -> None:
     prompt = soft_prompt(base, "bo", 4)
-    rows = suffixes(base, prompt)
-    prefixes = vlm.encode_prefixes(base, IMAGES)
-    together = vlm.suffix_loss(
-        base, prefixes.batch([image for image, _, _ in SAMPLES]), rows, prompt.embeddings, prompt.output_row
-    )
-    alone = [
-        vlm.suffix_loss(base, prefixes.batch([image]), [row], prompt.embeddings, prompt.output_row)
-        for (image, _, _), row in zip(SAMPLES, rows, strict=True)
-    ]
+    samples = cases(base, prompt)
+    together = losses_of(base, [prompt] * len(samples), samples)
+    alone = [losses_of(base, [prompt], [sample]) for sample in samples]
     assert relative(together, torch.cat(alone)) < 1e-5
 
 
 def test_negative_controls_move_the_loss(base: vlm.Base) -> None:
     prompt = soft_prompt(base, "bo", 4)
-    row = suffixes(base, prompt)[1]
+    _, row = cases(base, prompt)[1]
     prefixes = vlm.encode_prefixes(base, IMAGES)
 
     def loss(batch: vlm.PrefixBatch) -> torch.Tensor:
-        return vlm.suffix_loss(base, batch, [row], prompt.embeddings, prompt.output_row)
+        return vlm.suffix_loss(base, batch, [row], [prompt])
 
     right = prefixes.batch([2])
     hidden = vlm.PrefixBatch(right.kv, torch.zeros_like(right.mask))
@@ -111,14 +146,12 @@ def test_negative_controls_move_the_loss(base: vlm.Base) -> None:
 
 def test_padding_of_the_text_only_prefix_is_never_read(base: vlm.Base) -> None:
     prompt = soft_prompt(base, "bo", 4)
-    rows = suffixes(base, prompt)[1:3]
+    rows = [suffix for _, suffix in cases(base, prompt)[1:3]]
     clean = vlm.encode_prefixes(base, IMAGES).batch([2, None])
     filled = torch.where(clean.mask.view(2, 1, 1, 1, -1, 1) == 1, clean.kv, 7.0)
     dirty = vlm.PrefixBatch(filled, clean.mask)
     assert not torch.equal(clean.kv, dirty.kv)
-    losses = [
-        vlm.suffix_loss(base, batch, rows, prompt.embeddings, prompt.output_row) for batch in (clean, dirty)
-    ]
+    losses = [vlm.suffix_loss(base, batch, rows, [prompt] * 2) for batch in (clean, dirty)]
     assert torch.equal(*losses)
 
 
@@ -142,8 +175,7 @@ def test_answers_equal_plain_generation(base: vlm.Base, use_cache: bool) -> None
         base,
         rows,
         prompts,
-        vlm.encode_prefixes(base, IMAGES, 2),
-        [q.image for q in queries],
+        vlm.encode_prefixes(base, IMAGES, 2).batch([q.image for q in queries]),
         max_new_tokens=8,
         option_ids=options,
     )
@@ -187,23 +219,15 @@ def test_answers_keep_their_order_in_any_batching(base: vlm.Base) -> None:
     )
 
 
-def test_rows_stay_float32_under_a_bfloat16_base(base: vlm.Base, tmp_path: Path) -> None:
-    tiny.llava(tmp_path)
-    half = vlm.load(str(tmp_path), dtype="bfloat16")
-    whole = vlm.load(str(tmp_path))
-    found = []
-    for model in (half, whole):
-        prompt = soft_prompt(whole, "bo", 4)
-        embeddings, output_row = (
-            prompt.embeddings.requires_grad_(True),
-            prompt.output_row.requires_grad_(True),
-        )
-        prefixes = vlm.encode_prefixes(model, IMAGES)
-        batch = prefixes.batch([image for image, _, _ in SAMPLES])
-        loss = vlm.suffix_loss(model, batch, suffixes(model, prompt), embeddings, output_row)
-        loss.sum().backward()
-        assert embeddings.grad.dtype == output_row.grad.dtype == torch.float32
-        found.append((loss.detach(), embeddings.grad))
-    assert prefixes.images.dtype == torch.float32
-    assert relative(found[0][0], found[1][0]) < 0.05  # bfloat16 keeps 8 bits
-    assert relative(found[0][1], found[1][1]) < 0.3
+def test_bfloat16_errs_no_more_than_the_plain_forward_does(base: vlm.Base) -> None:
+    half = replace(base, model=copy.deepcopy(base.model).bfloat16())
+    errors: dict[str, list[torch.Tensor]] = {"ours": [], "plain": []}
+    for seed in range(8):
+        prompt = soft_prompt(base, "bo", 4, seed)
+        samples = cases(base, prompt)
+        exact = plain(base, prompt, samples)
+        (found,) = ours(half, [prompt] * len(samples), samples)
+        for name, numbers in (("ours", found), ("plain", plain(half, prompt, samples))):
+            errors[name].append(torch.tensor([relative(*pair) for pair in zip(numbers, exact, strict=True)]))
+    rms = {name: torch.stack(each).square().mean(0).sqrt() for name, each in errors.items()}
+    assert (rms["ours"] <= rms["plain"]).all() and (rms["ours"] > 1e-4).all()

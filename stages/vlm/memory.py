@@ -1,0 +1,88 @@
+"""Memory: owns measuring how much image prefixes may take, and copies to and from a GPU without waiting.
+
+Does not own the prefixes (`prefix`).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import torch
+
+HEADROOM = 0.2  # share of the free memory left alone: others need some, and allocators waste some
+CGROUPS = (  # limit, use and the part of it that the kernel gives back when asked: version 2, version 1
+    ("memory.max", "memory.current", "inactive_file"),
+    ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
+
+
+@dataclass(frozen=True)
+class Room:
+    """Bytes that kept prefixes may take on the device and, to be copied from there, in host memory."""
+
+    device: int
+    host: int
+
+    @classmethod
+    def measured(cls, device: torch.device, working: int, limit: int | None = None) -> "Room":
+        """Measure what is free now.
+
+        Args:
+            device: of the model. For a CPU, host memory is the device's.
+            working: bytes that computing needs on the device.
+            limit: bytes for device and host together; None for no limit but what is free.
+
+        """
+        host = int(host_available() * (1 - HEADROOM))
+        if device.type == "cpu":
+            free, host = host, 0
+        else:
+            free, _ = torch.cuda.mem_get_info(device)
+            free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+            free = int(free * (1 - HEADROOM))
+        free = max(0, free - working)
+        if limit is not None:
+            free = min(free, limit)
+            host = min(host, limit - free)
+        return cls(free, host)
+
+    def prefixes(self, size: int) -> tuple[int, int]:
+        """How many prefixes of `size` bytes find room: on the device, in host memory."""
+        pinned = 1 << (size - 1).bit_length()  # torch takes pinned memory in powers of two
+        return self.device // size, self.host // pinned
+
+
+def move(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Copy to the device without making either side wait; the tensor itself where it is there already."""
+    if device.type == "cpu" or tensor.device.type != "cpu":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
+def to_host(tensor: torch.Tensor) -> torch.Tensor:
+    """Copy to host memory, pinned if from a GPU, without waiting: read the copy on the same stream."""
+    pinned = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=tensor.is_cuda)
+    return pinned.copy_(tensor, non_blocking=True)
+
+
+def host_available(groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
+    """Bytes of host memory that may still be taken: what the system has, within the limits of our cgroups."""
+    available = [psutil.virtual_memory().available]
+    for line in own.read_text().splitlines() if own.is_file() else []:
+        _, controllers, name = line.split(":", 2)
+        if controllers in ("", "memory"):
+            folder = groups / controllers / name.strip("/")
+            available += [
+                left for at in (folder, *folder.parents) if (left := _left_in_group(at)) is not None
+            ]
+    return min(available)
+
+
+def _left_in_group(folder: Path) -> int | None:
+    """Bytes left under the limit of a control group; None where it has none."""
+    for limit, use, spare in CGROUPS:
+        if (folder / limit).is_file() and (folder / limit).read_text().strip().isdigit():
+            numbers = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+            used = int((folder / use).read_text()) - int(numbers.get(spare, 0))
+            return max(0, int((folder / limit).read_text()) - used)
+    return None
