@@ -31,7 +31,7 @@ def run(main: Callable[..., str]) -> None:
     """Run a stage's `main` with the command line's words and end the process.
 
     `main` returns what it made ("12 subjects, 1,146 hard negatives"), which becomes the closing line. A
-    `UserError` is printed as one line and ends with exit code 1; anything else is a defect of ours and keeps
+    `UserError` and a GPU without memory left are printed as one line and end with exit code 1; anything else is a defect of ours and keeps
     its traceback.
     """
     stage = main.__globals__["__package__"].rpartition(".")[2]
@@ -44,6 +44,13 @@ def run(main: Callable[..., str]) -> None:
         if error.errno in DISK_FULL:
             sys.exit(f"error: {write_error(error.filename or 'a file', error)}")
         raise
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":  # torch's: importing it here would take seconds
+            raise
+        sys.exit(
+            "error: the device's memory does not hold the model and so many samples at once: lower "
+            "base.batch_size in params.yaml, or choose another base.dtype or base.model"
+        )
     except KeyboardInterrupt:
         sys.exit(130)
     progress.closing(stage, summary, time.monotonic() - started)
@@ -54,6 +61,9 @@ def _arguments(stage: str, main: Callable[..., str]) -> list[str]:
     try:
         inspect.signature(main).bind(*words)
     except TypeError:
-        wanted = " ".join(name.upper() for name in inspect.signature(main).parameters)
+        wanted = " ".join(
+            f"[{name.upper()} ...]" if parameter.kind is parameter.VAR_POSITIONAL else name.upper()
+            for name, parameter in inspect.signature(main).parameters.items()
+        )
         raise UserError(f"usage: python -m stages.{stage} {wanted}".rstrip()) from None
     return words

@@ -93,9 +93,9 @@ def rows() -> list[dict[str, Any]]:
     return made
 
 
-def write_dataset(made: list[dict[str, Any]]) -> None:
+def write_dataset(made: list[dict[str, Any]], subject: str = "bo") -> None:
     numbered = [row | {"sample": number} for number, row in enumerate(made)]
-    io.write_parquet(paths.dataset("bo"), numbered, schema.DATASET, sort_by=["sample"])
+    io.write_parquet(paths.dataset(subject), numbered, schema.DATASET, sort_by=["sample"])
 
 
 def learn_bo(base: vlm.Base, lesson: samples.Lesson, recipe: Recipe) -> Learned:
@@ -105,6 +105,11 @@ def learn_bo(base: vlm.Base, lesson: samples.Lesson, recipe: Recipe) -> Learned:
 def outputs() -> dict[str, bytes]:
     files = [*sorted(paths.subject_model("bo").iterdir()), paths.train_curve("bo")]
     return {path.name: path.read_bytes() for path in files}
+
+
+def curve(subject: str) -> torch.Tensor:
+    lines = paths.train_curve(subject).read_text().splitlines()[1:]
+    return torch.tensor([[float(cell) for cell in line.split(",")] for line in lines])
 
 
 def weights_hash(base: vlm.Base) -> str:
@@ -129,6 +134,35 @@ def test_writes_a_self_describing_soft_prompt_and_its_curve(dataset: Path, base:
     best = prompt.info["validation"]
     assert lines[best["epoch"] - 1] == ",".join(str(best[name]) for name in header.split(","))
     assert summary == f"bo, 3 epochs, the best is {best['epoch']} with {best['weighted']:.3f} weighted"
+
+
+def test_several_subjects_are_trained_in_one_process(dataset: Path, base: vlm.Base) -> None:
+    set_params({"subjects": {"bo": {"kind": "pet"}, "mam": {"kind": "pet"}}})
+    write_dataset([row | {"question": row["question"].replace("<bo>", "<mam>")} for row in rows()[1:]], "mam")
+    alone = {}
+    for subject in ("bo", "mam"):
+        main(subject)
+        alone[subject] = vlm.SoftPrompt.load(paths.subject_model(subject), base), curve(subject)
+    assert main("bo", "mam").startswith("bo, 3 epochs, the best is ")
+    for subject, (prompt, scores) in alone.items():
+        together = vlm.SoftPrompt.load(paths.subject_model(subject), base)
+        assert together.info == prompt.info
+        torch.testing.assert_close(together.embeddings, prompt.embeddings, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(together.output_row, prompt.output_row, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(curve(subject), scores, rtol=1e-4, atol=1e-5)
+
+
+def test_a_picture_that_several_subjects_learn_from_is_there_once(dataset: Path) -> None:
+    bo = samples.Lesson.of(samples.read(dataset, **EVERYTHING), balance=True)
+    mam = samples.Lesson(noise_images(9)[5:], bo.training[5:7], [])
+    mam = replace(mam, training=[replace(s, image=i) for i, s in enumerate(mam.training)])
+    both = samples.pooled({"bo": bo, "mam": mam})
+    assert both["bo"].images is both["mam"].images and len(both["bo"].images) == 9
+    for subject, lesson in (("bo", bo), ("mam", mam)):
+        for old, new in zip(lesson.training, both[subject].training, strict=True):
+            assert replace(new, image=old.image) == old
+            if old.image is not None:
+                assert both[subject].images[new.image].tobytes() == lesson.images[old.image].tobytes()
 
 
 def test_two_runs_give_the_same_bytes(dataset: Path) -> None:

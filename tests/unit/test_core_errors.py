@@ -6,12 +6,18 @@ import pytest
 from stages.core.errors import UserError, run
 from tests.helpers import ROOT
 
+MEMORY = (
+    "error: the device's memory does not hold the model and so many samples at once: lower base.batch_size in "
+    "params.yaml, or choose another base.dtype or base.model"
+)
 STAGE = """
+import torch
 from stages.core.errors import UserError, run
 __package__ = "stages.some"
-def main(word: str) -> str:
+def main(word: str, *more: str) -> str:
     if word == "mistake": raise UserError("x.png is empty: copy it again")
     if word == "defect": raise RuntimeError("ours")
+    if word == "memory": raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
     if word == "interrupt": raise KeyboardInterrupt
     return "3 things"
 run(main)
@@ -23,8 +29,9 @@ run(main)
     [
         ("fine", 0, "some: 3 things in 0.0 s\n"),
         ("mistake", 1, "error: x.png is empty: copy it again\n"),
+        ("memory", 1, f"{MEMORY}\n"),
         ("interrupt", 130, ""),
-        (None, 1, "error: usage: python -m stages.some WORD\n"),
+        (None, 1, "error: usage: python -m stages.some WORD [MORE ...]\n"),
     ],
 )
 def test_a_stage_ends_with_one_line(word: str | None, code: int, said: str):

@@ -28,6 +28,7 @@ def test_the_shipped_file_loads_and_is_frozen():
         ({"train.data.easy": "no"}, "train.data.easy is 'no': input should be a valid boolean"),
         ({"base.device": "gpu"}, "base.device is 'gpu': string should match pattern"),
         ({"base.dtype": "int8"}, "base.dtype is 'int8': input should be 'float32', 'bfloat16' or 'float16'"),
+        ({"base.prefix_gb": -1}, "base.prefix_gb is -1: input should be greater than or equal to 0"),
         ({"seed": None}, "seed is None: input should be a valid integer"),
         ({"train": None}, "train must hold `key: value` pairs, not None"),
         ({"subjects": {}}, "subjects is {}: dictionary should have at least 1 item"),

@@ -1,0 +1,134 @@
+"""Where a prefix is kept changes no bit of it, and free memory decides where that is."""
+
+from collections import namedtuple
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+
+from stages import vlm
+from stages.vlm import memory
+from tests import tiny
+from tests.vlm_helpers import noise_images, soft_prompt
+
+IMAGES = noise_images(7)
+PLENTY = 10**9
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> vlm.Base:
+    return vlm.load(str(tiny.llava(tmp_path_factory.mktemp("llava"))))
+
+
+@pytest.fixture(scope="module")
+def everywhere(base: vlm.Base) -> vlm.PrefixCache:
+    return vlm.encode_prefixes(base, IMAGES, 3, room=vlm.Room(PLENTY, 0))
+
+
+def size(prefixes: vlm.PrefixCache) -> int:
+    return prefixes.kept[0].nbytes
+
+
+@pytest.mark.parametrize("kept", ["host", "nowhere", "some of each"])
+def test_every_place_gives_the_same_bits(base: vlm.Base, everywhere: vlm.PrefixCache, kept: str) -> None:
+    one, pinned = size(everywhere), 2 ** (size(everywhere) - 1).bit_length()
+    room = {
+        "host": vlm.Room(0, PLENTY),
+        "nowhere": vlm.Room(0, 0),
+        "some of each": vlm.Room(2 * one, 2 * pinned),
+    }[kept]
+    prefixes = vlm.encode_prefixes(base, IMAGES, 3, room=room)
+    there = [kv is not None for kv in prefixes.kept]
+    assert there == [pixels is None for pixels in prefixes.pixels]
+    assert sum(there) == {"host": 7, "nowhere": 0, "some of each": 4}[kept]
+    prompt = soft_prompt(base, "bo", 3)
+    chosen = [6, None, 2, 6, 0, 4]
+    rows = [vlm.suffix(base, prompt, "Is it <bo>?", "Yes", image=i is not None) for i in chosen]
+    for indices in (chosen, [5], [None, None]):
+        found, expected = (cache.batch(indices) for cache in (prefixes, everywhere))
+        assert torch.equal(found.kv, expected.kv) and torch.equal(found.mask, expected.mask)
+    losses = [
+        vlm.suffix_loss(base, cache.batch(chosen), rows, [prompt] * 6) for cache in (prefixes, everywhere)
+    ]
+    assert torch.equal(*losses)
+    queries = [vlm.Query("What is it?", i, prompt) for i in chosen]
+    answers = [
+        vlm.answer(base, queries, cache, max_new_tokens=4, batch_size=2) for cache in (prefixes, everywhere)
+    ]
+    assert answers[0] == answers[1]
+
+
+def test_batches_come_in_order_and_are_those_asked_for(everywhere: vlm.PrefixCache) -> None:
+    order = [[0, 1], [2, None], [None], [1]]
+    for batch, indices in zip(everywhere.batches(order), order, strict=True):
+        assert torch.equal(batch.kv, everywhere.batch(indices).kv)
+    assert list(everywhere.batches([])) == []
+    few = everywhere.select([4, 2])
+    assert len(few) == 2 and torch.equal(few.batch([1, 0]).kv, everywhere.batch([2, 4]).kv)
+    assert few.kept[0].data_ptr() == everywhere.kept[4].data_ptr()
+
+
+def test_a_cache_grows_without_touching_what_is_kept(base: vlm.Base, everywhere: vlm.PrefixCache) -> None:
+    batch = everywhere.batch([1, 3])
+    before = batch.kv.clone()
+    cache = batch.cache()
+    assert cache.get_seq_length() == everywhere.length
+    assert cache.layers[1].keys.data_ptr() == batch.kv[:, 1, 0].data_ptr()
+    prompt = soft_prompt(base, "bo", 3)
+    rows = [vlm.suffix(base, prompt, "Is it <bo>?", "Yes")] * 2
+    twice = [vlm.suffix_loss(base, batch, rows, [prompt] * 2) for _ in range(2)]
+    assert torch.equal(*twice) and torch.equal(batch.kv, before)
+
+
+def test_grouped_query_models_keep_few_heads(everywhere: vlm.PrefixCache) -> None:
+    assert everywhere.kept[0].shape[2] == 2  # of 4 attention heads
+
+
+def test_the_limit_of_the_base_counts(base: vlm.Base, everywhere: vlm.PrefixCache) -> None:
+    for limit, kept in ((0, 0), (3 * size(everywhere) + 1, 3), (None, 7)):
+        prefixes = vlm.encode_prefixes(replace(base, prefix_bytes=limit), IMAGES, 3)
+        assert sum(kv is not None for kv in prefixes.kept) == kept
+    folder = base.name
+    assert vlm.load(folder, prefix_gb=0.5).prefix_bytes == 500_000_000
+
+
+def test_room_is_what_is_free_less_headroom_and_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "host_available", lambda: 1000)
+    cpu = torch.device("cpu")
+    assert vlm.Room.measured(cpu, working=0) == vlm.Room(800, 0)
+    assert vlm.Room.measured(cpu, working=300) == vlm.Room(500, 0)
+    assert vlm.Room.measured(cpu, working=300, limit=100) == vlm.Room(100, 0)
+    assert vlm.Room.measured(cpu, working=900) == vlm.Room(0, 0)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (600, 900))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 500)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 100)
+    cuda = torch.device("cuda")
+    assert vlm.Room.measured(cuda, working=100) == vlm.Room(700, 800)
+    assert vlm.Room.measured(cuda, working=100, limit=900) == vlm.Room(700, 200)
+    assert vlm.Room.measured(cuda, working=900, limit=200) == vlm.Room(0, 200)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_limits_of_control_groups_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int
+) -> None:
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: namedtuple("Memory", "available")(1000))
+    own, root = tmp_path / "cgroup", tmp_path / "groups"
+    names = memory.CGROUPS[2 - version]
+    controller = "memory" if version == 1 else ""
+    folder = root / controller / "job" / "step"
+    folder.mkdir(parents=True)
+    own.write_text(f"{4 * (version == 1)}:{controller}:/job/step\n7:pids:/\n")
+    assert memory.host_available(root, own) == 1000  # no limits
+    for at, limit in ((folder, "max" if version == 2 else str(2**63 - 4096)), (folder.parent, "700")):
+        (at / names[0]).write_text(f"{limit}\n")
+        (at / names[1]).write_text("300\n")
+        (at / "memory.stat").write_text(f"anon 5\n{names[2]} 100\n")
+    assert memory.host_available(root, own) == 500  # 700 less 300, of which 100 can be had back
+    assert memory.host_available(root, tmp_path / "none") == 1000
+
+
+def test_the_systems_own_answer_is_plausible() -> None:
+    assert 0 < memory.host_available() <= psutil.virtual_memory().total
