@@ -31,8 +31,8 @@ def run(main: Callable[..., str]) -> None:
     """Run a stage's `main` with the command line's words and end the process.
 
     `main` returns what it made ("12 subjects, 1,146 hard negatives"), which becomes the closing line. A
-    `UserError` and a GPU without memory left are printed as one line and end with exit code 1; anything else is a defect of ours and keeps
-    its traceback.
+    `UserError` and a GPU without memory left are printed as one line and end with exit code 1; anything else
+    is a defect of ours and keeps its traceback.
     """
     stage = main.__globals__["__package__"].rpartition(".")[2]
     started = time.monotonic()

@@ -7,8 +7,8 @@ from stages.core.errors import UserError, run
 from tests.helpers import ROOT
 
 MEMORY = (
-    "error: the device's memory does not hold the model and so many samples at once: lower base.batch_size in "
-    "params.yaml, or choose another base.dtype or base.model"
+    "error: the device's memory does not hold the model and so many samples at once: "
+    "lower base.batch_size in params.yaml, or choose another base.dtype or base.model"
 )
 STAGE = """
 import torch
