@@ -67,7 +67,10 @@ def answer(
     suffixes = [suffix(base, q.definition, q.question, image=q.image is not None) for q in queries]
     order = sorted(range(len(queries)), key=lambda i: (queries[i].image is None, len(suffixes[i].ids)))
     batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
-    shown = prefixes.batches([queries[i].image for i in batch] for batch in batches)
+    longest = max((len(suffix.ids) for suffix in suffixes), default=0)
+    shown = prefixes.batches(
+        ([queries[i].image for i in batch] for batch in batches), spare=longest + max_new_tokens - 1
+    )
     answers: dict[int, Answer] = {}
     for batch in bar(batches, progress) if progress else batches:
         prompts = [queries[i].definition for i in batch]

@@ -7,35 +7,70 @@ computing prefixes (`prefix`) or measuring memory (`memory`).
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 import torch.nn.functional as F
+from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from stages.vlm.memory import move
-
-if TYPE_CHECKING:
-    from transformers import DynamicCache
 
 
 @dataclass(frozen=True, eq=False)
 class PrefixBatch:
-    """Prefixes of B rows: kv (B, L, 2, H, P, d) in the model's dtype; mask (B, P), 0 on left padding."""
+    """Prefixes of B rows.
+
+    Attributes:
+        kv: (B, L, 2, H, P + spare, d) in the model's dtype; what stands in the spare positions is never read.
+        mask: (B, P) int64, 0 on left padding.
+
+    """
 
     kv: torch.Tensor
     mask: torch.Tensor
 
-    def cache(self) -> "DynamicCache":
+    def cache(self) -> DynamicCache:
         """Make a fresh cache over kv, without copying. One per forward: it then holds the forward's graph."""
-        from transformers.cache_utils import DynamicCache, DynamicLayer
-
         cache = DynamicCache()
-        for kv in self.kv.unbind(1):
-            layer = DynamicLayer()
-            layer.keys, layer.values = kv.unbind(1)
-            layer.dtype, layer.device, layer.is_initialized = kv.dtype, kv.device, True
-            cache.layers.append(layer)
+        cache.layers = [_Layer(kv, self.mask.shape[1]) for kv in self.kv.unbind(1)]
         return cache
+
+
+class _Layer(DynamicLayer):
+    """A layer of the cache that begins with a prefix and grows into its spare positions while there are any.
+
+    space: (B, 2, H, P + spare, d), in which keys and values lie; None once they have outgrown it.
+    """
+
+    def __init__(self, space: torch.Tensor, length: int) -> None:
+        super().__init__()
+        self.dtype, self.device, self.is_initialized = space.dtype, space.device, True
+        self._lie_in(space, length)
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Append keys and values; with gradients, which come where no position is spare, in new memory."""
+        length = self.get_seq_length()
+        longer = length + key_states.shape[-2]
+        if self.space is None or longer > self.space.shape[-2]:
+            self.space = None
+            return super().update(key_states, value_states, *args, **kwargs)
+        for place, states in zip(self.space.unbind(1), (key_states, value_states), strict=True):
+            place[..., length:longer, :] = states
+        self._lie_in(self.space, longer)
+        return self.keys, self.values
+
+    def batch_select_indices(self, indices: torch.Tensor) -> None:
+        """Keep only these rows."""
+        if self.space is None:
+            super().batch_select_indices(indices)
+        else:
+            self._lie_in(self.space[indices], self.get_seq_length())
+
+    def _lie_in(self, space: torch.Tensor, length: int) -> None:
+        self.space: torch.Tensor | None = space
+        self.keys, self.values = space[..., :length, :].unbind(1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,34 +108,41 @@ class PrefixCache:
         """Gather prefixes; rows without an image are padded on the left and masked there."""
         return next(self.batches([indices]))
 
-    def batches(self, order: Iterable[Sequence[int | None]]) -> Iterator[PrefixBatch]:
+    def batches(self, order: Iterable[Sequence[int | None]], spare: int = 0) -> Iterator[PrefixBatch]:
         """Gather batch after batch, the next one already while a batch is worked on.
 
         On a GPU, prefixes kept in host memory travel on a stream of their own meanwhile.
+
+        Args:
+            order: the images of each batch, None for a row without one.
+            spare: positions to leave after each prefix, for a cache that grows without being copied; such a
+                cache carries no gradients.
+
         """
         copies = torch.cuda.Stream(self.text.device) if self.text.is_cuda else None
         ready: list[PrefixBatch] = []
         for indices in order:
             _wait(copies, self.text.device)
-            following = self._gather(indices, copies)
+            following = self._gather(indices, spare, copies)
             yield from ready
             ready = [following]
         _wait(copies, self.text.device)
         yield from ready
 
-    def _gather(self, indices: Sequence[int | None], copies: torch.cuda.Stream | None) -> PrefixBatch:
+    def _gather(
+        self, indices: Sequence[int | None], spare: int, copies: torch.cuda.Stream | None
+    ) -> PrefixBatch:
         device, short = self.text.device, self.text.shape[-2]
-        if all(index is None for index in indices):
-            kv = self.text.expand(len(indices), *self.text.shape)
-            return PrefixBatch(kv, torch.ones(len(indices), short, dtype=torch.long, device=device))
-        kv = self.text.new_empty(len(indices), *self.text.shape[:3], self.length, self.text.shape[-1])
-        mask = torch.ones(len(indices), self.length, dtype=torch.long)
+        length = short if all(index is None for index in indices) else self.length
+        space = self.text.new_empty(len(indices), *self.text.shape[:3], length + spare, self.text.shape[-1])
+        kv = space[..., :length, :]
+        mask = torch.ones(len(indices), length, dtype=torch.long)
         computed = self._computed({index for index in indices if index is not None})
         afar = []
         for row, index in enumerate(indices):
             if index is None:
-                kv[row] = F.pad(self.text, (0, 0, self.length - short, 0))
-                mask[row, : self.length - short] = 0
+                kv[row] = F.pad(self.text, (0, 0, length - short, 0))
+                mask[row, : length - short] = 0
                 continue
             source = computed[index] if index in computed else self.kept[index]
             if source.device == device:
@@ -112,7 +154,7 @@ class PrefixCache:
         with torch.cuda.stream(copies):
             for target, source in afar:
                 target.copy_(source, non_blocking=True)
-        return PrefixBatch(kv, move(mask, device))
+        return PrefixBatch(space, move(mask, device))
 
     def _computed(self, indices: set[int]) -> dict[int, torch.Tensor]:
         """Prefixes of those among these images that are not kept."""

@@ -73,13 +73,30 @@ def test_batches_come_in_order_and_are_those_asked_for(everywhere: vlm.PrefixCac
 def test_a_cache_grows_without_touching_what_is_kept(base: vlm.Base, everywhere: vlm.PrefixCache) -> None:
     batch = everywhere.batch([1, 3])
     before = batch.kv.clone()
-    cache = batch.cache()
-    assert cache.get_seq_length() == everywhere.length
-    assert cache.layers[1].keys.data_ptr() == batch.kv[:, 1, 0].data_ptr()
+    assert batch.cache().get_seq_length() == everywhere.length
+    assert batch.cache().layers[1].keys.data_ptr() == batch.kv[:, 1, 0].data_ptr()
     prompt = soft_prompt(base, "bo", 3)
     rows = [vlm.suffix(base, prompt, "Is it <bo>?", "Yes")] * 2
     twice = [vlm.suffix_loss(base, batch, rows, [prompt] * 2) for _ in range(2)]
     assert torch.equal(*twice) and torch.equal(batch.kv, before)
+
+
+def test_a_cache_with_spare_positions_grows_in_place(everywhere: vlm.PrefixCache) -> None:
+    (batch,) = everywhere.batches([[1, 3]], spare=3)
+    roomy, tight = batch.cache().layers[1], everywhere.batch([1, 3]).cache().layers[1]
+    keys, values = torch.randn(2, 2, 2, 4, 8).unbind(0)
+    place = roomy.keys.data_ptr()
+    for start, end, here in ((0, 2, True), (2, 3, True), (3, 4, False)):
+        for layer in (roomy, tight):
+            layer.update(keys[:, :, start:end], values[:, :, start:end])
+        assert torch.equal(roomy.keys, tight.keys) and torch.equal(roomy.values, tight.values)
+        assert (roomy.keys.data_ptr() == place) is here
+    (batch,) = everywhere.batches([[1, 3]], spare=3)
+    layer = batch.cache().layers[0]
+    layer.batch_select_indices(torch.tensor([1]))
+    layer.update(keys[:1, :, :2], values[:1, :, :2])
+    assert torch.equal(layer.keys[:, :, :-2], everywhere.batch([3]).kv[:, 0, 0])
+    assert torch.equal(layer.values[:, :, -2:], values[:1, :, :2])
 
 
 def test_grouped_query_models_keep_few_heads(everywhere: vlm.PrefixCache) -> None:
