@@ -1,5 +1,5 @@
-"""Learn one subject's soft prompt on the frozen base.
+"""Learn soft prompts on the frozen base, of one subject or of several side by side.
 
-Owns models/subjects/<id>/ and reports/train/<id>.csv. Reads the subject's dataset and the base, nothing else;
+Owns models/subjects/<id>/ and reports/train/<id>.csv. Reads the subjects' datasets and the base, nothing else;
 makes no pictures of its own (assemble does) and judges nothing but the held-in validation rows.
 """

@@ -8,7 +8,6 @@ written before the end, and the whole takes minutes.
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from itertools import zip_longest
 from typing import Any
 
@@ -42,9 +41,8 @@ class Recipe:
     scored_at_once: int  # samples, validation questions or pictures per forward
 
 
-Learned = tuple[
-    vlm.SoftPrompt, list[dict[str, Any]]
-]  # the best epoch's soft prompt; the curve, a row per epoch
+Learned = tuple[vlm.SoftPrompt, list[dict[str, Any]]]  # of the best epoch; the curve, one row per epoch
+Turn = tuple[int, int]  # a learner and one of its samples, by number
 
 
 def learn(base: vlm.Base, lessons: Mapping[str, Lesson], recipe: Recipe) -> dict[str, Learned]:
@@ -162,19 +160,20 @@ class Learner:
 def epochs(
     base: vlm.Base, learners: Sequence[Learner], prefixes: vlm.PrefixCache, recipe: Recipe
 ) -> Iterator[tuple[Learner, torch.Tensor]]:
-    """Train; after each epoch of a learner, give it and the epoch's mean loss, still on the device.
+    """Train; after each epoch of a learner, give it and its mean loss, () float32, still on the device.
 
     A step takes the next batch of every learner that is not done. They share forwards, of `scored_at_once`
-    samples at most, and nothing else: each has its own loss, optimizer state and schedule.
+    samples at most, and nothing else: each has its own loss, optimizer state and schedule. Within a step
+    nothing is read back from the device.
     """
     optimizer = torch.optim.AdamW(
         [{"params": [learner.prompt.embeddings, learner.prompt.output_row]} for learner in learners],
         lr=recipe.learning_rate,
         weight_decay=recipe.weight_decay,
     )
+    factor = SCHEDULES[recipe.schedule]
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer,
-        [partial(_factor, recipe.schedule, len(learner.batches)) for learner in learners],
+        optimizer, [lambda step, learner=learner: factor(step / len(learner.batches)) for learner in learners]
     )
     steps = list(zip_longest(*(learner.batches for learner in learners), fillvalue=()))
     plan = [_forwards(learners, batches, recipe.scored_at_once) for batches in steps]
@@ -197,16 +196,14 @@ def epochs(
                     losses[number] = 0.0
 
 
-Turn = tuple[int, int]  # a learner and one of its samples, by number
-
-
 def _forwards(
     learners: Sequence[Learner], batches: Sequence[Sequence[int]], at_once: int
 ) -> list[list[Turn]]:
-    """Divide a step's batches, one of each learner, into forwards of samples that are about equally long."""
+    """Divide a step's batches, one of each learner, into equal forwards of samples that are about as long."""
     turns = [(number, i) for number, batch in enumerate(batches) for i in batch]
     turns.sort(key=lambda turn: len(learners[turn[0]].suffixes[turn[1]].ids))
-    return [turns[start : start + at_once] for start in range(0, len(turns), at_once)]
+    size = math.ceil(len(turns) / math.ceil(len(turns) / at_once))
+    return [turns[start : start + size] for start in range(0, len(turns), size)]
 
 
 def _backward(
@@ -231,10 +228,6 @@ def _backward(
     sums = torch.zeros(len(learners), device=base.device).index_add(0, numbers, each * weights)
     (sums / vlm.move(sizes, base.device)).sum().backward()
     return sums.detach()
-
-
-def _factor(schedule: str, steps: int, step: int) -> float:
-    return SCHEDULES[schedule](step / steps)
 
 
 def _names(learners: Sequence[Learner]) -> str:

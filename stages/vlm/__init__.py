@@ -1,8 +1,8 @@
 """A frozen LLaVA behind one small interface: load, encode prefixes, answer, score a soft prompt's loss.
 
 The same code serves the small base and LLaVA-1.5. Everything before the soft prompt is computed once per
-image and reused, exactly (see `prefix` and tests/unit/test_vlm_exact.py). Does not own training
-(`stages.train`) or any file but a subject's model.
+image, kept where memory allows and reused, exactly (see `prefix`, `store` and tests/unit/test_vlm_exact.py).
+Does not own training (`stages.train`) or any file but a subject's model.
 """
 
 from stages.vlm.answer import Answer, answer

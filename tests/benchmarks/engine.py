@@ -25,14 +25,16 @@ def main() -> str:
         p.base.model, p.base.revision, system=p.base.system, dtype=p.base.dtype, device=p.base.device
     )
     prompt = vlm.SoftPrompt.initial(base, "bo", p.train.latent_tokens, seed.torch_stream(p.seed, "benchmark"))
-    rows = prompt.embeddings.requires_grad_(), prompt.output_row.requires_grad_()
+    for rows in (prompt.embeddings, prompt.output_row):
+        rows.requires_grad_()
     pixels = seed.stream(p.seed, "benchmark").integers(0, 255, (p.train.batch_size, 48, 48, 3), np.uint8)
     images = [Image.fromarray(picture) for picture in pixels]
     suffixes = [vlm.suffix(base, prompt, "Is <bo> in this photo?", "Yes")] * len(images)
     kept = vlm.encode_prefixes(base, images)
 
     def step(prefixes: vlm.PrefixCache) -> None:
-        vlm.suffix_loss(base, prefixes.batch(range(len(images))), suffixes, *rows).mean().backward()
+        batch = prefixes.batch(range(len(images)))
+        vlm.suffix_loss(base, batch, suffixes, [prompt] * len(images)).mean().backward()
 
     reused = seconds(lambda: step(kept))
     computed = seconds(lambda: step(vlm.encode_prefixes(base, images)))
