@@ -50,10 +50,15 @@ def run(main: Callable[..., str]) -> None:
 
 
 def _arguments(stage: str, main: Callable[..., str]) -> list[str]:
-    words = sys.argv[1:]
+    """The command line's words; `--help` prints what the stage's `__main__` says of itself."""
+    words, wanted = sys.argv[1:], inspect.signature(main)
+    free = any(one.kind is one.VAR_POSITIONAL for one in wanted.parameters.values())  # main has its own help
+    if words in (["--help"], ["-h"]) and not free:
+        print(main.__globals__["__doc__"])
+        sys.exit()
     try:
-        inspect.signature(main).bind(*words)
+        wanted.bind(*words)
     except TypeError:
-        wanted = " ".join(name.upper() for name in inspect.signature(main).parameters)
-        raise UserError(f"usage: python -m stages.{stage} {wanted}".rstrip()) from None
+        usage = " ".join(name.upper() for name in wanted.parameters)
+        raise UserError(f"usage: python -m stages.{stage} {usage}".rstrip()) from None
     return words

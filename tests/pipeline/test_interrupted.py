@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from tests import tiny
 from tests.helpers import ROOT, set_params
 from tests.pipeline.test_dag import STAGES, outputs
 
@@ -53,14 +52,13 @@ Files = dict[str, bytes]
 
 
 @pytest.fixture(scope="module")
-def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pipeline(tmp_path_factory: pytest.TempPathFactory, tiny_llava: Path, clip_folder: Path) -> Path:
     """A folder in which every stage has run on a tiny world with tiny models."""
     folder = tmp_path_factory.mktemp("pipeline")
     shutil.copy(ROOT / "params.yaml", folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        models = {"base.model": str(tiny.llava("models/llava")), "base.clip": str(tiny.clip("models/clip"))}
-        set_params(SMALL | models)
+        set_params(SMALL | {"base.model": str(tiny_llava), "base.clip": str(clip_folder)})
         for stage in STAGES:
             for words in [("bo",), ("rex",)] if stage == "train" else [()]:
                 run(stage, *words)

@@ -35,11 +35,6 @@ PHOTOS = range(1000, 1003)  # numbers of the subject's train photos; 1003 is its
 LIMITS = {"timeout_s": 3.0, "retries": 0, "max_bytes": 2**20, "max_pixels": 10**6, "max_side": 256}
 
 
-@pytest.fixture(scope="module")
-def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.clip(tmp_path_factory.mktemp("clip"))
-
-
 @pytest.fixture(autouse=True)
 def _ready(workspace: Path, clip_folder: Path):
     """A subject `rex` with three train photos and one test photo; small wishes and no ceilings."""

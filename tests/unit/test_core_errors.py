@@ -6,7 +6,7 @@ import pytest
 from stages.core.errors import UserError, run
 from tests.helpers import ROOT
 
-STAGE = """
+STAGE = """'''What it does.'''
 from stages.core.errors import UserError, run
 __package__ = "stages.some"
 def main(word: str) -> str:
@@ -32,6 +32,20 @@ def test_a_stage_ends_with_one_line(word: str | None, code: int, said: str):
         [sys.executable, "-c", STAGE, *([word] if word else [])], cwd=ROOT, capture_output=True, text=True
     )
     assert (done.returncode, done.stderr, done.stdout) == (code, said, "")
+
+
+def test_help_is_what_the_module_says_of_itself():
+    done = subprocess.run([sys.executable, "-c", STAGE, "--help"], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "What it does.\n")
+
+
+def test_a_python_without_the_packages_is_told_where_they_are():
+    words = [sys.executable, "-S", "-m", "stages.check"]  # -S: without site-packages
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"error: {sys.executable} lacks the packages: run `make setup`, then `source .venv/bin/activate`\n"
+    )
 
 
 def test_a_defect_of_ours_keeps_its_traceback(monkeypatch):
