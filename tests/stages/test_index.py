@@ -20,7 +20,7 @@ from stages.core import paths
 from stages.core.errors import UserError
 from stages.index import __main__ as stage
 from tests import hostile
-from tests.helpers import ROOT, set_params
+from tests.helpers import ROOT, run_stage, set_params
 from tests.index_helpers import check_consistent, images, list_of, made
 
 pytestmark = pytest.mark.slow  # clip-retrieval and img2dataset take many seconds to import
@@ -65,8 +65,11 @@ def test_a_host_that_is_gone(workspace: Path):
     with hostile.server() as host:
         pass
     list_of([f"{host}/ok/{i}.png" for i in range(5)])
-    with pytest.raises(UserError, match=r"no usable image in urls\.parquet \(5 connection refused\)"):
-        stage.main()
+    done = run_stage("index")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "error: index.location: no usable image in urls.parquet (5 connection refused): mend the source\n",
+    )
     assert not list(paths.DATA.iterdir())
 
 

@@ -27,7 +27,7 @@ from stages.index import build
 from stages.index.urls import loopback
 from stages.retrieve import __main__ as stage
 from tests import hostile, tiny
-from tests.helpers import set_params
+from tests.helpers import run_stage, set_params
 
 pytestmark = pytest.mark.slow  # clip-retrieval takes many seconds to import
 CORPUS = 60
@@ -141,8 +141,9 @@ def test_copies_in_the_corpus_count_once():
 
 def test_a_small_index_gives_what_it_has():
     make_index(range(6))
-    summary = stage.main()
-    assert "rex has 6 of 10 hard ones" in summary and "rex has 0 of 8 easy ones" in summary
+    done = run_stage("retrieve")
+    assert done.returncode == 0, done.stderr
+    assert "rex has 6 of 10 hard ones" in done.stderr and "rex has 0 of 8 easy ones" in done.stderr
     assert len(rows()) == 6
 
 
