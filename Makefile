@@ -12,6 +12,10 @@ export PYTHONDONTWRITEBYTECODE :=
 # a copy of the lock file that .venv was made from
 INSTALLED := .venv/installed.lock
 
+refuse = { echo 'error:$(1)' >&2; exit 1; }
+UNREACHABLE = $(call refuse, the packages of requirements.lock could not be installed (see above): \
+	setting up needs the network once; mend that and run make again)
+
 .DEFAULT_GOAL := help
 .PHONY: help setup repro test test-fast lint reproduce agree readme bench ablation pretrain
 
@@ -21,9 +25,11 @@ help:  ## list the targets
 setup: $(INSTALLED)  ## make .venv with exactly the locked packages
 
 $(INSTALLED): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2> /dev/null || $(call refuse, \
+		$(PYTHON) is not a Python 3.11: install one or name it as in `make repro PYTHON=/path/to/python3.11`)
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	$(BIN)/uv pip install --quiet --python .venv --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) || $(UNREACHABLE)
+	$(BIN)/uv pip install --quiet --python .venv --require-hashes --requirement requirements.lock || $(UNREACHABLE)
 	cp requirements.lock $(INSTALLED)
 
 repro: setup  ## run what changed, up to reports/index.html

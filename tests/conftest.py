@@ -18,3 +18,19 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         {"subjects": {"bo": {"kind": "pet", "source": "world"}}, "world.corpus": 60, "train.epochs": 1}
     )
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def tiny_llava(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny random LLaVA; tests only read it."""
+    from tests import tiny  # torch takes seconds to import, which most unit tests need not wait for
+
+    return tiny.llava(tmp_path_factory.mktemp("llava"))
+
+
+@pytest.fixture(scope="session")
+def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny random CLIP; tests only read it."""
+    from tests import tiny
+
+    return tiny.clip(tmp_path_factory.mktemp("clip"))

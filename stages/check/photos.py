@@ -1,18 +1,19 @@
-"""Are the user's photos fit to learn from and to test with?
+"""Are the user's photos and questions fit to learn from and to test with?
 
-Owns what is required of data/subjects/<id>/{train,test}. Decoding, and the sentence about a file that cannot
-be decoded, belong to `core.images`; questions and siblings in `truth/` to evaluate.
+Owns what is required of data/subjects/<id>/{train,test,truth}. Decoding, and the sentence about a file that
+cannot be decoded, belong to `core.images`; the form of questions to `core.truth`.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stages.core import images, io, paths, progress
+from stages.core import images, io, paths, progress, truth
 from stages.core.errors import UserError
 
 LEAST = {"train": 2, "test": 1}
 RECOMMENDED_TRAIN = 5
+TRUTH = ("questions.json", *(f"siblings/{name}" for name in truth.SIBLINGS.values()))
 
 
 @dataclass
@@ -29,27 +30,37 @@ class Photo:
     """A readable photo and the two hashes under which its copies are found."""
 
     subject: str
-    split: str
+    split: str  # train, test, or a group of look-alikes
     path: Path
     hashes: tuple[str, str]  # of the file, of the pixels
 
 
 def inspect(subjects: Sequence[str]) -> Findings:
-    """Read every own photo of these subjects."""
+    """Read every own photo of these subjects, and their questions."""
     found = Findings()
     photos: list[Photo] = []
+    copies: list[str] = []
     for subject in subjects:
-        for split in ("train", "test"):
-            photos += _readable_photos(subject, split, found)
-    found.problems += _copies(photos)
+        folders = {"train": paths.train_photos(subject, "own"), "test": paths.test_photos(subject, "own")}
+        own = [photo for split in folders for photo in _readable(subject, split, folders[split], found)]
+        alike = truth.sibling_folders(subject, "own")
+        others = [photo for group in alike for photo in _readable(subject, group, alike[group], found)]
+        photos += own
+        copies += _copies(own + others)  # two subjects may well have the same look-alike
+        found.photos += len(own + others)
+        found.warnings += _unused(subject)
+        try:
+            truth.load_questions(subject, "own")
+        except UserError as error:
+            found.problems.append(str(error))
+    found.problems += [*copies, *_copies(photos)]
     found.warnings += _unlisted(subjects)
-    found.photos = len(photos)
+    found.problems = list(dict.fromkeys(found.problems))  # copies within a subject were found twice
     return found
 
 
-def _readable_photos(subject: str, split: str, found: Findings) -> Iterator[Photo]:
+def _readable(subject: str, split: str, folder: Path, found: Findings) -> Iterator[Photo]:
     """Yield the photos of one folder; note what is unreadable, missing or out of place."""
-    folder = (paths.train_photos if split == "train" else paths.test_photos)(subject, "own")
     try:
         files = images.list_photos(folder)
     except UserError as error:
@@ -67,7 +78,7 @@ def _readable_photos(subject: str, split: str, found: Findings) -> Iterator[Phot
             found.problems.append(str(error))
         else:
             yield Photo(subject, split, path, (io.sha256_file(path), pixels))
-    if len(files) < LEAST[split]:
+    if len(files) < LEAST.get(split, 0):
         found.problems.append(f"{folder} holds {_photos(len(files))}: put at least {LEAST[split]} there")
     elif split == "train" and len(files) < RECOMMENDED_TRAIN:
         found.warnings.append(
@@ -86,11 +97,22 @@ def _copies(photos: Iterable[Photo]) -> Iterator[str]:
             continue
         if first.subject != photo.subject:
             why = f"but belong to two subjects, {first.subject} and {photo.subject}: keep it in one"
+        elif photo.split in truth.SIBLINGS and first.split != photo.split:
+            why = "but a look-alike is somebody else, of one group: keep it in one of the folders"
         elif first.split != photo.split:
             why = "so the test would ask what training has shown: keep it in one of the two folders"
         else:
             why = "which counts once: remove one"
         yield f"{first.path} and {photo.path} are the same picture, {why}"
+
+
+def _unused(subject: str) -> Iterator[str]:
+    """A sentence for each entry of the truth folder that no stage reads, as after a typing mistake."""
+    folder = paths.truth_dir(subject, "own")
+    for path in sorted([*folder.glob("*"), *folder.glob("siblings/*")]):
+        name = path.relative_to(folder).as_posix()
+        if name not in (*TRUTH, "siblings") and not path.name.startswith("."):
+            yield f"{path} is not used: {folder} may hold {', '.join(TRUTH)}"
 
 
 def _unlisted(subjects: Iterable[str]) -> Iterator[str]:

@@ -57,13 +57,20 @@ def run(main: Callable[..., str]) -> None:
 
 
 def _arguments(stage: str, main: Callable[..., str]) -> list[str]:
-    words = sys.argv[1:]
+    """The command line's words; `--help` prints what the stage's `__main__` says of itself."""
+    words, wanted = sys.argv[1:], inspect.signature(main)
+    parameters = list(wanted.parameters.values())
+    # such a main has a help of its own
+    reads_itself = bool(parameters) and parameters[0].kind is inspect.Parameter.VAR_POSITIONAL
+    if words in (["--help"], ["-h"]) and not reads_itself:
+        print(main.__globals__["__doc__"])
+        sys.exit()
     try:
-        inspect.signature(main).bind(*words)
+        wanted.bind(*words)
     except TypeError:
-        wanted = " ".join(
-            f"[{name.upper()} ...]" if parameter.kind is parameter.VAR_POSITIONAL else name.upper()
-            for name, parameter in inspect.signature(main).parameters.items()
+        usage = " ".join(
+            f"[{one.name.upper()} ...]" if one.kind is one.VAR_POSITIONAL else one.name.upper()
+            for one in parameters
         )
-        raise UserError(f"usage: python -m stages.{stage} {wanted}".rstrip()) from None
+        raise UserError(f"usage: python -m stages.{stage} {usage}".rstrip()) from None
     return words

@@ -65,7 +65,7 @@ def test_photos(subject: str, source: str) -> Path:
 
 
 def truth_dir(subject: str, source: str) -> Path:
-    """Questions, attributes and siblings of a subject; optional for own subjects, read by evaluate alone."""
+    """Questions and siblings of a subject (see `truth`), for evaluate alone; optional for own subjects."""
     return WORLD_TRUTH / subject if source == "world" else OWN_SUBJECTS / subject / "truth"
 
 

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stages import vlm
+from stages.core.truth import Question, Questions
 from stages.evaluate.ask import CHOICE, Ask
 from stages.evaluate.definitions import Definition
-from stages.evaluate.photos import Photo, Question, Questions
+from stages.evaluate.photos import Photo
 from stages.evaluate.wording import LETTERS, choice_question, parse, right_letter
 
 SORT_BY = ("subject", "method", "kind", "photo", "question", "order")

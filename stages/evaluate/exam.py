@@ -9,7 +9,8 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from stages.core import io, paths, schema
-from stages.evaluate.photos import Photo, Questions, gallery, load_questions, refuse_leaks
+from stages.core.truth import Questions, load_questions
+from stages.evaluate.photos import Photo, gallery, refuse_leaks
 
 
 class Exam(NamedTuple):

@@ -4,6 +4,7 @@ Owns the list, the loopback server that stands for the embedded world's host, an
 not own what a usable picture is (`core.web`) or what happens inside img2dataset.
 """
 
+import errno
 import http.server
 import json
 import os
@@ -22,11 +23,12 @@ from signal import SIGKILL
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stages.core import io, progress, web
-from stages.core.errors import UserError
+from stages.core import io, paths, progress, web
+from stages.core.errors import DISK_FULL, UserError, write_error
 from stages.index.rows import Rows, row
 
 SHARD = 1000  # URLs per img2dataset shard: finished shards survive the deadline
+ROOM = 2**20  # bytes; with less left on the disk, img2dataset does not fail: it waits for ever
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -66,7 +68,7 @@ def download(
     rows, failures = _collect(entries, limits, work)
     missing = len(wanted) - len(rows) - failures.total()
     if finished and missing:
-        raise UserError(f"img2dataset lost {missing} of {len(wanted)} URLs: {_last_words(work)}")
+        raise _failure(f"img2dataset lost {missing} of {len(wanted)} URLs", work)
     shutil.rmtree(work)
     failures.update({"deadline": missing, "not http": len(entries) - len(wanted)})
     return rows, +failures
@@ -193,14 +195,20 @@ def _watch(process: subprocess.Popen, end: float, total: int, work: Path) -> boo
     with progress.bar(total, "download") as bar:
         while process.poll() is None and time.monotonic() < end:
             time.sleep(0.1)
+            if shutil.disk_usage(work).free < ROOM:
+                raise write_error(paths.INDEX, OSError(errno.ENOSPC, ""))
             shards = work.glob("out/*_stats.json")
             with suppress(ValueError):  # a file that is being written
                 bar.update(sum(json.loads(shard.read_text())["count"] for shard in shards) - bar.n)
     if process.returncode:
-        raise UserError(f"img2dataset stopped with exit code {process.returncode}: {_last_words(work)}")
+        raise _failure(f"img2dataset stopped with exit code {process.returncode}", work)
     return process.returncode == 0
 
 
-def _last_words(work: Path) -> str:
+def _failure(what: str, work: Path) -> UserError:
+    """Why img2dataset failed, as far as its log tells."""
     lines = (work / "log.txt").read_text(errors="replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if "rror" in line), "its log names no error")
+    words = next((line.strip() for line in reversed(lines) if "rror" in line), "its log names no error")
+    full = any(os.strerror(code) in words for code in DISK_FULL)
+    remedy = "the disk is full: free some space and" if full else "mend that and"
+    return UserError(f"{what} ({words}): {remedy} run the command again")

@@ -89,6 +89,12 @@ def histograms(title: str, x: Axis, rows: Sequence[tuple[str, str, Sequence[floa
     return _svg(title, parts)
 
 
+def epochs(numbers: Sequence[int]) -> Axis:
+    """The axis of a training curve: from its first epoch to its last, with at most six ticks, all whole."""
+    step = next(step for step in (1, 2, 5, 10, 20, 50, 100, len(numbers)) if len(numbers) / step <= 6)
+    return Axis("epoch", numbers[0], numbers[-1], [n for n in numbers if n % step == 0])
+
+
 def ticks(high: float) -> list[float]:
     """At most six round values from 0 up to `high`, 1, 2 or 5 times a power of ten apart."""
     steps = (digit * 10.0**power for power in range(-6, 12) for digit in (1, 2, 5))
@@ -134,4 +140,5 @@ def _ticks(x: Axis) -> Markup:
 
 
 def _points(points: Sequence[tuple[float, float]], x: Axis, y: Axis) -> str:
+    points = [*points, points[-1]]  # so that a single point is drawn too, as a dot
     return " ".join(f"{x.at(a, LEFT, WIDTH - RIGHT)},{y.at(b, HEIGHT - BOTTOM, TOP)}" for a, b in points)

@@ -152,12 +152,10 @@ def _by_kind(scores: Scores, kinds: Mapping[str, str]) -> list[dict[str, Any]]:
 
 
 def _loss(rows: Sequence[Mapping[str, Any]]) -> Markup:
-    last, highest = rows[-1]["epoch"], max(row["p90"] for row in rows)
+    highest = max(row["p90"] for row in rows)
     return charts.line_chart(
         "Training loss by epoch, median and 10 to 90 percent of subjects",
-        Axis(
-            "epoch", rows[0]["epoch"], last, [row["epoch"] for row in rows if row["epoch"] % 5 == 0] or [last]
-        ),
+        charts.epochs([row["epoch"] for row in rows]),
         Axis("loss", 0, highest, charts.ticks(highest)),
         [Line("median", "method", [(row["epoch"], row["p50"]) for row in rows])],
         band=[(row["epoch"], row["p10"], row["p90"]) for row in rows],

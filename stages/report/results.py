@@ -96,7 +96,8 @@ def decimal(value: float) -> str:
     """Two decimals without the leading zero, as papers print rates: .93, 1.00, -.04; n/a for NaN."""
     if math.isnan(value):
         return "n/a"
-    return f"{value:.2f}".replace("0.", ".") if abs(value) < 0.995 else f"{value:.2f}"
+    shown = f"{round(value, 2) + 0:.2f}"  # + 0 takes the sign off -0.0
+    return shown.replace("0.", ".") if abs(value) < 0.995 else shown
 
 
 def tables(scores: Scores, kinds: Mapping[str, str], counts: Mapping[str, Mapping[str, int]]) -> str:

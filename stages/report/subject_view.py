@@ -130,7 +130,7 @@ def _curve(curve: pd.DataFrame) -> Markup:
     highest = max(float(curve.loss.max()), 1.0)
     return charts.line_chart(
         "Training loss and validation accuracy by epoch",
-        Axis("epoch", epochs[0], epochs[-1], [epoch for epoch in epochs if epoch % 5 == 0] or epochs[-1:]),
+        charts.epochs(epochs),
         Axis("", 0, highest, charts.ticks(highest)),
         [
             Line("training loss", "method", list(zip(epochs, curve.loss, strict=True))),

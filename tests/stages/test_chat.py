@@ -9,14 +9,13 @@ from stages import vlm
 from stages.chat.__main__ import main
 from stages.core import paths
 from stages.core.errors import UserError
-from tests import tiny
 from tests.helpers import run_stage, save_photo, set_params
 from tests.vlm_helpers import soft_prompt
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> vlm.Base:
-    return vlm.load(str(tiny.llava(tmp_path_factory.mktemp("llava"))))
+def base(tiny_llava: Path) -> vlm.Base:
+    return vlm.load(str(tiny_llava))
 
 
 @pytest.fixture

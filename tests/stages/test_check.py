@@ -1,5 +1,6 @@
 """The check stage through the command a user runs, on real files."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -125,6 +126,37 @@ def test_the_same_picture_twice_is_named_with_its_reason():
         "training has shown: keep it in one of the two folders",
         f"{REX}/train/2.png and data/subjects/mia/test/x.png are the same picture, but belong to two "
         "subjects, rex and mia: keep it in one",
+    ]
+
+
+def test_questions_and_look_alikes_are_read_too():
+    """What evaluate alone will open, hours later, is looked at now; both are optional."""
+    truth = REX / "truth"
+    save_photo(truth / "siblings/one/0.png", 210)
+    question = {
+        "image": "0.png",
+        "question": "What is <rex> next to?",
+        "options": ["ball", "tree"],
+        "answer": 1,
+    }
+    (truth / "questions.json").write_text(json.dumps({"visual": [question], "text": []}))
+    (truth / "question.json").write_text("{}")
+    said = accepted()
+    assert "3 subjects and 13 own photos are fit to run" in said
+    assert (
+        f"warning: {truth}/question.json is not used: {truth} may hold questions.json, siblings/mark" in said
+    )
+    paths.CHECKED.unlink()
+
+    shutil.copy(REX / "train/1.png", truth / "siblings/one/1.png")
+    save_photo(truth / "siblings/two/2.png", 220).write_bytes(b"")
+    (truth / "questions.json").write_text(json.dumps({"visual": [question | {"image": "7.png"}]}))
+    wrong = "but a look-alike is somebody else, of one group: keep it in one of the folders"
+    assert refusal() == [
+        f"{truth}/siblings/two/2.png is empty (0 bytes): copy the original photo again",
+        f'{truth}/questions.json: "What is <rex> next to?" is about 7.png, which is not in {REX}/test: '
+        "name one of its photos",
+        f"{REX}/train/1.png and {truth}/siblings/one/1.png are the same picture, {wrong}",
     ]
 
 

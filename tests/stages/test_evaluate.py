@@ -9,7 +9,6 @@ import pytest
 from stages import vlm
 from stages.core import io, paths, schema, seed
 from stages.evaluate.__main__ import main
-from tests import tiny
 from tests.helpers import run_stage, set_params
 from tests.subjects import populate
 
@@ -24,25 +23,20 @@ METHODS = {
 }
 
 
-@pytest.fixture(scope="module")
-def llava(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.llava(tmp_path_factory.mktemp("base"))
-
-
 @pytest.fixture
-def prepared(workspace: Path, llava: Path) -> Path:
+def prepared(workspace: Path, tiny_llava: Path) -> Path:
     """Two subjects of the world and one with own photos only, all "trained"."""
     subjects = {"bo": "world", "mam": "world", "my-dog": "own"}
     set_params(
         {
-            "base.model": str(llava),
+            "base.model": str(tiny_llava),
             "base.batch_size": 8,
             "evaluate.max_new_tokens": 4,
             "subjects": {name: {"kind": "pet", "source": source} for name, source in subjects.items()},
         }
     )
     populate(subjects)
-    base = vlm.load(str(llava))
+    base = vlm.load(str(tiny_llava))
     for subject in subjects:
         prompt = vlm.SoftPrompt.initial(base, subject, 3, seed.torch_stream(1, subject))
         prompt.info["base"] = {"fingerprint": base.fingerprint}

@@ -1,6 +1,5 @@
-"""The index stage on real servers, folders and clip-retrieval indexes, with a tiny CLIP."""
+"""The index stage on real servers and folders, with a tiny CLIP."""
 
-import importlib
 import json
 import os
 import resource
@@ -10,75 +9,26 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
-import faiss
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from stages.core import paths
-from stages.core.clip import Clip, embed
 from stages.core.errors import UserError
-from stages.core.images import load_image
-from stages.core.io import read_json, read_parquet, sha256_bytes
-from stages.core.schema import INDEX_METADATA
 from stages.index import __main__ as stage
-from stages.index import build
-from tests import hostile, tiny
-from tests.helpers import ROOT, set_params
+from tests import hostile
+from tests.helpers import ROOT, run_stage, set_params
+from tests.index_helpers import check_consistent, images, list_of, made
 
 pytestmark = pytest.mark.slow  # clip-retrieval and img2dataset take many seconds to import
-FILES = {paths.INDEX_METADATA, paths.INDEX_EMBEDDINGS, paths.INDEX_IMAGES, paths.INDEX_CARD}
-
-
-@pytest.fixture(scope="module")
-def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.clip(tmp_path_factory.mktemp("clip"))
 
 
 @pytest.fixture(autouse=True)
 def _base_clip(workspace: Path, clip_folder: Path):
     set_params({"base.clip": str(clip_folder), "index.timeout_s": 3, "index.retries": 0})
-
-
-def images(folder: Path, numbers: range) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    for number in numbers:
-        (folder / f"{number:03d}.png").write_bytes(hostile.picture(number))
-    return folder
-
-
-def list_of(urls: list[str | None]) -> None:
-    pq.write_table(
-        pa.table({"url": urls, "caption": [f"picture {i}" for i in range(len(urls))]}), "urls.parquet"
-    )
-    set_params({"index.source": "urls", "index.location": "urls.parquet"})
-
-
-def made() -> dict[str, bytes]:
-    """The stage's outputs, which are all there is: no leftover beside them."""
-    assert set(paths.INDEX.iterdir()) == FILES
-    assert [path.name for path in paths.DATA.iterdir()] == ["index"]
-    return {path.name: path.read_bytes() for path in sorted(FILES)}
-
-
-def check_consistent(clip_folder: Path) -> pa.Table:
-    """Rows are sorted, hashed and measured rightly, and vectors are those of the images beside them."""
-    table = read_parquet(paths.INDEX_METADATA, INDEX_METADATA)
-    rows, vectors = table.to_pylist(), np.load(paths.INDEX_EMBEDDINGS)
-    index = faiss.read_index(str(paths.INDEX_IMAGES))
-    assert [row["key"] for row in rows] == sorted(row["key"] for row in rows)
-    assert isinstance(index, faiss.IndexFlat) and index.metric_type == faiss.METRIC_INNER_PRODUCT
-    assert vectors.dtype == np.float32 and np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
-    assert (index.reconstruct_n(0, index.ntotal) == vectors).all()
-    kept = [load_image(row["image"]["bytes"]) for row in rows]
-    assert [(row["width"], row["height"]) for row in rows] == [image.size for image in kept]
-    assert [row["sha256"] for row in rows] == [sha256_bytes(row["image"]["bytes"]) for row in rows]
-    assert np.allclose(embed(Clip(str(clip_folder), None, "cpu"), kept), vectors, atol=2e-3)
-    assert read_json(paths.INDEX_CARD)["images"] == len(rows)
-    return table
 
 
 def test_a_list_of_urls_from_a_hostile_web(workspace: Path, clip_folder: Path):
@@ -115,8 +65,11 @@ def test_a_host_that_is_gone(workspace: Path):
     with hostile.server() as host:
         pass
     list_of([f"{host}/ok/{i}.png" for i in range(5)])
-    with pytest.raises(UserError, match=r"no usable image in urls\.parquet \(5 connection refused\)"):
-        stage.main()
+    done = run_stage("index")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "error: index.location: no usable image in urls.parquet (5 connection refused): mend the source\n",
+    )
     assert not list(paths.DATA.iterdir())
 
 
@@ -127,6 +80,29 @@ def test_the_deadline_ends_all_processes(workspace: Path):
         with pytest.raises(UserError, match="3 deadline"):
             stage.main()
     assert not processes_of(workspace)
+    assert not list(paths.DATA.iterdir())
+
+
+def test_a_full_disk_ends_the_download(workspace: Path, monkeypatch: pytest.MonkeyPatch):
+    """img2dataset itself would wait for ever. Where it fails, as under a limit, its words get a remedy."""
+    set_params({"index.serve": None})
+    full = r"the disk is full: free some space and run the command again"
+    with hostile.server() as host, monkeypatch.context() as patch:
+        list_of([f"{host}/stall/{i}" for i in range(3)])
+        patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+        with pytest.raises(UserError, match=rf"cannot write data/index: {full}"):
+            stage.main()
+    assert not processes_of(workspace)
+    images(Path("served"), range(30))
+    list_of([f"http://corpus.example/{i:03d}.png" for i in range(30)])
+    set_params({"index.serve": "served"})
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(UserError, match=rf"img2dataset lost 30 of 30 URLs \(.*File too large\): {full}"):
+            stage.main()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert not list(paths.DATA.iterdir())
 
 
@@ -193,18 +169,6 @@ def turned() -> Image.Exif:
     return exif
 
 
-def test_a_full_disk(workspace: Path):
-    set_params({"index.source": "folder", "index.location": str(images(Path("pictures"), range(20)))})
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))  # as for a full disk, writing fails half-way
-    try:
-        with pytest.raises(UserError, match=r"cannot write .*metadata\.parquet: the disk is full"):
-            stage.main()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert not list(paths.DATA.iterdir())
-
-
 def test_what_cannot_be_an_index(workspace: Path, tmp_path: Path):
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -222,91 +186,3 @@ def test_what_cannot_be_an_index(workspace: Path, tmp_path: Path):
         with pytest.raises(UserError, match=sentence):
             stage.main()
         assert not list(paths.DATA.iterdir())
-
-
-def clip_retrieval_index(folder: Path, clip_folder: Path, urls: bool = False) -> Path:
-    """An index made by clip-retrieval's own reader, mapper, writer and autofaiss, of ten images."""
-    reader = importlib.import_module("clip_retrieval.clip_inference.reader")
-    writer = importlib.import_module("clip_retrieval.clip_inference.writer")
-    clip = Clip(str(clip_folder), None, "cpu")
-    files = reader.FilesReader(
-        lambda keys: keys, clip.preprocess, clip.tokenize, images(folder / "pictures", range(10)), 4, 0, False
-    )
-    output = writer.NumpyWriter(0, str(folder), False, True, False, 1)
-    infer = build._mapper(clip)
-    for batch in files:
-        output(infer(batch))
-    output.flush()
-    if urls:
-        metadata = folder / "metadata/metadata_0.parquet"
-        names = pq.read_table(metadata)["image_path"].to_pylist()
-        addresses = [f"http://a.example/{Path(name).name}" for name in names]
-        pq.write_table(pa.table({"url": addresses, "caption": ["?"] * 10}), metadata)
-    return folder
-
-
-def test_an_existing_index(workspace: Path, clip_folder: Path, tmp_path: Path):
-    folder = clip_retrieval_index(tmp_path / "theirs", clip_folder)
-    set_params({"index.source": "index", "index.location": str(folder)})
-    stage.main()
-    rows = check_consistent(clip_folder).to_pylist()
-    assert [row["url"] for row in rows] == [f"{i:03d}.png" for i in range(10)]
-    from_vectors = made()
-
-    index = faiss.index_factory(16, "HNSW8,Flat", faiss.METRIC_INNER_PRODUCT)
-    index.add(np.load(folder / "img_emb/img_emb_0.npy").astype(np.float32))
-    faiss.write_index(index, str(folder / "image.index"))
-    shutil.rmtree(folder / "img_emb")
-    stage.main()
-    assert made() == from_vectors
-
-
-def test_an_index_that_knows_urls_alone(workspace: Path, clip_folder: Path, tmp_path: Path):
-    folder = clip_retrieval_index(tmp_path / "theirs", clip_folder, urls=True)
-    set_params({"index.source": "index", "index.location": str(folder)})
-    stage.main()
-    rows = read_parquet(paths.INDEX_METADATA, INDEX_METADATA).to_pylist()
-    assert {row["image"] for row in rows} == {None} and rows[0]["url"] == "http://a.example/000.png"
-    card = read_json(paths.INDEX_CARD)
-    assert card["images_by_url_only"] == 10 and card["fetch"]["timeout_s"] == 3
-
-
-def test_an_index_that_is_not_ours_to_use(workspace: Path, clip_folder: Path, tmp_path: Path):
-    folder = clip_retrieval_index(tmp_path / "theirs", clip_folder)
-    set_params({"index.source": "index", "index.location": str(folder)})
-    set_params({"base.clip": str(tiny.clip(tmp_path / "other", seed=1))})
-    with pytest.raises(UserError, match="reproduce its vectors"):
-        stage.main()
-    np.save(folder / "img_emb/img_emb_0.npy", np.ones((10, 8), np.float16))
-    with pytest.raises(UserError, match=r"have size 8, those of base\.clip 16"):
-        stage.main()
-    np.save(folder / "img_emb/img_emb_0.npy", np.ones((9, 16), np.float16))
-    with pytest.raises(UserError, match="9 vectors but 10 rows"):
-        stage.main()
-    assert not paths.INDEX.exists()
-
-
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ("{}", "must hold url"),
-        (
-            '{"url": "http://127.0.0.1:1/knn-service", "indice_name": "t", "size": 5}',
-            "no clip-retrieval service",
-        ),
-        ('{"url": "http://127.0.0.1:1/", "indice_name": "t", "size": 5}', "must hold url"),
-    ],
-)
-def test_a_service_that_is_not_there(text: str, sentence: str):
-    Path("service.json").write_text(text)
-    set_params({"index.source": "service", "index.location": "service.json"})
-    with pytest.raises(UserError, match=sentence):
-        stage.main()
-
-
-def test_clip_retrieval_computes_what_we_search_with(clip_folder: Path):
-    """Index uses ClipMapper, retrieve the same arithmetic without its imports: equal to the last bit."""
-    clip = Clip(str(clip_folder), None, "cpu")
-    rows = [{"image": {"bytes": hostile.picture(i)}} for i in range(70)]
-    pictures = [load_image(row["image"]["bytes"]) for row in rows]
-    assert (build.embed_rows(clip, rows) == embed(clip, pictures)).all()

@@ -1,17 +1,12 @@
 """The render stage through the command a user runs, on a world of a few photos."""
 
-import json
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from stages.core import io, paths
-from tests.helpers import ROOT, run_stage, set_params
+from tests.helpers import run_stage, set_params
 
 SUBJECTS = {"bo": {"noun": "dog"}, "rex": {"like": "bo", "changed": 0}}
 
@@ -131,19 +126,3 @@ def test_a_corpus_too_small_for_the_look_alikes_is_refused():
         "error: params.yaml: world.corpus is 5, but 2 subjects with world.look_alikes 3 need 6: "
         "make the corpus larger"
     )
-
-
-def test_a_kill_in_the_middle_leaves_nothing_that_counts_as_whole():
-    set_params({"world.corpus": 4000})
-    process = subprocess.Popen(
-        [sys.executable, "-m", "stages.render"], env={"PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL
-    )
-    while not any(Path().glob("data/world/.corpus.partial/images/*.png")):
-        assert process.poll() is None, "render ended before it was killed"
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not any(folder.exists() for folder in (paths.CORPUS, paths.WORLD_SUBJECTS, paths.WORLD_TRUTH))
-    set_params({"world.corpus": 12})
-    assert not [path for path in rendered() if ".partial" in path]
-    assert len(json.loads(Path("data/world/truth/bo/questions.json").read_text())["text"]) == 10

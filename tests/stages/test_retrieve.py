@@ -27,17 +27,12 @@ from stages.index import build
 from stages.index.urls import loopback
 from stages.retrieve import __main__ as stage
 from tests import hostile, tiny
-from tests.helpers import set_params
+from tests.helpers import run_stage, set_params
 
 pytestmark = pytest.mark.slow  # clip-retrieval takes many seconds to import
 CORPUS = 60
 PHOTOS = range(1000, 1003)  # numbers of the subject's train photos; 1003 is its test photo
 LIMITS = {"timeout_s": 3.0, "retries": 0, "max_bytes": 2**20, "max_pixels": 10**6, "max_side": 256}
-
-
-@pytest.fixture(scope="module")
-def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.clip(tmp_path_factory.mktemp("clip"))
 
 
 @pytest.fixture(autouse=True)
@@ -146,8 +141,9 @@ def test_copies_in_the_corpus_count_once():
 
 def test_a_small_index_gives_what_it_has():
     make_index(range(6))
-    summary = stage.main()
-    assert "rex has 6 of 10 hard ones" in summary and "rex has 0 of 8 easy ones" in summary
+    done = run_stage("retrieve")
+    assert done.returncode == 0, done.stderr
+    assert "rex has 6 of 10 hard ones" in done.stderr and "rex has 0 of 8 easy ones" in done.stderr
     assert len(rows()) == 6
 
 

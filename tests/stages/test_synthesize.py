@@ -11,15 +11,9 @@ from stages.core.images import list_photos, load_image
 from stages.synthesize.__main__ import main
 from stages.synthesize.interview import interview, read_photo
 from stages.synthesize.questions import CAPTION, DESCRIBE, OTHER, PERSON
-from tests import tiny
 from tests.helpers import REAL_PHOTOS, run_stage, save_photo, set_params
 
 PHOTOS = 3
-
-
-@pytest.fixture(scope="module")
-def tiny_llava(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.llava(tmp_path_factory.mktemp("llava"))
 
 
 @pytest.fixture

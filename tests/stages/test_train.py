@@ -15,7 +15,6 @@ from stages.core.errors import UserError
 from stages.train import samples
 from stages.train.__main__ import main
 from stages.train.learn import Learned, Recipe, learn, validate
-from tests import tiny
 from tests.helpers import run_stage, set_params
 from tests.vlm_helpers import noise_images
 
@@ -32,11 +31,6 @@ RECIPE = Recipe(
     seed=0,
     scored_at_once=8,
 )
-
-
-@pytest.fixture(scope="module")
-def tiny_llava(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.llava(tmp_path_factory.mktemp("llava"))
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ MEMORY = (
     "error: the device's memory does not hold the model and so many samples at once: "
     "lower base.batch_size in params.yaml, or choose another base.dtype or base.model"
 )
-STAGE = """
+STAGE = """'''What it does.'''
 import torch
 from stages.core.errors import UserError, run
 __package__ = "stages.some"
@@ -39,6 +39,20 @@ def test_a_stage_ends_with_one_line(word: str | None, code: int, said: str):
         [sys.executable, "-c", STAGE, *([word] if word else [])], cwd=ROOT, capture_output=True, text=True
     )
     assert (done.returncode, done.stderr, done.stdout) == (code, said, "")
+
+
+def test_help_is_what_the_module_says_of_itself():
+    done = subprocess.run([sys.executable, "-c", STAGE, "--help"], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "What it does.\n")
+
+
+def test_a_python_without_the_packages_is_told_where_they_are():
+    words = [sys.executable, "-S", "-m", "stages.check"]  # -S: without site-packages
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"error: {sys.executable} lacks the packages: run `make setup`, then `source .venv/bin/activate`\n"
+    )
 
 
 def test_a_defect_of_ours_keeps_its_traceback(monkeypatch):

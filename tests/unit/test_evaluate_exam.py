@@ -7,7 +7,6 @@ from stages.core import paths
 from stages.core.errors import UserError
 from stages.evaluate.definitions import other_subject
 from stages.evaluate.exam import majority_answer, prepare
-from stages.evaluate.photos import load_questions
 from tests.subjects import populate
 
 
@@ -48,22 +47,3 @@ def test_a_removed_subject_s_files_are_refused_with_the_command_that_removes_the
     (paths.SUBJECT_MODELS / ".gitignore").touch()
     with pytest.raises(UserError, match=r"run `rm -r models/subjects/gone reports/train/gone\.csv`"):
         prepare({"bo": "world"})
-
-
-@pytest.mark.parametrize(
-    ("content", "complaint"),
-    [
-        ("{", "Invalid JSON"),
-        ('{"textual": []}', "textual"),
-        ('{"text": [{"question": "?", "options": ["a", "b"], "answer": 2}]}', "text.0.answer"),
-        (
-            '{"visual": [{"image": "77.png", "question": "?", "options": ["a", "b"], "answer": 1}]}',
-            "77.png, which is not in",
-        ),
-    ],
-)
-def test_a_bad_questions_file_is_a_clear_sentence(workspace, content, complaint):
-    populate({"bo": "world"})
-    (paths.truth_dir("bo", "world") / "questions.json").write_text(content)
-    with pytest.raises(UserError, match=complaint):
-        load_questions("bo", "world")

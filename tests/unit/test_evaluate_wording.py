@@ -2,8 +2,8 @@
 
 import pytest
 
+from stages.core.truth import Question, Questions
 from stages.evaluate import choices
-from stages.evaluate.photos import Question, Questions
 from stages.evaluate.wording import choice_question, parse, recognition_question, right_letter
 
 

@@ -1,11 +1,12 @@
 """Known answers from prediction tables to metrics.json: what counts as what, and what is averaged."""
 
 import math
+import re
 
 import pandas as pd
 import pytest
 
-from stages.report import plots, results
+from stages.report import charts, plots, results
 from stages.report.scores import Scores, score, with_outcome
 
 GROUPS = {"marking": "sibling-marking", "one": "sibling-one", "two": "sibling-two"}
@@ -141,7 +142,32 @@ def test_plots_hold_shares_and_rates():
 
 @pytest.mark.parametrize(
     ("value", "printed"),
-    [(0.926, ".93"), (1.0, "1.00"), (0.999, "1.00"), (-0.04, "-.04"), (0.0, ".00"), (math.nan, "n/a")],
+    [
+        (0.926, ".93"),
+        (1.0, "1.00"),
+        (0.999, "1.00"),
+        (-0.04, "-.04"),
+        (-0.004, ".00"),
+        (0.0, ".00"),
+        (math.nan, "n/a"),
+    ],
 )
 def test_rates_are_printed_as_in_papers(value, printed):
     assert results.decimal(value) == printed
+
+
+@pytest.mark.parametrize(
+    ("last", "shown"), [(1, [1]), (3, [1, 2, 3]), (12, [2, 4, 6, 8, 10, 12]), (700, [])], ids=str
+)
+def test_the_epochs_of_a_curve_have_whole_and_few_ticks(last: int, shown: list[int]):
+    axis = charts.epochs(range(1, last + 1))
+    assert (axis.low, axis.high) == (1, last) and len(axis.ticks) <= 6
+    assert axis.ticks == (shown or [700])
+
+
+def test_a_curve_of_one_epoch_is_drawn_as_a_dot():
+    axis = charts.epochs([1])
+    svg = charts.line_chart(
+        "loss", axis, charts.Axis("loss", 0, 1, [0, 1]), [charts.Line("l", "", [(1, 0.5)])]
+    )
+    assert re.search(r'<polyline class="line " points="([\d.]+,[\d.]+) \1"', svg)

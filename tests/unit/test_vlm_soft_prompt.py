@@ -12,8 +12,8 @@ from tests.vlm_helpers import noise_images, soft_prompt
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> vlm.Base:
-    return vlm.load(str(tiny.llava(tmp_path_factory.mktemp("llava"))))
+def base(tiny_llava: Path) -> vlm.Base:
+    return vlm.load(str(tiny_llava))
 
 
 def with_info(base: vlm.Base, prompt: vlm.SoftPrompt) -> vlm.SoftPrompt:

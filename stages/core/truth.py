@@ -1,0 +1,75 @@
+"""What a subject is tested with besides its test photos: questions.json and look-alikes, in its truth folder.
+
+    questions.json                  {"visual": [question, …], "text": [question, …]}
+    siblings/{marking,one,two}/     photos of others that differ in a marking, in one or two attributes
+
+Both are optional. Owns the form of these files; where the folder lies is `paths.truth_dir`. Read by evaluate,
+and by check for the user's own subjects, so that a mistake shows before anything is deleted.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from stages.core import images, paths
+from stages.core.errors import UserError
+
+SIBLINGS = {"sibling-marking": "marking", "sibling-one": "one", "sibling-two": "two"}  # group → folder
+ENTRY = 'an entry holds "question", two "options", "answer" (0 or 1) and, if visual, "image"'
+Text = Annotated[str, Field(min_length=1)]
+
+
+class Question(BaseModel):
+    """A two-choice question; `image` names a test photo for visual questions."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    question: Text
+    options: tuple[Text, Text]
+    answer: Literal[0, 1]
+    image: str | None = None
+
+    @model_validator(mode="after")
+    def _a_choice(self) -> "Question":
+        if self.options[0] == self.options[1]:
+            raise ValueError("both options are the same")
+        return self
+
+
+class Questions(BaseModel):
+    """A subject's questions.json."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    visual: list[Question] = []
+    text: list[Question] = []
+
+
+def load_questions(subject: str, source: str) -> Questions:
+    """The subject's questions; none if it has no questions.json.
+
+    Raises UserError if the file is malformed or asks about a photo that is not among the test photos.
+    """
+    path = paths.truth_dir(subject, source) / "questions.json"
+    if not path.exists():
+        return Questions()
+    try:
+        questions = Questions.model_validate_json(images.read_bytes(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"{path}, {where or 'whole file'}: {first['msg']}; {ENTRY}") from error
+    folder = paths.test_photos(subject, source)
+    names = {photo.name for photo in images.list_photos(folder)} if questions.visual else set()
+    for question in questions.visual:
+        if question.image not in names:
+            raise UserError(
+                f'{path}: "{question.question}" is about {question.image}, which is not in {folder}: '
+                "name one of its photos"
+            )
+    return questions
+
+
+def sibling_folders(subject: str, source: str) -> dict[str, Path]:
+    """The folders of the subject's look-alikes that exist, by group (a key of SIBLINGS)."""
+    siblings = paths.truth_dir(subject, source) / "siblings"
+    return {group: siblings / name for group, name in SIBLINGS.items() if (siblings / name).is_dir()}

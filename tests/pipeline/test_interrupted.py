@@ -1,0 +1,124 @@
+"""A full disk and a kill in the middle of every stage: no half-written output, and the next run is whole.
+
+The kernel stops a stage where it would write the last byte of its largest output, when smaller ones may stand
+already: as on a full disk, or by a signal that nothing can catch any more, as SIGKILL.
+"""
+
+import importlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import ROOT, set_params
+from tests.pipeline.test_dag import STAGES, outputs
+
+pytestmark = pytest.mark.slow
+WORLD = {"bo": {"noun": "dog"}, "rex": {"like": "bo", "changed": 0}}
+SMALL = {
+    "threads": 1,
+    "subjects": {name: {"kind": "pet", "source": "world"} for name in WORLD},
+    "world.subjects": WORLD,
+    "world.corpus": 40,
+    "world.look_alikes": 6,
+    "world.test_photos": 2,
+    "world.sibling_photos": 1,
+    "index.source": "folder",
+    "index.location": "data/world/corpus/images",
+    "retrieve.hard": 4,
+    "retrieve.easy": 4,
+    "retrieve.max_similarity": 1.0,
+    "retrieve.near_duplicate": 1.0,
+    "synthesize.max_new_tokens": 4,
+    "assemble.positive_copies": 1,
+    "train.latent_tokens": 2,
+    "train.epochs": 1,
+    "evaluate.max_new_tokens": 4,
+    "report.bootstrap": 20,
+}
+LIMITED = """
+import resource, runpy, signal, sys
+size, killed, sys.argv = int(sys.argv[1]), sys.argv[2] == "killed", sys.argv[3:]
+if killed:  # Python ignores this signal, so that the write fails
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+runpy.run_module(f"stages.{sys.argv[0]}", run_name="__main__")
+"""
+Files = dict[str, bytes]
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory: pytest.TempPathFactory, tiny_llava: Path, clip_folder: Path) -> Path:
+    """A folder in which every stage has run on a tiny world with tiny models."""
+    folder = tmp_path_factory.mktemp("pipeline")
+    shutil.copy(ROOT / "params.yaml", folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        set_params(SMALL | {"base.model": str(tiny_llava), "base.clip": str(clip_folder)})
+        for stage in STAGES:
+            for words in [("bo",), ("rex",)] if stage == "train" else [()]:
+                run(stage, *words)
+    return folder
+
+
+@pytest.fixture
+def ready(pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Files:
+    """A copy of the pipeline as the current folder, and its files."""
+    shutil.copytree(pipeline, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    return files()
+
+
+def run(stage: str, *words: str) -> None:
+    importlib.import_module(f"stages.{stage}.__main__").main(*words)
+
+
+def files() -> Files:
+    return {path.as_posix(): path.read_bytes() for path in sorted(Path().rglob("*")) if path.is_file()}
+
+
+def stop(stage: str, how: str, before: Files) -> subprocess.CompletedProcess[str]:
+    """Remove a stage's outputs, as DVC does, and run it until it would complete the largest of them.
+
+    Whatever then stands under a real name is whole.
+    """
+    outs = tuple(out.replace("${key}", "bo") for out in outputs(STAGES[stage]))
+    made = [name for name in before if name.startswith(outs)]
+    for out in map(Path, outs):
+        shutil.rmtree(out) if out.is_dir() else out.unlink()
+    largest = max(len(before[name]) for name in made)
+    words = [str(largest - 1), how, stage, *(["bo"] if stage == "train" else [])]
+    stopped = subprocess.run(
+        [sys.executable, "-c", LIMITED, *words],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+    )
+    after = files()
+    assert not any(len(after[name]) == largest for name in made if name in after)
+    assert all(after[name] == before[name] for name in before if name in after)
+    return stopped
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_full_disk_is_one_sentence_and_leaves_no_half_file(stage: str, ready: Files):
+    stopped = stop(stage, "full", ready)
+    assert stopped.returncode == 1
+    start, end = "error: cannot write ", ": the disk is full: free some space and run the command again\n"
+    assert (
+        stopped.stderr.startswith(start) and stopped.stderr.endswith(end) and stopped.stderr.count("\n") == 1
+    )
+    assert files().keys() <= ready.keys()
+    names = [Path(out.replace("${key}", "bo")).name for out in outputs(STAGES[stage])]
+    assert any(name in stopped.stderr.removesuffix(end) for name in names)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_killed_stage_run_again_gives_the_same_bytes_and_leaves_nothing_else(stage: str, ready: Files):
+    assert stop(stage, "killed", ready).returncode == -signal.SIGXFSZ
+    run(stage, *(["bo"] if stage == "train" else []))
+    assert files() == ready
