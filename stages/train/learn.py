@@ -1,48 +1,24 @@
-"""The training loop: AdamW on k+1 input rows and one output row per subject, every prefix computed once.
+"""Training from the start of the rows to the best epoch, every image prefix computed once.
 
-Owns steps, validation and the choice of the epoch. Does not own the loss (`vlm.suffix_loss`), the rows' files
+Owns the start, validation and the choice of the epoch. Does not own the steps (`steps`), the rows' files
 (`vlm.SoftPrompt`) or which samples there are (`samples`). A killed run starts again from nothing: no file is
 written before the end, and the whole takes minutes.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from itertools import zip_longest
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import torch
 
 from stages import vlm
 from stages.core.errors import UserError
-from stages.core.progress import bar
 from stages.core.seed import torch_stream
 from stages.train.samples import Lesson, Sample, pooled
-
-SCHEDULES: dict[str, Callable[[float], float]] = {  # share of the steps done → factor of the learning rate
-    "constant": lambda done: 1.0,
-    "cosine": lambda done: (1 + math.cos(math.pi * done)) / 2,
-}
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What params.train asks for, and the seed."""
-
-    latent_tokens: int
-    initial: str  # random | photos
-    epochs: int
-    learning_rate: float
-    schedule: str  # a key of SCHEDULES
-    weight_decay: float
-    batch_size: int
-    balance: bool  # only recorded here; the samples carry their weights
-    seed: int
-    scored_at_once: int  # samples, validation questions or pictures per forward
-
+from stages.train.steps import Learner, Recipe, epochs, names
 
 Learned = tuple[vlm.SoftPrompt, list[dict[str, Any]]]  # of the best epoch; the curve, one row per epoch
-Turn = tuple[int, int]  # a learner and one of its samples, by number
 
 
 def learn(base: vlm.Base, lessons: Mapping[str, Lesson], recipe: Recipe) -> dict[str, Learned]:
@@ -60,9 +36,7 @@ def learn(base: vlm.Base, lessons: Mapping[str, Lesson], recipe: Recipe) -> dict
         Learner.of(base, best[subject], lesson.training, recipe) for subject, lesson in lessons.items()
     ]
     images = next(iter(lessons.values())).images  # of all lessons
-    prefixes = vlm.encode_prefixes(
-        base, images, recipe.scored_at_once, progress=f"{_names(learners)}: images"
-    )
+    prefixes = vlm.encode_prefixes(base, images, recipe.scored_at_once, progress=f"{names(learners)}: images")
     for learner, loss in epochs(base, learners, prefixes, recipe):
         prompt, curve = learner.snapshot(), curves[learner.subject]
         if not math.isfinite(loss.item()):
@@ -103,135 +77,6 @@ def _image_tokens(base: vlm.Base, lesson: Lesson, label: bool, recipe: Recipe) -
     """Image tokens of the validation pictures, which are the unchanged ones, with this label."""
     chosen = [lesson.images[sample.image] for sample in lesson.validation if sample.label is label]
     return vlm.image_tokens(base, chosen, recipe.scored_at_once)
-
-
-@dataclass(frozen=True, eq=False)
-class Learner:
-    """One subject in training.
-
-    Attributes:
-        prompt: its rows on the model's device, which the optimizer changes in place.
-        samples: what it is trained on.
-        suffixes: of the samples.
-        batches: indices of the samples of each step, of all epochs.
-        epoch: steps in one.
-
-    """
-
-    prompt: vlm.SoftPrompt
-    samples: Sequence[Sample]
-    suffixes: Sequence[vlm.Suffix]
-    batches: Sequence[Sequence[int]]
-    epoch: int
-
-    @classmethod
-    def of(
-        cls, base: vlm.Base, start: vlm.SoftPrompt, samples: Sequence[Sample], recipe: Recipe
-    ) -> "Learner":
-        """Copy the start, and draw the order of the samples."""
-        rows = (
-            values.to(base.device, copy=True).requires_grad_()
-            for values in (start.embeddings, start.output_row)
-        )
-        shuffle = torch_stream(recipe.seed, "train", start.subject, "order")
-        orders = [
-            torch.randperm(len(samples), generator=shuffle).split(recipe.batch_size)
-            for _ in range(recipe.epochs)
-        ]
-        return cls(
-            vlm.SoftPrompt(start.subject, *rows),
-            samples,
-            [vlm.suffix(base, start, s.question, s.answer, image=s.image is not None) for s in samples],
-            [batch.tolist() for order in orders for batch in order],
-            len(orders[0]),
-        )
-
-    @property
-    def subject(self) -> str:
-        """The id."""
-        return self.prompt.subject
-
-    def snapshot(self) -> vlm.SoftPrompt:
-        """Copy the rows as they are now to the CPU."""
-        rows = (values.detach().cpu().clone() for values in (self.prompt.embeddings, self.prompt.output_row))
-        return vlm.SoftPrompt(self.subject, *rows)
-
-
-def epochs(
-    base: vlm.Base, learners: Sequence[Learner], prefixes: vlm.PrefixCache, recipe: Recipe
-) -> Iterator[tuple[Learner, torch.Tensor]]:
-    """Train; after each epoch of a learner, give it and its mean loss, () float32, still on the device.
-
-    A step takes the next batch of every learner that is not done. They share forwards, of `scored_at_once`
-    samples at most, and nothing else: each has its own loss, optimizer state and schedule. Within a step
-    nothing is read back from the device.
-    """
-    optimizer = torch.optim.AdamW(
-        [{"params": [learner.prompt.embeddings, learner.prompt.output_row]} for learner in learners],
-        lr=recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-    )
-    factor = SCHEDULES[recipe.schedule]
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, [lambda step, learner=learner: factor(step / len(learner.batches)) for learner in learners]
-    )
-    steps = list(zip_longest(*(learner.batches for learner in learners), fillvalue=()))
-    plan = [_forwards(learners, batches, recipe.scored_at_once) for batches in steps]
-    ready = prefixes.batches(
-        [learners[number].samples[i].image for number, i in turns] for forwards in plan for turns in forwards
-    )
-    losses = torch.zeros(len(learners), device=base.device)  # sums over the epoch
-    with bar(len(steps), f"{_names(learners)}: steps") as progress:
-        for done, (batches, forwards) in enumerate(zip(steps, plan, strict=True), 1):
-            sizes = torch.tensor([max(len(batch), 1) for batch in batches])
-            optimizer.zero_grad()
-            for turns in forwards:
-                losses += _backward(base, learners, turns, next(ready), sizes)
-            optimizer.step()
-            schedule.step()
-            progress.update()
-            for number, learner in enumerate(learners):
-                if done % learner.epoch == 0 and done <= len(learner.batches):
-                    yield learner, losses[number] / len(learner.samples)
-                    losses[number] = 0.0
-
-
-def _forwards(
-    learners: Sequence[Learner], batches: Sequence[Sequence[int]], at_once: int
-) -> list[list[Turn]]:
-    """Divide a step's batches, one of each learner, into equal forwards of samples that are about as long."""
-    turns = [(number, i) for number, batch in enumerate(batches) for i in batch]
-    turns.sort(key=lambda turn: len(learners[turn[0]].suffixes[turn[1]].ids))
-    size = math.ceil(len(turns) / math.ceil(len(turns) / at_once))
-    return [turns[start : start + size] for start in range(0, len(turns), size)]
-
-
-def _backward(
-    base: vlm.Base,
-    learners: Sequence[Learner],
-    turns: Sequence[Turn],
-    prefixes: vlm.PrefixBatch,
-    sizes: torch.Tensor,
-) -> torch.Tensor:
-    """Add to the gradients, and return each learner's sum of losses in these turns, (K,) on the device.
-
-    sizes: (K,) on the CPU, samples in each learner's batch, over which its gradient is the mean.
-    """
-    numbers = vlm.move(torch.tensor([number for number, _ in turns]), base.device)
-    weights = vlm.move(torch.tensor([learners[number].samples[i].weight for number, i in turns]), base.device)
-    each = vlm.suffix_loss(  # (B,)
-        base,
-        prefixes,
-        [learners[number].suffixes[i] for number, i in turns],
-        [learners[number].prompt for number, _ in turns],
-    )
-    sums = torch.zeros(len(learners), device=base.device).index_add(0, numbers, each * weights)
-    (sums / vlm.move(sizes, base.device)).sum().backward()
-    return sums.detach()
-
-
-def _names(learners: Sequence[Learner]) -> str:
-    return ", ".join(learner.subject for learner in learners)
 
 
 def validate(

@@ -14,7 +14,8 @@ from stages.core import io, paths, schema
 from stages.core.errors import UserError
 from stages.train import samples
 from stages.train.__main__ import main
-from stages.train.learn import Learned, Recipe, learn, validate
+from stages.train.learn import Learned, learn, validate
+from stages.train.steps import Recipe
 from tests.helpers import run_stage, set_params
 from tests.vlm_helpers import noise_images
 
