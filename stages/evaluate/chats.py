@@ -1,7 +1,8 @@
 """Sample conversations for the report: what the soft prompt makes the model say, beside the base model.
 
-They are examples for readers and enter no number. The questions are those that synthesize asked about the
-train photos, so they fit the kind of subject and the base model.
+They are examples for readers and enter no number. Most questions are those that synthesize asked about the
+train photos, so they fit the kind of subject and the base model; two ask what differs from photo to photo,
+which no learned row can know.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,21 +17,27 @@ from stages.evaluate.photos import Photo
 
 SORT_BY = ("subject", "method", "photo", "turn")
 METHODS = ("soft_prompt", "base")
-EXAMPLES = 3  # captions, and questions without a photo, per subject
+EXAMPLES = 3  # photos, and questions without a photo, per subject
+ABOUT_THE_PHOTO = ("Where is <{subject}>?", "What is next to <{subject}>?")
 Row = dict[str, Any]
 
 
 def asks(
     subject: str, photos: Sequence[Photo], definitions: Mapping[str, Definition], spoken: pa.Table, task: Task
 ) -> list[tuple[Row, Ask]]:
-    """Captions of the subject's first test photos, and its first questions without a photo.
+    """Questions about the subject's first test photos, and its first questions without a photo.
 
     `spoken` is the subject's CONVERSATIONS table.
     """
-    caption = _questions(spoken, "caption")[:1]
-    captioned = [i for i, photo in enumerate(photos) if photo.shows(subject)][:EXAMPLES]
-    turns = [(i, 0, question) for i in captioned for question in caption]
-    turns += [(None, turn, question) for turn, question in enumerate(_questions(spoken, "qa")[:EXAMPLES])]
+    asked = _questions(spoken, "qa")
+    about = [
+        *(question.format(subject=subject) for question in ABOUT_THE_PHOTO),
+        *asked[-1:],
+        *_questions(spoken, "caption")[:1],
+    ]
+    shown = [i for i, photo in enumerate(photos) if photo.shows(subject)][:EXAMPLES]
+    turns = [(i, turn, question) for i in shown for turn, question in enumerate(about)]
+    turns += [(None, turn, question) for turn, question in enumerate(asked[:EXAMPLES])]
     return [
         (
             {
