@@ -1,0 +1,106 @@
+"""What is trained on and asked about: the pipeline's own data for the small base, the paper's amounts for LLaVA-1.5."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image
+
+from stages.assemble.templates import TEMPLATES, VALIDATION
+from stages.core import errors, params, paths, seed
+from stages.synthesize.questions import OTHER
+from stages.train import samples
+from stages.train.samples import Lesson, Sample
+from tests.benchmarks.models import SMALL
+
+# Of one subject in the paper: samples by kind. The photos of the subject come first among the images.
+POSITIVE, HARD, EASY, TEXT = 67, 115, 99, 40
+PHOTOS = 8  # of which half are only validated on, as those of the published conversations
+EPOCHS = 15
+
+
+@dataclass(frozen=True)
+class Work:
+    """A whole training: each subject's lesson, and how often its samples are gone through."""
+
+    lessons: dict[str, Lesson]
+    epochs: int
+
+    def of(self, subjects: int) -> "Work":
+        """Only the first subjects."""
+        return replace(self, lessons=dict(list(self.lessons.items())[:subjects]))
+
+    def first(self) -> tuple[str, Lesson]:
+        """The subject that is trained alone."""
+        return next(iter(self.lessons.items()))
+
+
+def work(model: str, subjects: int) -> Work:
+    """The training work for a model, for that many subjects."""
+    settings = params.load()
+    if model != SMALL:
+        names = [f"s{number}" for number in range(subjects)]
+        side = 336
+        return Work({name: papers(name, side) for name in names}, EPOCHS)
+    names = list(settings.subjects)[:subjects]
+    missing = [name for name in names if not paths.dataset(name).is_file()]
+    if missing:
+        raise errors.UserError(f"{paths.dataset(missing[0])} is missing: run `make repro` first")
+    data = settings.train.data.model_dump()
+    # The published loop weighs nothing, so nothing is weighed here.
+    lessons = {name: Lesson.of(samples.read(paths.dataset(name), **data), balance=False) for name in names}
+    return Work(lessons, settings.train.epochs)
+
+
+def papers(subject: str, side: int) -> Lesson:
+    """A lesson of the paper's size about pictures of noise.
+
+    The easy negatives are the same for all subjects, as published.
+    """
+    token = f"<{subject}>"
+    images = [*noise(PHOTOS + HARD, side, subject), *noise(EASY, side, "easy")]
+
+    def recognition(number: int, image: int, label: bool) -> Sample:
+        template = TEMPLATES[number % len(TEMPLATES)]
+        answer = template.yes if label else template.no
+        return Sample(template.question.format(name=token), answer.format(name=token), image, label)
+
+    shown = PHOTOS // 2
+    training = [recognition(number, number % shown, True) for number in range(POSITIVE)]
+    training += [recognition(number, PHOTOS + number, False) for number in range(HARD + EASY)]
+    for number in range(TEXT):
+        question = OTHER[number % len(OTHER)].text.format(name=token)
+        training.append(Sample(question, f"{token} is yellow with a striped pattern.", None, None))
+    question = VALIDATION.question.format(name=token)
+    validation = [
+        Sample(question, VALIDATION.yes if image < PHOTOS else VALIDATION.no, image, image < PHOTOS)
+        for image in range(len(images))
+    ]
+    return Lesson(images, training, validation)
+
+
+def thinned(lesson: Lesson, images: int) -> Lesson:
+    """The lesson with that many of its images and their samples: all positives, then others, evenly chosen."""
+    positive = {sample.image for sample in lesson.validation if sample.label}
+    others = [image for image in range(len(lesson.images)) if image not in positive]
+    chosen = np.linspace(0, len(others) - 1, images - len(positive)).astype(int)
+    kept = sorted(positive | {others[at] for at in chosen})
+    place: dict[int | None, int | None] = {image: at for at, image in enumerate(kept)} | {None: None}
+
+    def moved(old: Sequence[Sample]) -> list[Sample]:
+        return [replace(sample, image=place[sample.image]) for sample in old if sample.image in place]
+
+    return Lesson([lesson.images[image] for image in kept], moved(lesson.training), moved(lesson.validation))
+
+
+def few(lesson: Lesson, samples: int) -> Lesson:
+    """A small lesson with that many training samples, of every kind."""
+    small = thinned(lesson, 24)
+    chosen = np.linspace(0, len(small.training) - 1, samples).astype(int)
+    return replace(small, training=[small.training[i] for i in chosen])
+
+
+def noise(count: int, side: int, *names: str) -> list[Image.Image]:
+    """Pictures of noise; other names, other pictures."""
+    pixels = seed.stream(0, "benchmark", *names).integers(0, 255, (count, side, side, 3), np.uint8)
+    return [Image.fromarray(picture) for picture in pixels]

@@ -1,0 +1,159 @@
+"""How the benchmarks measure: seconds, peak memory, FLOPs, and the rate at which the device multiplies.
+
+Knows no system and no model but for the two modules whose inputs are counted.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import torch
+from torch.utils import flop_counter
+
+from stages import vlm
+
+T = TypeVar("T")
+Q = TypeVar("Q", float, "Count")  # a quantity: seconds, or what is run
+_ATTENTION = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+_ATTENTION_BACKWARD = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
+
+
+def seconds(device: torch.device, work: Callable[[], object]) -> float:
+    """Time of one call, the device's queue included."""
+    _finish(device)
+    start = time.perf_counter()
+    work()
+    _finish(device)
+    return time.perf_counter() - start
+
+
+def _finish(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def peak_bytes(device: torch.device, work: Callable[[], T]) -> tuple[T, int]:
+    """What a call returns, and by how much memory grew while it ran: the device's, or the process's.
+
+    A process keeps what it has once taken, so that on the CPU only a fresh process gives the true growth
+    (`isolated`).
+    """
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        return work(), torch.cuda.max_memory_allocated(device) - before
+    Path("/proc/self/clear_refs").write_text("5")  # Linux: the high-water mark starts again from here
+    before = _resident("VmRSS")
+    return work(), _resident("VmHWM") - before
+
+
+def _resident(entry: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(f"{entry}:"))
+
+
+def isolated(device: torch.device, work: "partial[T]") -> T:
+    """Call in a fresh process where the device is the CPU; its arguments must be plain data.
+
+    A GPU's allocator reports the same peak whatever ran before, and a second process would not fit on it.
+    """
+    if device.type == "cuda":
+        return work()
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as child:
+        return child.submit(work).result()
+
+
+@dataclass(frozen=True)
+class Count:
+    """What a piece of work runs: FLOPs, positions through the language model, images through the tower."""
+
+    flops: float
+    tokens: float
+    images: float
+
+    def __add__(self, other: "Count") -> "Count":
+        """Both after another."""
+        return Count(self.flops + other.flops, self.tokens + other.tokens, self.images + other.images)
+
+    def __mul__(self, factor: float) -> "Count":
+        """The work `factor` times."""
+        return Count(self.flops * factor, self.tokens * factor, self.images * factor)
+
+
+def count(base: vlm.Base, work: Callable[[], object]) -> Count:
+    """Count every matrix product and attention that is really executed, forward and backward, padding too."""
+    tokens, images = [], []
+    hooks = [
+        base.model.model.language_model.register_forward_pre_hook(
+            lambda _, args, kwargs: tokens.append(kwargs["inputs_embeds"].shape[:2].numel()), with_kwargs=True
+        ),
+        base.model.model.vision_tower.register_forward_pre_hook(
+            lambda _, args, kwargs: images.append(len(args[0] if args else kwargs["pixel_values"])),
+            with_kwargs=True,
+        ),
+    ]
+    # torch knows the FLOPs of attention on a GPU only
+    counter = flop_counter.FlopCounterMode(
+        display=False,
+        custom_mapping={_ATTENTION: _attention_flops, _ATTENTION_BACKWARD: _attention_backward_flops},
+    )
+    try:
+        with counter:
+            work()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return Count(counter.get_total_flops(), sum(tokens), sum(images))
+
+
+def _attention_flops(query: Sequence[int], key: Sequence[int], value: Sequence[int], *_: Any, **__: Any) -> int:
+    return flop_counter.sdpa_flop_count(query, key, value)
+
+
+def _attention_backward_flops(
+    gradient: Sequence[int], query: Sequence[int], key: Sequence[int], value: Sequence[int], *_: Any, **__: Any
+) -> int:
+    return flop_counter.sdpa_backward_flop_count(gradient, query, key, value)
+
+
+def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
+    """FLOP per second of a large matrix product: what the device can reach."""
+    size, times = (8192, 20) if device.type == "cuda" else (1024, 5)
+    left, right = (torch.ones(size, size, dtype=dtype, device=device) for _ in range(2))
+    left @ right
+    taken = [seconds(device, lambda: left @ right) for _ in range(times)]
+    return 2 * size**3 / statistics.median(taken)
+
+
+@dataclass(frozen=True)
+class Cost(Generic[Q]):
+    """What a whole training or test costs: once, and for every epoch or photo."""
+
+    once: Q
+    each: Q
+
+    def whole(self, times: int) -> Q:
+        """Everything."""
+        return self.once + self.each * times
+
+
+def alternate(systems: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
+    """Run the systems one after another, several times over, so that a slow spell of the machine hits all."""
+    results: dict[str, list[T]] = {name: [] for name in systems}
+    for _ in range(rounds):
+        for name, run in systems.items():
+            results[name].append(run())
+    return results
+
+
+def relative_error(actual: torch.Tensor, expected: torch.Tensor) -> float:
+    """Norm of the difference over the norm of what is expected."""
+    expected = expected.float()
+    return ((actual.float() - expected).norm() / expected.norm()).item()

@@ -1,0 +1,104 @@
+"""The models to measure: the committed small base, and LLaVA-1.5 with random weights.
+
+Speed does not depend on the weights' values, so LLaVA-1.5 needs no download: its classes, its published sizes
+and the small base's tokenizer do, which leaves the rest of the vocabulary unused.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from transformers import AutoProcessor, CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
+
+from stages import vlm
+from stages.core import errors, params, paths, seed
+from stages.vlm.layout import Layout
+
+SMALL = "small"
+SYSTEM = "A chat between a human and an assistant."  # as many tokens as LLaVA's own sentence with its tokenizer
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Sizes of a LLaVA: CLIP's vision tower, and Llama."""
+
+    width: int
+    inner_width: int
+    layers: int
+    heads: int
+    vocabulary: int = 32064
+    vision_width: int = 1024
+    vision_inner_width: int = 4096
+    vision_layers: int = 24
+    vision_heads: int = 16
+    patch: int = 14
+    image_size: int = 336
+
+
+ARCHITECTURES = {
+    "llava-1.5-7b": Architecture(width=4096, inner_width=11008, layers=32, heads=32),
+    "llava-1.5-13b": Architecture(width=5120, inner_width=13824, layers=40, heads=40),
+}
+NAMES = (SMALL, *ARCHITECTURES)
+
+
+def open_model(name: str) -> vlm.Base:
+    """Seed everything and open the model called `name`, one of NAMES."""
+    settings = params.load()
+    seed.seed_everything(settings.seed, settings.threads)
+    base = settings.base
+    if name == SMALL:
+        return vlm.load(base.model, base.revision, system=base.system, dtype=base.dtype, device=base.device)
+    if not torch.cuda.is_available():
+        raise errors.UserError(f"{name} is measured on a GPU and there is none: leave out --model {name}")
+    return build(name, ARCHITECTURES[name], dtype=torch.bfloat16, device="cuda")
+
+
+def open_exact(name: str) -> vlm.Base:
+    """Open what proves equality: bfloat16 rounds too much, so of LLaVA-1.5 a few layers in float32."""
+    if name == SMALL:
+        return open_model(name)
+    few = replace(ARCHITECTURES[name], layers=2, vision_layers=3)
+    return build(name, few, dtype=torch.float32, device="cuda")
+
+
+def build(name: str, sizes: Architecture, *, dtype: torch.dtype, device: str) -> vlm.Base:
+    """Make a LLaVA of these sizes; its weights are drawn in `dtype` on `device`, so no larger copy exists."""
+    processor = AutoProcessor.from_pretrained(paths.BASE / "llava")
+    side = sizes.image_size
+    processor.image_processor.size = {"shortest_edge": side}
+    processor.image_processor.crop_size = {"height": side, "width": side}
+    processor.patch_size = sizes.patch
+    tokenizer = processor.tokenizer
+    config = LlavaConfig(
+        vision_config=CLIPVisionConfig(
+            hidden_size=sizes.vision_width,
+            intermediate_size=sizes.vision_inner_width,
+            num_hidden_layers=sizes.vision_layers,
+            num_attention_heads=sizes.vision_heads,
+            patch_size=sizes.patch,
+            image_size=side,
+        ).to_dict(),
+        text_config=LlamaConfig(
+            vocab_size=sizes.vocabulary,
+            hidden_size=sizes.width,
+            intermediate_size=sizes.inner_width,
+            num_hidden_layers=sizes.layers,
+            num_attention_heads=sizes.heads,
+            num_key_value_heads=sizes.heads,
+            max_position_embeddings=4096,
+            rms_norm_eps=1e-5,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        ),
+        image_token_id=processor.image_token_id,
+        image_seq_length=(side // sizes.patch) ** 2,
+        vision_feature_layer=-2,
+        vision_feature_select_strategy="default",
+        tie_word_embeddings=False,
+    )
+    with torch.device(device):
+        model = LlavaForConditionalGeneration._from_config(config, dtype=dtype)
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    model.eval().requires_grad_(False)
+    return vlm.Base(model, processor, Layout.of(processor, SYSTEM), name, fingerprint="random")

@@ -1,0 +1,93 @@
+"""The file and the table that a benchmark makes of its numbers."""
+
+import argparse
+import platform
+import re
+import statistics
+import subprocess
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stages import vlm
+from stages.core import io, paths
+from tests.benchmarks import models
+
+FOLDER = paths.REPORTS / "benchmarks"
+PACKAGES = ("torch", "transformers", "peft")
+MIB = 2**20
+
+
+def chosen_model(words: Sequence[str]) -> str:
+    """The model that the command line asks for."""
+    parser = argparse.ArgumentParser(description="Measure our engine against the published loop and PEFT.")
+    parser.add_argument("--model", choices=models.NAMES, default=models.SMALL)
+    return parser.parse_args(words).model
+
+
+def path(benchmark: str, base: vlm.Base, model: str) -> Path:
+    """Where a benchmark's numbers are kept."""
+    return FOLDER / f"{benchmark}-{device_slug(base.device)}-{model}.json"
+
+
+def device_slug(device: torch.device) -> str:
+    """``cpu``, or a GPU's maker and name: ``nvidia-h100``."""
+    if device.type == "cpu":
+        return "cpu"
+    words = re.findall(r"[a-z0-9]+", torch.cuda.get_device_name(device).lower())
+    return "-".join(words[:2])
+
+
+def origin(base: vlm.Base, model: str) -> dict[str, Any]:
+    """What the numbers were measured on."""
+    weights = base.model.parameters()
+    return {
+        "device": device_slug(base.device),
+        "model": model,
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
+        "commit": commit(),
+        "threads": torch.get_num_threads(),
+        "dtype": str(base.model.dtype).removeprefix("torch."),
+        "model_bytes": sum(weight.numel() * weight.element_size() for weight in weights),
+    }
+
+
+def commit() -> str:
+    """The commit, with ``-dirty`` where files differ from it; the benchmarks' own results do not count."""
+    here = _git("rev-parse", "HEAD")
+    changed = _git("status", "--porcelain", "--", ".", f":!{FOLDER}")
+    return here + "-dirty" * bool(changed) if here else "unknown"
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], capture_output=True, text=True)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def ratio(slow: Sequence[float], fast: Sequence[float]) -> tuple[float, list[float]]:
+    """How many times faster, round by round: the median, and the lowest and highest."""
+    found = [s / f for s, f in zip(slow, fast, strict=True)]
+    return round(statistics.median(found), 2), [round(min(found), 2), round(max(found), 2)]
+
+
+def table(title: str, systems: dict[str, dict[str, Any]], notes: Sequence[str]) -> str:
+    """Systems as rows: seconds, spread, how many times faster than the reference, memory, FLOPs."""
+    lines = [title, f"{'':24}{'seconds':>10}{'from':>10}{'to':>10}{'faster':>8}{'peak MiB':>10}{'TFLOP':>10}{'of peak':>9}"]
+    slow = systems["reference"]["seconds"]
+    for name, of in systems.items():
+        low, high = of["seconds_range"]
+        lines.append(
+            f"{name:24}{of['seconds']:10.2f}{low:10.2f}{high:10.2f}{slow / of['seconds']:8.1f}"
+            f"{of['peak_bytes'] / MIB:10.0f}{of['flops'] / 1e12:10.3f}{of['fraction_of_peak_flops']:9.0%}"
+        )
+    return "\n".join([*lines, *notes])
+
+
+def write(benchmark: str, base: vlm.Base, model: str, found: dict[str, Any]) -> Path:
+    """Write the numbers."""
+    target = path(benchmark, base, model)
+    io.write_json(target, origin(base, model) | found)
+    return target
