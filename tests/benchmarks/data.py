@@ -1,7 +1,7 @@
 """What is trained on and asked about: the pipeline's own data for the small base, the paper's amounts for LLaVA-1.5."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -30,9 +30,29 @@ class Work:
         """Only the first subjects."""
         return replace(self, lessons=dict(list(self.lessons.items())[:subjects]))
 
+    def share(self, one_in: int) -> "Work":
+        """A part of each lesson."""
+        return replace(self, lessons={name: share(lesson, one_in) for name, lesson in self.lessons.items()})
+
     def first(self) -> tuple[str, Lesson]:
         """The subject that is trained alone."""
         return next(iter(self.lessons.items()))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a training costs one subject: seconds, or a `measure.Count`, for each of what it goes through."""
+
+    image: Any  # once
+    sample: Any  # in every epoch
+    answer: Any  # in every epoch
+    batch_size: int
+    steps_timed: int
+
+    def whole(self, lesson: Lesson, epochs: int) -> Any:
+        """All of it."""
+        epoch = self.sample * len(lesson.training) + self.answer * len(lesson.validation)
+        return self.image * len(lesson.images) + epoch * epochs
 
 
 def work(model: str, subjects: int) -> Work:
@@ -79,25 +99,16 @@ def papers(subject: str, side: int) -> Lesson:
     return Lesson(images, training, validation)
 
 
-def thinned(lesson: Lesson, images: int) -> Lesson:
-    """The lesson with that many of its images and their samples: all positives, then others, evenly chosen."""
-    positive = {sample.image for sample in lesson.validation if sample.label}
-    others = [image for image in range(len(lesson.images)) if image not in positive]
-    chosen = np.linspace(0, len(others) - 1, images - len(positive)).astype(int)
-    kept = sorted(positive | {others[at] for at in chosen})
-    place: dict[int | None, int | None] = {image: at for at, image in enumerate(kept)} | {None: None}
-
-    def moved(old: Sequence[Sample]) -> list[Sample]:
-        return [replace(sample, image=place[sample.image]) for sample in old if sample.image in place]
-
-    return Lesson([lesson.images[image] for image in kept], moved(lesson.training), moved(lesson.validation))
-
-
-def few(lesson: Lesson, samples: int) -> Lesson:
-    """A small lesson with that many training samples, of every kind."""
-    small = thinned(lesson, 24)
-    chosen = np.linspace(0, len(small.training) - 1, samples).astype(int)
-    return replace(small, training=[small.training[i] for i in chosen])
+def share(lesson: Lesson, one_in: int) -> Lesson:
+    """Every so many-th sample of a lesson, of all kinds therefore, and the images that these show."""
+    training, validation = lesson.training[::one_in], lesson.validation[::one_in]
+    images = sorted({sample.image for sample in (*training, *validation) if sample.image is not None})
+    place: dict[int | None, int | None] = {image: at for at, image in enumerate(images)} | {None: None}
+    training, validation = (
+        [replace(sample, image=place[sample.image]) for sample in samples]
+        for samples in (training, validation)
+    )
+    return Lesson([lesson.images[image] for image in images], training, validation)
 
 
 def noise(count: int, side: int, *names: str) -> list[Image.Image]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch.utils import flop_counter
@@ -19,7 +19,6 @@ from torch.utils import flop_counter
 from stages import vlm
 
 T = TypeVar("T")
-Q = TypeVar("Q", float, "Count")  # a quantity: seconds, or what is run
 _ATTENTION = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 _ATTENTION_BACKWARD = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
 
@@ -113,12 +112,19 @@ def count(base: vlm.Base, work: Callable[[], object]) -> Count:
     return Count(counter.get_total_flops(), sum(tokens), sum(images))
 
 
-def _attention_flops(query: Sequence[int], key: Sequence[int], value: Sequence[int], *_: Any, **__: Any) -> int:
+def _attention_flops(
+    query: Sequence[int], key: Sequence[int], value: Sequence[int], *_: Any, **__: Any
+) -> int:
     return flop_counter.sdpa_flop_count(query, key, value)
 
 
 def _attention_backward_flops(
-    gradient: Sequence[int], query: Sequence[int], key: Sequence[int], value: Sequence[int], *_: Any, **__: Any
+    gradient: Sequence[int],
+    query: Sequence[int],
+    key: Sequence[int],
+    value: Sequence[int],
+    *_: Any,
+    **__: Any,
 ) -> int:
     return flop_counter.sdpa_backward_flop_count(gradient, query, key, value)
 
@@ -132,22 +138,16 @@ def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
     return 2 * size**3 / statistics.median(taken)
 
 
-@dataclass(frozen=True)
-class Cost(Generic[Q]):
-    """What a whole training or test costs: once, and for every epoch or photo."""
+def alternate(systems: Mapping[str, Callable[[], T]], rounds: int, enough: float) -> dict[str, list[T]]:
+    """Run the systems one after another, several times over, so that a slow spell of the machine hits all.
 
-    once: Q
-    each: Q
-
-    def whole(self, times: int) -> Q:
-        """Everything."""
-        return self.once + self.each * times
-
-
-def alternate(systems: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
-    """Run the systems one after another, several times over, so that a slow spell of the machine hits all."""
+    After two rounds, no further one begins when `enough` seconds are over.
+    """
     results: dict[str, list[T]] = {name: [] for name in systems}
-    for _ in range(rounds):
+    start = time.perf_counter()
+    for done in range(rounds):
+        if done >= 2 and time.perf_counter() - start > enough:
+            break
         for name, run in systems.items():
             results[name].append(run())
     return results

@@ -7,14 +7,22 @@ and the small base's tokenizer do, which leaves the rest of the vocabulary unuse
 from dataclasses import dataclass, replace
 
 import torch
-from transformers import AutoProcessor, CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
+from transformers import (
+    AutoProcessor,
+    CLIPVisionConfig,
+    LlamaConfig,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+)
 
 from stages import vlm
 from stages.core import errors, params, paths, seed
 from stages.vlm.layout import Layout
 
 SMALL = "small"
-SYSTEM = "A chat between a human and an assistant."  # as many tokens as LLaVA's own sentence with its tokenizer
+SYSTEM = (
+    "A chat between a human and an assistant."  # as many tokens as LLaVA's own sentence with its tokenizer
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +55,14 @@ def open_model(name: str) -> vlm.Base:
     seed.seed_everything(settings.seed, settings.threads)
     base = settings.base
     if name == SMALL:
-        return vlm.load(base.model, base.revision, system=base.system, dtype=base.dtype, device=base.device)
+        return vlm.load(
+            base.model,
+            base.revision,
+            system=base.system,
+            dtype=base.dtype,
+            device=base.device,
+            prefix_gb=base.prefix_gb,
+        )
     if not torch.cuda.is_available():
         raise errors.UserError(f"{name} is measured on a GPU and there is none: leave out --model {name}")
     return build(name, ARCHITECTURES[name], dtype=torch.bfloat16, device="cuda")

@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 import torch
-from PIL import Image
 
 from stages import vlm
 from stages.core.seed import torch_stream
-from stages.train.learn import Recipe, learn
-from stages.train.samples import Lesson
+from stages.train import learn
+from stages.train.samples import Lesson, pooled
 from tests.benchmarks.plain import LEARNING_RATE, WEIGHT_DECAY
 
 SEED, LATENT_TOKENS, AT_ONCE = 0, 16, 32
@@ -24,14 +23,12 @@ def order(subject: str, samples: int) -> list[int]:
     return torch.randperm(samples, generator=torch_stream(SEED, "train", subject, "order")).tolist()
 
 
-def train(
-    base: vlm.Base, lessons: Mapping[str, Lesson], *, epochs: int, batch_size: int
-) -> dict[str, vlm.SoftPrompt]:
-    """Train subjects as the pipeline does, by the paper's recipe."""
-    recipe = Recipe(
+def recipe(batch_size: int) -> learn.Recipe:
+    """The paper's recipe, for one epoch."""
+    return learn.Recipe(
         latent_tokens=LATENT_TOKENS,
         initial="random",
-        epochs=epochs,
+        epochs=1,
         learning_rate=LEARNING_RATE,
         schedule="constant",
         weight_decay=WEIGHT_DECAY,
@@ -40,12 +37,39 @@ def train(
         seed=SEED,
         scored_at_once=AT_ONCE,
     )
-    return {subject: learn(base, subject, lesson, recipe)[0] for subject, lesson in lessons.items()}
 
 
-def encode(base: vlm.Base, images: Sequence[Image.Image]) -> vlm.PrefixCache:
-    """What `train` does once, before the first step."""
-    return vlm.encode_prefixes(base, images, AT_ONCE)
+def train(base: vlm.Base, subject: str, lesson: Lesson) -> vlm.SoftPrompt:
+    """An epoch of the pipeline's own training."""
+    return learn.learn(base, {subject: lesson}, recipe(batch_size=1))[subject][0]
+
+
+class Training:
+    """The same in its three parts, to be measured one by one: prefixes, steps, validation."""
+
+    def __init__(self, base: vlm.Base, lessons: Mapping[str, Lesson], batch_size: int) -> None:
+        self._base, self._recipe = base, recipe(batch_size)
+        self.lessons = pooled(lessons)
+        self.trained: dict[str, vlm.SoftPrompt] = {}
+
+    def encode(self) -> None:
+        """Compute the prefixes of all images."""
+        images = next(iter(self.lessons.values())).images
+        self._prefixes = vlm.encode_prefixes(self._base, images, AT_ONCE)
+
+    def steps(self) -> None:
+        """Train all subjects for an epoch."""
+        learners = [
+            learn.Learner.of(self._base, start(self._base, subject), lesson.training, self._recipe)
+            for subject, lesson in self.lessons.items()
+        ]
+        for learner, _ in learn.epochs(self._base, learners, self._prefixes, self._recipe):
+            self.trained[learner.subject] = learner.snapshot()
+
+    def validate(self) -> None:
+        """Score what was learned."""
+        for subject, lesson in self.lessons.items():
+            learn.validate(self._base, self.trained[subject], lesson.validation, self._prefixes, AT_ONCE)
 
 
 def gradients(
@@ -54,7 +78,8 @@ def gradients(
     """Gradients of the learned rows, input (k+1, D) and output (1, D), for the mean loss of these samples."""
     samples = [lesson.training[i] for i in chosen]
     rows = [r.to(base.device, copy=True).requires_grad_() for r in (prompt.embeddings, prompt.output_row)]
+    learned = vlm.SoftPrompt(prompt.subject, *rows)
     suffixes = [vlm.suffix(base, prompt, s.question, s.answer, image=s.image is not None) for s in samples]
-    prefixes = encode(base, lesson.images).batch([sample.image for sample in samples])
-    vlm.suffix_loss(base, prefixes, suffixes, *rows).mean().backward()
-    return [learned.grad for learned in rows]
+    prefixes = vlm.encode_prefixes(base, lesson.images, AT_ONCE).batch([sample.image for sample in samples])
+    vlm.suffix_loss(base, prefixes, suffixes, [learned] * len(samples)).mean().backward()
+    return [row.grad for row in rows]

@@ -30,14 +30,21 @@ class Whole:
 
 
 def wholes(
-    base: vlm.Base, definition: vlm.SoftPrompt | None, samples: Sequence[Sample], *, answered: bool, first: int = 0
+    base: vlm.Base,
+    definition: vlm.SoftPrompt | None,
+    samples: Sequence[Sample],
+    *,
+    answered: bool,
+    first: int = 0,
 ) -> list[Whole]:
     """Whole sequences of samples, up to the end of the answer or of the question.
 
     Make them before the tables are grown. `first` is the place of the prompt's rows among all learned rows.
     """
     shown = base.processor.image_token
-    image_text = base.layout.prefix_text(image=True).replace(shown, shown * base.model.config.image_seq_length)
+    image_text = base.layout.prefix_text(image=True).replace(
+        shown, shown * base.model.config.image_seq_length
+    )
     prefixes = {
         image: base.tokenizer(text).input_ids
         for image, text in ((True, image_text), (False, base.layout.prefix_text(image=False)))
@@ -45,7 +52,9 @@ def wholes(
     found = []
     for sample in samples:
         image = sample.image is not None
-        suffix = vlm.suffix(base, definition, sample.question, sample.answer if answered else None, image=image)
+        suffix = vlm.suffix(
+            base, definition, sample.question, sample.answer if answered else None, image=image
+        )
         ids = [i + first if i >= base.vocab_size else i for i in suffix.ids]
         before = prefixes[image]
         found.append(Whole(before + ids, [IGNORE] * len(before) + suffix.labels, sample.image))

@@ -26,7 +26,9 @@ class Plain:
 
     def __init__(self, base: vlm.Base, images: Sequence[Image.Image]) -> None:
         self.base = base
-        self.pixels = [base.processor.image_processor(image, return_tensors="pt").pixel_values for image in images]
+        self.pixels = [
+            base.processor.image_processor(image, return_tensors="pt").pixel_values for image in images
+        ]
 
     def inputs(self, whole: Whole) -> dict[str, torch.Tensor | None]:
         """What the model is called with: ids (1, T), pixels (1, 3, H, W)."""
@@ -39,9 +41,9 @@ class Plain:
     @torch.no_grad()
     def generate(self, whole: Whole, max_new_tokens: int) -> list[int]:
         """Ids of the greedy answer, without the end token."""
-        made = self.base.model.generate(
-            **self.inputs(whole), max_new_tokens=max_new_tokens, do_sample=False
-        )[0, len(whole.ids) :].tolist()
+        made = self.base.model.generate(**self.inputs(whole), max_new_tokens=max_new_tokens, do_sample=False)[
+            0, len(whole.ids) :
+        ].tolist()
         end = self.base.tokenizer.eos_token_id
         return made[: made.index(end)] if end in made else made
 
@@ -58,7 +60,9 @@ class Reference(Loop):
 
     def loss(self, chosen: Sequence[int]) -> torch.Tensor:
         (sample,) = (self._lesson.training[i] for i in chosen)
-        logits = self.base.model(**self._plain.inputs(sample), use_cache=False).logits.float()  # (1, T, V + 1)
+        logits = self.base.model(
+            **self._plain.inputs(sample), use_cache=False
+        ).logits.float()  # (1, T, V + 1)
         labels = torch.tensor(sample.labels[1:], device=self.base.device)
         return F.cross_entropy(logits[0, :-1], labels, ignore_index=IGNORE)
 

@@ -3,9 +3,8 @@
 import argparse
 import platform
 import re
-import statistics
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -67,23 +66,27 @@ def _git(*words: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def ratio(slow: Sequence[float], fast: Sequence[float]) -> tuple[float, list[float]]:
-    """How many times faster, round by round: the median, and the lowest and highest."""
-    found = [s / f for s, f in zip(slow, fast, strict=True)]
-    return round(statistics.median(found), 2), [round(min(found), 2), round(max(found), 2)]
-
-
-def table(title: str, systems: dict[str, dict[str, Any]], notes: Sequence[str]) -> str:
-    """Systems as rows: seconds, spread, how many times faster than the reference, memory, FLOPs."""
-    lines = [title, f"{'':24}{'seconds':>10}{'from':>10}{'to':>10}{'faster':>8}{'peak MiB':>10}{'TFLOP':>10}{'of peak':>9}"]
-    slow = systems["reference"]["seconds"]
-    for name, of in systems.items():
-        low, high = of["seconds_range"]
-        lines.append(
-            f"{name:24}{of['seconds']:10.2f}{low:10.2f}{high:10.2f}{slow / of['seconds']:8.1f}"
-            f"{of['peak_bytes'] / MIB:10.0f}{of['flops'] / 1e12:10.3f}{of['fraction_of_peak_flops']:9.0%}"
-        )
-    return "\n".join([*lines, *notes])
+def table(title: str, found: Mapping[str, Any]) -> str:
+    """Systems as rows, then the ratios and errors."""
+    lines = [
+        "",
+        title,
+        f"{'':20}{'seconds':>10}{'lowest':>10}{'highest':>10}{'steps':>7}{'timed':>7}{'MiB':>8}{'TFLOP':>9}{'of peak':>9}",
+    ]
+    for name, of in found.items():
+        if isinstance(of, dict) and "seconds" in of:
+            low, high = of["seconds_range"]
+            lines.append(
+                f"{name:20}{of['seconds']:10.2f}{low:10.2f}{high:10.2f}{of['steps']:7}{of['steps_timed']:7}"
+                f"{of['peak_bytes'] / MIB:8.0f}{of['flops'] / 1e12:9.3f}{of['fraction_of_peak_flops']:9.1%}"
+            )
+    for name, value in found.items():
+        if name.startswith("speedup") and not name.endswith("_range"):
+            low, high = found[f"{name}_range"]
+            lines.append(f"{name:28}{value:8.2f} times ({low:.2f} to {high:.2f})")
+        elif "error" in name:
+            lines.append(f"{name:40}{value:8.1e}")
+    return "\n".join(lines)
 
 
 def write(benchmark: str, base: vlm.Base, model: str, found: dict[str, Any]) -> Path:

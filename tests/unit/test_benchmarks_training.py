@@ -1,7 +1,5 @@
 """The systems that the benchmark compares learn the same: gradients, updates, and which rows."""
 
-from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
