@@ -58,13 +58,8 @@ def _resident(entry: str) -> int:
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith(f"{entry}:"))
 
 
-def isolated(device: torch.device, work: "partial[T]") -> T:
-    """Call in a fresh process where the device is the CPU; its arguments must be plain data.
-
-    A GPU's allocator reports the same peak whatever ran before, and a second process would not fit on it.
-    """
-    if device.type == "cuda":
-        return work()
+def isolated(work: "partial[T]") -> T:
+    """Call in a fresh process; the function and its arguments must be plain data."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as child:
         return child.submit(work).result()
 
