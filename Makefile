@@ -56,8 +56,10 @@ agree: setup  ## compare reports/metrics.json with the one in git, within the to
 readme: setup  ## rewrite the generated parts of README.md: graph, parameters, results
 	$(BIN)/python -m tests.pipeline.readme
 
-bench: setup  ## time the engine: training and answering with and without prefix reuse
-	$(BIN)/python -m tests.benchmarks.engine
+bench: setup  ## measure training, evaluation and synthesis against the published loop and PEFT
+	$(BIN)/python -m tests.benchmarks.token_training
+	$(BIN)/python -m tests.benchmarks.evaluation
+	$(BIN)/python -m tests.benchmarks.synthesis
 
 ablation: setup  ## the paper's ladder as DVC experiments, for each of SEEDS
 	$(BIN)/python -m tests.benchmarks.ablation $(SEEDS)

@@ -60,6 +60,14 @@ class Featured:
         hidden = self.base.model.model.language_model(**inputs, position_ids=positions, use_cache=False)
         return self.base.model.lm_head(hidden.last_hidden_state[:, -1])
 
+    @torch.no_grad()
+    def generate(self, batch: Sequence[Whole], max_new_tokens: int) -> list[list[int]]:
+        """Ids of the greedy answers, without the end token."""
+        inputs = self.embedded(batch, left=True)
+        made = self.base.model.generate(**inputs, max_new_tokens=max_new_tokens, do_sample=False).tolist()
+        end = self.base.tokenizer.eos_token_id
+        return [ids[: ids.index(end)] if end in ids else ids for ids in made]
+
 
 class Alternative(Loop):
     """One subject's training with PEFT."""

@@ -1,92 +1,125 @@
-"""Systems side by side: alternating runs, peak memory, and the share of the device's matrix rate."""
+"""A benchmark: systems side by side in alternating runs, peak memory, and the share of the matrix rate.
+
+A system is a function of the model, its name, a measure (a call's seconds, or what it runs) and the part of
+the data to run; it returns what the whole work takes.
+"""
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from stages import vlm
-from tests.benchmarks import measure
-from tests.benchmarks.measure import Count
+from tests.benchmarks import measure, models, report
 
 ROUNDS = 5
 
+Measure = Callable[[Callable[[], object]], Any]  # of a call: its seconds, or its `measure.Count`
+
+
+class Taken(NamedTuple):
+    """Seconds or `measure.Count` of the whole work, its steps, and those of them that were run."""
+
+    whole: Any
+    steps: int
+    run: int
+
+
+System = Callable[[vlm.Base, str, Measure, int], Taken]
+
 
 @dataclass(frozen=True)
-class Result:
-    """One run of a system, scaled to the whole work.
+class Benchmark:
+    """What is compared.
 
     Attributes:
-        seconds: of the whole.
-        steps: of the whole.
-        steps_timed: of the run.
-        peak_bytes: by which memory grew.
+        name: of the result's file.
+        title: of the table.
+        systems: ours, reference and alternative are among them.
+        ratios: by the end of the key ``speedup…``, a slower and a faster system.
+        exactness: differences between the systems' numbers, for a model and its name.
+        counted: every so many-th sample is run for the count of FLOPs, which takes long.
+        enough: seconds after which no other round begins.
 
     """
 
-    seconds: float
-    steps: int
-    steps_timed: int
-    peak_bytes: int
+    name: str
+    title: str
+    systems: Mapping[str, System]
+    ratios: Mapping[str, tuple[str, str]]
+    exactness: Callable[[vlm.Base, str], dict[str, float | None]]
+    counted: int
+    enough: float
+
+    def main(
+        self, words: Sequence[str], more: Callable[[vlm.Base, str], dict[str, Any]] | None = None
+    ) -> str:
+        """Measure, write the numbers, and print the table."""
+        model = report.chosen_model(words)
+        base = models.open_exact(model)
+        found = self.exactness(base, model)
+        if model != models.SMALL:
+            base = models.open_model(model)
+            found |= {f"{key}_bfloat16": value for key, value in self.exactness(base, model).items()}
+        systems = self.compare(base, model)
+        found |= systems | {"fraction_of_peak_flops": systems["ours"]["fraction_of_peak_flops"]}
+        for end, (slow, fast) in self.ratios.items():
+            found |= speedup(end, systems[slow]["rounds"], systems[fast]["rounds"])
+        if more:
+            found |= more(base, model)
+        print(report.table(self.title, found))
+        return str(report.write(self.name, base, model, found))
+
+    def compare(self, base: vlm.Base, model: str) -> dict[str, dict[str, Any]]:
+        """Measure all systems.
+
+        The matrix rate is measured before and after, and the higher one taken: a share is never flattered.
+        """
+        rates = [measure.matrix_rate(base.device, base.model.dtype)]
+        runs = measure.alternate(
+            {name: partial(run, system, base, model) for name, system in self.systems.items()},
+            ROUNDS,
+            self.enough,
+        )
+        rates.append(measure.matrix_rate(base.device, base.model.dtype))
+        found = {}
+        for name, system in self.systems.items():
+            count = system(base, model, partial(measure.count, base), self.counted).whole
+            seconds = [taken.whole for taken, _ in runs[name]]
+            peaks = [peak for _, peak in runs[name]]
+            if base.device.type == "cpu":
+                peaks = [measure.isolated(partial(alone, system, model))]
+            median = statistics.median(seconds)
+            found[name] = {
+                "seconds": round(median, 4),
+                "seconds_range": [round(min(seconds), 4), round(max(seconds), 4)],
+                "rounds": [round(each, 4) for each in seconds],
+                "peak_bytes": max(peaks),
+                "steps": runs[name][0][0].steps,
+                "steps_timed": runs[name][0][0].run,
+                "flops": round(count.flops),
+                "tokens": round(count.tokens),
+                "images": round(count.images),
+                "fraction_of_peak_flops": round(count.flops / median / max(rates), 4),
+                "seconds_at_peak_flops": round(count.flops / max(rates), 4),
+            }
+        return found
 
 
-@dataclass(frozen=True)
-class System:
-    """How a system is run here, counted here, and run in a process of its own."""
-
-    run: Callable[[], Result]
-    count: Callable[[], Count]
-    alone: "partial[Result]"
+def run(system: System, base: vlm.Base, model: str) -> tuple[Taken, int]:
+    """Time a system, and measure by how much memory grows."""
+    timer = partial(measure.seconds, base.device)
+    return measure.peak_bytes(base.device, lambda: system(base, model, timer, 1))
 
 
-def compare(base: vlm.Base, systems: Mapping[str, System], enough: float) -> dict[str, dict[str, Any]]:
-    """Measure all systems; further rounds begin within `enough` seconds.
-
-    The matrix rate is measured before and after, and the higher one taken: a share is never flattered.
-    """
-    rates = [measure.matrix_rate(base.device, base.model.dtype)]
-    runs = measure.alternate({name: system.run for name, system in systems.items()}, ROUNDS, enough)
-    rates.append(measure.matrix_rate(base.device, base.model.dtype))
-    found = {}
-    for name, system in systems.items():
-        results, count = runs[name], system.count()
-        seconds = [result.seconds for result in results]
-        median = statistics.median(seconds)
-        alone = [measure.isolated(system.alone)] if base.device.type == "cpu" else results
-        found[name] = {
-            "seconds": round(median, 4),
-            "seconds_range": [round(min(seconds), 4), round(max(seconds), 4)],
-            "rounds": [round(each, 4) for each in seconds],
-            "peak_bytes": max(result.peak_bytes for result in alone),
-            "steps": results[0].steps,
-            "steps_timed": results[0].steps_timed,
-            "flops": round(count.flops),
-            "tokens": round(count.tokens),
-            "images": round(count.images),
-            "fraction_of_peak_flops": round(count.flops / median / max(rates), 4),
-            "floor_seconds": round(count.flops / max(rates), 4),
-        }
-    return found
+def alone(system: System, model: str) -> int:
+    """Peak memory of a system, in a process that does nothing else."""
+    return run(system, models.open_model(model), model)[1]
 
 
-def speedup(slow: Mapping[str, Any], fast: Mapping[str, Any]) -> tuple[float, list[float]]:
+def speedup(end: str, slow: Sequence[float], fast: Sequence[float]) -> dict[str, Any]:
     """How many times faster, round by round: the median, and the lowest and highest."""
-    found = [s / f for s, f in zip(slow["rounds"], fast["rounds"], strict=True)]
-    return round(statistics.median(found), 2), [round(min(found), 2), round(max(found), 2)]
-
-
-def standard(systems: Mapping[str, Any], pairs: Sequence[tuple[str, str, str]]) -> dict[str, Any]:
-    """The keys that all benchmarks have, from entries of `compare`.
-
-    Each of `pairs` is a name, a slower and a faster system: ``speedup<name>`` and its range.
-    """
-    ratios = {}
-    for name, slow, fast in pairs:
-        value, spread = speedup(systems[slow], systems[fast])
-        ratios |= {f"speedup{name}": value, f"speedup{name}_range": spread}
-    return {
-        **systems,
-        **ratios,
-        "fraction_of_peak_flops": systems["ours"]["fraction_of_peak_flops"],
-    }
+    found = [s / f for s, f in zip(slow, fast, strict=True)]
+    spread = [round(min(found), 2), round(max(found), 2)]
+    return {f"speedup{end}": round(statistics.median(found), 2), f"speedup{end}_range": spread}

@@ -1,13 +1,18 @@
-"""What is trained on and asked about: the pipeline's own data for the small base, the paper's amounts for LLaVA-1.5."""
+"""What is learned and asked: the pipeline's own data for the small base, the paper's amounts for LLaVA-1.5."""
 
+import math
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from stages.assemble.templates import TEMPLATES, VALIDATION
 from stages.core import errors, params, paths, seed
+from stages.core.images import list_photos
+from stages.evaluate.photos import Photo, gallery
+from stages.synthesize import interview
 from stages.synthesize.questions import OTHER
 from stages.train import samples
 from stages.train.samples import Lesson, Sample
@@ -17,6 +22,9 @@ from tests.benchmarks.models import SMALL
 POSITIVE, HARD, EASY, TEXT = 67, 115, 99, 40
 PHOTOS = 8  # of which half are only validated on, as those of the published conversations
 EPOCHS = 15
+SUBJECTS, TEST_PHOTOS, TRAIN_PHOTOS = 40, 333, 5
+SIDE = 336  # pixels of a picture of noise
+NOISE = Path(".cache/benchmarks")  # pictures of noise that have to be files
 
 
 @dataclass(frozen=True)
@@ -25,10 +33,6 @@ class Work:
 
     lessons: dict[str, Lesson]
     epochs: int
-
-    def of(self, subjects: int) -> "Work":
-        """Only the first subjects."""
-        return replace(self, lessons=dict(list(self.lessons.items())[:subjects]))
 
     def share(self, one_in: int) -> "Work":
         """A part of each lesson."""
@@ -39,29 +43,12 @@ class Work:
         return next(iter(self.lessons.items()))
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What a training costs one subject: seconds, or a `measure.Count`, for each of what it goes through."""
-
-    image: Any  # once
-    sample: Any  # in every epoch
-    answer: Any  # in every epoch
-    batch_size: int
-    steps_timed: int
-
-    def whole(self, lesson: Lesson, epochs: int) -> Any:
-        """All of it."""
-        epoch = self.sample * len(lesson.training) + self.answer * len(lesson.validation)
-        return self.image * len(lesson.images) + epoch * epochs
-
-
+@cache
 def work(model: str, subjects: int) -> Work:
     """The training work for a model, for that many subjects."""
     settings = params.load()
     if model != SMALL:
-        names = [f"s{number}" for number in range(subjects)]
-        side = 336
-        return Work({name: papers(name, side) for name in names}, EPOCHS)
+        return Work({name: papers(name, SIDE) for name in _names(subjects)}, EPOCHS)
     names = list(settings.subjects)[:subjects]
     missing = [name for name in names if not paths.dataset(name).is_file()]
     if missing:
@@ -109,6 +96,41 @@ def share(lesson: Lesson, one_in: int) -> Lesson:
         for samples in (training, validation)
     )
     return Lesson([lesson.images[image] for image in images], training, validation)
+
+
+@cache
+def exam(model: str, photos: int) -> tuple[list[str], list[Photo], int]:
+    """Subjects, so many photos out of the whole test's, evenly chosen, and how many the whole test has."""
+    if model != SMALL:
+        found = []
+        for number, picture in enumerate(noise(photos, SIDE, "test")):
+            path = NOISE / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            picture.save(path)
+            found.append(Photo("s0", "test", path, ""))
+        return _names(SUBJECTS), found, TEST_PHOTOS
+    subjects = {name: subject.source for name, subject in params.load().subjects.items()}
+    test = [photo for photo in gallery(subjects) if photo.group == "test"]
+    if not test:
+        raise errors.UserError("there are no test photos: run `make repro` first")
+    return list(subjects), test[:: math.ceil(len(test) / photos)], len(test)
+
+
+@cache
+def interviewed(model: str) -> tuple[str, str, list[interview.Photo]]:
+    """A subject, its kind and its train photos."""
+    if model != SMALL:
+        pictures = noise(TRAIN_PHOTOS, SIDE, "train")
+        return "s0", "pet", [interview.Photo(f"{at}.png", "", each) for at, each in enumerate(pictures)]
+    subject, settings = next(iter(params.load().subjects.items()))
+    folder = paths.train_photos(subject, settings.source)
+    if not folder.is_dir():
+        raise errors.UserError(f"{folder} is missing: run `make repro` first")
+    return subject, settings.kind, [interview.read_photo(path) for path in list_photos(folder)]
+
+
+def _names(subjects: int) -> list[str]:
+    return [f"s{number}" for number in range(subjects)]
 
 
 def noise(count: int, side: int, *names: str) -> list[Image.Image]:

@@ -6,6 +6,10 @@ import torch
 
 from stages import vlm
 from stages.core.seed import torch_stream
+from stages.evaluate.ask import Ask, Task, answer_all
+from stages.evaluate.photos import Photo
+from stages.evaluate.wording import recognition_question
+from stages.synthesize import interview as interviewing
 from stages.train import learn
 from stages.train.samples import Lesson, pooled
 from tests.benchmarks.plain import LEARNING_RATE, WEIGHT_DECAY
@@ -83,3 +87,22 @@ def gradients(
     prefixes = vlm.encode_prefixes(base, lesson.images, AT_ONCE).batch([sample.image for sample in samples])
     vlm.suffix_loss(base, prefixes, suffixes, [learned] * len(samples)).mean().backward()
     return [row.grad for row in rows]
+
+
+def recognize(base: vlm.Base, prompts: Sequence[vlm.SoftPrompt], photos: Sequence[Photo]) -> list[vlm.Answer]:
+    """Ask about each photo whether it shows each subject, photo by photo, as `evaluate` does."""
+    task = Task(max_new_tokens=1)
+    asks = [
+        Ask(task, photo, recognition_question(prompt.subject), prompt)
+        for photo in range(len(photos))
+        for prompt in prompts
+    ]
+    return answer_all(base, photos, asks, AT_ONCE)
+
+
+def interview(
+    base: vlm.Base, subject: str, kind: str, photos: Sequence[interviewing.Photo], words: int
+) -> list[str]:
+    """Raw answers of the base model about each photo, in `synthesize`'s order."""
+    rows = interviewing.interview(base, subject, kind, photos, max_new_tokens=words, batch_size=AT_ONCE)
+    return [row["raw_answer"] for row in rows if "raw_answer" in row]

@@ -39,6 +39,11 @@ class Plain:
         return {"input_ids": ids, "attention_mask": torch.ones_like(ids), "pixel_values": pixels}
 
     @torch.no_grad()
+    def logits(self, whole: Whole) -> torch.Tensor:
+        """Logits (1, T, V + n), at every position."""
+        return self.base.model(**self.inputs(whole), use_cache=False).logits
+
+    @torch.no_grad()
     def generate(self, whole: Whole, max_new_tokens: int) -> list[int]:
         """Ids of the greedy answer, without the end token."""
         made = self.base.model.generate(**self.inputs(whole), max_new_tokens=max_new_tokens, do_sample=False)[

@@ -71,7 +71,8 @@ def table(title: str, found: Mapping[str, Any]) -> str:
     lines = [
         "",
         title,
-        f"{'':20}{'seconds':>10}{'lowest':>10}{'highest':>10}{'steps':>7}{'timed':>7}{'MiB':>8}{'TFLOP':>9}{'of peak':>9}",
+        f"{'':20}{'seconds':>10}{'lowest':>10}{'highest':>10}{'steps':>7}{'timed':>7}"
+        f"{'MiB':>8}{'TFLOP':>9}{'of peak':>9}",
     ]
     for name, of in found.items():
         if isinstance(of, dict) and "seconds" in of:
@@ -84,8 +85,8 @@ def table(title: str, found: Mapping[str, Any]) -> str:
         if name.startswith("speedup") and not name.endswith("_range"):
             low, high = found[f"{name}_range"]
             lines.append(f"{name:28}{value:8.2f} times ({low:.2f} to {high:.2f})")
-        elif "error" in name:
-            lines.append(f"{name:40}{value:8.1e}")
+        elif isinstance(value, float) and name != "fraction_of_peak_flops":
+            lines.append(f"{name:44}{value:10.2g}")
     return "\n".join(lines)
 
 

@@ -6,103 +6,100 @@ epoch; both are scaled to the whole training. That all learn the same is measure
 """
 
 import math
-from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 
 from stages import vlm
 from stages.core import errors
 from stages.train.samples import Lesson
-from tests.benchmarks import compare, data, measure, models, ours, report
+from tests.benchmarks import data, measure, models, ours
 from tests.benchmarks.alternative import Alternative
-from tests.benchmarks.compare import Result
-from tests.benchmarks.data import Cost, Work
-from tests.benchmarks.measure import Count
+from tests.benchmarks.compare import Benchmark, Measure, Taken
 from tests.benchmarks.plain import Loop, Prepared, grown
 from tests.benchmarks.reference import Reference
 
-ENOUGH = 150.0  # seconds after which no other round begins
 SEVERAL, BATCH = 4, 16  # subjects at once; samples in a batch
 STEPS, SCORED = 24, 32  # timed of the loops that are not ours
-COMPARED = 8  # samples, or one more, whose gradients are compared; as many steps, after which the rows are
-COUNTED = 24  # every so many-th sample is run for the count of FLOPs, which takes long
+COMPARED = 8  # samples, or one more, whose gradients are compared; after as many steps, the rows
 CURVE = [(subjects, 8) for subjects in (1, 2, 4, 8)] + [(1, one_in) for one_in in (4, 2, 1)]
 
-Measure: TypeAlias = Callable[[Callable[[], object]], Any]  # a call's seconds, or its Count
-System: TypeAlias = Callable[[vlm.Base, Mapping[str, Lesson], Measure], Cost]
+
+@dataclass(frozen=True)
+class Cost:
+    """What one of each takes: an image, a sample trained on, an answer for validation."""
+
+    image: Any
+    sample: Any
+    answer: Any
+
+    def whole(self, lesson: Lesson, epochs: int) -> Any:
+        """A training: images once, samples and answers in every epoch."""
+        epoch = self.sample * len(lesson.training) + self.answer * len(lesson.validation)
+        return self.image * len(lesson.images) + epoch * epochs
 
 
-def engine(base: vlm.Base, lessons: Mapping[str, Lesson], of: Measure, batch_size: int = 1) -> Cost:
-    """Ours, for all these subjects at once: an epoch."""
-    training = ours.Training(base, lessons, batch_size)
-    images, steps, answers = of(training.encode), of(training.steps), of(training.validate)
+def engine(
+    base: vlm.Base, model: str, of: Measure, one_in: int, subjects: int = 1, batch_size: int = 1
+) -> Taken:
+    """Ours, an epoch for all these subjects at once; what it takes for one."""
+    work = data.work(model, subjects)
+    cost = engine_cost(base, work.share(one_in), of, batch_size)
+    lesson = work.first()[1]
+    steps = math.ceil(len(lesson.training) / batch_size)
+    return Taken(cost.whole(lesson, work.epochs), steps * work.epochs, steps)
 
-    def each(total: Any, of_lesson: Callable[[Lesson], int]) -> Any:
-        return total * (1 / sum(map(of_lesson, lessons.values())))
 
+def engine_cost(base: vlm.Base, work: data.Work, of: Measure, batch_size: int = 1) -> Cost:
+    """What an epoch of ours takes, divided by all that it goes through."""
+    training = ours.Training(base, work.lessons, batch_size)
+    lessons = work.lessons.values()
     return Cost(
-        each(images, lambda lesson: len(lesson.images)),
-        each(steps, lambda lesson: len(lesson.training)),
-        each(answers, lambda lesson: len(lesson.validation)),
-        batch_size,
-        math.ceil(len(next(iter(lessons.values())).training) / batch_size),
+        of(training.encode) * (1 / sum(len(lesson.images) for lesson in lessons)),
+        of(training.steps) * (1 / sum(len(lesson.training) for lesson in lessons)),
+        of(training.validate) * (1 / sum(len(lesson.validation) for lesson in lessons)),
     )
 
 
 def loop(
-    base: vlm.Base, lessons: Mapping[str, Lesson], of: Measure, make: type[Loop], batch_size: int = 1
-) -> Cost:
-    """Another system, which knows one subject only: some steps and some validation."""
-    subject, lesson = next(iter(lessons.items()))
+    base: vlm.Base, model: str, of: Measure, one_in: int, make: type[Loop], batch_size: int = 1
+) -> Taken:
+    """Another system: some steps and some validation. Batches that find no room are halved."""
+    work = data.work(model, 1)
+    subject, whole = work.first()
+    _, lesson = work.share(one_in).first()
     prompt = ours.start(base, subject)
     prepared = Prepared.of(base, prompt, lesson)
     order = ours.order(subject, len(lesson.training))
     batches = [order[at : at + batch_size] for at in range(0, len(order), batch_size)]
-    timed, scored = batches[1 : 1 + STEPS], range(min(SCORED, len(lesson.validation)))
+    timed, scored = batches[:STEPS], range(min(SCORED, len(lesson.validation)))
     made: list[Loop] = []
     with grown(base, [prompt]):
         images = of(lambda: made.append(make(base, prepared)))
         try:
-            made[0].step(batches[0])  # the optimizer's state is made here, once
+            made[0].step(batches[0])  # makes the optimizer's state, once
             steps = of(lambda: [made[0].step(batch) for batch in timed])
         except torch.OutOfMemoryError:
             made.clear()
         else:
-            answers = of(lambda: made[0].says_yes(scored))
-            return Cost(
+            cost = Cost(
                 images * (1 / len(lesson.images)),
                 steps * (1 / sum(map(len, timed))),
-                answers * (1 / len(scored)),
-                batch_size,
-                len(timed),
+                of(lambda: made[0].says_yes(scored)) * (1 / len(scored)),
             )
-    return loop(base, lessons, of, make, batch_size // 2)
+            steps_of_all = math.ceil(len(whole.training) / batch_size) * work.epochs
+            return Taken(cost.whole(whole, work.epochs), steps_of_all, len(timed))
+    return loop(base, model, of, one_in, make, batch_size // 2)
 
 
-SYSTEMS: dict[str, tuple[System, int]] = {  # name → system, and its subjects
-    "ours": (engine, 1),
-    "ours_several": (engine, SEVERAL),
-    "ours_batched": (partial(engine, batch_size=BATCH), 1),
-    "reference": (partial(loop, make=Reference), 1),
-    "alternative_single": (partial(loop, make=Alternative), 1),
-    "alternative": (partial(loop, make=Alternative, batch_size=BATCH), 1),
-}
-PAIRS = (  # name of the ratio, slower, faster
-    ("", "reference", "ours"),
-    ("_several", "reference", "ours_several"),
-    ("_batched", "reference", "ours_batched"),
-    ("_alternative_single", "alternative_single", "ours"),  # identical updates
-    ("_alternative", "alternative", "ours_batched"),  # identical updates of batches
-)
-
-
-def exactness(base: vlm.Base, subject: str, lesson: Lesson) -> dict[str, float]:
+def exactness(base: vlm.Base, model: str) -> dict[str, float | None]:
     """How far ours and the alternative are from the reference: gradients, and rows after some steps.
 
     Errors of gradients are relative to the gradient, those of rows to how far they have moved.
     """
+    subject, lesson = data.work(model, 1).first()
     few = data.share(lesson, len(lesson.training) // COMPARED)
     prompt, everything = ours.start(base, subject), range(len(few.training))
     prepared = Prepared.of(base, prompt, few)
@@ -139,32 +136,10 @@ def _error(actual: list[torch.Tensor], expected: list[torch.Tensor]) -> float:
     return max(map(measure.relative_error, actual, expected))
 
 
-def run(base: vlm.Base, work: Work, name: str) -> Result:
-    """Time a system on as many of the subjects as it takes; the result is one subject's."""
-    system, subjects = SYSTEMS[name]
-    timer = partial(measure.seconds, base.device)
-    cost, peak = measure.peak_bytes(base.device, lambda: system(base, work.of(subjects).lessons, timer))
-    _, lesson = work.first()
-    steps = work.epochs * math.ceil(len(lesson.training) / cost.batch_size)
-    return Result(cost.whole(lesson, work.epochs), steps, cost.steps_timed, peak)
-
-
-def alone(model: str, name: str) -> Result:
-    """The same in a process of its own."""
-    return run(models.open_model(model), data.work(model, SYSTEMS[name][1]), name)
-
-
-def counted(base: vlm.Base, work: Work, name: str) -> Count:
-    """What a system runs for one subject."""
-    system, subjects = SYSTEMS[name]
-    part = work.of(subjects).share(COUNTED)
-    return system(base, part.lessons, partial(measure.count, base)).whole(work.first()[1], work.epochs)
-
-
-def point(base: vlm.Base, work: Work) -> dict[str, float]:
+def point(base: vlm.Base, work: data.Work) -> dict[str, float]:
     """Ours for all subjects of the work: seconds of the whole training, and peak memory."""
     timer = partial(measure.seconds, base.device)
-    cost, peak = measure.peak_bytes(base.device, lambda: engine(base, work.lessons, timer))
+    cost, peak = measure.peak_bytes(base.device, lambda: engine_cost(base, work, timer))
     return {
         "subjects": len(work.lessons),
         "images": sum(len(lesson.images) for lesson in work.lessons.values()),
@@ -178,42 +153,40 @@ def point_alone(model: str, subjects: int, one_in: int) -> dict[str, float]:
     return point(models.open_model(model), data.work(model, subjects).share(one_in))
 
 
-def curve(base: vlm.Base, model: str) -> list[dict[str, float]]:
+def curve(base: vlm.Base, model: str) -> dict[str, Any]:
     """Ours for more and more subjects, then for more and more images of one."""
     if base.device.type == "cpu":
-        return [measure.isolated(partial(point_alone, model, *of)) for of in CURVE]
-    return [point(base, data.work(model, subjects).share(one_in)) for subjects, one_in in CURVE]
+        return {"curve": [measure.isolated(partial(point_alone, model, *of)) for of in CURVE]}
+    return {"curve": [point(base, data.work(model, subjects).share(one_in)) for subjects, one_in in CURVE]}
+
+
+BENCHMARK = Benchmark(
+    name="token_training",
+    title="Learning one subject (seconds of the whole, by the steps timed)",
+    systems={
+        "ours": engine,
+        "ours_several": partial(engine, subjects=SEVERAL),
+        "ours_batched": partial(engine, batch_size=BATCH),
+        "reference": partial(loop, make=Reference),
+        "alternative_single": partial(loop, make=Alternative),
+        "alternative": partial(loop, make=Alternative, batch_size=BATCH),
+    },
+    ratios={
+        "": ("reference", "ours"),
+        "_several": ("reference", "ours_several"),
+        "_batched": ("reference", "ours_batched"),
+        "_alternative_single": ("alternative_single", "ours"),  # identical updates
+        "_alternative": ("alternative", "ours_batched"),  # identical updates of batches
+    },
+    exactness=exactness,
+    counted=24,
+    enough=150.0,
+)
 
 
 def main(*words: str) -> str:
-    """Measure, write the numbers, and print the table."""
-    model = report.chosen_model(words)
-    subject, lesson = data.work(model, 1).first()
-    exact = models.open_exact(model)
-    errors_found = exactness(exact, subject, lesson)
-    if model != models.SMALL:
-        del exact
-        base = models.open_model(model)
-        errors_found["in_bfloat16"] = exactness(base, subject, lesson)
-    else:
-        base = exact
-    work = data.work(model, SEVERAL)
-    systems = compare.compare(
-        base,
-        {
-            name: compare.System(
-                partial(run, base, work, name),
-                partial(counted, base, work, name),
-                partial(alone, model, name),
-            )
-            for name in SYSTEMS
-        },
-        ENOUGH,
-    )
-    found = compare.standard(systems, PAIRS) | errors_found | {"curve": curve(base, model)}
-    target = report.write("token_training", base, model, found)
-    print(report.table(f"{subject}: {work.epochs} epochs of {len(lesson.training)} samples", found))
-    return f"{target}"
+    """Measure learning, and how it grows with subjects and images."""
+    return BENCHMARK.main(words, curve)
 
 
 if __name__ == "__main__":

@@ -1,22 +1,21 @@
-"""The systems that the benchmark compares learn the same: gradients, updates, and which rows."""
+"""The systems that the benchmarks compare do the same work: gradients, updates, which rows, and answers."""
 
-
-import pytest
 import torch
+import torch.nn.functional as F
+import pytest
 
 from stages import vlm
 from stages.train.samples import Lesson
 from tests.benchmarks import data, models, ours
 from tests.benchmarks.alternative import Alternative
 from tests.benchmarks.measure import relative_error
-from tests.benchmarks.plain import Prepared, grown
+from tests.benchmarks.plain import Loop, Prepared, grown
 from tests.benchmarks.reference import Reference
 
 TINY = models.Architecture(
     width=32, inner_width=64, layers=2, heads=4, vocabulary=1000,
     vision_width=32, vision_inner_width=64, vision_layers=3, vision_heads=4, patch=8, image_size=24,
 )  # fmt: skip
-CHOSEN = [0, 70, 300, 200]  # a positive, a hard negative, a text, an easy negative
 
 
 @pytest.fixture(scope="module")
@@ -27,24 +26,114 @@ def base() -> vlm.Base:
 
 @pytest.fixture(scope="module")
 def lesson() -> Lesson:
-    return data.papers("bo", side=24)
+    return data.share(data.papers("bo", side=24), 40)  # samples of every kind
 
 
-def test_a_lesson_has_the_papers_amounts(lesson: Lesson) -> None:
+@pytest.fixture
+def tables(base: vlm.Base) -> tuple[torch.Tensor, torch.Tensor]:
+    return base.model.get_input_embeddings().weight.clone(), base.model.lm_head.weight.clone()
+
+
+def test_a_lesson_has_the_papers_amounts() -> None:
+    lesson = data.papers("bo", side=8)
     assert len(lesson.images) == len(lesson.validation) == 222
     assert len(lesson.training) == 321
     assert sum(sample.image is None for sample in lesson.training) == 40
+    assert {sample.image for sample in lesson.training if sample.label} == {0, 1, 2, 3}
+
+
+def test_a_share_has_every_kind_of_sample(lesson: Lesson) -> None:
+    assert {sample.label for sample in lesson.training} == {True, False, None}
+    assert {sample.label for sample in lesson.validation} == {True, False}
+    assert len(lesson.images) == len({s.image for s in (*lesson.training, *lesson.validation)} - {None})
 
 
 @pytest.mark.parametrize("system", [Reference, Alternative])
-def test_gradients_are_those_of_the_engine(base: vlm.Base, lesson: Lesson, system: type) -> None:
+def test_gradients_are_those_of_the_engine(base: vlm.Base, lesson: Lesson, system: type[Loop]) -> None:
     prompt = ours.start(base, "bo")
     prepared = Prepared.of(base, prompt, lesson)
-    expected = [ours.gradients(base, prompt, lesson, [i]) for i in CHOSEN]
+    everything = range(len(lesson.training))
+    expected = [ours.gradients(base, prompt, lesson, [i]) for i in everything]
     with grown(base, [prompt]):
         loop = system(base, prepared)
-        for i, wanted in zip(CHOSEN, expected, strict=True):
-            loop.step([i]) if False else loop.loss([i]).backward()
-            for gradient, rows in zip(loop.gradients(), wanted, strict=True):
-                assert relative_error(gradient, rows) < 1e-4
-            loop._optimizer.zero_grad()
+        for i in everything:
+            for actual, wanted in zip(loop.gradients([i]), expected[i], strict=True):
+                assert relative_error(actual, wanted) < 1e-4
+
+
+def test_gradients_of_a_batch_are_those_of_the_engine(base: vlm.Base, lesson: Lesson) -> None:
+    prompt = ours.start(base, "bo")
+    prepared = Prepared.of(base, prompt, lesson)
+    everything = range(len(lesson.training))
+    with grown(base, [prompt]):
+        actual = Alternative(base, prepared).gradients(everything)
+    for own, wanted in zip(actual, ours.gradients(base, prompt, lesson, everything), strict=True):
+        assert relative_error(own, wanted) < 1e-4
+
+
+def test_steps_of_the_reference_are_those_of_the_pipeline(base: vlm.Base, lesson: Lesson) -> None:
+    prompt = ours.start(base, "bo")
+    prepared = Prepared.of(base, prompt, lesson)
+    trained = ours.train(base, "bo", lesson)
+    training = ours.Training(base, {"bo": lesson}, batch_size=1)
+    training.encode()
+    training.steps()
+    with grown(base, [prompt]):
+        loop = Reference(base, prepared)
+        for i in ours.order("bo", len(lesson.training)):
+            loop.step([i])
+        followed = loop.rows()
+    for own, again, wanted, before in zip(
+        (trained.embeddings, trained.output_row),
+        (training.trained["bo"].embeddings, training.trained["bo"].output_row),
+        followed,
+        (prompt.embeddings, prompt.output_row),
+        strict=True,
+    ):
+        assert torch.equal(own, again)  # the parts that are timed are the pipeline's training
+        assert relative_error(own - before, wanted - before) < 1e-3
+
+
+@pytest.mark.parametrize("system", [Reference, Alternative])
+def test_only_the_learned_rows_change(
+    base: vlm.Base, lesson: Lesson, tables: tuple[torch.Tensor, torch.Tensor], system: type[Loop]
+) -> None:
+    prompt = ours.start(base, "bo")
+    prepared = Prepared.of(base, prompt, lesson)
+    everything = {name: value.clone() for name, value in base.model.state_dict().items()}
+    with grown(base, [prompt]):
+        loop = system(base, prepared)
+        for i in range(len(lesson.training)):
+            loop.step([i])
+        now = [getattr(layer, "base_layer", layer).weight for layer in (base.model.get_input_embeddings(), base.model.lm_head)]
+        for table, before in zip(now, tables, strict=True):
+            assert torch.equal(table[: len(before)], before)
+        inputs, outputs = loop.rows()
+    assert inputs.shape == prompt.embeddings.shape
+    assert outputs.shape == prompt.output_row.shape
+    assert (inputs != prompt.embeddings).any(1).all()
+    assert (outputs != prompt.output_row).any()
+    after = base.model.state_dict()  # the model is as it was
+    assert after.keys() == everything.keys()
+    assert all(torch.equal(after[name], value) for name, value in everything.items())
+
+
+def test_validation_agrees(base: vlm.Base, lesson: Lesson) -> None:
+    prompt = ours.start(base, "bo")
+    prepared = Prepared.of(base, prompt, lesson)
+    yes, no = (base.layout.first_id(option) for option in ("Yes", "No"))
+    chosen = range(len(lesson.validation))
+    head = base.model.lm_head.weight
+    before = head.clone()
+    try:
+        with torch.no_grad():  # a model that says nothing but Yes and No
+            keep = torch.zeros(len(head), 1)
+            keep[[yes, no]] = 100.0
+            head *= keep
+        with grown(base, [prompt]):
+            said = Reference(base, prepared).says_yes(chosen)
+        with grown(base, [prompt]):
+            assert Alternative(base, prepared).says_yes(chosen) == said
+    finally:
+        with torch.no_grad():
+            head.copy_(before)

@@ -1,0 +1,146 @@
+"""python -m tests.benchmarks.evaluation [--model NAME]: the recognition test, every photo against every subject.
+
+Ours computes a photo's prefix once for all subjects. The reference runs the model on the whole sequence of
+each pair, image included; the alternative keeps image features and runs whole sequences in batches. Each
+reads the answer off one forward, without generation. Some photos or pairs are timed and scaled to the test.
+"""
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+import torch
+from PIL import Image
+
+from stages import vlm
+from stages.core import errors
+from stages.core.images import load_image
+from stages.evaluate.photos import Photo
+from stages.evaluate.wording import recognition_question
+from stages.train.samples import Sample
+from tests.benchmarks import data, ours
+from tests.benchmarks.alternative import AT_ONCE, Featured
+from tests.benchmarks.compare import Benchmark, Measure, Taken
+from tests.benchmarks.plain import Whole, grown, wholes
+from tests.benchmarks.reference import Plain
+
+PHOTOS = 32  # that ours is timed on
+PAIRS = 24  # that the reference is timed on
+BATCHES = 2  # that the alternative is timed on
+
+
+@dataclass(frozen=True)
+class Exam:
+    """Subjects, some photos, and how many photos the whole test has."""
+
+    prompts: list[vlm.SoftPrompt]
+    photos: list[Photo]
+    all_photos: int
+
+    @classmethod
+    def of(cls, base: vlm.Base, model: str) -> "Exam":
+        """The test for a model, with soft prompts as they are before training."""
+        subjects, photos, all_photos = data.exam(model, PHOTOS)
+        return cls([ours.start(base, subject) for subject in subjects], photos, all_photos)
+
+    @property
+    def pairs(self) -> int:
+        """Of the whole test."""
+        return self.all_photos * len(self.prompts)
+
+    def images(self) -> list[Image.Image]:
+        """The photos, read."""
+        return [load_image(photo.path) for photo in self.photos]
+
+    def sequences(self, base: vlm.Base) -> list[Whole]:
+        """Every photo with every subject, photo by photo."""
+        by_subject, first = [], 0
+        for prompt in self.prompts:
+            question = recognition_question(prompt.subject)
+            samples = [Sample(question, "", photo, None) for photo in range(len(self.photos))]
+            by_subject.append(wholes(base, prompt, samples, answered=False, first=first))
+            first += len(prompt.embeddings)
+        return [pair for of_photo in zip(*by_subject, strict=True) for pair in of_photo]
+
+
+def engine(base: vlm.Base, model: str, of: Measure, one_in: int, subjects: int | None = None) -> Taken:
+    """Ours, all pairs of some photos; or, with one of the subjects only, as if each were tested alone."""
+    exam = Exam.of(base, model)
+    prompts, photos = exam.prompts[:subjects], exam.photos[::one_in]
+    run = len(photos) * len(prompts)
+    return Taken(of(lambda: ours.recognize(base, prompts, photos)) * (exam.pairs / run), exam.pairs, run)
+
+
+def reference(base: vlm.Base, model: str, of: Measure, one_in: int) -> Taken:
+    """The plain way, some pairs."""
+    exam = Exam.of(base, model)
+    chosen = _spread(exam.sequences(base), PAIRS // one_in)
+    with grown(base, exam.prompts):
+        plain = Plain(base, exam.images())
+        taken = of(lambda: [plain.logits(pair) for pair in chosen])
+    return Taken(taken * (exam.pairs / len(chosen)), exam.pairs, len(chosen))
+
+
+def alternative(base: vlm.Base, model: str, of: Measure, one_in: int) -> Taken:
+    """Features of some photos, and some batches of pairs."""
+    exam = Exam.of(base, model)
+    images = exam.images()
+    chosen = _spread(exam.sequences(base), BATCHES * AT_ONCE // one_in)
+    batches = [chosen[start : start + AT_ONCE] for start in range(0, len(chosen), AT_ONCE)]
+    made: list[Featured] = []
+    with grown(base, exam.prompts):
+        features = of(lambda: made.append(Featured(base, images))) * (exam.all_photos / len(images))
+        answers = of(lambda: [made[0].scores(batch) for batch in batches]) * (exam.pairs / len(chosen))
+    return Taken(features + answers, exam.pairs, len(chosen))
+
+
+def _spread(sequences: list[Whole], count: int) -> list[Whole]:
+    """Evenly chosen ones."""
+    count = min(count, len(sequences))
+    return [sequences[at * len(sequences) // count] for at in range(count)]
+
+
+def exactness(base: vlm.Base, model: str) -> dict[str, float | None]:
+    """The largest differences in the probability of Yes rather than No, for a few pairs."""
+    exam = Exam.of(base, model)
+    few = replace(exam, prompts=exam.prompts[:3], photos=exam.photos[:3])
+    ids = [base.layout.first_id(option) for option in ("Yes", "No")]
+    own = torch.tensor([answer.probabilities for answer in ours.recognize(base, few.prompts, few.photos)])
+    sequences = few.sequences(base)
+    with grown(base, few.prompts):
+        plain, featured = Plain(base, few.images()), Featured(base, few.images())
+        logits = torch.cat([plain.logits(pair)[:, -1] for pair in sequences]), featured.scores(sequences)
+    whole, batch = (each[:, ids].float().softmax(-1).cpu() for each in logits)
+    return {
+        "max_relative_gradient_error": None,  # nothing is learned here
+        "max_probability_error": (own - whole).abs().max().item(),
+        "max_probability_error_alternative": (batch - whole).abs().max().item(),
+    }
+
+
+BENCHMARK = Benchmark(
+    name="evaluation",
+    title="The recognition test (seconds of the whole, by the pairs timed)",
+    systems={
+        "ours": engine,
+        "ours_single": partial(engine, subjects=1),
+        "reference": reference,
+        "alternative": alternative,
+    },
+    ratios={
+        "": ("reference", "ours"),
+        "_single": ("reference", "ours_single"),
+        "_alternative": ("alternative", "ours"),
+    },
+    exactness=exactness,
+    counted=4,
+    enough=60.0,
+)
+
+
+def main(*words: str) -> str:
+    """Measure the recognition test."""
+    return BENCHMARK.main(words)
+
+
+if __name__ == "__main__":
+    errors.run(main)

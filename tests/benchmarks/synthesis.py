@@ -1,0 +1,116 @@
+"""python -m tests.benchmarks.synthesis [--model NAME]: the base model's answers about a subject's photos.
+
+Ours computes a photo's prefix once for all its questions and decodes them in batches. The reference calls
+`generate` for one question at a time, image included; the alternative keeps image features and generates in
+batches. Answers end at the end token, or, with random weights, which rarely say it, at the limit for all.
+"""
+
+from PIL import Image
+
+from stages import vlm
+from stages.core import errors, params
+from stages.synthesize.questions import CAPTION, DESCRIBE, neutral_names, questions_for
+from stages.train.samples import Sample
+from tests.benchmarks import data, ours
+from tests.benchmarks.alternative import Featured
+from tests.benchmarks.compare import Benchmark, Measure, Taken
+from tests.benchmarks.plain import Whole, wholes
+from tests.benchmarks.reference import Plain
+
+QUESTIONS = 12  # that the reference is timed on
+AT_ONCE = 32  # questions that the alternative answers at once
+
+
+def sequences(base: vlm.Base, model: str) -> list[Whole]:
+    """Every question about every photo as a whole sequence, photo by photo."""
+    _, kind, photos = data.interviewed(model)
+    name = neutral_names(kind)[0]
+    prompts = [*(question.text for question in questions_for(kind)), CAPTION, DESCRIBE]
+    samples = [
+        Sample(prompt.format(name=name), "", photo, None)
+        for photo in range(len(photos))
+        for prompt in prompts
+    ]
+    return wholes(base, None, samples, answered=False)
+
+
+def engine(base: vlm.Base, model: str, of: Measure, one_in: int) -> Taken:
+    """Ours, some photos."""
+    subject, kind, photos = data.interviewed(model)
+    asked, run = len(sequences(base, model)), photos[::one_in]
+    taken = of(lambda: ours.interview(base, subject, kind, run, words()))
+    return Taken(taken * (len(photos) / len(run)), asked, asked * len(run) // len(photos))
+
+
+def reference(base: vlm.Base, model: str, of: Measure, one_in: int) -> Taken:
+    """One `generate` for a question, for some questions."""
+    asked = sequences(base, model)
+    chosen = asked[:: one_in * len(asked) // QUESTIONS]
+    plain = Plain(base, images(model))
+    taken = of(lambda: [plain.generate(question, words()) for question in chosen])
+    return Taken(taken * (len(asked) / len(chosen)), len(asked), len(chosen))
+
+
+def alternative(base: vlm.Base, model: str, of: Measure, one_in: int) -> Taken:
+    """Features, and `generate` in batches."""
+    asked = sequences(base, model)
+    chosen = asked[::one_in]
+    batches = [chosen[start : start + AT_ONCE] for start in range(0, len(chosen), AT_ONCE)]
+    made: list[Featured] = []
+    features = of(lambda: made.append(Featured(base, images(model))))
+    answers = of(lambda: [made[0].generate(batch, words()) for batch in batches])
+    return Taken(features + answers * (len(asked) / len(chosen)), len(asked), len(chosen))
+
+
+def words() -> int:
+    """The longest answer, in tokens."""
+    return params.load().synthesize.max_new_tokens
+
+
+def images(model: str) -> list[Image.Image]:
+    """The subject's photos."""
+    return [photo.image for photo in data.interviewed(model)[2]]
+
+
+def exactness(base: vlm.Base, model: str) -> dict[str, float | None]:
+    """The share of answers about the first photo that are the reference's, token by token."""
+    subject, kind, photos = data.interviewed(model)
+    asked = [question for question in sequences(base, model) if question.image == 0]
+    plain, featured = Plain(base, images(model)), Featured(base, images(model))
+    said = {
+        "ours": ours.interview(base, subject, kind, photos[:1], words()),
+        "alternative": [_text(base, ids) for ids in featured.generate(asked, words())],
+    }
+    expected = [_text(base, plain.generate(question, words())) for question in asked]
+    same = {
+        name: [own == of for own, of in zip(texts, expected, strict=True)] for name, texts in said.items()
+    }
+    return {
+        "max_relative_gradient_error": None,  # nothing is learned here
+        "identical_answers": sum(same["ours"]) / len(asked),
+        "identical_answers_alternative": sum(same["alternative"]) / len(asked),
+    }
+
+
+def _text(base: vlm.Base, ids: list[int]) -> str:
+    return base.layout.decode(ids, base.vocab_size, "")
+
+
+BENCHMARK = Benchmark(
+    name="synthesis",
+    title="Answers about a subject's photos (seconds of the whole, by the questions timed)",
+    systems={"ours": engine, "reference": reference, "alternative": alternative},
+    ratios={"": ("reference", "ours"), "_alternative": ("alternative", "ours")},
+    exactness=exactness,
+    counted=1,
+    enough=60.0,
+)
+
+
+def main(*arguments: str) -> str:
+    """Measure the interview about one subject."""
+    return BENCHMARK.main(arguments)
+
+
+if __name__ == "__main__":
+    errors.run(main)
