@@ -1,4 +1,4 @@
-"""What is learned and asked: the pipeline's own data for the small base, the paper's amounts for LLaVA-1.5."""
+"""What is learned and asked: the pipeline's own data for the small base, the paper's amounts for others."""
 
 import math
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""python -m tests.benchmarks.evaluation [--model NAME]: the recognition test, every photo against every subject.
+"""python -m tests.benchmarks.evaluation [--model NAME]: the recognition test, each photo for each subject.
 
 Ours computes a photo's prefix once for all subjects. The reference runs the model on the whole sequence of
 each pair, image included; the alternative keeps image features and runs whole sequences in batches. Each

@@ -63,17 +63,23 @@ def open_model(name: str) -> vlm.Base:
             device=base.device,
             prefix_gb=base.prefix_gb,
         )
-    if not torch.cuda.is_available():
-        raise errors.UserError(f"{name} is measured on a GPU and there is none: leave out --model {name}")
-    return build(name, ARCHITECTURES[name], dtype=torch.bfloat16, device="cuda")
+    return build(name, _sizes(name), dtype=torch.bfloat16, device="cuda")
 
 
 def open_exact(name: str) -> vlm.Base:
     """Open what proves equality: bfloat16 rounds too much, so of LLaVA-1.5 a few layers in float32."""
     if name == SMALL:
         return open_model(name)
-    few = replace(ARCHITECTURES[name], layers=2, vision_layers=3)
+    settings = params.load()
+    seed.seed_everything(settings.seed, settings.threads)
+    few = replace(_sizes(name), layers=2, vision_layers=3)
     return build(name, few, dtype=torch.float32, device="cuda")
+
+
+def _sizes(name: str) -> Architecture:
+    if not torch.cuda.is_available():
+        raise errors.UserError(f"{name} is measured on a GPU and there is none: leave out --model {name}")
+    return ARCHITECTURES[name]
 
 
 def build(name: str, sizes: Architecture, *, dtype: torch.dtype, device: str) -> vlm.Base:

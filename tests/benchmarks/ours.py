@@ -12,6 +12,7 @@ from stages.evaluate.wording import recognition_question
 from stages.synthesize import interview as interviewing
 from stages.train import learn
 from stages.train.samples import Lesson, pooled
+from tests.benchmarks import data
 from tests.benchmarks.plain import LEARNING_RATE, WEIGHT_DECAY
 
 SEED, LATENT_TOKENS, AT_ONCE = 0, 16, 32
@@ -100,9 +101,10 @@ def recognize(base: vlm.Base, prompts: Sequence[vlm.SoftPrompt], photos: Sequenc
     return answer_all(base, photos, asks, AT_ONCE)
 
 
-def interview(
-    base: vlm.Base, subject: str, kind: str, photos: Sequence[interviewing.Photo], words: int
-) -> list[str]:
-    """Raw answers of the base model about each photo, in `synthesize`'s order."""
-    rows = interviewing.interview(base, subject, kind, photos, max_new_tokens=words, batch_size=AT_ONCE)
+def interview(base: vlm.Base, model: str, photos: int, words: int) -> list[str]:
+    """Raw answers of the base model about the subject's first photos, in `synthesize`'s order."""
+    subject, kind, shown = data.interviewed(model)
+    rows = interviewing.interview(
+        base, subject, kind, shown[:photos], max_new_tokens=words, batch_size=AT_ONCE
+    )
     return [row["raw_answer"] for row in rows if "raw_answer" in row]

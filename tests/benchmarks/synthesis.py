@@ -26,20 +26,17 @@ def sequences(base: vlm.Base, model: str) -> list[Whole]:
     _, kind, photos = data.interviewed(model)
     name = neutral_names(kind)[0]
     prompts = [*(question.text for question in questions_for(kind)), CAPTION, DESCRIBE]
-    samples = [
-        Sample(prompt.format(name=name), "", photo, None)
-        for photo in range(len(photos))
-        for prompt in prompts
-    ]
+    questions = [(photo, prompt.format(name=name)) for photo in range(len(photos)) for prompt in prompts]
+    samples = [Sample(question, "", photo, None) for photo, question in questions]
     return wholes(base, None, samples, answered=False)
 
 
 def engine(base: vlm.Base, model: str, of: Measure, one_in: int) -> Taken:
     """Ours, some photos."""
-    subject, kind, photos = data.interviewed(model)
-    asked, run = len(sequences(base, model)), photos[::one_in]
-    taken = of(lambda: ours.interview(base, subject, kind, run, words()))
-    return Taken(taken * (len(photos) / len(run)), asked, asked * len(run) // len(photos))
+    asked, photos = len(sequences(base, model)), len(images(model))
+    run = photos // one_in
+    taken = of(lambda: ours.interview(base, model, run, words()))
+    return Taken(taken * (photos / run), asked, asked * run // photos)
 
 
 def reference(base: vlm.Base, model: str, of: Measure, one_in: int) -> Taken:
@@ -73,23 +70,21 @@ def images(model: str) -> list[Image.Image]:
 
 
 def exactness(base: vlm.Base, model: str) -> dict[str, float | None]:
-    """The share of answers about the first photo that are the reference's, token by token."""
-    subject, kind, photos = data.interviewed(model)
+    """The share of answers about the first photo that are the reference's, word by word."""
     asked = [question for question in sequences(base, model) if question.image == 0]
     plain, featured = Plain(base, images(model)), Featured(base, images(model))
-    said = {
-        "ours": ours.interview(base, subject, kind, photos[:1], words()),
-        "alternative": [_text(base, ids) for ids in featured.generate(asked, words())],
-    }
+    own = ours.interview(base, model, 1, words())
+    batch = [_text(base, ids) for ids in featured.generate(asked, words())]
     expected = [_text(base, plain.generate(question, words())) for question in asked]
-    same = {
-        name: [own == of for own, of in zip(texts, expected, strict=True)] for name, texts in said.items()
-    }
     return {
         "max_relative_gradient_error": None,  # nothing is learned here
-        "identical_answers": sum(same["ours"]) / len(asked),
-        "identical_answers_alternative": sum(same["alternative"]) / len(asked),
+        "identical_answers": _same(own, expected),
+        "identical_answers_alternative": _same(batch, expected),
     }
+
+
+def _same(answers: list[str], expected: list[str]) -> float:
+    return sum(map(str.__eq__, answers, expected)) / len(expected)
 
 
 def _text(base: vlm.Base, ids: list[int]) -> str:

@@ -1,8 +1,7 @@
 """The systems that the benchmarks compare do the same work: gradients, updates, which rows, and answers."""
 
-import torch
-import torch.nn.functional as F
 import pytest
+import torch
 
 from stages import vlm
 from stages.train.samples import Lesson
@@ -105,8 +104,10 @@ def test_only_the_learned_rows_change(
         loop = system(base, prepared)
         for i in range(len(lesson.training)):
             loop.step([i])
-        now = [getattr(layer, "base_layer", layer).weight for layer in (base.model.get_input_embeddings(), base.model.lm_head)]
-        for table, before in zip(now, tables, strict=True):
+        for layer, before in zip(
+            (base.model.get_input_embeddings(), base.model.lm_head), tables, strict=True
+        ):
+            table = getattr(layer, "base_layer", layer).weight
             assert torch.equal(table[: len(before)], before)
         inputs, outputs = loop.rows()
     assert inputs.shape == prompt.embeddings.shape

@@ -1,0 +1,159 @@
+"""What the benchmarks count and write: FLOPs by hand, units of memory, ratios, and the file's keys."""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+
+from stages import vlm
+from stages.core.errors import UserError
+from stages.train.samples import Lesson
+from tests.benchmarks import (
+    compare,
+    data,
+    evaluation,
+    measure,
+    models,
+    ours,
+    report,
+    synthesis,
+    token_training,
+)
+from tests.benchmarks.plain import Prepared, grown
+from tests.benchmarks.reference import Reference
+from tests.helpers import ROOT
+from tests.unit.test_benchmarks_training import TINY
+
+KEYS = {
+    "device", "model", "versions", "commit", "ours", "reference", "alternative", "speedup", "speedup_range",
+    "speedup_alternative", "max_relative_gradient_error", "fraction_of_peak_flops",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def base() -> vlm.Base:
+    torch.manual_seed(0)
+    return models.build("tiny", TINY, dtype=torch.float32, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def lesson() -> Lesson:
+    return data.share(data.papers("bo", side=24), 40)
+
+
+def layers(tokens: int, seen: int) -> dict[str, int]:
+    """FLOPs of the tiny Llama for `tokens` that attend to `seen`, without its head."""
+    linear = TINY.layers * (4 * TINY.width**2 + 3 * TINY.width * TINY.inner_width)
+    attention = 2 * tokens * seen * TINY.width * TINY.layers
+    return {
+        "forward": 2 * linear * tokens + 2 * attention,
+        "backward": 2 * linear * tokens + 5 * attention,  # attention is computed again
+    }
+
+
+def test_flops_of_the_reference_are_those_counted_by_hand(base: vlm.Base, lesson: Lesson) -> None:
+    prompt = ours.start(base, "bo")
+    prepared = Prepared.of(base, prompt, lesson)
+    text = next(i for i, sample in enumerate(lesson.training) if sample.image is None)
+    tokens = len(prepared.training[text].ids)
+    head = 2 * tokens * TINY.width * (TINY.vocabulary + 1)  # forward, backward, and the matrix's own gradient
+    with grown(base, [prompt]):
+        loop = Reference(base, prepared)
+        found = measure.count(base, lambda: loop.loss([text]).backward())
+    expected = layers(tokens, tokens)
+    assert found.tokens == tokens
+    assert found.images == 0
+    assert found.flops == expected["forward"] + expected["backward"] + 3 * head
+
+
+def test_flops_of_ours_are_those_of_the_suffix(base: vlm.Base, lesson: Lesson) -> None:
+    prompt = ours.start(base, "bo")
+    prefixes = vlm.encode_prefixes(base, lesson.images)
+    sample = lesson.training[0]
+    rows = vlm.SoftPrompt("bo", prompt.embeddings.requires_grad_(), prompt.output_row.requires_grad_())
+    suffix = vlm.suffix(base, prompt, sample.question, sample.answer)
+    found = measure.count(
+        base, lambda: vlm.suffix_loss(base, prefixes.batch([sample.image]), [suffix], [rows]).backward()
+    )
+    tokens, scored = len(suffix.ids), sum(label >= 0 for label in suffix.labels)
+    expected = layers(tokens, tokens + prefixes.length)
+    head = 2 * scored * TINY.width * TINY.vocabulary  # forward and backward
+    assert found.tokens == tokens
+    assert found.flops == expected["forward"] + expected["backward"] + 2 * head
+
+
+def test_memory_is_the_growth_at_its_highest() -> None:
+    device = torch.device("cpu")
+    value, peak = measure.peak_bytes(device, lambda: torch.ones(2**24).sum().item())
+    assert value == 2**24
+    assert 0.9 * 2**26 < peak < 1.5 * 2**26
+
+
+def test_isolated_work_runs_in_another_process() -> None:
+    assert measure.isolated(partial(int, "7")) == 7
+
+
+def test_rounds_end_when_there_are_enough() -> None:
+    calls = []
+    systems = {name: partial(calls.append, name) for name in "ab"}
+    measure.alternate(systems, rounds=5, enough=0.0)
+    assert calls == ["a", "b"] * 2
+    assert len(measure.alternate(systems, rounds=3, enough=60.0)["a"]) == 3
+
+
+def test_speedup_is_the_median_of_the_rounds() -> None:
+    assert compare.speedup("_x", [10, 12, 9], [5, 3, 3]) == {"speedup_x": 3.0, "speedup_x_range": [2.0, 4.0]}
+
+
+@pytest.mark.parametrize("benchmark", [token_training, evaluation, synthesis])
+def test_every_benchmark_writes_its_keys(
+    base: vlm.Base, benchmark: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The path of LLaVA-1.5, with the tiny sizes."""
+    name = "llava-1.5-7b"
+    for cached in (data.work, data.exam, data.interviewed):
+        cached.cache_clear()
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(report, "FOLDER", tmp_path)
+    monkeypatch.setattr(data, "NOISE", tmp_path)
+    for attribute, value in {
+        "SIDE": 24,
+        "SUBJECTS": 2,
+        "POSITIVE": 4,
+        "HARD": 8,
+        "EASY": 8,
+        "TEXT": 4,
+    }.items():
+        monkeypatch.setattr(data, attribute, value)
+    for open_model in ("open_model", "open_exact"):
+        monkeypatch.setattr(models, open_model, lambda _: base)
+    monkeypatch.setattr(measure, "isolated", lambda work: work())
+    monkeypatch.setattr(compare, "ROUNDS", 1)
+    monkeypatch.setattr(evaluation, "PHOTOS", 4)
+    monkeypatch.setattr(synthesis, "words", lambda: 3)
+    monkeypatch.setattr(token_training, "CURVE", [(1, 1), (2, 1)])
+    benchmark.main("--model", name)
+    written = json.loads((tmp_path / f"{benchmark.BENCHMARK.name}-cpu-{name}.json").read_text())
+    assert written.keys() >= KEYS
+    for system in benchmark.BENCHMARK.systems:
+        assert written[system].keys() >= {"seconds", "peak_bytes", "steps"}
+        assert written[system]["flops"] > 0
+    if benchmark is token_training:
+        assert written["max_relative_gradient_error"] < 1e-4
+        assert [point["subjects"] for point in written["curve"]] == [1, 2]
+    for cached in (data.work, data.exam, data.interviewed):
+        cached.cache_clear()
+
+
+def test_a_missing_dataset_is_said(workspace: Path) -> None:
+    data.work.cache_clear()
+    with pytest.raises(UserError, match="run `make repro` first"):
+        data.work(models.SMALL, 1)
+
+
+def test_a_large_model_needs_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UserError, match="on a GPU"):
+        models.open_exact("llava-1.5-13b")
