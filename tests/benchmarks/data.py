@@ -44,8 +44,8 @@ class Work:
 
 
 @cache
-def work(model: str, subjects: int) -> Work:
-    """The training work for a model, for that many subjects."""
+def work(model: str, subjects: int, balance: bool = False) -> Work:
+    """The training work for a model, for that many subjects; the published loop does not balance."""
     settings = params.load()
     if model != SMALL:
         return Work({name: papers(name, SIDE) for name in _names(subjects)}, EPOCHS)
@@ -54,8 +54,7 @@ def work(model: str, subjects: int) -> Work:
     if missing:
         raise errors.UserError(f"{paths.dataset(missing[0])} is missing: run `make repro` first")
     data = settings.train.data.model_dump()
-    # The published loop weighs nothing, so nothing is weighed here.
-    lessons = {name: Lesson.of(samples.read(paths.dataset(name), **data), balance=False) for name in names}
+    lessons = {name: Lesson.of(samples.read(paths.dataset(name), **data), balance) for name in names}
     return Work(lessons, settings.train.epochs)
 
 

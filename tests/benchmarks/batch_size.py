@@ -1,0 +1,62 @@
+"""python -m tests.benchmarks.batch_size: what larger batches save, and whether they learn as well.
+
+Each batch size trains the same subjects by the pipeline's own recipe, its learning rate scaled with the
+square root of the batch size, from several seeds. Accuracy is that of the best epoch on the validation rows,
+the mean of the shares of positives and of negatives told rightly.
+"""
+
+import math
+import statistics
+from functools import partial
+from typing import Any
+
+from stages import vlm
+from stages.core import errors, params
+from stages.train.learn import Recipe, learn
+from tests.benchmarks import data, measure, models, report
+
+BATCH_SIZES, SEEDS, SUBJECTS = (1, 4, 16, 32), (0, 1, 2), 4
+
+
+def trained(base: vlm.Base, batch_size: int, seed: int) -> list[float]:
+    """Accuracies of the subjects."""
+    settings = params.load()
+    of = settings.train
+    rate = of.learning_rate * math.sqrt(batch_size / of.batch_size)
+    changed = {"batch_size": batch_size, "learning_rate": rate}
+    recipe = Recipe(
+        seed=seed, scored_at_once=settings.base.batch_size, **of.model_dump(exclude={"data"}) | changed
+    )
+    learned = learn(base, data.work(models.SMALL, SUBJECTS, of.balance).lessons, recipe)
+    return [prompt.info["validation"]["weighted"] for prompt, _ in learned.values()]
+
+
+def row(base: vlm.Base, batch_size: int) -> dict[str, Any]:
+    """Seconds for a subject, and accuracy by seed."""
+    seconds, accuracies = [], []
+    for seed in SEEDS:
+        found: list[float] = []
+        work = partial(trained, base, batch_size, seed)
+        seconds.append(measure.seconds(base.device, lambda: found.extend(work())) / SUBJECTS)  # noqa: B023
+        accuracies.append(round(statistics.mean(found), 4))
+    return {
+        "batch_size": batch_size,
+        "seconds": round(statistics.median(seconds), 3),
+        "seconds_range": [round(min(seconds), 3), round(max(seconds), 3)],
+        "weighted": round(statistics.mean(accuracies), 4),
+        "weighted_by_seed": accuracies,
+    }
+
+
+def main() -> str:
+    """Measure, write the numbers, and print the table."""
+    base = models.open_model(models.SMALL)
+    rows = [row(base, batch_size) for batch_size in BATCH_SIZES]
+    print(f"{'batch':>6}{'seconds':>10}{'weighted':>10}  by seed")
+    for of in rows:
+        print(f"{of['batch_size']:6}{of['seconds']:10.2f}{of['weighted']:10.4f}  {of['weighted_by_seed']}")
+    return str(report.write("batch_size", base, models.SMALL, {"batch_sizes": rows}))
+
+
+if __name__ == "__main__":
+    errors.run(main)
