@@ -10,7 +10,7 @@ from stages.evaluate.ask import Ask, Task, answer_all
 from stages.evaluate.photos import Photo
 from stages.evaluate.wording import recognition_question
 from stages.synthesize import interview as interviewing
-from stages.train import learn
+from stages.train import learn, steps
 from stages.train.samples import Lesson, pooled
 from tests.benchmarks import data
 from tests.benchmarks.plain import LEARNING_RATE, WEIGHT_DECAY
@@ -28,9 +28,9 @@ def order(subject: str, samples: int) -> list[int]:
     return torch.randperm(samples, generator=torch_stream(SEED, "train", subject, "order")).tolist()
 
 
-def recipe(batch_size: int) -> learn.Recipe:
+def recipe(batch_size: int) -> steps.Recipe:
     """The paper's recipe, for one epoch."""
-    return learn.Recipe(
+    return steps.Recipe(
         latent_tokens=LATENT_TOKENS,
         initial="random",
         epochs=1,
@@ -65,10 +65,10 @@ class Training:
     def steps(self) -> None:
         """Train all subjects for an epoch."""
         learners = [
-            learn.Learner.of(self._base, start(self._base, subject), lesson.training, self._recipe)
+            steps.Learner.of(self._base, start(self._base, subject), lesson.training, self._recipe)
             for subject, lesson in self.lessons.items()
         ]
-        for learner, _ in learn.epochs(self._base, learners, self._prefixes, self._recipe):
+        for learner, _ in steps.epochs(self._base, learners, self._prefixes, self._recipe):
             self.trained[learner.subject] = learner.snapshot()
 
     def validate(self) -> None:
