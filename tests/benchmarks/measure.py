@@ -3,6 +3,7 @@
 Knows no system and no model but for the two modules whose inputs are counted.
 """
 
+import gc
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -43,6 +44,7 @@ def peak_bytes(device: torch.device, work: Callable[[], T]) -> tuple[T, int]:
     A process keeps what it has once taken, so that on the CPU only a fresh process gives the true growth
     (`isolated`).
     """
+    gc.collect()  # what the system before has left
     if device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)

@@ -11,8 +11,10 @@ import torch
 
 from stages import vlm
 from stages.core.errors import UserError
+from stages.train.learn import Recipe
 from stages.train.samples import Lesson
 from tests.benchmarks import (
+    batch_size,
     compare,
     data,
     evaluation,
@@ -168,3 +170,25 @@ def test_a_large_model_needs_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UserError, match="on a GPU"):
         models.open_exact("llava-1.5-13b")
+
+
+def test_the_learning_rate_grows_with_the_batch(
+    base: vlm.Base, lesson: Lesson, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipes = []
+
+    def learn(
+        _: vlm.Base, lessons: dict[str, Lesson], recipe: Recipe
+    ) -> dict[str, tuple[vlm.SoftPrompt, list]]:
+        recipes.append(recipe)
+        prompt = ours.start(base, "bo")
+        prompt.info["validation"] = {"weighted": 0.25 * len(recipes)}
+        return dict.fromkeys(lessons, (prompt, []))
+
+    monkeypatch.setattr(batch_size, "learn", learn)
+    monkeypatch.setattr(batch_size.data, "work", lambda *_: data.Work({"bo": lesson}, 1))
+    found = batch_size.row(base, 4)
+    assert found["weighted_by_seed"] == [0.25, 0.5, 0.75]
+    assert found["weighted"] == 0.5
+    assert [recipe.seed for recipe in recipes] == [0, 1, 2]
+    assert {recipe.learning_rate for recipe in recipes} == {0.01 * (4 / 16) ** 0.5}
