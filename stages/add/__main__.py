@@ -1,0 +1,26 @@
+"""Add your photos or a dataset: `python -m stages.add ID FOLDER --kind KIND`, or `… yollava FOLDER`."""
+
+from typing import get_args
+
+from stages.add import command, folder, listing, yollava
+from stages.core import params
+from stages.core.errors import run
+
+
+def main(*words: str) -> str:
+    """Read and judge the photos, then place them, then write params.yaml; return what was added."""
+    options = command.read(words, get_args(params.Kind))
+    if options.subject == command.DATASET:
+        found = yollava.read(options.folder)
+        text, _ = listing.proposal(found.kinds, params.load)
+    else:
+        text, p = listing.proposal({options.subject: options.kind}, params.load)
+        found = folder.read(options.folder, options.subject, options.test, p.seed)
+    with listing.written_last(text):
+        found.place()
+    print(found.say_next())
+    return found.summary()
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,93 @@
+"""A folder of someone's photos as one subject: what is left out, which photos test, and their places."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stages.add import pictures
+from stages.add.pictures import Picture
+from stages.core import images, io, paths, seed
+from stages.core.errors import UserError
+
+TRAIN = 5  # as many as the paper learns from
+LEAST = 3  # two to learn from, which is the least that check accepts, and one to test with
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The photos of a new subject, not yet copied."""
+
+    name: str
+    train: list[Picture]
+    test: list[Picture]
+
+    def place(self) -> None:
+        """Make data/subjects/<id>, whole or not at all."""
+        with io.whole_folder(paths.photos_dir(self.name, "own")) as folder:
+            for split, photos in (("train", self.train), ("test", self.test)):
+                (folder / split).mkdir()
+                for number, photo in enumerate(photos):
+                    data, suffix = pictures.clean(photo.path)
+                    # numbers, because the names people give tell of persons and places too
+                    (folder / split / f"{number:02}{suffix}").write_bytes(data)
+
+    def summary(self) -> str:
+        """What was added."""
+        return f"{self.name}, {len(self.train)} photos to learn from and {len(self.test)} to test with"
+
+    def say_next(self) -> str:
+        """What to do now."""
+        return (
+            f"Next: look through {paths.photos_dir(self.name, 'own')}, run `make repro`, then "
+            f"`python -m stages.chat {self.name} --image PHOTO`"
+        )
+
+
+def read(folder: Path, name: str, share: float | None, number: int) -> Subject:
+    """Read the folder's photos and split them by the seed `number`; print what is left out, and why.
+
+    `share` of them are for the test; None leaves all but TRAIN. Raises UserError when the subject's
+    folder exists or fewer than LEAST pictures remain.
+    """
+    place = paths.photos_dir(name, "own")
+    if place.exists():
+        raise UserError(f"{place} exists already: remove it, or use another id")
+    photos, left_out = pictures.read(images.list_photos(folder), folder.name)
+    left_out += [
+        f"{path} is a folder: its photos are not read"
+        for path in sorted(folder.iterdir())
+        if path.is_dir() and not path.name.startswith(".")
+    ]
+    distinct = _distinct(photos, left_out)
+    for sentence in left_out:
+        print(f"left out: {sentence}", file=sys.stderr)
+    if len(distinct) < LEAST:
+        raise UserError(
+            f"{folder} holds {len(distinct)} photos that can be used, and {LEAST} is the least: add more; "
+            f"{TRAIN} to learn from and some to test with are good"
+        )
+    return Subject(name, *split(distinct, share, number))
+
+
+def split(photos: Sequence[Picture], share: float | None, number: int) -> tuple[list[Picture], list[Picture]]:
+    """Train and test photos, by the seed `number` and the pictures' pixels, whatever the files are called."""
+    order = sorted(photos, key=lambda photo: seed.stream(number, "add", photo.pixels).random())
+    tests = len(photos) - TRAIN if share is None else round(share * len(photos))
+    tests = min(max(tests, 1), len(photos) - 2)
+    return order[tests:], order[:tests]
+
+
+def _distinct(photos: Sequence[Picture], left_out: list[str]) -> list[Picture]:
+    """The photos without copies of each other and of other subjects'; `left_out` gains their sentences."""
+    others = pictures.of_other_subjects()
+    kept: list[Picture] = []
+    for photo in sorted(photos, key=lambda photo: photo.pixels):  # so that names of files choose nothing
+        if other := next(filter(photo.near, others), None):
+            left_out.append(f"{photo.path} is the same picture as {other.path}, which is another subject's")
+        elif twin := next(filter(photo.near, kept), None):
+            same = "the same picture as" if twin.pixels == photo.pixels else "nearly the same picture as"
+            left_out.append(f"{photo.path} is {same} {twin.path}")
+        else:
+            kept.append(photo)
+    return kept

@@ -1,0 +1,105 @@
+"""The published two-choice questions in the form of `core.truth`, and how far "always A" gets.
+
+Nothing is lost by the published order of options: evaluate asks each question in both orders.
+"""
+
+import json
+import re
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from stages.add.yollava.findings import Findings
+from stages.add.yollava.subjects import subject_id
+from stages.core import images
+from stages.core.errors import UserError
+from stages.core.truth import Question
+
+VISUAL = "yollava-visual-qa.json"
+TEXT = "*text*qa*.json"
+NAME = re.compile(r"<sks>|\bsks\b")  # the visual questions write it with brackets, the text questions without
+DOUBTFUL = {("brown-duck", "0.png"): "Crocodile", ("shiba-gray", "1.png"): "Cat"}  # answers as published
+
+Rows = Mapping[str, Mapping[str, Any]]  # subject → test photo, or number → row
+
+
+def load(root: Path, found: Findings) -> tuple[Rows, Rows]:
+    """The visual and the text questions as they stand in their files; none of a kind without its file."""
+    text = sorted(root.glob(TEXT))
+    if len(text) > 1:
+        names = ", ".join(path.name for path in text)
+        raise UserError(f"{root} holds several files of text questions, {names}: leave one of them there")
+    visual = [root / VISUAL] if (root / VISUAL).exists() else []
+    for name, files in ((VISUAL, visual), (TEXT, text)):
+        if not files:
+            found["Missing questions"].append(f"{root} holds no {name}")
+    return _rows(visual), _rows(text)
+
+
+def visual(name: str, rows: Mapping[str, Any], tested: Collection[str], found: Findings) -> list[Question]:
+    """A subject's questions about its test photos, of which `tested` are the names of those that remain."""
+    questions = []
+    for path, row in rows.items():
+        image = Path(path).name
+        question = _question(name, path, row, image, found)
+        if question and image not in tested:
+            found["Questions without their photo"].append(f'{path}: "{row["question"]}"')
+        elif question:
+            questions.append(question)
+            if DOUBTFUL.get((name, image)) == question.options[question.answer]:
+                sentence = f'{path}: "{row["question"]}" is answered {question.options[question.answer]}'
+                found["Doubtful answers"].append(sentence)
+    return questions
+
+
+def text(name: str, rows: Mapping[str, Any], found: Findings) -> list[Question]:
+    """A subject's questions without a photo."""
+    asked = [_question(name, f"{name} {number}", row, None, found) for number, row in rows.items()]
+    return [question for question in asked if question]
+
+
+def always_a(questions: Sequence[Question]) -> float | None:
+    """The accuracy of the answer A in the published order."""
+    return sum(question.answer == 0 for question in questions) / len(questions) if questions else None
+
+
+def _rows(files: Sequence[Path]) -> Rows:
+    for path in files:
+        try:
+            rows = json.loads(images.read_bytes(path))
+        except ValueError as error:
+            raise UserError(f"{path} is not valid JSON ({error}): copy the published file again") from None
+        if isinstance(rows, dict) and all(isinstance(one, dict) for one in rows.values()):
+            return rows
+        raise UserError(f"{path} does not map subjects to questions: copy the published file again")
+    return {}
+
+
+def _question(name: str, where: str, row: Any, image: str | None, found: Findings) -> Question | None:
+    """One row; None, and a finding, if it is not a choice of two with one answer."""
+    try:
+        options = row["options"] if "options" in row else row["option"]
+        if set(options) != {"A", "B"}:
+            raise ValueError("its options are not A and B")
+        asked, answer = row["question"], {"A": 0, "B": 1}[row["correct_answer"]]
+        question = Question(
+            question=NAME.sub(f"<{subject_id(name)}>", asked),
+            options=(options["A"], options["B"]),
+            answer=answer,
+            image=image,
+        )
+    except KeyError as error:
+        found["Malformed questions"].append(f"{where}: {error} is missing or no choice")
+    except (TypeError, ValueError) as error:
+        found["Malformed questions"].append(f"{where}: {_reason(error)}")
+    else:
+        if not NAME.search(asked):
+            found["Questions that do not name their subject"].append(f'{where}: "{asked}"')
+        return question
+    return None
+
+
+def _reason(error: TypeError | ValueError) -> str:
+    """The last part of the sentence is pydantic's own, without its form."""
+    details = getattr(error, "errors", None)
+    return details()[0]["msg"] if details else str(error)
