@@ -35,7 +35,7 @@ class Picture:
 
     path: Path
     pixels: str  # SHA-256 of size and RGB values
-    look: int  # difference hash
+    look: int  # difference hashes of the picture and of it lying on its side
 
     def near(self, other: "Picture") -> bool:
         """Do both show the same to the eye?"""
@@ -57,16 +57,18 @@ def read(files: Iterable[Path], what: str) -> tuple[list[Picture], list[str]]:
                 ) from None
             unreadable.append(str(error))
         else:
-            found.append(Picture(path, images.pixel_sha256(image), images.difference_hash(image)))
+            found.append(Picture(path, images.pixel_sha256(image), _look(image)))
     return found, unreadable
 
 
 def of_other_subjects() -> list[Picture]:
-    """All readable train and test photos in data/subjects."""
-    folders = [
-        folder for split in ("train", "test") for folder in sorted(paths.OWN_SUBJECTS.glob(f"*/{split}"))
+    """All readable train and test photos in data/subjects; what a kill has left there is hidden."""
+    files = [
+        path
+        for split in ("train", "test")
+        for folder in sorted(paths.OWN_SUBJECTS.glob(f"[!.]*/{split}"))
+        for path in images.list_photos(folder)
     ]
-    files = [path for folder in folders for path in images.list_photos(folder)]
     return read(files, paths.OWN_SUBJECTS.as_posix())[0]
 
 
@@ -81,3 +83,9 @@ def clean(path: Path) -> tuple[bytes, str]:
     # made anew from the pixels, because Pillow hands comments and color profiles on
     Image.frombytes("RGB", image.size, image.tobytes()).save(out, form, **options)
     return out.getvalue(), suffix
+
+
+def _look(image: Image.Image) -> int:
+    """Both directions, because a horizon alone leaves nothing to the hash that compares left and right."""
+    aside = image.transpose(Image.Transpose.ROTATE_90)
+    return images.difference_hash(image) << 64 | images.difference_hash(aside)
