@@ -111,7 +111,7 @@ def test_a_picture_twice_is_kept_once_and_no_test_photo_is_trained_on():
         f"{train}/bo/4.png and {test}/bo/7.png",
         *(f"{train}/thao/{n}.png and {test}/thao/{n}.png" for n in range(3)),
     ]
-    assert section(report, "Questions without their photo") == [
+    assert section(report, "Questions without their photo or subject") == [
         './yollava-data/test/bo/2.png: "What is <sks> on?"',
         './yollava-data/test/thao/1.png: "What is <sks> on?"',
         './yollava-data/test/thao/2.png: "What is <sks> on?"',
@@ -173,7 +173,7 @@ def test_questions_in_either_schema_and_what_is_wrong_with_them():
         "thao 1: 'option' is missing or no choice",
     ]
     assert section(report, "Questions that do not name their subject") == ['thao 0: "What is she on?"']
-    assert section(report, "Questions without their photo") == [
+    assert section(report, "Questions without their photo or subject") == [
         f'{test}/bo/9.png: "What is <sks> on?"',
         "dug: all its questions, for it is not imported",
     ]

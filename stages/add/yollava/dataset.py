@@ -59,7 +59,8 @@ class Dataset:
                 # the published bytes, so that anyone's hashes of them agree with ours
                 _copy(subject.photos.train, place / "train")
                 _copy(subject.photos.test, place / "test")
-                _copy(subject.negatives.files, ours / CORPUS / subject.id)
+                if subject.negatives.files:
+                    _copy(subject.negatives.files, ours / CORPUS / subject.id)
                 io.write_json(place / "truth/questions.json", subject.questions.model_dump(exclude_none=True))
 
     def summary(self) -> str:
@@ -130,18 +131,19 @@ def _note_missing(
     subjects: list[Subject], visual: questions.Rows, text: questions.Rows, found: Findings
 ) -> None:
     """Subjects without questions, and questions without their subject."""
-    missing, imported = found["Missing questions"], {subject.name for subject in subjects}
     for subject in subjects:
-        for what, some in (("photos", subject.questions.visual), ("text", subject.questions.text)):
-            if not some:
-                missing.append(
-                    f"{subject.name} has no question {'about its photos' if what == 'photos' else 'in text'}"
-                )
+        if not subject.questions.visual:
+            found["Missing questions"].append(f"{subject.name} has no question about its photos")
+        if not subject.questions.text:
+            found["Missing questions"].append(f"{subject.name} has no question in text")
+    imported = {subject.name for subject in subjects}
     for name in sorted({*visual, *text} - imported):
-        found["Questions without their photo"].append(f"{name}: all its questions, for it is not imported")
+        found["Questions without their photo or subject"].append(
+            f"{name}: all its questions, for it is not imported"
+        )
 
 
 def _copy(files: list[pictures.Picture], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True)
     for photo in files:
         shutil.copyfile(photo.path, folder / photo.path.name)

@@ -7,7 +7,7 @@ CAUSES = {  # cause → what was done about it
     "Photos in train and test": "kept in the test while five others remain to learn from, else kept in train",
     "Photos of two subjects": "left out of the second",
     "Near duplicates across train and test": "kept, for they are two photos",
-    "Questions without their photo": "left out",
+    "Questions without their photo or subject": "left out",
     "Malformed questions": "left out",
     "Doubtful answers": "kept as published",
     "Questions that do not name their subject": "kept as published",

@@ -43,7 +43,7 @@ def visual(name: str, rows: Mapping[str, Any], tested: Collection[str], found: F
         image = Path(path).name
         question = _question(name, path, row, image, found)
         if question and image not in tested:
-            found["Questions without their photo"].append(f'{path}: "{row["question"]}"')
+            found["Questions without their photo or subject"].append(f'{path}: "{row["question"]}"')
         elif question:
             questions.append(question)
             if DOUBTFUL.get((name, image)) == question.options[question.answer]:
