@@ -133,7 +133,7 @@ BENCHMARK = Benchmark(
     },
     exactness=exactness,
     counted=4,
-    enough=60.0,
+    enough=40.0,
 )
 
 

@@ -98,7 +98,7 @@ BENCHMARK = Benchmark(
     ratios={"": ("reference", "ours"), "_alternative": ("alternative", "ours")},
     exactness=exactness,
     counted=1,
-    enough=60.0,
+    enough=30.0,
 )
 
 

@@ -180,7 +180,7 @@ BENCHMARK = Benchmark(
     },
     exactness=exactness,
     counted=24,
-    enough=150.0,
+    enough=120.0,
 )
 
 
