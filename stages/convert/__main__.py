@@ -1,0 +1,34 @@
+"""Exchange with other systems: `python -m stages.convert <format> <id> <path> [--read]`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stages.convert import formats
+from stages.convert.job import Job
+from stages.core import params, paths, seed
+from stages.core.errors import run
+
+if TYPE_CHECKING:
+    from stages import vlm
+
+
+def main(*words: str) -> str:
+    """Write one subject in a foreign format, or read it; return what was made."""
+    options = formats.parser().parse_args(words)
+    p = params.load()
+    subject = p.subject(options.subject)
+    b = p.base
+
+    def load_base() -> "vlm.Base":
+        from stages import vlm  # seconds, which formats without a model need not wait for
+
+        seed.seed_everything(p.seed, p.threads)
+        return vlm.load(b.model, b.revision, system=b.system, dtype=b.dtype, device=b.device)
+
+    photos = paths.train_photos(options.subject, subject.source)
+    job = Job(options.subject, subject.kind, photos, Path(options.path), b.model, b.system, load_base)
+    return formats.convert(options.format, job, read=options.read)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,66 @@
+"""The soft prompt as prompt embeddings, for vLLM (``--enable-prompt-embeds``) serving the base model as it is.
+
+A safetensors file with
+
+    prompt_embeds   (n, D)  the definition ``<bo> is <latent…>.`` as the model is given it, n tokens
+    identifier      (1, D)  the row to put where a question says ``<bo>``
+
+in the model's dtype, and under the metadata key "info" the subject, the base, and the texts around:
+``before`` (with its start token) and ``after`` the question, for questions without an image. A completion's
+prompt is the embeddings of before, the definition, a space and the question, and after, one after another; in
+a chat, prompt_embeds is a content part before the question. The identifier cannot be said that way, for its
+output row is not part of the base: export a `huggingface` folder for that, and for photos.
+
+Assumed from vLLM's documentation, without having run it: prompts of shape (tokens, D) in the model's dtype.
+"""
+
+from typing import TYPE_CHECKING
+
+from stages.convert import files
+from stages.convert.job import Job
+from stages.core import io, paths
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+
+    from stages import vlm
+
+
+def write(job: Job) -> str:
+    """Write the file from models/subjects/<id>.
+
+    Raises UserError if the subject is not trained, was for another base, or the file exists already.
+    """
+    files.refuse_existing(job.path)
+    from stages.vlm import SoftPrompt
+
+    base = job.load_base()
+    prompt = SoftPrompt.load(paths.subject_model(job.subject), base)
+    rows = export(base, prompt, job.path)
+    return f"{job.path}: {len(rows)} embeddings of {rows.shape[1]} numbers"
+
+
+def export(base: "vlm.Base", prompt: "vlm.SoftPrompt", path: "Path") -> "torch.Tensor":
+    """Write the file; return prompt_embeds, (n, D) in the model's dtype."""
+    from stages.vlm.layout import SLOT
+
+    layout = base.layout
+    before = layout.text_prefix + layout.lead
+    ids = layout.after(layout.text_prefix, layout.lead + prompt.text(SLOT, SLOT))
+    table = base.model.get_input_embeddings()
+    learned = iter(prompt.embeddings.to(table.weight))
+    plain = table.weight
+    import torch
+
+    rows = torch.stack([next(learned) if i == layout.slot_id else plain[i] for i in ids])
+    info = {
+        "subject": prompt.subject,
+        "base": {"model": base.name, "fingerprint": base.fingerprint},
+        "before": before,
+        "after": layout.cue,
+    }
+    tensors = {"prompt_embeds": rows, "identifier": prompt.embeddings[:1].to(rows)}
+    io.write_safetensors(path, tensors, info)
+    return rows
