@@ -67,7 +67,7 @@ def write(job: Job) -> str:
 
 
 def export(base: "vlm.Base", prompt: "vlm.SoftPrompt", system: str, folder: "Path") -> None:
-    """Write the folder. The base's model is changed in place, for a copy may not fit in memory: use it no more.
+    """Write the folder; the base's model is changed, for a copy may not fit in memory: use it no more.
 
     Args:
         base: model that the prompt was learned for, (V, D) tables in any float dtype.

@@ -1,15 +1,15 @@
-"""MyVLM's data: a folder per concept with photos, ``captions.json``, ``captions_augmented.json`` and a VQA file.
+"""MyVLM's data: a folder per concept with photos, two files of captions and one of questions.
 
-Captions are ``{file name: [caption, …]}`` with the concept's *name*, which MyVLM replaces by its identifier:
-as it stands for an object, title-cased for a person. ``additional_llava_vqa_data.json`` is ``{path of the
-photo: [[question, answer], …]}``; its keys must be the very string that MyVLM makes of data_root, name and
-file, so give the path here as you give it to MyVLM.
+``captions.json`` and ``captions_augmented.json`` are ``{file name: [caption, …]}`` with the concept's *name*,
+which MyVLM replaces by its identifier: as it stands for an object, title-cased for a person.
+``additional_llava_vqa_data.json`` is ``{path of the photo: [[question, answer], …]}``; its keys must be the
+very string that MyVLM makes of data_root, name and file, so give the path here as you give it to MyVLM.
 
 MyVLM replaces the name wherever its letters stand, and ``bo`` would spoil "box". The name written is
 therefore ``bo_``. Captions that do not name the subject are left out: MyVLM could not put its identifier in
-them. Assumed: captions.json, of which the original's first caption is a person's, holds each photo's first.
-Reading takes the concept's name from the folder's, knows ``sks`` (the published identifier) too, and leaves
-the photos where they are (`stages.add` copies photos).
+them. Assumed: captions.json holds the first of each photo's captions. Reading takes the concept's name from
+the folder's, knows ``sks`` (the published identifier) too, and leaves the photos where they are (`stages.add`
+copies photos).
 """
 
 import re

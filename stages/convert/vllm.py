@@ -1,4 +1,4 @@
-"""The soft prompt as prompt embeddings, for vLLM (``--enable-prompt-embeds``) serving the base model as it is.
+"""The soft prompt as prompt embeddings, for a vLLM that serves the base model as it is.
 
 A safetensors file with
 
@@ -11,7 +11,8 @@ prompt is the embeddings of before, the definition, a space and the question, an
 a chat, prompt_embeds is a content part before the question. The identifier cannot be said that way, for its
 output row is not part of the base: export a `huggingface` folder for that, and for photos.
 
-Assumed from vLLM's documentation, without having run it: prompts of shape (tokens, D) in the model's dtype.
+vLLM must be started with ``--enable-prompt-embeds``. Assumed from its documentation, without having run it:
+prompts of shape (tokens, D) in the model's dtype.
 """
 
 from typing import TYPE_CHECKING
@@ -44,21 +45,18 @@ def write(job: Job) -> str:
 
 def export(base: "vlm.Base", prompt: "vlm.SoftPrompt", path: "Path") -> "torch.Tensor":
     """Write the file; return prompt_embeds, (n, D) in the model's dtype."""
-    from stages.vlm.layout import SLOT
-
-    layout = base.layout
-    before = layout.text_prefix + layout.lead
-    ids = layout.after(layout.text_prefix, layout.lead + prompt.text(SLOT, SLOT))
-    table = base.model.get_input_embeddings()
-    learned = iter(prompt.embeddings.to(table.weight))
-    plain = table.weight
     import torch
 
-    rows = torch.stack([next(learned) if i == layout.slot_id else plain[i] for i in ids])
+    from stages.vlm.layout import SLOT
+
+    layout, table = base.layout, base.model.get_input_embeddings().weight
+    ids = layout.after(layout.text_prefix + layout.lead, prompt.text(SLOT, SLOT))
+    learned = iter(prompt.embeddings.to(table))
+    rows = torch.stack([next(learned) if i == layout.slot_id else table[i] for i in ids])
     info = {
         "subject": prompt.subject,
         "base": {"model": base.name, "fingerprint": base.fingerprint},
-        "before": before,
+        "before": layout.text_prefix + layout.lead,
         "after": layout.cue,
     }
     tensors = {"prompt_embeds": rows, "identifier": prompt.embeddings[:1].to(rows)}

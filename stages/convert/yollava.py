@@ -105,9 +105,8 @@ def read(scheme: Scheme, job: Job) -> str:
             f"{scheme.names['easy']}.json: put them there"
         )
     if not any(job.token in row["question"] for row in training):
-        raise UserError(
-            f"no question in {job.path / scheme.folder} names {job.token}: use the id that they do"
-        )
+        folder = job.path / scheme.folder / job.subject
+        raise UserError(f"no question in {folder} names {job.token}: use the id that they name")
     spoken = [_spoken(row) for row in training if row["role"] == "text"]
     if spoken:
         talk.replace(job.subject, spoken, job.photos)
@@ -127,9 +126,7 @@ def _training(scheme: Scheme, job: Job, role: str) -> Iterator[Row]:
     for key, turns in files.read_json(path, dict[str, list[Turn]], ABOUT).items():
         image = _text(job.path / key) if role == "text" else _image(job.path / key, role)
         for turn in turns:
-            # the published recordings of some subjects say <sks>, which stands for any
-            question, answer = (turn[side].replace("<sks>", job.token) for side in ("Human", "AI"))
-            yield image | {"role": role, "split": "train", "question": question, "answer": answer}
+            yield image | {"role": role, "split": "train", "question": turn["Human"], "answer": turn["AI"]}
 
 
 def _image(path: Path, role: str) -> Row:

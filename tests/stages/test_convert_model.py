@@ -1,0 +1,294 @@
+"""Learned rows and whole models exchanged: what others' tools load answers as our engine does."""
+
+import copy
+import pickle
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoProcessor, LlavaForConditionalGeneration
+
+from stages import vlm
+from stages.convert import huggingface, vllm
+from stages.convert.__main__ import main
+from stages.convert.rows import silent
+from stages.core import io, paths
+from stages.core.errors import UserError
+from stages.vlm.answer import decode
+from tests.helpers import ROOT, set_params
+from tests.vlm_helpers import noise_images, soft_prompt
+
+SYSTEM = "Be brief."
+QUESTIONS = ("Can you see <bo> in this photo?", "What color is it?", "What is next to <bo>? Answer it.")
+IMAGES = noise_images(2)
+SHIPPED = ROOT / "models/base/llava"
+NEW_TOKENS = 8
+
+
+def loaded(folder: Path, system: str) -> vlm.Base:
+    base = vlm.load(str(folder), system=system)
+    base.model.lm_head.weight[base.tokenizer.eos_token_id] *= 2  # so that some answers end early
+    base.model.lm_head.weight[len(base.tokenizer) :] = 0  # padding, which no trained model says
+    return base
+
+
+def engine(base: vlm.Base, prompt: vlm.SoftPrompt, identifier: int) -> list[list[int]]:
+    """Our answers' ids to all QUESTIONS about each image and none, the identifier as others number it."""
+    asked = [(image, question) for image in (0, 1, None) for question in QUESTIONS]
+    suffixes = [vlm.suffix(base, prompt, question, image=image is not None) for image, question in asked]
+    prefixes = vlm.encode_prefixes(base, IMAGES)
+    ids, _ = decode(
+        base,
+        suffixes,
+        [prompt] * len(asked),
+        next(prefixes.batches([[image for image, _ in asked]], spare=100)),
+        max_new_tokens=NEW_TOKENS,
+        option_ids=[0, 1],
+    )
+    return [[identifier if i == base.vocab_size else i for i in row] for row in ids]
+
+
+def plain(folder: Path) -> list[list[int]]:
+    """The answers' ids by transformers alone."""
+    processor = AutoProcessor.from_pretrained(folder)
+    model = LlavaForConditionalGeneration.from_pretrained(folder)
+    answers = []
+    for image in (0, 1, None):
+        for question in QUESTIONS:
+            content = [{"type": "image"}] * (image is not None) + [{"type": "text", "text": question}]
+            text = processor.apply_chat_template(
+                [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
+            )
+            inputs = processor(
+                text=[text], images=None if image is None else [IMAGES[image]], return_tensors="pt"
+            )
+            out = model.generate(**inputs, max_new_tokens=NEW_TOKENS)
+            new = out[0, inputs["input_ids"].shape[1] :].tolist()
+            answers.append([i for i in new if i != processor.tokenizer.eos_token_id])
+    return answers
+
+
+@pytest.mark.parametrize("latent_tokens", [0, 5])
+@pytest.mark.parametrize(("shipped", "system"), [(False, SYSTEM), (False, ""), (True, "")])
+def test_transformers_answers_as_the_engine_does(
+    shipped: bool, system: str, latent_tokens: int, tiny_llava: Path, tmp_path: Path
+) -> None:
+    base = loaded(SHIPPED if shipped else tiny_llava, system)
+    prompt = soft_prompt(base, "bo", latent_tokens)
+    identifier = len(base.tokenizer)
+    said = Counter(token for answer in engine(base, prompt, identifier) for token in answer)
+    if identifier not in said:  # let it be said, in the place of the commonest token
+        row = 1.1 * base.model.lm_head.weight[said.most_common(1)[0][0]].unsqueeze(0)
+        prompt = replace(prompt, output_row=row)
+    expected = engine(base, prompt, identifier)
+    huggingface.export(base, prompt, system, tmp_path / "out")
+    assert plain(tmp_path / "out") == expected
+    assert any(identifier in answer for answer in expected)
+    assert len({len(answer) for answer in expected}) > 1
+
+
+def test_a_photo_and_the_user_decide_nothing_of_the_wording(tiny_llava: Path, tmp_path: Path) -> None:
+    base = loaded(tiny_llava, SYSTEM)
+    huggingface.export(base, soft_prompt(base, "bo", 2), SYSTEM, tmp_path / "out")
+    processor = AutoProcessor.from_pretrained(tmp_path / "out")
+
+    def text(*messages: tuple[str, object]) -> str:
+        return processor.apply_chat_template(
+            [{"role": role, "content": content} for role, content in messages],
+            add_generation_prompt=True,
+            tokenize=False,
+        )
+
+    definition = "<bo> is <bo|1><bo|2>."
+    shown = [{"type": "image"}, {"type": "text", "text": 'A "quoted" {{ question }}?'}]
+    said = [{"type": "text", "text": "Yes."}]
+    assert text(("user", shown)) == (
+        f'{SYSTEM} USER: <image>\n{definition} A "quoted" {{{{ question }}}}? ASSISTANT:'
+    )
+    assert text(("user", "What?")) == f"{SYSTEM} USER: {definition} What? ASSISTANT:"
+    own = [{"type": "text", "text": "Be long."}]
+    assert text(("system", own), ("user", "What?")) == f"Be long. USER: {definition} What? ASSISTANT:"
+    talk = text(("user", shown), ("assistant", said), ("user", "Why?"))
+    assert talk.count(definition) == 1 and talk.endswith("ASSISTANT: Yes. USER: Why? ASSISTANT:")
+
+
+def test_latent_tokens_are_never_said(tiny_llava: Path, tmp_path: Path) -> None:
+    base = loaded(tiny_llava, "")
+    prompt = soft_prompt(base, "bo", 5)
+    huggingface.export(base, prompt, "", tmp_path / "out")
+    latent = set(range(len(base.tokenizer) + 1, len(base.tokenizer) + 6))
+    model = LlavaForConditionalGeneration.from_pretrained(tmp_path / "out")
+    assert set(model.generation_config.suppress_tokens) == latent
+    # without the suppression, the rows alone keep them from winning, whatever the hidden state
+    hidden = torch.randn(2000, base.hidden_size, generator=torch.Generator().manual_seed(0))
+    assert not latent & set(model.lm_head(hidden).argmax(-1).tolist())
+    # with it, sampling cannot draw them however high the temperature; left out, it would
+    inputs = AutoProcessor.from_pretrained(tmp_path / "out")(text=["USER: What?"], return_tensors="pt")
+    options = {"do_sample": True, "temperature": 100.0, "top_k": 0, "num_return_sequences": 64}
+    torch.manual_seed(0)
+    sampled = model.generate(**inputs, max_new_tokens=40, **options)
+    assert not latent & set(sampled.flatten().tolist())
+    model.generation_config.suppress_tokens = None
+    assert latent & set(model.generate(**inputs, max_new_tokens=40, **options).flatten().tolist())
+
+
+def test_tables_of_other_rows_are_the_base_s(tiny_llava: Path, tmp_path: Path) -> None:
+    base = loaded(tiny_llava, "")
+    before = copy.deepcopy(base.model.state_dict())
+    prompt = soft_prompt(base, "bo", 5)
+    size = len(base.tokenizer)
+    huggingface.export(base, prompt, "", tmp_path / "out")
+    after = LlavaForConditionalGeneration.from_pretrained(tmp_path / "out").state_dict()
+    assert before.keys() == after.keys()
+    tables = {name for name in before if name.endswith(("embed_tokens.weight", "lm_head.weight"))}
+    assert len(tables) == 2
+    for name, value in before.items():
+        kept = slice(size) if name in tables else slice(None)
+        assert torch.equal(after[name][kept], value[kept])
+    config = LlavaForConditionalGeneration.from_pretrained(tmp_path / "out").config
+    assert config.text_config.vocab_size == size + 6
+
+
+@pytest.fixture
+def trained(workspace: Path, tiny_llava: Path) -> tuple[vlm.Base, vlm.SoftPrompt]:
+    """A workspace where `bo` has a soft prompt of 5 latent tokens for the tiny base."""
+    set_params({"base.model": str(tiny_llava), "base.system": SYSTEM})
+    base = vlm.load(str(tiny_llava), system=SYSTEM)
+    prompt = soft_prompt(base, "bo", 5)
+    prompt.info["base"] = {"fingerprint": base.fingerprint}
+    prompt.save(paths.subject_model("bo"))
+    return base, prompt
+
+
+Trained = tuple[vlm.Base, vlm.SoftPrompt]
+
+
+def test_tokens_round_trip(trained: Trained) -> None:
+    base, prompt = trained
+    assert main("tokens", "bo", "out/9-token.pt") == "out/9-token.pt and 9-lmhead.pt, 6 rows each"
+    token, head = (torch.load(f"out/9-{name}.pt", weights_only=True) for name in ("token", "lmhead"))
+    assert token.dtype == head.dtype == torch.bfloat16 and token.shape == head.shape == (6, 32)
+    assert torch.equal(token, prompt.embeddings.bfloat16())
+    assert torch.equal(head[:1], prompt.output_row.bfloat16())
+    assert torch.equal(head[1:], silent(base).bfloat16().expand(5, -1))
+
+    assert main("tokens", "bo", "out/9-token.pt", "--read").startswith("6 rows read for <bo>")
+    again = vlm.SoftPrompt.load(paths.subject_model("bo"), base)
+    assert again.subject == "bo" and again.info["imported"]["9-token.pt"]
+    assert torch.equal(again.embeddings, token.float()) and torch.equal(again.output_row, head[:1].float())
+
+    main("tokens", "bo", "again/best-token.pt")
+    for name in ("token", "lmhead"):
+        assert Path(f"again/best-{name}.pt").read_bytes() == Path(f"out/9-{name}.pt").read_bytes()
+
+    torch.save(
+        torch.nn.Parameter(head[:1].cuda() if torch.cuda.is_available() else head[:1]), "out/9-lmhead.pt"
+    )
+    main("tokens", "bo", "out/9-token.pt", "--read")
+    again = vlm.SoftPrompt.load(paths.subject_model("bo"), base)
+    assert torch.equal(again.output_row, head[:1].float())
+
+
+class Code:
+    """Runs when unpickled."""
+
+    def __reduce__(self) -> tuple:
+        return Path.touch, (Path("pwned"),)
+
+
+def test_bad_token_files_are_refused(trained: Trained) -> None:
+    with pytest.raises(UserError, match="is not named <epoch>-token"):
+        main("tokens", "bo", "rows.pt")
+    good, rows = torch.zeros(6, 32), Path("a-token.pt")
+    for bad, reason in [
+        (None, "a-token.pt is missing"),
+        ({"rows": good}, "no table of numbers"),
+        (good[0], "no table of numbers"),
+        (good.long(), "no table of numbers"),
+        (good * float("nan"), "NaN"),
+        (torch.zeros(6, 30), "same training"),
+        (torch.zeros(4, 32), "same training"),
+    ]:
+        torch.save(good, "a-lmhead.pt")
+        if bad is not None:
+            torch.save(bad, rows)
+        with pytest.raises(UserError, match=reason):
+            main("tokens", "bo", str(rows), "--read")
+    for name in ("a-token.pt", "a-lmhead.pt"):
+        torch.save(torch.zeros(6, 30), name)
+    with pytest.raises(UserError, match=r"rows of 30 numbers.*base\.model"):
+        main("tokens", "bo", str(rows), "--read")
+    rows.write_bytes(pickle.dumps(Code(), protocol=2))
+    with pytest.raises(UserError, match="holds code"):
+        main("tokens", "bo", str(rows), "--read")
+    torch.save(Code(), rows)
+    with pytest.raises(UserError, match="holds code"):
+        main("tokens", "bo", str(rows), "--read")
+    rows.write_bytes(b"")
+    with pytest.raises(UserError, match="damaged"):
+        main("tokens", "bo", str(rows), "--read")
+    assert not Path("pwned").exists()
+
+
+def test_nothing_is_written_over(trained: Trained) -> None:
+    Path("out").mkdir()
+    for file in ("a-token.pt", "b-lmhead.pt", "rows.safetensors"):
+        Path("out", file).write_text("mine")
+    for words in [
+        ("tokens", "bo", "out/a-token.pt"),
+        ("tokens", "bo", "out/b-token.pt"),
+        ("huggingface", "bo", "out"),
+        ("vllm", "bo", "out/rows.safetensors"),
+    ]:
+        with pytest.raises(UserError, match="exists already"):
+            main(*words)
+    assert {file.read_text() for file in Path("out").iterdir()} == {"mine"}
+    (paths.subject_model("bo") / "soft_prompt.json").unlink()
+    for name in ("tokens", "huggingface", "vllm"):
+        with pytest.raises(UserError, match="dvc repro train@bo"):
+            main(name, "bo", "new-token.pt")
+
+
+def test_the_command_writes_a_folder(trained: Trained) -> None:
+    base, prompt = trained
+    said = main("huggingface", "bo", "out")
+    assert said == f"out: {base.name} with <bo> and 5 latent tokens"
+    processor = AutoProcessor.from_pretrained("out")
+    text = processor.apply_chat_template([{"role": "user", "content": "What?"}], tokenize=False)
+    assert text.startswith(f"{SYSTEM} USER: <bo> is <bo|1>")
+    rows = LlavaForConditionalGeneration.from_pretrained("out").get_input_embeddings().weight
+    first = processor.tokenizer.convert_tokens_to_ids("<bo>")
+    assert torch.equal(rows[first:], prompt.embeddings)
+
+
+@pytest.mark.parametrize("latent_tokens", [0, 5])
+def test_prompt_embeddings_give_the_engine_s_probabilities(
+    tiny_llava: Path, tmp_path: Path, latent_tokens: int
+) -> None:
+    base = vlm.load(str(tiny_llava), system=SYSTEM)
+    prompt = soft_prompt(base, "bo", latent_tokens)
+    vllm.export(base, prompt, tmp_path / "bo.safetensors")
+    tensors, info = io.read_safetensors(tmp_path / "bo.safetensors")
+    assert info["base"]["fingerprint"] == base.fingerprint and info["subject"] == "bo"
+    assert torch.equal(tensors["identifier"], prompt.embeddings[:1])
+
+    tokenizer = AutoProcessor.from_pretrained(tiny_llava).tokenizer
+    table = base.model.get_input_embeddings()
+
+    def rows(text: str, **options: object) -> torch.Tensor:
+        return table(tokenizer(text, return_tensors="pt", **options).input_ids[0])
+
+    question = " What color is it?" + info["after"]
+    # a tokenizer of LLaVA's kind begins every text with a space piece, so a space of ours would be a second
+    parts = [rows(info["before"]), tensors["prompt_embeds"], rows(question[1:], add_special_tokens=False)]
+    embeds = torch.cat(parts).unsqueeze(0)
+    logits = base.model(inputs_embeds=embeds).logits[0, -1]
+    options = [base.layout.first_id("Yes"), base.layout.first_id("No")]
+    query = vlm.Query("What color is it?", None, prompt)
+    prefixes = vlm.encode_prefixes(base, [])
+    (answer,) = vlm.answer(base, [query], prefixes, max_new_tokens=1, batch_size=1)
+    torch.testing.assert_close(
+        logits[options].softmax(-1), torch.tensor(answer.probabilities), rtol=1e-4, atol=1e-6
+    )
