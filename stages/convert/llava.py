@@ -13,7 +13,6 @@ itself.
 from pathlib import Path
 from typing import Literal, NotRequired
 
-from pydantic import Field
 from typing_extensions import TypedDict
 
 from stages.convert import files, talk
@@ -25,12 +24,8 @@ IMAGE = "<image>"
 ABOUT = '[{"id", "image" (optional), "conversations": [{"from": "human" or "gpt", "value"}]}] is expected'
 
 
-class Said(TypedDict):
-    """One side of a turn."""
-
-    # `from` is a keyword of Python
-    speaker: Literal["human", "gpt"] = Field(alias="from")
-    value: str
+# one side of a turn; `from` is a keyword of Python, so it cannot be written as a class
+Said = TypedDict("Said", {"from": Literal["human", "gpt"], "value": str})
 
 
 class Item(TypedDict):
@@ -76,7 +71,7 @@ def read(job: Job) -> str:
             left += 1
             continue
         said = item["conversations"]
-        if [one["speaker"] for one in said] != ["human", "gpt"] * (len(said) // 2):
+        if [one["from"] for one in said] != ["human", "gpt"] * (len(said) // 2):
             raise UserError(f"{job.path}, item {number}: human and gpt must alternate: mend the file")
         for question, answer in zip(said[::2], said[1::2], strict=True):
             asked = question["value"].replace(IMAGE, "").strip()

@@ -111,8 +111,7 @@ def read(scheme: Scheme, job: Job) -> str:
     if spoken:
         talk.replace(job.subject, spoken, job.photos)
     rows = [
-        dict.fromkeys(schema.DATASET.names) | row | {"sample": number}
-        for number, row in enumerate([*training, *_validation(job.token, training)])
+        row | {"sample": number} for number, row in enumerate([*training, *_validation(job.token, training)])
     ]
     io.write_parquet(paths.dataset(job.subject), rows, schema.DATASET, sort_by=["sample"])
     return f"{len(training)} samples read, {len(spoken)} of them without an image; {KEEP}"
@@ -126,7 +125,8 @@ def _training(scheme: Scheme, job: Job, role: str) -> Iterator[Row]:
     for key, turns in files.read_json(path, dict[str, list[Turn]], ABOUT).items():
         image = _text(job.path / key) if role == "text" else _image(job.path / key, role)
         for turn in turns:
-            yield image | {"role": role, "split": "train", "question": turn["Human"], "answer": turn["AI"]}
+            said = {"role": role, "split": "train", "question": turn["Human"], "answer": turn["AI"]}
+            yield dict.fromkeys(schema.DATASET.names) | image | said
 
 
 def _image(path: Path, role: str) -> Row:
