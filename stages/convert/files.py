@@ -58,6 +58,11 @@ def picture(path: Path) -> bytes:
     return data
 
 
+def kept_by(stages: str) -> str:
+    """What to tell who has read a file in place of what these stages made."""
+    return f"keep it: `dvc commit -f {stages}`, undo it: `dvc checkout -f {stages}`"
+
+
 def _checked(path: Path, where: str, data: bytes, form: type[T], about: str) -> T:
     try:
         return TypeAdapter(form).validate_json(data)

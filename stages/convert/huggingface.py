@@ -42,10 +42,8 @@ TEMPLATE = """\
 {%- if part['type'] == 'text' and message['role'] == 'user' and not told.done -%}
 {%- set told.done = true -%}
 {%- set part = {'type': 'text', 'text': definition + ' ' + part['text']} -%}
-{%- set new.content = new.content + [part] -%}
-{%- else -%}
-{%- set new.content = new.content + [part] -%}
 {%- endif -%}
+{%- set new.content = new.content + [part] -%}
 {%- endfor -%}
 {%- set told.messages = told.messages + [{'role': message['role'], 'content': new.content}] -%}
 {%- endfor -%}
@@ -98,7 +96,7 @@ def _processor(base: "vlm.Base", prompt: "vlm.SoftPrompt", system: str) -> "Llav
     names = _names(prompt)
     processor = copy.deepcopy(base.processor)
     processor.tokenizer.add_tokens([AddedToken(name, normalized=False) for name in names])
-    definition = prompt.text(names[0], "{}").replace("{}" * prompt.latent_tokens, "".join(names[1:]))
+    definition = prompt.text(names[0], "{}").format(*names[1:])
     literal = {"DEFINITION": definition, "SYSTEM": system}
     template = TEMPLATE
     for place, text in literal.items():
@@ -113,7 +111,12 @@ def _put_rows(base: "vlm.Base", prompt: "vlm.SoftPrompt", ids: list[int]) -> Non
 
     from stages.convert.rows import silent
 
-    model = base.model
+    model, config = base.model, base.model.config
+    if model.get_output_embeddings().weight is model.get_input_embeddings().weight:
+        # one table for both ends of the model cannot hold a token's two rows
+        config.tie_word_embeddings = config.text_config.tie_word_embeddings = False
+        head = model.get_output_embeddings()
+        head.weight = torch.nn.Parameter(head.weight.detach().clone(), requires_grad=False)
     quiet = silent(base).expand(prompt.latent_tokens, -1)
     output = torch.cat([prompt.output_row.to(quiet.device), quiet])
     if base.vocab_size <= ids[-1]:

@@ -91,7 +91,9 @@ def read(job: Job) -> str:
         if number in answers
     ]
     talk.replace(job.subject, turns, job.photos)
-    return f"{len(turns)} answers read, {len(questions) - len(turns)} questions without one left; {talk.KEEP}"
+    return (
+        f"{len(turns)} answers read, {len(questions) - len(turns)} questions without one left ({talk.KEPT})"
+    )
 
 
 def _by_id(job: Job, name: str, form: type, about: str) -> dict:

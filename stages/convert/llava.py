@@ -77,4 +77,4 @@ def read(job: Job) -> str:
             asked = question["value"].replace(IMAGE, "").strip()
             turns.append(talk.Turn("qa", photo, asked, answer["value"].strip()))
     talk.replace(job.subject, turns, job.photos)
-    return f"{len(turns)} questions read, {left} items about other images left; {talk.KEEP}"
+    return f"{len(turns)} questions read, {left} items about other images left ({talk.KEPT})"

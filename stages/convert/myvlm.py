@@ -84,12 +84,12 @@ def read(job: Job) -> str:
         for question, answer in pairs
     ]
     turns += [
-        talk.Turn("caption", photo, QUESTION.format(job.token), named(text))
+        talk.Turn("caption", Path(photo).name, QUESTION.format(job.token), named(text))
         for photo, texts in captions.items()
         for text in texts
     ]
     talk.replace(job.subject, turns, job.path)
-    return f"{_count(captions)} captions and {_count(asked)} questions read; {talk.KEEP}"
+    return f"{_count(captions)} captions and {_count(asked)} questions read ({talk.KEPT})"
 
 
 def _count(lists: dict[str, list]) -> int:

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stages.convert import files
 from stages.core import io, paths, schema
 from stages.core.errors import UserError
 
 EXCHANGED = ("qa", "caption")
-KEEP = "`dvc commit -f synthesize` keeps them, `dvc checkout data/conversations` undoes it"
+KEPT = files.kept_by("synthesize")
 
 
 @dataclass(frozen=True)

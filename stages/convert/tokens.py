@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import torch
 
 TOKEN, HEAD = "-token.pt", "-lmhead.pt"
-KEEP = "`dvc commit -f train@{0}` keeps it, `dvc checkout models/subjects/{0}` undoes it"
 
 
 def write(job: Job) -> str:
@@ -76,7 +75,7 @@ def read(job: Job) -> str:
         "imported": {path.name: io.sha256_file(path) for path in (token, head)},
     }
     SoftPrompt(job.subject, embeddings, output[:1].clone(), info).save(paths.subject_model(job.subject))
-    return f"{len(embeddings)} rows read for {job.token}; {KEEP.format(job.subject)}"
+    return f"{len(embeddings)} rows read for {job.token} ({files.kept_by(f'train@{job.subject}')})"
 
 
 def _pair(token: Path) -> tuple[Path, Path]:

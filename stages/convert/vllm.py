@@ -5,11 +5,14 @@ A safetensors file with
     prompt_embeds   (n, D)  the definition ``<bo> is <latent…>.`` as the model is given it, n tokens
     identifier      (1, D)  the row to put where a question says ``<bo>``
 
-in the model's dtype, and under the metadata key "info" the subject, the base, and the texts around:
-``before`` (with its start token) and ``after`` the question, for questions without an image. A completion's
-prompt is the embeddings of before, the definition, a space and the question, and after, one after another; in
-a chat, prompt_embeds is a content part before the question. The identifier cannot be said that way, for its
-output row is not part of the base: export a `huggingface` folder for that, and for photos.
+in the model's dtype, and under the metadata key "info" the subject, the base, and the texts ``before`` and
+``after`` the question, for questions without an image. To make a completion's prompt, add two tokens to the
+base's tokenizer, ``<bo>`` and one that stands for the definition; encode before + that one + " " + question +
+after; look up the base's rows; and put in prompt_embeds and identifier where the two tokens are. In a chat,
+prompt_embeds is a content part before the question.
+
+The identifier cannot be said that way, for its output row is not part of the base, and no photo can be shown:
+a `huggingface` folder does both.
 
 vLLM must be started with ``--enable-prompt-embeds``. Assumed from its documentation, without having run it:
 prompts of shape (tokens, D) in the model's dtype.

@@ -25,7 +25,6 @@ from stages.core.errors import UserError
 Row = dict[str, Any]
 VALIDATION = "Can you see {} in this photo? Answer the question using a single word or phrase."
 ABOUT = '{"image path": [{"Human": "question", "AI": "answer"}]} is expected'
-KEEP = "`dvc commit -f assemble synthesize` keeps both, `dvc checkout data` undoes it"
 IMAGES = {"positive": "positive", "hard": "laion", "easy": "random-imgs"}  # role → folder
 LABELS = {"positive": "yes", "hard": "no", "easy": "no"}
 
@@ -114,7 +113,10 @@ def read(scheme: Scheme, job: Job) -> str:
         row | {"sample": number} for number, row in enumerate([*training, *_validation(job.token, training)])
     ]
     io.write_parquet(paths.dataset(job.subject), rows, schema.DATASET, sort_by=["sample"])
-    return f"{len(training)} samples read, {len(spoken)} of them without an image; {KEEP}"
+    return (
+        f"{len(training)} samples read, {len(spoken)} of them without an image "
+        f"({files.kept_by('assemble synthesize')})"
+    )
 
 
 def _training(scheme: Scheme, job: Job, role: str) -> Iterator[Row]:

@@ -107,7 +107,9 @@ def test_yollava_round_trip(scheme: str, subject: Path) -> None:
             assert all(set(turn) == {"Human", "AI"} for turn in turns)
 
     said = main(scheme, "bo", "out", "--read")
-    assert said.startswith("10 samples read, 3 of them without an image; `dvc commit -f assemble synthesize`")
+    assert said.startswith(
+        "10 samples read, 3 of them without an image (keep it: `dvc commit -f assemble synthesize`, undo"
+    )
     assert samples("train", *columns) == before
     pictures = {(sha256, label) for _, _, sha256, label, _, _ in before if label}
     question = "Can you see <bo> in this photo? Answer the question using a single word or phrase."
@@ -163,7 +165,9 @@ def test_llava_round_trip(subject: Path) -> None:
     assert written == before and len({item["id"] for item in items}) == len(items)
 
     said = main("llava", "bo", "out/bo.json", "--read")
-    assert said.startswith("3 questions read, 7 items about other images left; `dvc commit -f synthesize`")
+    assert said.startswith(
+        "3 questions read, 7 items about other images left (keep it: `dvc commit -f synthesize`"
+    )
     assert talk("kind", "question", "answer") == spoken
 
 

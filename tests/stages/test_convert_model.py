@@ -1,13 +1,17 @@
 """Learned rows and whole models exchanged: what others' tools load answers as our engine does."""
 
 import copy
+import json
 import pickle
+import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
+from tokenizers import AddedToken
 from transformers import AutoProcessor, LlavaForConditionalGeneration
 
 from stages import vlm
@@ -57,12 +61,13 @@ def plain(folder: Path) -> list[list[int]]:
     answers = []
     for image in (0, 1, None):
         for question in QUESTIONS:
-            content = [{"type": "image"}] * (image is not None) + [{"type": "text", "text": question}]
-            text = processor.apply_chat_template(
-                [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
-            )
-            inputs = processor(
-                text=[text], images=None if image is None else [IMAGES[image]], return_tensors="pt"
+            shown = [] if image is None else [{"type": "image", "image": IMAGES[image]}]
+            inputs = processor.apply_chat_template(
+                [{"role": "user", "content": [*shown, {"type": "text", "text": question}]}],
+                add_generation_prompt=True,
+                tokenize=True,
+                return_dict=True,
+                return_tensors="pt",
             )
             out = model.generate(**inputs, max_new_tokens=NEW_TOKENS)
             new = out[0, inputs["input_ids"].shape[1] :].tolist()
@@ -251,6 +256,22 @@ def test_nothing_is_written_over(trained: Trained) -> None:
             main(name, "bo", "new-token.pt")
 
 
+def test_one_table_for_input_and_output_becomes_two(tiny_llava: Path, tmp_path: Path) -> None:
+    tied = shutil.copytree(tiny_llava, tmp_path / "tied")
+    config = json.loads((tied / "config.json").read_text())
+    config["tie_word_embeddings"] = config["text_config"]["tie_word_embeddings"] = True
+    (tied / "config.json").write_text(json.dumps(config))
+    weights = load_file(tied / "model.safetensors")
+    kept = {name: rows for name, rows in weights.items() if not name.endswith("lm_head.weight")}
+    save_file(kept, tied / "model.safetensors", {"format": "pt"})
+    base = vlm.load(str(tied))
+    assert base.model.lm_head.weight is base.model.get_input_embeddings().weight
+    prompt = soft_prompt(base, "bo", 5)
+    expected = engine(base, prompt, len(base.tokenizer))
+    huggingface.export(base, prompt, "", tmp_path / "out")
+    assert plain(tmp_path / "out") == expected
+
+
 def test_the_command_writes_a_folder(trained: Trained) -> None:
     base, prompt = trained
     said = main("huggingface", "bo", "out")
@@ -274,19 +295,19 @@ def test_prompt_embeddings_give_the_engine_s_probabilities(
     assert info["base"]["fingerprint"] == base.fingerprint and info["subject"] == "bo"
     assert torch.equal(tensors["identifier"], prompt.embeddings[:1])
 
+    # as vllm.py says
     tokenizer = AutoProcessor.from_pretrained(tiny_llava).tokenizer
+    tokenizer.add_tokens([AddedToken(name, normalized=False) for name in ("<bo>", "<definition>")])
+    text = f"{info['before']}<definition> {QUESTIONS[2]}{info['after']}"
+    places = {"<bo>": tensors["identifier"], "<definition>": tensors["prompt_embeds"]}
     table = base.model.get_input_embeddings()
-
-    def rows(text: str, **options: object) -> torch.Tensor:
-        return table(tokenizer(text, return_tensors="pt", **options).input_ids[0])
-
-    question = " What color is it?" + info["after"]
-    # a tokenizer of LLaVA's kind begins every text with a space piece, so a space of ours would be a second
-    parts = [rows(info["before"]), tensors["prompt_embeds"], rows(question[1:], add_special_tokens=False)]
-    embeds = torch.cat(parts).unsqueeze(0)
-    logits = base.model(inputs_embeds=embeds).logits[0, -1]
+    rows = [
+        places[token] if token in places else table(torch.tensor([tokenizer.convert_tokens_to_ids(token)]))
+        for token in tokenizer.convert_ids_to_tokens(tokenizer(text).input_ids)
+    ]
+    logits = base.model(inputs_embeds=torch.cat(rows).unsqueeze(0)).logits[0, -1]
     options = [base.layout.first_id("Yes"), base.layout.first_id("No")]
-    query = vlm.Query("What color is it?", None, prompt)
+    query = vlm.Query(QUESTIONS[2], None, prompt)
     prefixes = vlm.encode_prefixes(base, [])
     (answer,) = vlm.answer(base, [query], prefixes, max_new_tokens=1, batch_size=1)
     torch.testing.assert_close(
