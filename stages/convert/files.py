@@ -58,6 +58,11 @@ def picture(path: Path) -> bytes:
     return data
 
 
+def picture_name(row: Mapping[str, Any]) -> str:
+    """A file name for the image of a row of the dataset, the same for the same image."""
+    return f"{row['image_sha256'][:16]}{Path(row['image']['path']).suffix}"
+
+
 def kept_by(stages: str) -> str:
     """What to tell who has read a file in place of what these stages made."""
     return f"keep it: `dvc commit -f {stages}`, undo it: `dvc checkout -f {stages}`"

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from stages.convert import files
 from stages.convert.job import Job
 from stages.core import io, paths
+from stages.core.errors import UserError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,14 +74,22 @@ def export(base: "vlm.Base", prompt: "vlm.SoftPrompt", system: str, folder: "Pat
         system: sentence before ``USER:``, as the base was loaded with; empty for none.
         folder: appears whole or not at all.
 
+    Raises:
+        UserError: the folder cannot be written.
+
     """
+    from safetensors import SafetensorError
+
     processor = _processor(base, prompt, system)
     names = _names(prompt)
     ids = processor.tokenizer.convert_tokens_to_ids(names)
     _put_rows(base, prompt, ids)
     base.model.generation_config.suppress_tokens = ids[1:] or None
     with io.whole_folder(folder) as made:
-        base.model.save_pretrained(made)
+        try:
+            base.model.save_pretrained(made)
+        except SafetensorError as error:  # as which safetensors reports a full disk
+            raise UserError(f"cannot write {folder} ({error}): free some space and try again") from error
         processor.save_pretrained(made)
 
 

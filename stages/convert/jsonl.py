@@ -9,9 +9,7 @@ read counts as qa); model_id is base.model of params.yaml, for it is the base th
 in the original, is a hash of question and answer, so that the same content gives the same file.
 """
 
-from typing import NotRequired
-
-from typing_extensions import TypedDict
+from pydantic import BaseModel
 
 from stages.convert import files, talk
 from stages.convert.job import Job
@@ -23,16 +21,16 @@ ASKED = '{"question_id", "image", "text", "category"} is expected'
 ANSWERED = '{"question_id", "prompt", "text", "answer_id", "model_id", "metadata"} is expected'
 
 
-class Question(TypedDict):
+class Question(BaseModel):
     """A line of question.jsonl."""
 
     question_id: int | str
-    image: NotRequired[str | None]
+    image: str | None = None
     text: str
-    category: NotRequired[str]
+    category: str = "default"
 
 
-class Answer(TypedDict):
+class Answer(BaseModel):
     """A line of answer.jsonl, as far as it is used."""
 
     question_id: int | str
@@ -82,24 +80,23 @@ def read(job: Job) -> str:
         )
     turns = [
         talk.Turn(
-            "caption" if asked.get("category") == "caption" else "qa",
-            asked.get("image"),
-            asked["text"],
-            answers[number]["text"],
+            "caption" if asked.category == "caption" else "qa",
+            asked.image,
+            asked.text,
+            answers[number].text,
         )
         for number, asked in questions.items()
         if number in answers
     ]
     talk.replace(job.subject, turns, job.photos)
-    return (
-        f"{len(turns)} answers read, {len(questions) - len(turns)} questions without one left ({talk.KEPT})"
-    )
+    left = len(questions) - len(turns)
+    return f"{len(turns)} answers read, {left} questions without one left ({talk.KEPT})"
 
 
 def _by_id(job: Job, name: str, form: type, about: str) -> dict:
     found: dict = {}
     for row in files.read_lines(job.path / name, form, about):
-        if row["question_id"] in found:
-            raise UserError(f"{job.path / name} has question_id {row['question_id']} twice: mend the file")
-        found[row["question_id"]] = row
+        if row.question_id in found:
+            raise UserError(f"{job.path / name} has question_id {row.question_id} twice: mend the file")
+        found[row.question_id] = row
     return found

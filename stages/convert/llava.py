@@ -11,9 +11,9 @@ itself.
 """
 
 from pathlib import Path
-from typing import Literal, NotRequired
+from typing import Literal
 
-from typing_extensions import TypedDict
+from pydantic import BaseModel, Field
 
 from stages.convert import files, talk
 from stages.convert.job import Job
@@ -24,14 +24,17 @@ IMAGE = "<image>"
 ABOUT = '[{"id", "image" (optional), "conversations": [{"from": "human" or "gpt", "value"}]}] is expected'
 
 
-# one side of a turn; `from` is a keyword of Python, so it cannot be written as a class
-Said = TypedDict("Said", {"from": Literal["human", "gpt"], "value": str})
+class Said(BaseModel):
+    """One side of a turn."""
+
+    speaker: Literal["human", "gpt"] = Field(alias="from")
+    value: str
 
 
-class Item(TypedDict):
+class Item(BaseModel):
     """One conversation."""
 
-    image: NotRequired[str | None]
+    image: str | None = None
     conversations: list[Said]
 
 
@@ -49,7 +52,7 @@ def write(job: Job) -> str:
                 continue
             question, image = row["question"], {}
             if row["image"]:
-                name = f"{row['image_sha256'][:16]}.png"
+                name = files.picture_name(row)
                 (made / name).write_bytes(row["image"]["bytes"])
                 question, image = f"{IMAGE}\n{question}", {"image": f"{folder.name}/{name}"}
             said = [{"from": "human", "value": question}, {"from": "gpt", "value": row["answer"]}]
@@ -66,15 +69,15 @@ def read(job: Job) -> str:
     """
     turns, left = [], 0
     for number, item in enumerate(files.read_json(job.path, list[Item], ABOUT)):
-        photo = Path(item["image"]).name if item.get("image") else None
+        photo = Path(item.image).name if item.image else None
         if photo and not (job.photos / photo).is_file():
             left += 1
             continue
-        said = item["conversations"]
-        if [one["from"] for one in said] != ["human", "gpt"] * (len(said) // 2):
+        said = item.conversations
+        if [one.speaker for one in said] != ["human", "gpt"] * (len(said) // 2):
             raise UserError(f"{job.path}, item {number}: human and gpt must alternate: mend the file")
         for question, answer in zip(said[::2], said[1::2], strict=True):
-            asked = question["value"].replace(IMAGE, "").strip()
-            turns.append(talk.Turn("qa", photo, asked, answer["value"].strip()))
+            asked = question.value.replace(IMAGE, "").strip()
+            turns.append(talk.Turn("qa", photo, asked, answer.value.strip()))
     talk.replace(job.subject, turns, job.photos)
     return f"{len(turns)} questions read, {left} items about other images left ({talk.KEPT})"

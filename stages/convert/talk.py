@@ -37,7 +37,8 @@ class Turn:
 
 def read(subject: str) -> list[Turn]:
     """The turns of data/conversations/<id>.parquet, photo by photo, in the order in which they were asked."""
-    return [_turn(row) for row in _rows(subject) if row["kind"] in EXCHANGED]
+    rows = (row for row in _rows(subject) if row["kind"] in EXCHANGED)
+    return [Turn(row["kind"], row["photo"], row["question"], row["answer"]) for row in rows]
 
 
 def replace(subject: str, turns: Iterable[Turn], photos: Path) -> None:
@@ -71,9 +72,4 @@ def replace(subject: str, turns: Iterable[Turn], photos: Path) -> None:
 
 
 def _rows(subject: str) -> list[dict[str, Any]]:
-    table = io.read_parquet(paths.conversations(subject), schema.CONVERSATIONS)
-    return table.to_pylist()
-
-
-def _turn(row: dict[str, Any]) -> Turn:
-    return Turn(row["kind"], row["photo"], row["question"], row["answer"])
+    return io.read_parquet(paths.conversations(subject), schema.CONVERSATIONS).to_pylist()

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from typing_extensions import TypedDict
+from pydantic import BaseModel, Field
 
 from stages.convert import files, talk
 from stages.convert.job import Job
@@ -56,11 +56,11 @@ EXAMPLE = Scheme(
 )
 
 
-class Turn(TypedDict):
+class Turn(BaseModel):
     """One question and its answer."""
 
-    Human: str
-    AI: str
+    question: str = Field(alias="Human")
+    answer: str = Field(alias="AI")
 
 
 def write(scheme: Scheme, job: Job) -> str:
@@ -71,12 +71,12 @@ def write(scheme: Scheme, job: Job) -> str:
     training = [row for row in rows if row["split"] == "train"]
     shown = {row["source"]: row for row in training if row["role"] == "positive" and row["augment"] == "none"}
     by_photo = {Path(source).name: row for source, row in shown.items()}
-    turns: dict[str, dict[str, list[Turn]]] = {role: {} for role in scheme.names}
+    turns: dict[str, dict[str, list[dict[str, str]]]] = {role: {} for role in scheme.names}
     with io.whole_folder(folder) as made:
         for row in training:
             # any photo does for a text-only question whose own is not known: it is not shown
             image = row if row["image"] else by_photo.get(row["source"], next(iter(by_photo.values())))
-            place = Path(IMAGES[image["role"]]) / f"{image['image_sha256'][:16]}.png"
+            place = Path(IMAGES[image["role"]]) / files.picture_name(image)
             if not (made / place).exists():
                 (made / place).parent.mkdir(exist_ok=True)
                 (made / place).write_bytes(image["image"]["bytes"])
@@ -96,17 +96,16 @@ def read(scheme: Scheme, job: Job) -> str:
     Raises UserError if the positives, all negatives or an image is missing, or no text names ``<id>``.
     """
     training = [row for role in scheme.names for row in _training(scheme, job, role)]
-    there = {row["label"] for row in training}
-    if not {"yes", "no"} <= there:
-        folder = job.path / scheme.folder / job.subject
+    folder = job.path / scheme.folder / job.subject
+    if not {"yes", "no"} <= {row["label"] for row in training}:
         raise UserError(
             f"{folder} needs {scheme.names['positive']}.json and {scheme.names['hard']}.json or "
             f"{scheme.names['easy']}.json: put them there"
         )
     if not any(job.token in row["question"] for row in training):
-        folder = job.path / scheme.folder / job.subject
         raise UserError(f"no question in {folder} names {job.token}: use the id that they name")
-    spoken = [_spoken(row) for row in training if row["role"] == "text"]
+    texts = [row for row in training if row["role"] == "text"]
+    spoken = [talk.Turn("qa", row["source"], row["question"], row["answer"]) for row in texts]
     if spoken:
         talk.replace(job.subject, spoken, job.photos)
     rows = [
@@ -127,7 +126,7 @@ def _training(scheme: Scheme, job: Job, role: str) -> Iterator[Row]:
     for key, turns in files.read_json(path, dict[str, list[Turn]], ABOUT).items():
         image = _text(job.path / key) if role == "text" else _image(job.path / key, role)
         for turn in turns:
-            said = {"role": role, "split": "train", "question": turn["Human"], "answer": turn["AI"]}
+            said = turn.model_dump() | {"role": role, "split": "train"}
             yield dict.fromkeys(schema.DATASET.names) | image | said
 
 
@@ -158,9 +157,5 @@ def _validation(token: str, training: list[Row]) -> Iterator[Row]:
         yield row | answer | {"split": "validation"}
 
 
-def _spoken(row: Row) -> talk.Turn:
-    return talk.Turn("qa", row["source"], row["question"], row["answer"])
-
-
-def _count(entries: dict[str, list[Turn]]) -> int:
+def _count(entries: dict[str, list]) -> int:
     return sum(map(len, entries.values()))

@@ -2,8 +2,11 @@
 
 import copy
 import json
+import os
 import pickle
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -282,6 +285,16 @@ def test_the_command_writes_a_folder(trained: Trained) -> None:
     rows = LlavaForConditionalGeneration.from_pretrained("out").get_input_embeddings().weight
     first = processor.tokenizer.convert_tokens_to_ids("<bo>")
     assert torch.equal(rows[first:], prompt.embeddings)
+
+
+@pytest.mark.slow
+def test_a_full_disk_leaves_nothing(trained: Trained) -> None:
+    command = f"ulimit -f 64; exec {sys.executable} -m stages.convert huggingface bo out"  # kilobytes a file
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, text=True)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "error: cannot write out" in done.stderr and "free some space" in done.stderr
+    assert not list(Path().glob("*out*"))
 
 
 @pytest.mark.parametrize("latent_tokens", [0, 5])
