@@ -4,8 +4,8 @@
 
 The tokenizer knows the identifier and the latent tokens (``<bo>``, ``<bo|1>`` … ``<bo|k>``), the tables hold
 their rows, and the chat template puts the soft prompt before the first question and the base's system
-sentence before everything, as `stages.vlm.layout` does. So a user only asks. Needs no code of ours to be
-used.
+sentence before everything, as `stages.vlm.layout` does, unless the user wrote them. So a user only asks.
+Needs no code of ours to be used.
 
 The added tokens take the ids after the tokenizer's last. Rows there that only padded the tables are written
 over; no answer uses them. Latent tokens cannot be said: their output row is silent (`rows.silent`), and
@@ -42,7 +42,9 @@ TEMPLATE = """\
 {%- for part in ([{'type': 'text', 'text': given}] if given is string else given) -%}
 {%- if part['type'] == 'text' and message['role'] == 'user' and not told.done -%}
 {%- set told.done = true -%}
+{%- if not part['text'].startswith(definition) -%}
 {%- set part = {'type': 'text', 'text': definition + ' ' + part['text']} -%}
+{%- endif -%}
 {%- endif -%}
 {%- set new.content = new.content + [part] -%}
 {%- endfor -%}

@@ -97,7 +97,7 @@ def test_transformers_answers_as_the_engine_does(
     assert len({len(answer) for answer in expected}) > 1
 
 
-def test_a_photo_and_the_user_decide_nothing_of_the_wording(tiny_llava: Path, tmp_path: Path) -> None:
+def test_the_template_adds_what_the_user_leaves_out(tiny_llava: Path, tmp_path: Path) -> None:
     base = loaded(tiny_llava, SYSTEM)
     huggingface.export(base, soft_prompt(base, "bo", 2), SYSTEM, tmp_path / "out")
     processor = AutoProcessor.from_pretrained(tmp_path / "out")
@@ -116,6 +116,7 @@ def test_a_photo_and_the_user_decide_nothing_of_the_wording(tiny_llava: Path, tm
         f'{SYSTEM} USER: <image>\n{definition} A "quoted" {{{{ question }}}}? ASSISTANT:'
     )
     assert text(("user", "What?")) == f"{SYSTEM} USER: {definition} What? ASSISTANT:"
+    assert text(("user", f"{definition} What?")) == text(("user", "What?"))
     own = [{"type": "text", "text": "Be long."}]
     assert text(("system", own), ("user", "What?")) == f"Be long. USER: {definition} What? ASSISTANT:"
     talk = text(("user", shown), ("assistant", said), ("user", "Why?"))
