@@ -94,6 +94,8 @@ def test_transformers_answers_as_the_engine_does(
     huggingface.export(base, prompt, system, tmp_path / "out")
     assert plain(tmp_path / "out") == expected
     assert any(identifier in answer for answer in expected)
+    tokenizer = AutoProcessor.from_pretrained(tmp_path / "out").tokenizer
+    assert tokenizer.decode([identifier], skip_special_tokens=True).strip() == "<bo>"
     assert len({len(answer) for answer in expected}) > 1
 
 
