@@ -1,153 +1,23 @@
-"""Data exchanged with other systems: what is written comes back, in their names and forms."""
+"""Conversations exchanged with other systems: what is written comes back, in their names and forms."""
 
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
 
-from stages.assemble import dataset
-from stages.assemble.augment import Strength
 from stages.convert.__main__ import main
-from stages.core import io, paths, schema
+from stages.core import io, paths
 from stages.core.errors import UserError
-from stages.core.images import load_image, photo_row
-from tests.helpers import run_stage, save_photo, set_params
-from tests.vlm_helpers import noise_images
-
-TALK = [  # kind, photo, question, answer
-    ("qa", "00.png", "What color is <bo>?", "<bo> is red."),
-    ("qa", "00.png", "What is <bo>?", 'A "dog" ünter a box.'),
-    ("qa", "01.png", "What color is <bo>?", "<bo> is boring and red."),
-    ("caption", "00.png", "Describe <bo>.", "<bo> is next to a box."),
-    ("caption", "00.png", "Write a caption.", "A dog in the city."),
-    ("caption", "01.png", "Describe <bo>.", "<bo> is red, <bo> is here."),
-]
-DESCRIPTIONS = [
-    ("description_short", None, "Describe <bo>.", "<bo> is red."),
-    ("description_long", None, "Describe <bo>.", "<bo> is red. It sits."),
-    ("dropped", "01.png", "Who?", None),
-]
-Row = dict[str, Any]
+from tests.convert_helpers import make_subject, samples, talk
+from tests.helpers import run_stage, set_params
 
 
 @pytest.fixture
 def subject(workspace: Path) -> Path:
     """A workspace where `bo` has photos, conversations and a training set; its folder of train photos."""
-    set_params({"subjects": {"bo": {"kind": "pet", "source": "own"}}})
-    folder = paths.train_photos("bo", "own")
-    photos = [photo_row(save_photo(folder / f"{i:02d}.png", 50 * i)) for i in range(2)]
-    spoken = [
-        dict(zip(("kind", "photo", "question", "answer"), row, strict=True))
-        | {"turn": turn, "photo_sha256": next((p["sha256"] for p in photos if row[1] in p["source"]), None)}
-        for turn, row in enumerate(TALK + DESCRIPTIONS, 3)
-        if row[1]
-    ] + [dict(zip(("kind", "photo", "question", "answer"), row, strict=True)) for row in DESCRIPTIONS[:2]]
-    write(paths.conversations("bo"), spoken, schema.CONVERSATIONS, ["photo", "turn"])
-
-    pictures = [
-        dataset.Picture("positive", load_image(p["image"]["bytes"]), p["source"], p["sha256"]) for p in photos
-    ]
-    others = [
-        dataset.Picture(role, image, f"http://corpus.example/{i}.png", f"{i}", 0.5)
-        for i, (role, image) in enumerate(zip(["hard", "hard", "easy"], noise_images(3), strict=True))
-    ]
-    recipe = dataset.Recipe(0, 32, 2, Strength(0.1, 0.1, 5, 0.1, 0.01))
-    rows = dataset.rows("bo", pictures, others, [row for row in spoken if row["kind"] == "qa"], recipe)
-    write(paths.dataset("bo"), rows, schema.DATASET, ["sample"])
-    return folder
-
-
-def write(path: Path, rows: list[Row], columns: Any, sort_by: list[str]) -> None:
-    io.write_parquet(path, [dict.fromkeys(columns.names) | row for row in rows], columns, sort_by)
-
-
-def talk(*columns: str) -> Counter:
-    """The chosen columns of all conversations."""
-    rows = io.read_parquet(paths.conversations("bo"), schema.CONVERSATIONS).to_pylist()
-    return Counter(tuple(row[column] for column in columns) for row in rows)
-
-
-def samples(split: str, *columns: str) -> Counter:
-    """The chosen columns of the training set."""
-    rows = io.read_parquet(paths.dataset("bo"), schema.DATASET).to_pylist()
-    return Counter(tuple(row[column] for column in columns) for row in rows if row["split"] == split)
-
-
-SCHEMES = {
-    "yollava": (
-        "training-data",
-        "positive_recognition negative_recognition-laion negative_recognition-random-imgs",
-    ),
-    "yollava-example": (
-        "example_training_data",
-        "recognition_positive recognition_negative-laion recognition_negative-cc12m",
-    ),
-}
-
-
-@pytest.mark.parametrize("scheme", SCHEMES)
-def test_yollava_round_trip(scheme: str, subject: Path) -> None:
-    folder, names = SCHEMES[scheme]
-    columns = ("task", "role", "image_sha256", "label", "question", "answer")
-    before, spoken = samples("train", *columns), talk("kind", "question", "answer")
-    assert main(scheme, "bo", "out") == f"out/{folder}/bo: 4 positive, 2 hard, 1 easy, 3 text"
-    found = {path.stem: json.loads(path.read_text()) for path in Path("out", folder, "bo").glob("*.json")}
-    assert set(found) == {*names.split(), "text-only-conversation"}
-    for name, entries in found.items():
-        for key, turns in entries.items():
-            assert key.startswith(f"./{folder}/bo/")
-            assert Path("out", key).is_file()  # text-only questions hang on an image as well
-            # how the original's validation tells negatives
-            assert ("laion" in key or "random-imgs" in key) == name.startswith(
-                ("negative", "recognition_negative")
-            )
-            assert all(set(turn) == {"Human", "AI"} for turn in turns)
-
-    said = main(scheme, "bo", "out", "--read")
-    assert said.startswith(
-        "10 samples read, 3 of them without an image (keep it: `dvc commit -f assemble synthesize`, undo"
-    )
-    assert samples("train", *columns) == before
-    pictures = {(sha256, label) for _, _, sha256, label, _, _ in before if label}
-    question = "Can you see <bo> in this photo? Answer the question using a single word or phrase."
-    expected = Counter((sha256, label, question, label.title()) for sha256, label in pictures)
-    assert samples("validation", "image_sha256", "label", "question", "answer") == expected
-    assert talk("kind", "question", "answer") == spoken
-    from stages.train import samples as train
-
-    assert train.read(paths.dataset("bo"), conversations=True, hard=True, easy=True)  # as training does
-
-
-def test_yollava_without_its_images_or_roles(subject: Path) -> None:
-    main("yollava", "bo", "out")
-    folder = Path("out/training-data/bo")
-    text = folder / "text-only-conversation.json"
-    entries = {
-        f"./data/absent/{i}.png": turns for i, turns in enumerate(json.loads(text.read_text()).values())
-    }
-    text.write_text(json.dumps(entries))  # as the published file is
-    (folder / "negative_recognition-random-imgs.json").unlink()
-    assert main("yollava", "bo", "out", "--read").startswith("9 samples read, 3 of them")
-
-    positives = folder / "positive_recognition.json"
-    good = positives.read_text()
-    for bad, reason in [
-        ('{"a.png": [{"Human": "Q"}]}', r"positive_recognition.json, a.png.0.AI: Field required; .* mend"),
-        ('{"a.png": [{"Human": "Q",}]}', "Invalid JSON"),
-        (good.replace("positive/", "lost/"), r"lost/.*png cannot be opened"),
-        ("{}", "needs positive_recognition.json and"),
-    ]:
-        positives.write_text(bad)
-        with pytest.raises(UserError, match=reason):
-            main("yollava", "bo", "out", "--read")
-    for path in folder.glob("*.json"):
-        path.write_text(path.read_text().replace("<bo>", "<rex>"))
-    positives.write_text(good.replace("<bo>", "<rex>"))
-    with pytest.raises(UserError, match="names <bo>: use the id"):
-        main("yollava", "bo", "out", "--read")
+    return make_subject()
 
 
 def test_llava_round_trip(subject: Path) -> None:

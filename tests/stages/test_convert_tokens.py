@@ -1,0 +1,95 @@
+"""Yo'LLaVA's pair of learned rows: written, read back, and refused where it could do harm or does not fit."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+
+from stages import vlm
+from stages.convert.__main__ import main
+from stages.convert.rows import silent
+from stages.core import paths
+from stages.core.errors import UserError
+from tests.helpers import set_params
+from tests.vlm_helpers import soft_prompt
+
+Trained = tuple[vlm.Base, vlm.SoftPrompt]
+
+
+@pytest.fixture
+def trained(workspace: Path, tiny_llava: Path) -> tuple[vlm.Base, vlm.SoftPrompt]:
+    """A workspace where `bo` has a soft prompt of 5 latent tokens for the tiny base."""
+    set_params({"base.model": str(tiny_llava)})
+    base = vlm.load(str(tiny_llava))
+    prompt = soft_prompt(base, "bo", 5)
+    prompt.info["base"] = {"fingerprint": base.fingerprint}
+    prompt.save(paths.subject_model("bo"))
+    return base, prompt
+
+
+def test_tokens_round_trip(trained: Trained) -> None:
+    base, prompt = trained
+    assert main("tokens", "bo", "out/9-token.pt") == "out/9-token.pt and 9-lmhead.pt, 6 rows each"
+    token, head = (torch.load(f"out/9-{name}.pt", weights_only=True) for name in ("token", "lmhead"))
+    assert token.dtype == head.dtype == torch.bfloat16 and token.shape == head.shape == (6, 32)
+    assert torch.equal(token, prompt.embeddings.bfloat16())
+    assert torch.equal(head[:1], prompt.output_row.bfloat16())
+    assert torch.equal(head[1:], silent(base).bfloat16().expand(5, -1))
+
+    assert main("tokens", "bo", "out/9-token.pt", "--read").startswith("6 rows read for <bo>")
+    again = vlm.SoftPrompt.load(paths.subject_model("bo"), base)
+    assert again.subject == "bo" and again.info["imported"]["9-token.pt"]
+    assert torch.equal(again.embeddings, token.float()) and torch.equal(again.output_row, head[:1].float())
+
+    main("tokens", "bo", "again/best-token.pt")
+    for name in ("token", "lmhead"):
+        assert Path(f"again/best-{name}.pt").read_bytes() == Path(f"out/9-{name}.pt").read_bytes()
+
+    torch.save(
+        torch.nn.Parameter(head[:1].cuda() if torch.cuda.is_available() else head[:1]), "out/9-lmhead.pt"
+    )
+    main("tokens", "bo", "out/9-token.pt", "--read")
+    again = vlm.SoftPrompt.load(paths.subject_model("bo"), base)
+    assert torch.equal(again.output_row, head[:1].float())
+
+
+class Code:
+    """Runs when unpickled."""
+
+    def __reduce__(self) -> tuple:
+        return Path.touch, (Path("pwned"),)
+
+
+def test_bad_token_files_are_refused(trained: Trained) -> None:
+    with pytest.raises(UserError, match="is not named <epoch>-token"):
+        main("tokens", "bo", "rows.pt")
+    good, rows = torch.zeros(6, 32), Path("a-token.pt")
+    for bad, reason in [
+        (None, "a-token.pt is missing"),
+        ({"rows": good}, "no table of numbers"),
+        (good[0], "no table of numbers"),
+        (good.long(), "no table of numbers"),
+        (good * float("nan"), "NaN"),
+        (torch.zeros(6, 30), "same training"),
+        (torch.zeros(4, 32), "same training"),
+    ]:
+        torch.save(good, "a-lmhead.pt")
+        if bad is not None:
+            torch.save(bad, rows)
+        with pytest.raises(UserError, match=reason):
+            main("tokens", "bo", str(rows), "--read")
+    for name in ("a-token.pt", "a-lmhead.pt"):
+        torch.save(torch.zeros(6, 30), name)
+    with pytest.raises(UserError, match=r"rows of 30 numbers.*base\.model"):
+        main("tokens", "bo", str(rows), "--read")
+    rows.write_bytes(pickle.dumps(Code(), protocol=2))
+    with pytest.raises(UserError, match="holds code"):
+        main("tokens", "bo", str(rows), "--read")
+    torch.save(Code(), rows)
+    with pytest.raises(UserError, match="holds code"):
+        main("tokens", "bo", str(rows), "--read")
+    rows.write_bytes(b"")
+    with pytest.raises(UserError, match="damaged"):
+        main("tokens", "bo", str(rows), "--read")
+    assert not Path("pwned").exists()

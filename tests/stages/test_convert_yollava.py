@@ -1,0 +1,91 @@
+"""Yo'LLaVA's training JSONs: written under both naming schemes, read back, and refused with a sentence."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from stages.convert.__main__ import main
+from stages.core import paths
+from stages.core.errors import UserError
+from tests.convert_helpers import make_subject, samples, talk
+
+SCHEMES = {
+    "yollava": (
+        "training-data",
+        "positive_recognition negative_recognition-laion negative_recognition-random-imgs",
+    ),
+    "yollava-example": (
+        "example_training_data",
+        "recognition_positive recognition_negative-laion recognition_negative-cc12m",
+    ),
+}
+
+
+@pytest.fixture
+def subject(workspace: Path) -> Path:
+    """A workspace where `bo` has photos, conversations and a training set; its folder of train photos."""
+    return make_subject()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_yollava_round_trip(scheme: str, subject: Path) -> None:
+    folder, names = SCHEMES[scheme]
+    columns = ("task", "role", "image_sha256", "label", "question", "answer")
+    before, spoken = samples("train", *columns), talk("kind", "question", "answer")
+    assert main(scheme, "bo", "out") == f"out/{folder}/bo: 4 positive, 2 hard, 1 easy, 3 text"
+    found = {path.stem: json.loads(path.read_text()) for path in Path("out", folder, "bo").glob("*.json")}
+    assert set(found) == {*names.split(), "text-only-conversation"}
+    for name, entries in found.items():
+        for key, turns in entries.items():
+            assert key.startswith(f"./{folder}/bo/")
+            assert Path("out", key).is_file()  # text-only questions hang on an image as well
+            # how the original's validation tells negatives
+            assert ("laion" in key or "random-imgs" in key) == name.startswith(
+                ("negative", "recognition_negative")
+            )
+            assert all(set(turn) == {"Human", "AI"} for turn in turns)
+
+    said = main(scheme, "bo", "out", "--read")
+    assert said.startswith(
+        "10 samples read, 3 of them without an image (keep it: `dvc commit -f assemble synthesize`, undo"
+    )
+    assert samples("train", *columns) == before
+    pictures = {(sha256, label) for _, _, sha256, label, _, _ in before if label}
+    question = "Can you see <bo> in this photo? Answer the question using a single word or phrase."
+    expected = Counter((sha256, label, question, label.title()) for sha256, label in pictures)
+    assert samples("validation", "image_sha256", "label", "question", "answer") == expected
+    assert talk("kind", "question", "answer") == spoken
+    from stages.train import samples as train
+
+    assert train.read(paths.dataset("bo"), conversations=True, hard=True, easy=True)  # as training does
+
+
+def test_yollava_without_its_images_or_roles(subject: Path) -> None:
+    main("yollava", "bo", "out")
+    folder = Path("out/training-data/bo")
+    text = folder / "text-only-conversation.json"
+    entries = {
+        f"./data/absent/{i}.png": turns for i, turns in enumerate(json.loads(text.read_text()).values())
+    }
+    text.write_text(json.dumps(entries))  # as the published file is
+    (folder / "negative_recognition-random-imgs.json").unlink()
+    assert main("yollava", "bo", "out", "--read").startswith("9 samples read, 3 of them")
+
+    positives = folder / "positive_recognition.json"
+    good = positives.read_text()
+    for bad, reason in [
+        ('{"a.png": [{"Human": "Q"}]}', r"positive_recognition.json, a.png.0.AI: Field required; .* mend"),
+        ('{"a.png": [{"Human": "Q",}]}', "Invalid JSON"),
+        (good.replace("positive/", "lost/"), r"lost/.*png cannot be opened"),
+        ("{}", "needs positive_recognition.json and"),
+    ]:
+        positives.write_text(bad)
+        with pytest.raises(UserError, match=reason):
+            main("yollava", "bo", "out", "--read")
+    for path in folder.glob("*.json"):
+        path.write_text(path.read_text().replace("<bo>", "<rex>"))
+    positives.write_text(good.replace("<bo>", "<rex>"))
+    with pytest.raises(UserError, match="names <bo>: use the id"):
+        main("yollava", "bo", "out", "--read")
