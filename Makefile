@@ -27,10 +27,11 @@ setup: $(INSTALLED)  ## make .venv with exactly the locked packages
 $(INSTALLED): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2> /dev/null || $(call refuse, \
 		$(PYTHON) is not a Python 3.11: install one or name it as in `make repro PYTHON=/path/to/python3.11`)
-	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) || $(UNREACHABLE)
-	$(BIN)/uv pip install --quiet --python .venv --require-hashes --requirement requirements.lock || $(UNREACHABLE)
-	cp requirements.lock $(INSTALLED)
+	@echo 'installing the packages of requirements.lock into .venv'
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) || $(UNREACHABLE)
+	@$(BIN)/uv pip install --quiet --python .venv --require-hashes --requirement requirements.lock || $(UNREACHABLE)
+	@cp requirements.lock $(INSTALLED)
 
 repro: setup  ## run what changed, up to reports/index.html
 	$(BIN)/dvc repro
