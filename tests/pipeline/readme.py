@@ -1,7 +1,7 @@
 """python -m tests.pipeline.readme: write the parts of README.md that are made from other files.
 
-The graph comes from dvc.yaml, the table of parameters from params.yaml and dvc.yaml, the results from the
-committed files in reports/. Everything else in README.md is written by hand.
+The graph comes from dvc.yaml, the table of parameters from params.yaml and dvc.yaml, results and speed from
+the committed files in reports/. Everything else in README.md is written by hand.
 """
 
 import json
@@ -28,6 +28,13 @@ COLUMNS = {  # measure → head of its column in the results
     "questions.visual": "questions, photo",
     "questions.text": "questions, no photo",
 }
+BENCHMARKS = paths.REPORTS / "benchmarks"
+SPEEDUPS = {  # key in a benchmark's file → what was faster than what
+    "speedup": "the published way",
+    "speedup_several": "the same, four subjects at once",
+    "speedup_batched": "the same, batches of 16",
+    "speedup_alternative": "PEFT or features kept, batched",
+}
 MAPPINGS = ("subjects", "world.subjects")  # keys that the user fills: one row each
 
 
@@ -38,7 +45,7 @@ def main() -> str:
             raise errors.UserError(
                 f"{path} is not committed: commit it, so that README.md can name the commit"
             )
-    parts = {"graph": graph(), "parameters": parameters(), "results": results()}
+    parts = {"graph": graph(), "parameters": parameters(), "results": results(), "speed": speed()}
     content = README.read_text(encoding="utf-8")
     for name, body in parts.items():
         start, end = span(content, name)
@@ -94,6 +101,21 @@ def results(commit: str | None = None) -> str:
     if ABLATION.exists():
         lines += ["### What each part brings", "", ABLATION.read_text(encoding="utf-8").partition("\n\n")[2]]
     return "\n".join(lines)
+
+
+def speed() -> str:
+    """How many times faster than others, one row per committed benchmark."""
+    rows = []
+    for path in sorted(BENCHMARKS.glob("*-*.json")):
+        found = io.read_json(path)
+        cells = [
+            f"{found[key]:.1f} ({' to '.join(f'{end:.1f}' for end in found[f'{key}_range'])})"
+            if key in found
+            else ""
+            for key in SPEEDUPS
+        ]
+        rows.append([path.stem, *cells, f"`{found['commit'][:7]}`"])
+    return _table(["times faster than", *SPEEDUPS.values(), "commit"], rows)
 
 
 def _cell(estimate: Mapping[str, float | None] | None) -> str:

@@ -21,7 +21,7 @@ def part(name: str) -> str:
     return TEXT[start:end]
 
 
-@pytest.mark.parametrize("name", ["graph", "parameters"])
+@pytest.mark.parametrize("name", ["graph", "parameters", "speed"])
 def test_generated_parts_are_up_to_date(name: str):
     assert part(name) == getattr(readme, name)(), "run `make readme`"
 
