@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from stages.add import pictures
 from stages.core import images, params, paths
 from tests.helpers import REAL_PHOTOS, ROOT, run_stage, set_params
 
@@ -250,3 +251,11 @@ def test_a_kill_leaves_nothing_visible_and_the_command_runs_again():
 def test_camera_photos_are_told_apart():
     said = added("my-dog", str(REAL_PHOTOS / "dog2"), "--kind", "pet")
     assert "left out" not in said and "5 photos to learn from and 1 to test with" in said
+
+
+def test_copies_are_near_and_other_photos_are_not():
+    """Camera photos: copies differ in 6 bits at most, others of the same thing in 28 at least."""
+    photo, copy, other = (
+        pictures.Picture(Path("x"), name, 2**bits - 1) for name, bits in (("a", 0), ("b", 6), ("c", 28))
+    )
+    assert photo.near(copy) and not photo.near(other)
