@@ -13,6 +13,7 @@ from stages import vlm
 from stages.core.errors import UserError
 from stages.train.learn import Recipe
 from stages.train.samples import Lesson
+from tests.benchmark_helpers import TINY, small_lesson, tiny_base
 from tests.benchmarks import (
     batch_size,
     compare,
@@ -28,7 +29,6 @@ from tests.benchmarks import (
 from tests.benchmarks.plain import Prepared, grown
 from tests.benchmarks.reference import Reference
 from tests.helpers import ROOT
-from tests.unit.test_benchmarks_training import TINY
 
 KEYS = {
     "device", "model", "versions", "commit", "ours", "reference", "alternative", "speedup", "speedup_range",
@@ -38,13 +38,12 @@ KEYS = {
 
 @pytest.fixture(scope="module")
 def base() -> vlm.Base:
-    torch.manual_seed(0)
-    return models.build("tiny", TINY, dtype=torch.float32, device="cpu")
+    return tiny_base()
 
 
 @pytest.fixture(scope="module")
 def lesson() -> Lesson:
-    return data.share(data.papers("bo", side=24), 40)
+    return small_lesson()
 
 
 def layers(tokens: int, seen: int) -> dict[str, int]:

@@ -5,27 +5,22 @@ import torch
 
 from stages import vlm
 from stages.train.samples import Lesson
-from tests.benchmarks import data, models, ours
+from tests.benchmark_helpers import small_lesson, tiny_base
+from tests.benchmarks import data, ours
 from tests.benchmarks.alternative import Alternative
 from tests.benchmarks.measure import relative_error
 from tests.benchmarks.plain import Loop, Prepared, grown
 from tests.benchmarks.reference import Reference
 
-TINY = models.Architecture(
-    width=32, inner_width=64, layers=2, heads=4, vocabulary=1000,
-    vision_width=32, vision_inner_width=64, vision_layers=3, vision_heads=4, patch=8, image_size=24,
-)  # fmt: skip
-
 
 @pytest.fixture(scope="module")
 def base() -> vlm.Base:
-    torch.manual_seed(0)
-    return models.build("tiny", TINY, dtype=torch.float32, device="cpu")
+    return tiny_base()
 
 
 @pytest.fixture(scope="module")
 def lesson() -> Lesson:
-    return data.share(data.papers("bo", side=24), 40)  # samples of every kind
+    return small_lesson()
 
 
 @pytest.fixture
