@@ -2,6 +2,7 @@
 
 import sys
 
+from stages import methods
 from stages.check.photos import inspect
 from stages.check.sources import missing_sources
 from stages.core import errors, io, params, paths
@@ -15,7 +16,7 @@ def main() -> str:
     own = [name for name, subject in p.subjects.items() if subject.source == "own"]
     found = inspect(own)
     named = {"model": (p.base.model, p.base.revision), "clip": (p.base.clip, p.base.clip_revision)}
-    problems = missing_sources(named, p.index.location) + found.problems
+    problems = missing_sources(named, p.index.location) + methods.check(p.methods) + found.problems
     if problems:
         raise errors.UserError("\n       ".join(problems))
     for warning in found.warnings:

@@ -180,7 +180,9 @@ def refuse_strays(wanted: Iterable[Path]) -> None:
     found = [path for folder in folders for path in sorted(folder.iterdir())]
     strays = [path.as_posix() for path in found if path not in keep and not path.name.startswith(".")]
     if strays:
-        raise UserError(f"no subject in params.yaml has {', '.join(strays)}: run `rm -r {' '.join(strays)}`")
+        raise UserError(
+            f"no subject or method in params.yaml has {', '.join(strays)}: run `rm -r {' '.join(strays)}`"
+        )
 
 
 class _Lines:

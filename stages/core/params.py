@@ -2,22 +2,22 @@
 
 Only a stage's `__main__` calls `load` and touches the result (a test enforces it); everything else takes
 plain values. What each value means stands beside it in params.yaml. Problems that only other files can show,
-such as a missing photo folder, belong to the check stage.
+such as a missing photo folder, belong to the check stage, those of a method's settings to `stages.methods`.
 """
 
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import Field, StringConstraints, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from stages.core import paths
+from stages.core import paths, settings
 from stages.core.errors import UserError
+from stages.core.settings import Section
 
 SubjectId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=40)]
+MethodName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=40)]
 RESERVED = ("image", "pad", "s", "unk")  # <id> would be a token that every LLaVA has
 Share = Annotated[float, Field(ge=0, le=1)]
 Cosine = Annotated[float, Field(ge=-1, le=1)]
@@ -25,12 +25,6 @@ Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0)]
 Kind = Literal["person", "pet", "landmark", "object", "character"]
-
-
-class Section(BaseModel):
-    """Strict (no silent conversion), closed (no unknown keys) and frozen."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Base(Section):
@@ -179,6 +173,7 @@ class Params(Section):
     synthesize: Synthesize
     assemble: Assemble
     train: Train
+    methods: dict[MethodName, dict[str, Any]]
     evaluate: Evaluate
     report: Report
     subjects: Annotated[dict[SubjectId, Subject], Field(min_length=1)]
@@ -215,11 +210,7 @@ def load(path: Path | str = paths.PARAMS) -> Params:
         raise UserError(f"{path} is missing: run the command from the repository's top folder") from None
     except (YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not valid YAML: {_yaml_problem(error)}") from None
-    try:
-        return Params.model_validate(values)
-    except ValidationError as error:
-        problems = [f"{path}: {_sentence(detail)}" for detail in error.errors()]
-        raise UserError("\n       ".join(problems)) from None
+    return settings.checked(Params, values, path)
 
 
 def _yaml_problem(error: Exception) -> str:
@@ -227,31 +218,3 @@ def _yaml_problem(error: Exception) -> str:
         problem = (error.problem or "").split("\n")[0]
         return f"{problem} in line {error.problem_mark.line + 1}; mend that line"
     return f"{error}; mend it"
-
-
-def _sentence(detail: ErrorDetails) -> str:
-    """One problem found by pydantic as the key and what to do about it."""
-    at = [str(part) for part in detail["loc"] if part != "[key]"]
-    key, value = ".".join(at), detail["input"]
-    match detail["type"]:
-        case "extra_forbidden":
-            known = _known_keys(at[:-1])
-            near = get_close_matches(at[-1], known, n=1)
-            return f"{key} is not a known key: " + (f"did you mean {near[0]}?" if near else "remove it")
-        case "missing":
-            return f"{key} is missing: add it"
-        case "model_type" | "dict_type":
-            return f"{key or 'the file'} must hold `key: value` pairs, not {value!r}"
-        case "string_pattern_mismatch" | "string_too_long" | "string_type" if detail["loc"][-1] == "[key]":
-            return f"{key} is not a valid id: use up to 40 of a-z, 0-9 and -, no hyphen first"
-        case "value_error":
-            return str(detail["ctx"]["error"])
-    return f"{key} is {value!r}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
-
-
-def _known_keys(at: list[str]) -> list[str]:
-    """The keys that may stand in the section with this path."""
-    section: type[BaseModel] = Subject if at[:1] == ["subjects"] else Params
-    for name in at if section is Params else []:
-        section = section.model_fields[name].annotation  # type: ignore[assignment]
-    return list(section.model_fields)

@@ -36,8 +36,10 @@ DATASET = DATA / "dataset"
 BASE = Path("models/base")
 PRETRAIN = Path(".cache/pretrain")  # checkpoints of its making
 SUBJECT_MODELS = Path("models/subjects")
+FITTED = Path("models/methods")
 
 # Results.
+SOFT_PROMPT = "soft_prompt"  # the product's own method, which is fitted by train
 PREDICTIONS = DATA / "predictions"
 REPORTS = Path("reports")
 TRAIN_CURVES = REPORTS / "train"
@@ -94,6 +96,11 @@ def train_curve(subject: str) -> Path:
     return TRAIN_CURVES / f"{subject}.csv"
 
 
-def predictions(table: str) -> Path:
-    """One of evaluate's tables: "recognition", "questions", "conversations" or "photos"."""
-    return PREDICTIONS / f"{table}.parquet"
+def fitted(method: str) -> Path:
+    """The folder of what a method other than the soft prompt learned, of all subjects."""
+    return FITTED / method
+
+
+def predictions(method: str, table: str) -> Path:
+    """One of evaluate's tables ("recognition", "questions", "conversations", "methods" or "photos")."""
+    return PREDICTIONS / method / f"{table}.parquet"

@@ -89,13 +89,10 @@ RECOGNITION = _schema(
     group=(TEXT, "test, sibling-marking, sibling-one or sibling-two"),
     owner=(TEXT, "the subject whose photo, or whose sibling's photo, it is"),
     label=(FLAG, "the truth: does the photo show the subject asked about?"),
-    method=(
-        TEXT,
-        "soft_prompt, base, short_description, long_description, majority, other_subject or empty_prompt",
-    ),
+    method=(TEXT, "the method or control that was asked (see METHODS)"),
     answer=(TEXT, "the generated answer"),
     parsed=(TEXT, "yes or no; null if the answer is neither, which counts as wrong"),
-    p_yes=(REAL, "softmax over the first tokens of Yes and No; null for majority"),
+    p_yes=(REAL, "probability of Yes against No; null for a method that has none"),
 )
 
 QUESTIONS = _schema(
@@ -105,7 +102,7 @@ QUESTIONS = _schema(
     photo=(TEXT, "file name of the photo; null for text questions"),
     question=(TEXT, "the question without its options"),
     order=(INTEGER, "0 as written, 1 with the options exchanged"),
-    method=(TEXT, "soft_prompt, base, majority, blind or another control"),
+    method=(TEXT, "the method or control that was asked; blind is the soft prompt without the photo"),
     answer=(TEXT, "the generated answer"),
     parsed=(TEXT, "A or B; null if the answer is neither, which counts as wrong"),
     truth=(TEXT, "A or B"),
@@ -118,8 +115,18 @@ SAMPLE_CONVERSATIONS = _schema(
     photo=(TEXT, "file name of the photo; null for a text chat"),
     turn=(INTEGER, "place in the chat, from 0"),
     question=(TEXT, "what was asked"),
-    method=(TEXT, "soft_prompt or base"),
+    method=(TEXT, "the method or control that was asked"),
     answer=(TEXT, "the generated answer"),
+)
+
+METHODS = _schema(
+    "What was asked, by name, and what each subject costs under it.",
+    method=(TEXT, "name of a method or control"),
+    title=(TEXT, "how tables call it"),
+    subject=(TEXT, "the subject"),
+    trainable=(pa.int64(), "values that are learned for the subject"),
+    stored_bytes=(pa.int64(), "size of the subject's files, without the frozen models"),
+    prompt_tokens=(INTEGER, "positions that a question about a photo becomes longer by"),
 )
 
 TEST_PHOTOS = _schema(

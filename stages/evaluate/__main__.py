@@ -1,33 +1,42 @@
-"""python -m stages.evaluate: ask the evaluation's questions and write data/predictions/*.parquet."""
+"""python -m stages.evaluate [METHOD]: ask the evaluation's questions and write data/predictions/<method>/.
 
-from stages.core import errors, params, seed
+METHOD is a section under `methods` in params.yaml; without it, the soft prompts and their controls are asked.
+"""
+
+from functools import cache
+
+from stages import methods
+from stages.core import errors, params, paths, seed
 from stages.evaluate.exam import prepare
+from stages.methods.interface import Tools
 
 
-def main() -> str:
-    """Read the parameters, load the base model once, evaluate every subject."""
+def main(method: str = paths.SOFT_PROMPT) -> str:
+    """Read the parameters, load the frozen models once, evaluate every subject."""
     p = params.load()
     exam = prepare({subject: entry.source for subject, entry in p.subjects.items()})
 
     # Not at the top: torch takes seconds to import, and a mistake in the test's files should show at once.
     from stages import vlm
+    from stages.core.clip import Clip
     from stages.evaluate.evaluate import evaluate
+    from stages.methods.soft_prompt import SoftPrompts
 
     seed.seed_everything(p.seed, p.threads)
     b = p.base
-    base = vlm.load(
-        b.model, b.revision, system=b.system, dtype=b.dtype, device=b.device, prefix_gb=b.prefix_gb
+    base = cache(
+        lambda: vlm.load(
+            b.model, b.revision, system=b.system, dtype=b.dtype, device=b.device, prefix_gb=b.prefix_gb
+        )
     )
-    rows = evaluate(
-        base,
-        exam,
-        seed=p.seed,
-        batch_size=b.batch_size,
-        max_new_tokens=p.evaluate.max_new_tokens,
-    )
+    clip = cache(lambda: Clip(b.clip, b.clip_revision, b.device))
+    tools = Tools(base, clip, p.seed, b.batch_size)
+    own = method == paths.SOFT_PROMPT
+    answering = SoftPrompts(tools, list(p.subjects)) if own else methods.prepare(method, p.methods, tools)
+    rows = evaluate(answering, exam, method, max_new_tokens=p.evaluate.max_new_tokens)
     return (
-        f"{len(p.subjects)} subjects, {rows['photos']:,} photos, {rows['recognition']:,} recognition and "
-        f"{rows['questions']:,} question answers"
+        f"{method}: {len(p.subjects)} subjects, {rows['photos']:,} photos, {rows['recognition']:,} "
+        f"recognition and {rows['questions']:,} question answers"
     )
 
 

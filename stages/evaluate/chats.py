@@ -1,34 +1,33 @@
-"""Sample conversations for the report: what the soft prompt makes the model say, beside the base model.
+"""Sample conversations for the report: what a method makes the model say.
 
 They are examples for readers and enter no number. Most questions are those that synthesize asked about the
 train photos, so they fit the kind of subject and the base model; two ask what differs from photo to photo,
 which no learned row can know.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from stages import vlm
-from stages.evaluate.ask import Ask, Task
-from stages.evaluate.definitions import Definition
 from stages.evaluate.photos import Photo
+from stages.methods.interface import Answering, Ask, Task
 
 SORT_BY = ("subject", "method", "photo", "turn")
-METHODS = ("soft_prompt", "base")
 EXAMPLES = 3  # photos, and questions without a photo, per subject
 ABOUT_THE_PHOTO = ("Where is <{subject}>?", "What is next to <{subject}>?")
 Row = dict[str, Any]
 
 
 def asks(
-    subject: str, photos: Sequence[Photo], definitions: Mapping[str, Definition], spoken: pa.Table, task: Task
+    subject: str, photos: Sequence[Photo], spoken: pa.Table, max_new_tokens: int, answering: Answering
 ) -> list[tuple[Row, Ask]]:
     """Questions about the subject's first test photos, and its first questions without a photo.
 
     `spoken` is the subject's CONVERSATIONS table.
     """
+    task = Task("chat", max_new_tokens)
     asked = _questions(spoken, "qa")
     about = [
         *(question.format(subject=subject) for question in ABOUT_THE_PHOTO),
@@ -47,10 +46,10 @@ def asks(
                 "question": question,
                 "method": method,
             },
-            Ask(task, photo, question, definitions[method]),
+            Ask(task, method, (subject,), photo, question),
         )
         for photo, turn, question in turns
-        for method in METHODS
+        for method in answering.asked(task.kind)
     ]
 
 

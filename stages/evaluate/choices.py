@@ -5,21 +5,17 @@ from typing import Any
 
 from stages import vlm
 from stages.core.truth import Question, Questions
-from stages.evaluate.ask import CHOICE, Ask
-from stages.evaluate.definitions import Definition
 from stages.evaluate.photos import Photo
 from stages.evaluate.wording import LETTERS, choice_question, parse, right_letter
+from stages.methods.interface import Answering, Ask, Task
 
 SORT_BY = ("subject", "method", "kind", "photo", "question", "order")
-CONTROLS = ("soft_prompt", "base", "short_description")  # asked both kinds of question
-MAJORITY = LETTERS[0]  # in both orders every constant letter scores .5: the control stands to show that
+MAX_NEW_TOKENS = 8  # a right answer is one letter and an end token; a model that says more has failed at once
 Row = dict[str, Any]
 
 
 def asks(
-    questions: Mapping[str, Questions],
-    photos: Sequence[Photo],
-    definitions: Mapping[str, Mapping[str, Definition]],
+    questions: Mapping[str, Questions], photos: Sequence[Photo], answering: Answering
 ) -> list[tuple[Row, Ask]]:
     """Each question with the columns known beforehand; blind is a visual question with all but its photo."""
     where = {(photo.owner, photo.path.name): i for i, photo in enumerate(photos) if photo.group == "test"}
@@ -27,26 +23,19 @@ def asks(
     for subject, kind, question, order in _all(questions):
         photo = where[subject, question.image] if kind == "visual" else None
         text = choice_question(question.question, question.options, order)
-        for method in CONTROLS:
-            row = _row(subject, kind, question, order, method)
-            found.append((row, Ask(CHOICE, photo, text, definitions[subject][method])))
-        if kind == "visual":
-            row = _row(subject, kind, question, order, "blind")
-            found.append((row, Ask(CHOICE, None, text, definitions[subject]["soft_prompt"])))
+        shown = [(kind, photo), ("blind", None)] if kind == "visual" else [(kind, None)]
+        for asked, seen in shown:
+            task = Task(asked, MAX_NEW_TOKENS, LETTERS)
+            for method in answering.asked(asked):
+                row = _row(subject, kind, question, order, method)
+                found.append((row, Ask(task, method, (subject,), seen, text)))
     return found
 
 
 def answered(row: Row, answer: vlm.Answer) -> Row:
     """The finished row of QUESTIONS."""
-    return _judged(row, answer.text)
-
-
-def constant(questions: Mapping[str, Questions]) -> list[Row]:
-    """The rows of the majority control: always the same letter."""
-    return [
-        _judged(_row(subject, kind, question, order, "majority"), MAJORITY)
-        for subject, kind, question, order in _all(questions)
-    ]
+    parsed = parse(answer.text, LETTERS)
+    return row | {"answer": answer.text, "parsed": parsed, "correct": parsed == row["truth"]}
 
 
 def _all(questions: Mapping[str, Questions]) -> list[tuple[str, str, Question, int]]:
@@ -69,8 +58,3 @@ def _row(subject: str, kind: str, question: Question, order: int, method: str) -
         "method": method,
         "truth": right_letter(question.answer, order),
     }
-
-
-def _judged(row: Row, text: str) -> Row:
-    parsed = parse(text, LETTERS)
-    return row | {"answer": text, "parsed": parsed, "correct": parsed == row["truth"]}

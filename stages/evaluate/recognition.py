@@ -1,31 +1,29 @@
 """The recognition test: every test photo against every subject, siblings against their own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from stages import vlm
-from stages.evaluate.ask import RECOGNITION, Ask
-from stages.evaluate.definitions import Definition
 from stages.evaluate.photos import Photo
 from stages.evaluate.wording import parse, recognition_question
+from stages.methods.interface import Answering, Ask, Task
 
 SORT_BY = ("subject", "method", "owner", "group", "photo")
+TASK = Task("recognition", max_new_tokens=8)  # a model that says more than one word has failed at once
 Row = dict[str, Any]
 
 
-def asks(
-    photos: Sequence[Photo], definitions: Mapping[str, Mapping[str, Definition]]
-) -> list[tuple[Row, Ask]]:
-    """Each question with the columns known beforehand; `definitions` is by subject, then method."""
+def asks(photos: Sequence[Photo], subjects: Iterable[str], answering: Answering) -> list[tuple[Row, Ask]]:
+    """Each question with the columns known beforehand."""
     return [
         (
             _row(photo, subject, method),
-            Ask(RECOGNITION, number, recognition_question(subject), definition),
+            Ask(TASK, method, (subject,), number, recognition_question(subject)),
         )
-        for subject, methods in definitions.items()
+        for subject in subjects
         for number, photo in enumerate(photos)
         if photo.asked_about(subject)
-        for method, definition in methods.items()
+        for method in answering.asked(TASK.kind)
     ]
 
 
@@ -34,19 +32,8 @@ def answered(row: Row, answer: vlm.Answer) -> Row:
     return row | {
         "answer": answer.text,
         "parsed": parse(answer.text, ("yes", "no")),
-        "p_yes": answer.probabilities[0],
+        "p_yes": answer.probabilities[0] if answer.probabilities else None,
     }
-
-
-def constant(photos: Sequence[Photo], majority: Mapping[str, str]) -> list[Row]:
-    """The rows of the majority control: each subject's constant answer, without a probability."""
-    return [
-        _row(photo, subject, "majority")
-        | {"answer": word, "parsed": parse(word, ("yes", "no")), "p_yes": None}
-        for subject, word in majority.items()
-        for photo in photos
-        if photo.asked_about(subject)
-    ]
 
 
 def _row(photo: Photo, subject: str, method: str) -> Row:

@@ -10,6 +10,7 @@ def main() -> str:
     p = params.load()
     scores = report(
         {subject: (entry.kind, entry.source) for subject, entry in p.subjects.items()},
+        list(p.methods),
         seed=p.seed,
         resamples=p.report.bootstrap,
         examples=p.report.examples,

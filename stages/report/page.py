@@ -17,13 +17,13 @@ from stages.report import charts
 from stages.report.charts import Axis, Line
 from stages.report.metrics import Interval
 from stages.report.results import best_description, decimal, members_by_kind
-from stages.report.scores import MEASURES, METHODS, Scores
+from stages.report.scores import CONTROLS, MEASURES, Scores
 
 HERE = Path(__file__).parent
 SHARE = (0.0, 0.25, 0.5, 0.75, 1.0)
-SEEING = ("soft_prompt", "short_description", "long_description", "base", "other_subject", "empty_prompt")
-TOLD = ("soft_prompt", "short_description", "base", "blind", "majority")
-CARDS = (  # measure, title, explanation, methods shown
+SEEING = ("short_description", "long_description", "base", "other_subject", "empty_prompt")
+TOLD = ("short_description", "base", "blind", "majority")
+CARDS = (  # measure, title, explanation, controls shown beside all methods
     (
         "recognition.weighted",
         "Recognition",
@@ -90,14 +90,15 @@ def render(
     )
 
 
-def _card(scores: Scores, measure: str, title: str, about: str, methods: Sequence[str]) -> dict[str, Any]:
-    shown = [method for method in methods if (method, measure) in scores.values]
+def _card(scores: Scores, measure: str, title: str, about: str, controls: Sequence[str]) -> dict[str, Any]:
+    asked = [method for method in scores.titles if (method, measure) in scores.values]
+    shown = [method for method in asked if method not in CONTROLS or method in controls]
     return {
         "title": title,
         "about": about,
         "best": scores.interval("soft_prompt", measure),
         "rows": [
-            {"method": method, "label": METHODS[method], **_position(scores.interval(method, measure))}
+            {"method": method, "label": scores.titles[method], **_position(scores.interval(method, measure))}
             for method in shown
         ],
     }
@@ -124,7 +125,7 @@ def _gain(scores: Scores) -> dict[str, Any]:
     return {
         "siblings": measure == measures[0],
         "difference": scores.difference(measure, "soft_prompt", control),
-        "control": METHODS[control].lower(),
+        "control": scores.titles[control].lower(),
     }
 
 
@@ -135,7 +136,7 @@ def _overview(scores: Scores) -> list[dict[str, Any]]:
             "label": label,
             "cells": [scores.interval(method, measure) for measure in MEASURES],
         }
-        for method, label in METHODS.items()
+        for method, label in scores.titles.items()
         if any((method, measure) in scores.values for measure in MEASURES)
     ]
 

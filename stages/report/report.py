@@ -1,8 +1,9 @@
 """The stage itself: read the predictions, compute, write reports/."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
+import pyarrow as pa
 
 from stages.core import io, paths, progress, schema
 from stages.report import page, plots, results, sheets
@@ -11,14 +12,25 @@ from stages.report.scores import Scores, score
 from stages.report.subject_view import Predictions, subject_view
 
 
-def report(subjects: Mapping[str, tuple[str, str]], *, seed: int, resamples: int, examples: int) -> Scores:
+def report(
+    subjects: Mapping[str, tuple[str, str]],
+    methods: Sequence[str],
+    *,
+    seed: int,
+    resamples: int,
+    examples: int,
+) -> Scores:
     """Write every file of the report about these subjects (id → kind and source); returns the scores.
+
+    `methods` are those that the soft prompt is compared with.
 
     Raises UserError when a file of an earlier stage is missing.
     """
-    predictions = _read()
+    predictions = _read([paths.SOFT_PROMPT, *methods])
     kinds = {subject: kind for subject, (kind, _) in subjects.items()}
-    scores = score(predictions.recognition, predictions.questions, subjects, seed, resamples)
+    scores = score(
+        predictions.recognition, predictions.questions, predictions.titles, subjects, seed, resamples
+    )
     material = {
         subject: gather(subject, kind, source, examples)
         for subject, (kind, source) in progress.bar(subjects.items(), "report")
@@ -60,14 +72,20 @@ def _asked(predictions: Predictions) -> dict[str, int]:
     }
 
 
-def _read() -> Predictions:
-    def table(name: str, columns: object) -> pd.DataFrame:
-        return io.read_parquet(paths.predictions(name), columns).to_pandas()
+def _read(methods: Sequence[str]) -> Predictions:
+    """Evaluate's tables of these methods; raises UserError for those of another, which was removed."""
+    io.refuse_strays([paths.predictions(method, "").parent for method in methods])
 
-    photos = table("photos", schema.TEST_PHOTOS)
+    def table(name: str, columns: object) -> pd.DataFrame:
+        tables = [io.read_parquet(paths.predictions(method, name), columns) for method in methods]
+        return pa.concat_tables(tables).to_pandas()
+
+    photos = io.read_parquet(paths.predictions(paths.SOFT_PROMPT, "photos"), schema.TEST_PHOTOS).to_pandas()
+    names = table("methods", schema.METHODS)
     return Predictions(
         recognition=table("recognition", schema.RECOGNITION),
         questions=table("questions", schema.QUESTIONS),
         conversations=table("conversations", schema.SAMPLE_CONVERSATIONS),
+        titles=dict(zip(names.method, names.title, strict=True)),
         photos={(row.owner, row.group, row.photo): row.image["bytes"] for row in photos.itertuples()},
     )

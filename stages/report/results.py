@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from stages.report.metrics import Interval
-from stages.report.scores import MEASURES, METHODS, Scores
+from stages.report.scores import MEASURES, Scores
 
 CONTROLS = ("base", "short_description", "long_description", "majority", "other_subject", "empty_prompt")
 DESCRIPTIONS = ("short_description", "long_description")
@@ -53,7 +53,7 @@ def intervals(scores: Scores, recognition: pd.DataFrame, questions: pd.DataFrame
         "estimates": {
             measure: {
                 method: _as_json(scores.interval(method, measure))
-                for method in METHODS
+                for method in scores.titles
                 if (method, measure) in scores.values
             }
             for measure in MEASURES
@@ -103,8 +103,8 @@ def decimal(value: float) -> str:
 def tables(scores: Scores, kinds: Mapping[str, str], counts: Mapping[str, Mapping[str, int]]) -> str:
     """The content of tables.md: by method, by kind of subject, by subject, and the data."""
     overview = [
-        [METHODS[method], *(text(scores.interval(method, measure)) for measure in MEASURES)]
-        for method in METHODS
+        [title, *(text(scores.interval(method, measure)) for measure in MEASURES)]
+        for method, title in scores.titles.items()
         if any((method, measure) in scores.values for measure in MEASURES)
     ]
     by_kind = [

@@ -4,27 +4,27 @@ Owns which rows are the positives and negatives of which measure; their arithmet
 measure is the mean over the groups of siblings, so that every group counts alike.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from stages.core import seed as seeds
+from stages.core.paths import SOFT_PROMPT
 from stages.report import metrics
 from stages.report.metrics import Array, Interval
 
 SIBLINGS = ("marking", "one", "two")
-METHODS = {  # in the order of every table
-    "soft_prompt": "Soft prompt",
-    "short_description": "Short description",
-    "long_description": "Long description",
-    "base": "Base, name undefined",
-    "other_subject": "Another subject's prompt",
-    "empty_prompt": "Untrained prompt",
-    "blind": "Soft prompt, no photo",
-    "majority": "Constant answer",
-}
+CONTROLS = (  # in the order of every table; what the soft prompt is compared with comes before them
+    "short_description",
+    "long_description",
+    "base",
+    "other_subject",
+    "empty_prompt",
+    "blind",
+    "majority",
+)
 MEASURES = {
     "recognition.positive": "Subject found in its own photos",
     "recognition.negative": "Other subjects' photos rejected",
@@ -41,9 +41,13 @@ MEASURES = {
 
 @dataclass(frozen=True)
 class Scores:
-    """Measures by (method, measure): arrays (S, R), NaN where a subject has nothing to measure."""
+    """Measures by (method, measure): arrays (S, R), NaN where a subject has nothing to measure.
+
+    `titles` names the methods in the order of every table: the soft prompt, those compared with it, controls.
+    """
 
     subjects: tuple[str, ...]
+    titles: dict[str, str]
     seed: int
     values: dict[tuple[str, str], Array]
 
@@ -73,10 +77,17 @@ class Scores:
 
 
 def score(
-    recognition: pd.DataFrame, questions: pd.DataFrame, subjects: Iterable[str], seed: int, resamples: int
+    recognition: pd.DataFrame,
+    questions: pd.DataFrame,
+    titles: Mapping[str, str],
+    subjects: Iterable[str],
+    seed: int,
+    resamples: int,
 ) -> Scores:
-    """Score the RECOGNITION and QUESTIONS tables of these subjects."""
+    """Score the RECOGNITION and QUESTIONS tables of these subjects; `titles` by method, in any order."""
     subjects = tuple(subjects)
+    others = [name for name in titles if name not in (SOFT_PROMPT, *CONTROLS)]
+    ordered = {name: titles[name] for name in (SOFT_PROMPT, *others, *CONTROLS) if name in titles}
     rows = {}
     for subject in subjects:
         rows[subject] = _recognition(recognition[recognition.subject == subject], subject, seed, resamples)
@@ -84,7 +95,7 @@ def score(
     names = sorted({name for measured in rows.values() for name in measured})
     nothing = np.full(resamples + 1, np.nan)
     values = {name: np.stack([rows[subject].get(name, nothing) for subject in subjects]) for name in names}
-    return Scores(subjects, seed, values)
+    return Scores(subjects, ordered, seed, values)
 
 
 def with_outcome(recognition: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from stages.report import charts
 from stages.report.charts import Axis, Line
 from stages.report.material import Material
-from stages.report.scores import METHODS, Scores, with_outcome
+from stages.report.scores import Scores, with_outcome
 
 GROUPS = {
     "positive": "own test photos",
@@ -33,6 +33,7 @@ class Predictions:
     recognition: pd.DataFrame
     questions: pd.DataFrame
     conversations: pd.DataFrame
+    titles: Mapping[str, str]
     photos: Photos
 
 
@@ -60,7 +61,7 @@ def subject_view(
         ],
         "curve": _curve(material.curve),
         "groups": _groups(rows),
-        "compared": [METHODS[method] for method in COMPARED],
+        "compared": [scores.titles[method] for method in COMPARED],
         "wrong": [_shown(row, predictions.photos) for row in wrong.head(examples).itertuples()],
         "wrong_total": len(wrong),
         "asked": int((rows.method == "soft_prompt").sum()),

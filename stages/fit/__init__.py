@@ -1,0 +1,1 @@
+"""Fit a method that soft prompts are compared with to all subjects (models/methods/<method>/)."""

@@ -1,0 +1,133 @@
+"""The product's own method and its controls: what stands where the soft prompt goes.
+
+Learned rows, a sentence, or nothing: that is all by which they differ, and one code path asks them all. Owns
+the controls that every table shows; does not own learning (`stages.train`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from stages import vlm
+from stages.core import io, paths, schema
+from stages.core import seed as seeds
+from stages.methods.ask import Definition, answer_all, prompt_tokens
+from stages.methods.interface import Answering, Ask, Cost, Tools
+from stages.vlm.soft_prompt import WEIGHTS
+
+TITLES = {
+    "soft_prompt": "Soft prompt",  # the learned rows
+    "short_description": "Short description",  # one sentence by the base model
+    "long_description": "Long description",  # all captions by the base model
+    "base": "Base, name undefined",  # nothing: the identifier is a word the model has never seen
+    "other_subject": "Another subject's prompt",  # another subject's soft prompt under this subject's name
+    "empty_prompt": "Untrained prompt",  # a soft prompt as it is before training
+    "blind": "Soft prompt, no photo",  # asked about a photo that it is not shown
+    "majority": "Constant answer",  # the more frequent answer of training, whatever is asked
+}
+CONSTANT = "A"  # in both orders every constant letter scores .5: the control stands to show that
+ASKED = {
+    "recognition": [name for name in TITLES if name != "blind"],
+    "visual": ["soft_prompt", "base", "short_description", "majority"],
+    "blind": ["blind"],
+    "text": ["soft_prompt", "base", "short_description", "majority"],
+    "chat": ["soft_prompt", "base"],
+}
+
+
+class SoftPrompts(Answering):
+    """Soft prompts that `stages.train` learned, beside the controls."""
+
+    titles = TITLES
+
+    def __init__(self, tools: Tools, subjects: Sequence[str]) -> None:
+        """Read all subjects' soft prompts, descriptions and frequent answers.
+
+        Raises UserError when a soft prompt is missing or belongs to another base model.
+        """
+        self.tools = tools
+        base = tools.base()
+        self.prompts = {s: vlm.SoftPrompt.load(paths.subject_model(s), base) for s in subjects}
+        self.definitions: dict[tuple[str, str], Definition] = {}
+        self.majority: dict[str, str] = {}
+        for subject in subjects:
+            spoken = io.read_parquet(paths.conversations(subject), schema.CONVERSATIONS)
+            known = definitions(base, subject, self.prompts, spoken, tools.seed)
+            self.definitions |= {(name, subject): known[name] for name in known}
+            self.majority[subject] = majority_answer(io.read_parquet(paths.dataset(subject), schema.DATASET))
+
+    def asked(self, kind: str) -> Sequence[str]:
+        """Controls are asked what they control; other_subject takes another subject."""
+        alone = len(self.prompts) == 1
+        return [name for name in ASKED[kind] if not (alone and name == "other_subject")]
+
+    def answers(self, photos: Sequence[Path], asks: Sequence[Ask]) -> list[vlm.Answer]:
+        """Answer in one pass over the photos, but for the constant answer."""
+        said = [number for number, ask in enumerate(asks) if ask.method != "majority"]
+        found = answer_all(
+            self.tools.base(),
+            photos,
+            [asks[number] for number in said],
+            [self.definitions[asks[number].method, asks[number].subjects[0]] for number in said],
+            self.tools.batch_size,
+        )
+        answers = dict(zip(said, found, strict=True))
+        return [answers.get(n) or vlm.Answer(self._constant(ask), ()) for n, ask in enumerate(asks)]
+
+    def cost(self, name: str, subject: str) -> Cost:
+        """Rows that are learned or were drawn; the description's words."""
+        definition = self.definitions.get((name, subject))
+        stored = paths.subject_model(subject) / WEIGHTS
+        if isinstance(definition, vlm.SoftPrompt):
+            values = definition.embeddings.numel() + definition.output_row.numel()
+            return Cost(values, stored.stat().st_size, prompt_tokens(self.tools.base(), definition))
+        return Cost(0, len((definition or "").encode()), prompt_tokens(self.tools.base(), definition))
+
+    def _constant(self, ask: Ask) -> str:
+        return self.majority[ask.subjects[0]] if ask.task.kind == "recognition" else CONSTANT
+
+
+def definitions(
+    base: vlm.Base, subject: str, prompts: Mapping[str, vlm.SoftPrompt], spoken: pa.Table, seed: int
+) -> dict[str, Definition]:
+    """One subject's definition by name; other_subject is absent if there is no other.
+
+    `prompts` holds every subject's soft prompt, `spoken` the subject's CONVERSATIONS table.
+    """
+    own = prompts[subject]
+    descriptions = {
+        row["kind"]: row["answer"] for row in spoken.to_pylist() if row["kind"].startswith("description")
+    }
+    found: dict[str, Definition] = {
+        "soft_prompt": own,
+        "blind": own,
+        "base": None,
+        "short_description": descriptions["description_short"],
+        "long_description": descriptions["description_long"],
+        "empty_prompt": vlm.SoftPrompt.initial(
+            base, subject, own.latent_tokens, seeds.torch_stream(seed, "evaluate", "empty", subject)
+        ),
+    }
+    if len(prompts) > 1:
+        found["other_subject"] = replace(prompts[other_subject(subject, prompts, seed)], subject=subject)
+    return found
+
+
+def other_subject(subject: str, subjects: Mapping[str, object], seed: int) -> str:
+    """Another subject, drawn so that a new subject changes few draws: the lowest of one lot per pair."""
+    return min(
+        (other for other in subjects if other != subject),
+        key=lambda other: seeds.stream(seed, "evaluate", "other", subject, other).random(),
+    )
+
+
+def majority_answer(dataset: pa.Table) -> str:
+    """The more frequent recognition answer of a training set, "Yes" or "No"; a tie is "No".
+
+    A constant answer scores .5 weighted whatever it is; it stands in the tables to show just that.
+    """
+    rows = dataset.select(["split", "label"]).to_pylist()
+    labels = [row["label"] for row in rows if row["split"] == "train"]
+    return "Yes" if labels.count("yes") > labels.count("no") else "No"
