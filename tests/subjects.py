@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image
 
 from stages.core import images, io, paths, schema
-from stages.evaluate import chats, choices, recognition
-from stages.evaluate.ask import Task
-from stages.evaluate.evaluate import write_tables
-from stages.evaluate.exam import prepare
+from stages.evaluate.evaluate import evaluate
+from stages.evaluate.exam import Exam, prepare
+from stages.methods.interface import Answering, Ask, Cost
+from stages.methods.soft_prompt import TITLES, SoftPrompts
 
 HOSTILE = '<script>alert("x")</script><img src=x onerror=alert(1)>'
 TEXT_QUESTION = {"question": "What color is <{id}>?", "options": ["red", "blue"], "answer": 0}
@@ -52,34 +52,43 @@ NEARNESS = {
 }  # 1 for the subject
 
 
-def predict(subjects: Mapping[str, str], seed: int = 0) -> None:
-    """Write evaluate's tables with drawn answers: logits of P(yes) are normal, apart by SKILL."""
-    generator = np.random.default_rng(seed)
+class Drawn(Answering):
+    """Answers that are drawn: logits of P(yes) are normal, apart by SKILL."""
+
+    def __init__(self, exam: Exam, method: str, seed: int) -> None:
+        self._exam, self._generator = exam, np.random.default_rng(seed)
+        self.titles = TITLES if method == paths.SOFT_PROMPT else {method: f"The {method}"}
+
+    def asked(self, kind: str) -> Sequence[str]:
+        own = paths.SOFT_PROMPT in self.titles
+        alone = SimpleNamespace(prompts=self._exam.questions)
+        return SoftPrompts.asked(alone, kind) if own else super().asked(kind)
+
+    def answers(self, photos: Sequence[Path], asks: Sequence[Ask]) -> list[SimpleNamespace]:
+        return [self._answer(ask) for ask in asks]
+
+    def cost(self, name: str, subject: str) -> Cost:
+        return Cost(100, 400, 17)
+
+    def _answer(self, ask: Ask) -> SimpleNamespace:
+        if ask.method == "majority":
+            return SimpleNamespace(text="Yes" if ask.task.kind == "recognition" else "A", probabilities=())
+        if ask.task.kind == "chat":
+            return SimpleNamespace(text=f"It is red. {HOSTILE}", probabilities=(0.5, 0.5))
+        if ask.task.kind != "recognition":
+            return SimpleNamespace(text=self._generator.choice(["A", "B", "A."]), probabilities=(0.5, 0.5))
+        photo = self._exam.photos[ask.photo]
+        near = 1.0 if photo.shows(ask.subjects[0]) else NEARNESS[photo.group]
+        p_yes = float(1 / (1 + np.exp(-SKILL.get(ask.method, 0) * near - self._generator.normal())))
+        text = HOSTILE if self._generator.random() < 0.02 else "Yes" if p_yes > 0.5 else "No"
+        return SimpleNamespace(text=text, probabilities=(p_yes, 1 - p_yes))
+
+
+def predict(subjects: Mapping[str, str], rivals: Sequence[str] = (), seed: int = 0) -> None:
+    """Write evaluate's tables with drawn answers, of the soft prompt and of rivals, without any model."""
     exam = prepare(subjects)
-    methods = dict.fromkeys([*SKILL, "base", "other_subject", "empty_prompt"])
-    known = dict.fromkeys(subjects, methods)
-
-    seen = []
-    for row, _ in recognition.asks(exam.photos, known):
-        near = 1.0 if row["label"] else NEARNESS[row["group"]]
-        p_yes = 1 / (1 + np.exp(-SKILL.get(row["method"], 0) * near - generator.normal()))
-        text = HOSTILE if generator.random() < 0.02 else "Yes" if p_yes > 0.5 else "No"
-        answer = SimpleNamespace(text=text, probabilities=(float(p_yes), 0.0))
-        seen.append(recognition.answered(row, answer))
-    seen += recognition.constant(exam.photos, exam.majority)
-
-    decided = [
-        choices.answered(row, SimpleNamespace(text=generator.choice([row["truth"], "A", "B", "A."])))
-        for row, _ in choices.asks(exam.questions, exam.photos, known)
-    ]
-    decided += choices.constant(exam.questions)
-
-    chatted = []
-    for subject in subjects:
-        spoken = io.read_parquet(paths.conversations(subject), schema.CONVERSATIONS)
-        for row, _ in chats.asks(subject, exam.photos, methods, spoken, Task(8)):
-            chatted.append(chats.answered(row, SimpleNamespace(text=f"It is red. {HOSTILE}")))
-    write_tables(seen, decided, chatted, exam.photos)
+    for method in (paths.SOFT_PROMPT, *rivals):
+        evaluate(Drawn(exam, method, seed), exam, method, max_new_tokens=8)
 
 
 def _photos(folder: Path, count: int, seed: int) -> None:

@@ -1,6 +1,6 @@
-"""python -m stages.evaluate [METHOD]: ask the evaluation's questions and write data/predictions/<method>/.
+"""python -m stages.evaluate [METHOD]: ask all questions of the test and write data/predictions/<method>/.
 
-METHOD is a section under `methods` in params.yaml; without it, the soft prompts and their controls are asked.
+METHOD is a section under `methods` in params.yaml; without one, soft prompts and their controls are asked.
 """
 
 from functools import cache
@@ -20,19 +20,14 @@ def main(method: str = paths.SOFT_PROMPT) -> str:
     from stages import vlm
     from stages.core.clip import Clip
     from stages.evaluate.evaluate import evaluate
-    from stages.methods.soft_prompt import SoftPrompts
 
     seed.seed_everything(p.seed, p.threads)
     b = p.base
-    base = cache(
-        lambda: vlm.load(
-            b.model, b.revision, system=b.system, dtype=b.dtype, device=b.device, prefix_gb=b.prefix_gb
-        )
-    )
+    opening = {"system": b.system, "dtype": b.dtype, "device": b.device, "prefix_gb": b.prefix_gb}
+    base = cache(lambda: vlm.load(b.model, b.revision, **opening))
     clip = cache(lambda: Clip(b.clip, b.clip_revision, b.device))
     tools = Tools(base, clip, p.seed, b.batch_size)
-    own = method == paths.SOFT_PROMPT
-    answering = SoftPrompts(tools, list(p.subjects)) if own else methods.prepare(method, p.methods, tools)
+    answering = methods.fitted(method, p.methods, tools, list(p.subjects))
     rows = evaluate(answering, exam, method, max_new_tokens=p.evaluate.max_new_tokens)
     return (
         f"{method}: {len(p.subjects)} subjects, {rows['photos']:,} photos, {rows['recognition']:,} "

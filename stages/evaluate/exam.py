@@ -21,10 +21,8 @@ class Exam(NamedTuple):
 def prepare(sources: Mapping[str, str]) -> Exam:
     """Gather the test of these subjects (id → "world" or "own").
 
-    Raises UserError when a test photo was trained on, a questions file is malformed, or a removed subject's
-    soft prompt is still there.
+    Raises UserError when a test photo was trained on or a questions file is malformed.
     """
-    io.refuse_strays([*map(paths.subject_model, sources), *map(paths.train_curve, sources)])
     photos = gallery(sources)
     questions = {subject: load_questions(subject, source) for subject, source in sources.items()}
     for subject in sources:

@@ -16,11 +16,8 @@ def main(method: str) -> str:
     from stages.core.clip import Clip
 
     b = p.base
-    base = cache(
-        lambda: vlm.load(
-            b.model, b.revision, system=b.system, dtype=b.dtype, device=b.device, prefix_gb=b.prefix_gb
-        )
-    )
+    opening = {"system": b.system, "dtype": b.dtype, "device": b.device, "prefix_gb": b.prefix_gb}
+    base = cache(lambda: vlm.load(b.model, b.revision, **opening))
     clip = cache(lambda: Clip(b.clip, b.clip_revision, b.device))
     fitted = methods.prepare(method, p.methods, Tools(base, clip, p.seed, b.batch_size))
     fitted.fit([Subject(subject, entry.kind) for subject, entry in p.subjects.items()])

@@ -8,13 +8,13 @@ asked (`stages.evaluate`).
 """
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from stages.core import paths, settings
 from stages.core.errors import UserError
-from stages.methods.interface import Method, Tools
+from stages.methods.interface import Answering, Method, Tools
 
 Sections = Mapping[str, Mapping[str, Any]]
 
@@ -34,6 +34,14 @@ def prepare(name: str, sections: Sections, tools: Tools) -> Method:
     """Make the method of one section; raises UserError if there is no such section or it has a mistake."""
     method, chosen = _open(name, sections)
     return method(name, chosen, tools)
+
+
+def fitted(name: str, sections: Sections, tools: Tools, subjects: Sequence[str]) -> Answering:
+    """What answers under a name: the soft prompts of these subjects, or the method of one section."""
+    if name == paths.SOFT_PROMPT:
+        own = importlib.import_module(f"{__name__}.{name}")
+        return own.SoftPrompts(tools, subjects)
+    return prepare(name, sections, tools)
 
 
 def _open(name: str, sections: Sections) -> tuple[type[Method], settings.MethodSettings]:

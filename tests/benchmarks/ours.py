@@ -6,9 +6,10 @@ import torch
 
 from stages import vlm
 from stages.core.seed import torch_stream
-from stages.evaluate.ask import Ask, Task, answer_all
 from stages.evaluate.photos import Photo
 from stages.evaluate.wording import recognition_question
+from stages.methods.ask import answer_all
+from stages.methods.interface import Ask, Task
 from stages.synthesize import interview as interviewing
 from stages.train import learn, steps
 from stages.train.samples import Lesson, pooled
@@ -92,13 +93,14 @@ def gradients(
 
 def recognize(base: vlm.Base, prompts: Sequence[vlm.SoftPrompt], photos: Sequence[Photo]) -> list[vlm.Answer]:
     """Ask about each photo whether it shows each subject, photo by photo, as `evaluate` does."""
-    task = Task(max_new_tokens=1)
+    task = Task("recognition", max_new_tokens=1)
+    pairs = [(photo, prompt) for photo in range(len(photos)) for prompt in prompts]
     asks = [
-        Ask(task, photo, recognition_question(prompt.subject), prompt)
-        for photo in range(len(photos))
-        for prompt in prompts
+        Ask(task, "soft_prompt", (prompt.subject,), photo, recognition_question(prompt.subject))
+        for photo, prompt in pairs
     ]
-    return answer_all(base, photos, asks, AT_ONCE)
+    paths = [photo.path for photo in photos]
+    return answer_all(base, paths, asks, [prompt for _, prompt in pairs], AT_ONCE)
 
 
 def interview(base: vlm.Base, model: str, photos: int, words: int) -> list[str]:

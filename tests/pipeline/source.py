@@ -14,7 +14,7 @@ from stages.core.params import Params
 from tests.helpers import ROOT
 
 STAGES = ROOT / "stages"
-SHARED = {"core", "vlm", "world"}  # packages that stages may import; all others are stages
+SHARED = {"core", "methods", "vlm", "world"}  # packages that stages may import; all others are stages
 
 
 def packages() -> list[str]:
@@ -22,16 +22,16 @@ def packages() -> list[str]:
     return sorted(path.parent.name for path in STAGES.glob("*/__init__.py") if path.parent.name not in SHARED)
 
 
-def code_deps(stage: str) -> set[str]:
-    """What dvc.yaml must list as a stage's code: core modules one by one, other packages as folders.
+def code_deps(package: str) -> set[str]:
+    """What dvc.yaml must list as a stage's code: modules of core and methods one by one, packages as folders.
 
     `__init__.py` of core is left out: it holds a docstring only (a test enforces it).
     """
-    return {_dep(path) for path in closure(stage)}
+    return {_dep(path) for path in closure(package)}
 
 
 def closure(stage: str) -> set[Path]:
-    """All source files that the modules of a stage package import, directly or through others."""
+    """All source files that the modules of a package import, directly or through others."""
     reached: set[Path] = set()
     waiting = sorted((STAGES / stage).glob("**/*.py"))
     while waiting:
@@ -43,8 +43,8 @@ def closure(stage: str) -> set[Path]:
 
 
 def imports(path: Path) -> Iterator[Path]:
-    """The files of this repository that one file imports, at its top or inside functions."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    """The files of this repository that one file imports, at its top or in functions, but not for types."""
+    for node in _run(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: write imports in full"
             names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
@@ -77,15 +77,23 @@ def params_read(stage: str) -> set[str]:
 def leaves(key: str) -> set[str]:
     """The keys below `key` that hold no further section; `subjects` and its entries count as such."""
     at = key.split(".") if key else []
-    section = None if at[:1] == ["subjects"] else _section(at)
+    section = None if at[:1] in (["subjects"], ["methods"]) else _section(at)
     if section is None:
         return {key}
     return {leaf for name in section.model_fields for leaf in leaves(".".join([*at, name]))}
 
 
+def _run(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but those under `if TYPE_CHECKING`."""
+    yield node
+    if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+        for child in ast.iter_child_nodes(node):
+            yield from _run(child)
+
+
 def _dep(path: Path) -> str:
-    relative = path.relative_to(ROOT)
-    return str(relative if relative.parts[1] == "core" else Path(*relative.parts[:2]))
+    parts = path.relative_to(ROOT).parts
+    return str(Path(*parts[: 3 if parts[1] in ("core", "methods") else 2]))
 
 
 def _outermost(tree: ast.Module) -> Iterator[ast.AST]:

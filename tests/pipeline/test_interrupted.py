@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import ROOT, set_params
-from tests.pipeline.test_dag import STAGES, outputs
+from tests.pipeline.test_dag import PACKAGE, STAGES, outputs
 
 pytestmark = pytest.mark.slow
 WORLD = {"bo": {"noun": "dog"}, "rex": {"like": "bo", "changed": 0}}
@@ -35,6 +35,7 @@ SMALL = {
     "retrieve.near_duplicate": 1.0,
     "synthesize.max_new_tokens": 4,
     "assemble.positive_copies": 1,
+    "methods": {"training_free": {"method": "training_free", "title": "-", "threshold": None}},
     "train.latent_tokens": 2,
     "train.epochs": 1,
     "evaluate.max_new_tokens": 4,
@@ -48,6 +49,7 @@ if killed:  # Python ignores this signal, so that the write fails
 resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 runpy.run_module(f"stages.{sys.argv[0]}", run_name="__main__")
 """
+KEYS = {"train": "bo", "fit": "training_free", "compare": "training_free"}  # of stages that have several
 Files = dict[str, bytes]
 
 
@@ -60,8 +62,8 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory, tiny_llava: Path, clip_fo
         patch.chdir(folder)
         set_params(SMALL | {"base.model": str(tiny_llava), "base.clip": str(clip_folder)})
         for stage in STAGES:
-            for words in [("bo",), ("rex",)] if stage == "train" else [()]:
-                run(stage, *words)
+            for words in [("bo",), ("rex",)] if stage == "train" else [words_of(stage)]:
+                run(PACKAGE[stage], *words)
     return folder
 
 
@@ -73,8 +75,12 @@ def ready(pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fi
     return files()
 
 
-def run(stage: str, *words: str) -> None:
-    importlib.import_module(f"stages.{stage}.__main__").main(*words)
+def words_of(stage: str) -> tuple[str, ...]:
+    return (KEYS[stage],) if stage in KEYS else ()
+
+
+def run(package: str, *words: str) -> None:
+    importlib.import_module(f"stages.{package}.__main__").main(*words)
 
 
 def files() -> Files:
@@ -86,12 +92,12 @@ def stop(stage: str, how: str, before: Files) -> subprocess.CompletedProcess[str
 
     Whatever then stands under a real name is whole.
     """
-    outs = tuple(out.replace("${key}", "bo") for out in outputs(STAGES[stage]))
+    outs = tuple(out.replace("${key}", KEYS.get(stage, "")) for out in outputs(STAGES[stage]))
     made = [name for name in before if name.startswith(outs)]
     for out in map(Path, outs):
         shutil.rmtree(out) if out.is_dir() else out.unlink()
     largest = max(len(before[name]) for name in made)
-    words = [str(largest - 1), how, stage, *(["bo"] if stage == "train" else [])]
+    words = [str(largest - 1), how, PACKAGE[stage], *words_of(stage)]
     stopped = subprocess.run(
         [sys.executable, "-c", LIMITED, *words],
         env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"},
@@ -113,12 +119,12 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_half_file(stage: str, ready: 
         stopped.stderr.startswith(start) and stopped.stderr.endswith(end) and stopped.stderr.count("\n") == 1
     )
     assert files().keys() <= ready.keys()
-    names = [Path(out.replace("${key}", "bo")).name for out in outputs(STAGES[stage])]
+    names = [Path(out.replace("${key}", KEYS.get(stage, ""))).name for out in outputs(STAGES[stage])]
     assert any(name in stopped.stderr.removesuffix(end) for name in names)
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_killed_stage_run_again_gives_the_same_bytes_and_leaves_nothing_else(stage: str, ready: Files):
     assert stop(stage, "killed", ready).returncode == -signal.SIGXFSZ
-    run(stage, *(["bo"] if stage == "train" else []))
+    run(PACKAGE[stage], *words_of(stage))
     assert files() == ready

@@ -52,8 +52,13 @@ elif stage == "train":
     text = digest(f"data/dataset/{words[0]}.parquet") + str(params["train"])
     write(f"models/subjects/{words[0]}/soft_prompt.json", text)
     write(f"reports/train/{words[0]}.csv", text)
+elif stage == "fit":
+    text = digest("data/dataset") + str(params["methods"][words[0]])
+    write(f"models/methods/{words[0]}/card.json", text)
 elif stage == "evaluate":
-    write("data/predictions/recognition.parquet", digest(*(f"models/subjects/{s}" for s in subjects)))
+    method = words[0] if words else "soft_prompt"
+    learned = [f"models/methods/{method}"] if words else [f"models/subjects/{s}" for s in params["subjects"]]
+    write(f"data/predictions/{method}/recognition.parquet", digest(*learned))
 elif stage == "report":
     for name in OUTPUTS:
         name += "" if "." in name else "/one.json"
@@ -69,9 +74,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("repository")
     for name in ("dvc.yaml", "params.yaml", ".dvcignore"):
         shutil.copy(ROOT / name, folder)
-    for name in ("core", "check"):
+    for name in ("core", "check", "methods"):
         shutil.copytree(ROOT / "stages" / name, folder / "stages" / name)
-    for name in STAGES.keys() - {"check"}:
+    for name in STAGES.keys() - {"check", "compare"}:
         (folder / f"stages/{name}").mkdir()
         text = STAND_IN.replace("OUTPUTS", repr(outputs(STAGES["report"])))
         (folder / f"stages/{name}/__main__.py").write_text(text)
@@ -84,6 +89,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         set_params({"subjects": {name: {"kind": "pet", "source": "world"} for name in ("bo", "mam")}})
+        set_params({"methods": {"free": METHOD}})
         subprocess.run(["git", "init", "-q"], check=True)
         dvc("init", "-q")
         dvc("repro")
@@ -98,7 +104,8 @@ def reruns(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     return lambda *words: set(re.findall(r"Running stage '([^']+)'", dvc("repro", *words)))
 
 
-JOIN = {"check", "retrieve", "synthesize", "assemble", "evaluate", "report"}
+METHOD = {"method": "training_free", "title": "Free", "threshold": None}
+JOIN = {"check", "retrieve", "synthesize", "assemble", "fit@free", "evaluate", "compare@free", "report"}
 
 
 def test_nothing_reruns_without_a_change(reruns):
@@ -124,7 +131,13 @@ def test_training_parameters_leave_the_data_alone(reruns):
 
 def test_retrieval_parameters_leave_world_index_and_conversations_alone(reruns):
     set_params({"retrieve.hard": 50})
-    assert reruns() == {"check", "retrieve", "assemble", "train@bo", "train@mam", "evaluate", "report"}
+    learned = {"train@bo", "train@mam", "evaluate", "fit@free", "compare@free"}
+    assert reruns() == {"check", "retrieve", "assemble", "report"} | learned
+
+
+def test_a_new_method_is_fitted_and_asked_alone(reruns):
+    set_params({"methods.strict": METHOD | {"threshold": 0.9}})
+    assert reruns() == {"check", "fit@strict", "compare@strict", "report"}
 
 
 def test_a_mistake_is_refused_before_any_output_is_deleted(reruns):

@@ -44,12 +44,12 @@ def prepared(workspace: Path, tiny_llava: Path) -> Path:
     return workspace
 
 
-def table(name: str, columns) -> pd.DataFrame:
-    return io.read_parquet(paths.predictions(name), columns).to_pandas()
+def table(name: str, columns, method: str = "soft_prompt") -> pd.DataFrame:
+    return io.read_parquet(paths.predictions(method, name), columns).to_pandas()
 
 
 def test_every_photo_meets_every_subject_and_method_and_a_second_run_gives_the_same_bytes(prepared):
-    assert main() == "3 subjects, 21 photos, 273 recognition and 36 question answers"
+    assert main() == "soft_prompt: 3 subjects, 21 photos, 273 recognition and 36 question answers"
 
     rows = table("recognition", schema.RECOGNITION)
     # 9 test photos each, and 6 siblings for the world's two subjects.
@@ -75,9 +75,16 @@ def test_every_photo_meets_every_subject_and_method_and_a_second_run_gives_the_s
     assert chats[chats.photo.isna()].groupby(["subject", "method"]).size().unique().tolist() == [2]
     assert chats[chats.photo.notna()].groupby(["subject", "method"]).size().unique().tolist() == [4 * 3]
 
-    first = {path.name: path.read_bytes() for path in paths.PREDICTIONS.iterdir()}
+    known = table("methods", schema.METHODS).set_index(["method", "subject"])
+    assert set(known.index.get_level_values("method")) == METHODS | {"blind"}
+    own = known.loc["soft_prompt", "bo"]
+    assert own.trainable == (3 + 1 + 1) * 32 and own.stored_bytes > 4 * own.trainable
+    assert own.prompt_tokens > known.loc["base", "bo"].prompt_tokens == 0
+
+    folder = paths.predictions("soft_prompt", "").parent
+    first = {path.name: path.read_bytes() for path in folder.iterdir()}
     main()
-    assert {path.name: path.read_bytes() for path in paths.PREDICTIONS.iterdir()} == first
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
 
 
 def test_a_test_photo_that_was_trained_on_is_refused(prepared):

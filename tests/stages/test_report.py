@@ -26,11 +26,12 @@ def given(subjects: dict[str, str], workspace: Path) -> Path:
     set_params(
         {
             "report.bootstrap": 50,
+            "methods": {"rival": {"method": "training_free", "title": "-", "threshold": None}},
             "subjects": {name: {"kind": "pet", "source": source} for name, source in subjects.items()},
         }
     )
     populate(subjects)
-    predict(subjects)
+    predict(subjects, ["rival"])
     return workspace
 
 
@@ -58,6 +59,7 @@ def test_it_writes_everything_that_dvc_names_and_the_same_bytes_again(predicted)
     assert found["low"] <= found["value"] == metrics["recognition.weighted"] <= found["high"]
     assert intervals["parse_failures"]["recognition"]["soft_prompt"] >= 0
     assert "| Constant answer |" in first["reports/tables.md"].decode()
+    assert "| The rival |" in first["reports/tables.md"].decode()
     with Image.open(paths.SHEETS / "1-lowest.png") as sheet:
         assert sheet.width > 500
 

@@ -5,8 +5,9 @@ import pytest
 
 from stages.core import paths
 from stages.core.errors import UserError
-from stages.evaluate.definitions import other_subject
-from stages.evaluate.exam import majority_answer, prepare
+from stages.evaluate.exam import prepare
+from stages.methods.interface import Tools
+from stages.methods.soft_prompt import SoftPrompts, majority_answer, other_subject
 from tests.subjects import populate
 
 
@@ -46,4 +47,4 @@ def test_a_removed_subject_s_files_are_refused_with_the_command_that_removes_the
         paths.train_curve(subject).touch()
     (paths.SUBJECT_MODELS / ".gitignore").touch()
     with pytest.raises(UserError, match=r"run `rm -r models/subjects/gone reports/train/gone\.csv`"):
-        prepare({"bo": "world"})
+        SoftPrompts(Tools(base=None, clip=None, seed=0, batch_size=1), ["bo"])

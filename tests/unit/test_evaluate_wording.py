@@ -1,10 +1,13 @@
 """Strict parsing and both orders of two-choice questions."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from stages.core.truth import Question, Questions
 from stages.evaluate import choices
 from stages.evaluate.wording import choice_question, parse, recognition_question, right_letter
+from stages.methods.soft_prompt import CONSTANT
 
 
 @pytest.mark.parametrize("answer", ["Yes", "yes", " YES.\n", "Yes."])
@@ -43,6 +46,8 @@ def test_the_right_letter_moves_with_the_order(answer, order, letter):
 
 def test_always_a_scores_half_over_both_orders_however_skewed_the_truth():
     skewed = [Question(question=f"{i}?", options=("x", "y"), answer=0) for i in range(10)]
-    rows = choices.constant({"bo": Questions(text=skewed)})
-    assert {row["parsed"] for row in rows} == {"A"}
+    listener = SimpleNamespace(asked=lambda kind: ["majority"])
+    asks = choices.asks({"bo": Questions(text=skewed)}, [], listener)
+    rows = [choices.answered(row, SimpleNamespace(text=CONSTANT)) for row, _ in asks]
+    assert {row["parsed"] for row in rows} == {"A"} and len(rows) == 20
     assert sum(row["correct"] for row in rows) / len(rows) == 0.5

@@ -35,7 +35,9 @@ def told(subject: str, kind: str, method: str, correct: list[bool], parsed: str 
 
 def scored(recognition: list[dict], questions: list[dict] = (), subjects=("bo",)) -> Scores:
     columns = ["subject", "kind", "photo", "question", "order", "method", "parsed", "correct"]
-    return score(pd.DataFrame(recognition), pd.DataFrame(list(questions), columns=columns), subjects, 0, 20)
+    titles = {row["method"]: row["method"].title() for row in [*recognition, *questions]}
+    asked = pd.DataFrame(list(questions), columns=columns)
+    return score(pd.DataFrame(recognition), asked, titles, subjects, 0, 20)
 
 
 YES, NO = ("yes", 0.9), ("no", 0.1)

@@ -45,8 +45,10 @@ class SoftPrompts(Answering):
     def __init__(self, tools: Tools, subjects: Sequence[str]) -> None:
         """Read all subjects' soft prompts, descriptions and frequent answers.
 
-        Raises UserError when a soft prompt is missing or belongs to another base model.
+        Raises UserError when a soft prompt is missing, belongs to another base model, or is that of a subject
+        which was removed.
         """
+        io.refuse_strays([*map(paths.subject_model, subjects), *map(paths.train_curve, subjects)])
         self.tools = tools
         base = tools.base()
         self.prompts = {s: vlm.SoftPrompt.load(paths.subject_model(s), base) for s in subjects}
