@@ -3,7 +3,7 @@
 import torch
 
 from stages import vlm
-from stages.train.samples import Lesson
+from stages.core.samples import Lesson
 from tests.benchmarks import data, models
 
 TINY = models.Architecture(

@@ -1,8 +1,7 @@
 """Learn the soft prompts of one or more subjects: `python -m stages.train <id> [<id> …]`."""
 
-from stages.core import io, params, paths, seed
+from stages.core import io, params, paths, samples, seed
 from stages.core.errors import run
-from stages.train import samples
 
 
 def main(subject: str, *subjects: str) -> str:

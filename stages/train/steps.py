@@ -13,8 +13,8 @@ import torch
 
 from stages import vlm
 from stages.core.progress import bar
+from stages.core.samples import Sample
 from stages.core.seed import torch_stream
-from stages.train.samples import Sample
 
 SCHEDULES: dict[str, Callable[[float], float]] = {  # share of the steps done → factor of the learning rate
     "constant": lambda done: 1.0,

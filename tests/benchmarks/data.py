@@ -9,13 +9,12 @@ import numpy as np
 from PIL import Image
 
 from stages.assemble.templates import TEMPLATES, VALIDATION
-from stages.core import errors, params, paths, seed
+from stages.core import errors, params, paths, samples, seed
 from stages.core.images import list_photos
+from stages.core.samples import Lesson, Sample
 from stages.evaluate.photos import Photo, gallery
 from stages.synthesize import interview
 from stages.synthesize.questions import OTHER
-from stages.train import samples
-from stages.train.samples import Lesson, Sample
 from tests.benchmarks.models import SMALL
 
 # Of one subject in the paper: samples by kind. The photos of the subject come first among the images.

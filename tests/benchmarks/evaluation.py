@@ -14,9 +14,9 @@ from PIL import Image
 from stages import vlm
 from stages.core import errors
 from stages.core.images import load_image
+from stages.core.samples import Sample
 from stages.evaluate.photos import Photo
 from stages.evaluate.wording import recognition_question
-from stages.train.samples import Sample
 from tests.benchmarks import data, ours
 from tests.benchmarks.alternative import AT_ONCE, Featured
 from tests.benchmarks.compare import Benchmark, Measure, Taken

@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 import torch
+from stages.evaluate.ask import Ask, Task, answer_all
 
 from stages import vlm
+from stages.core.samples import Lesson, pooled
 from stages.core.seed import torch_stream
 from stages.evaluate.photos import Photo
 from stages.evaluate.wording import recognition_question
@@ -12,7 +14,6 @@ from stages.methods.ask import answer_all
 from stages.methods.interface import Ask, Task
 from stages.synthesize import interview as interviewing
 from stages.train import learn, steps
-from stages.train.samples import Lesson, pooled
 from tests.benchmarks import data
 from tests.benchmarks.plain import LEARNING_RATE, WEIGHT_DECAY
 

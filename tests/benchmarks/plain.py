@@ -13,7 +13,7 @@ from PIL import Image
 from torch import nn
 
 from stages import vlm
-from stages.train.samples import Lesson, Sample
+from stages.core.samples import Lesson, Sample
 from stages.vlm.layout import IGNORE
 
 # As published, for every system.

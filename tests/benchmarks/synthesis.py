@@ -9,8 +9,8 @@ from PIL import Image
 
 from stages import vlm
 from stages.core import errors, params
+from stages.core.samples import Sample
 from stages.synthesize.questions import CAPTION, DESCRIBE, neutral_names, questions_for
-from stages.train.samples import Sample
 from tests.benchmarks import data, ours
 from tests.benchmarks.alternative import Featured
 from tests.benchmarks.compare import Benchmark, Measure, Taken

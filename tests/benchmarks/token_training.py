@@ -14,7 +14,7 @@ import torch
 
 from stages import vlm
 from stages.core import errors
-from stages.train.samples import Lesson
+from stages.core.samples import Lesson
 from tests.benchmarks import data, measure, models, ours
 from tests.benchmarks.alternative import Alternative
 from tests.benchmarks.compare import Benchmark, Measure, Taken

@@ -57,7 +57,7 @@ def test_yollava_round_trip(scheme: str, subject: Path) -> None:
     expected = Counter((sha256, label, question, label.title()) for sha256, label in pictures)
     assert samples("validation", "image_sha256", "label", "question", "answer") == expected
     assert talk("kind", "question", "answer") == spoken
-    from stages.train import samples as train
+    from stages.core import samples as train
 
     assert train.read(paths.dataset("bo"), conversations=True, hard=True, easy=True)  # as training does
 

@@ -10,9 +10,8 @@ import pytest
 import torch
 
 from stages import vlm
-from stages.core import io, paths, schema
+from stages.core import io, paths, samples, schema
 from stages.core.errors import UserError
-from stages.train import samples
 from stages.train.__main__ import main
 from stages.train.learn import Learned, learn, validate
 from stages.train.steps import Recipe

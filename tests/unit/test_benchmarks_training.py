@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from stages import vlm
-from stages.train.samples import Lesson
+from stages.core.samples import Lesson
 from tests.benchmark_helpers import small_lesson, tiny_base
 from tests.benchmarks import data, ours
 from tests.benchmarks.alternative import Alternative

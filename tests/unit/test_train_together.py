@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 
 from stages import vlm
+from stages.core.samples import Lesson, Sample
 from stages.core.seed import torch_stream
-from stages.train.samples import Lesson, Sample
 from stages.train.steps import SCHEDULES, Learner, Recipe, epochs
 from stages.vlm.layout import IGNORE
 from tests import tiny

@@ -1,6 +1,7 @@
-"""What training reads of a dataset: which rows count, how much each weighs, each picture once.
+"""What is learned of a dataset: which rows count, how much each weighs, each picture once.
 
-Does not know the model: ids and prefixes are made in `learn`.
+Serves the soft prompt (`stages.train`) and the methods that it is compared with alike. Does not know the
+model: ids and prefixes are made there.
 """
 
 from collections import Counter
