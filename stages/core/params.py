@@ -61,9 +61,21 @@ class World(Section):
     train_photos: Annotated[int, Field(ge=2)]
     test_photos: Positive
     sibling_photos: Positive
+    together_photos: Annotated[int, Field(ge=0, multiple_of=2)]
+    general_photos: Positive
     corpus: Positive
     look_alikes: Count
     subjects: dict[SubjectId, WorldSubject]
+
+    @model_validator(mode="after")
+    def _names_are_free(self) -> "World":
+        for folder in (paths.WORLD_TOGETHER, paths.WORLD_GENERAL):
+            if folder.name in self.subjects:
+                raise ValueError(
+                    f"world.subjects.{folder.name} cannot be named so: {folder} holds something else; "
+                    "use another id"
+                )
+        return self
 
 
 class Index(Section):

@@ -18,9 +18,10 @@ PERSON_FORMS = {
 }
 
 
-def _question(
+def choice(
     name: str, who: Individual, scene: Scene, attribute: str, rng: np.random.Generator
 ) -> dict[str, Any]:
+    """What this attribute of `name` is, with the right option and a wrong one; "answer" numbers the right."""
     right = option(attribute, value_of(who, scene, attribute))
     wrong = option(attribute, other_value(attribute, who, scene, rng))
     answer = int(rng.integers(2))
@@ -36,10 +37,10 @@ def visual_questions(
     name: str, who: Individual, scene: Scene, rng: np.random.Generator
 ) -> list[dict[str, Any]]:
     """Where the subject is and what is next to it, in this photo."""
-    return [_question(name, who, scene, attribute, rng) for attribute in SCENE]
+    return [choice(name, who, scene, attribute, rng) for attribute in SCENE]
 
 
 def text_questions(name: str, who: Individual, rng: np.random.Generator) -> list[dict[str, Any]]:
     """Two questions per lasting attribute, with different wrong options."""
     nowhere = Scene("beach", "nothing")
-    return [_question(name, who, nowhere, attribute, rng) for attribute in NAMEABLE for _ in range(2)]
+    return [choice(name, who, nowhere, attribute, rng) for attribute in NAMEABLE for _ in range(2)]

@@ -147,18 +147,47 @@ def view(picture: Image.Image, scene: Scene, rng: np.random.Generator) -> np.nda
     and, in a quarter of the photos, a small occluder.
     """
     ground = _background(scene.place, int(rng.integers(48))).copy()
-    draw = ImageDraw.Draw(ground)
-    edge, own = SIZE * rng.uniform(0.80, 1.0), picture.width
+    _stand(ground, picture, rng, scale=(0.80, 1.0), middle=SIZE / 2, shift=3)
+    _prop(scene.prop, ImageDraw.Draw(ground), bool(rng.integers(2)))
+    return _exposed(ground, rng)
+
+
+def view_of_two(left: Image.Image, right: Image.Image, place: str, rng: np.random.Generator) -> np.ndarray:
+    """One photo of two sprites side by side, uint8 (SIZE, SIZE, 3); no prop, which would hide one of them.
+
+    Each takes .60-.68 of the frame, the most with which both are whole; the other nuisance is that of `view`.
+    """
+    ground = _background(place, int(rng.integers(48))).copy()
+    for picture, middle in ((left, 0.27), (right, 0.73)):
+        _stand(ground, picture, rng, scale=(0.60, 0.68), middle=SIZE * middle, shift=1)
+    return _exposed(ground, rng)
+
+
+def _stand(
+    ground: Image.Image,
+    picture: Image.Image,
+    rng: np.random.Generator,
+    *,
+    scale: tuple[float, float],
+    middle: float,
+    shift: float,
+) -> None:
+    """Puts a sprite on the ground, a little turned, its middle up to `shift` px beside x = `middle`."""
+    edge, own = SIZE * rng.uniform(*scale), picture.width
     angle, zoom = np.deg2rad(rng.normal(0, 5)), own / edge
     cos, sin = np.cos(angle) * zoom, np.sin(angle) * zoom
-    cx, cy = SIZE / 2 + rng.uniform(-3, 3), SIZE - edge / 2 + rng.uniform(-1.5, 2.5)
+    cx, cy = middle + rng.uniform(-shift, shift), SIZE - edge / 2 + rng.uniform(-1.5, 2.5)
     matrix = (cos, sin, own / 2 - cos * cx - sin * cy, -sin, cos, own / 2 + sin * cx - cos * cy)
     placed = picture.transform((SIZE, SIZE), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
     ground.paste(placed, mask=placed.getchannel("A"))
-    _prop(scene.prop, draw, bool(rng.integers(2)))
+
+
+def _exposed(ground: Image.Image, rng: np.random.Generator) -> np.ndarray:
+    """The picture as the camera gives it: perhaps an occluder, then light, tint and noise."""
     if rng.random() < 0.25:
         x, y = rng.integers(0, SIZE, 2)
-        draw.rectangle((x, y, x + rng.integers(3, 7), y + rng.integers(3, 7)), fill=(128, 128, 128))
+        box = (x, y, x + rng.integers(3, 7), y + rng.integers(3, 7))
+        ImageDraw.Draw(ground).rectangle(box, fill=(128, 128, 128))
     photo = np.asarray(ground, dtype=np.float32) * rng.uniform(0.72, 1.1)
     photo = photo * rng.uniform(0.92, 1.08, 3).astype(np.float32)
     photo += rng.standard_normal(photo.shape, dtype=np.float32) * 4

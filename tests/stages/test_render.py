@@ -1,19 +1,26 @@
 """The render stage through the command a user runs, on a world of a few photos."""
 
+import base64
+import csv
+import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from stages.core import io, paths
+from stages.world.attributes import NAMEABLE, SCENE
 from tests.helpers import run_stage, set_params
 
+SETTINGS = ("random", "popular", "adversarial")
 SUBJECTS = {"bo": {"noun": "dog"}, "rex": {"like": "bo", "changed": 0}}
 
 
 @pytest.fixture(autouse=True)
 def _tiny_world(workspace: Path):
     sizes = {"train_photos": 2, "test_photos": 3, "sibling_photos": 2, "corpus": 12, "look_alikes": 3}
+    sizes |= {"together_photos": 2, "general_photos": 7}
     set_params({f"world.{key}": value for key, value in sizes.items()} | {"world.subjects": SUBJECTS})
 
 
@@ -45,6 +52,10 @@ def test_layout_and_counts():
             for group in ("marking", "one", "two")
             for i in range(2)
         ),
+        *(paths.WORLD_TOGETHER / name for name in ("000.png", "001.png", "together.json")),
+        *(paths.WORLD_GENERAL / "images" / f"{i:03d}.png" for i in range(7)),
+        *(paths.WORLD_GENERAL / f"world_pope_{setting}.json" for setting in SETTINGS),
+        paths.WORLD_GENERAL / "world_mmbench.tsv",
         *(paths.CORPUS_IMAGES / f"{i:06d}.png" for i in range(12)),
         paths.CORPUS_URLS,
     }
@@ -82,6 +93,49 @@ def test_questions_are_about_photos_that_exist_and_name_the_subject():
             assert row["answer"] in (0, 1)
 
 
+def test_two_subjects_stand_in_both_orders_and_who_is_not_there_is_named():
+    set_params({"world.subjects": SUBJECTS | {"mam": {"noun": "cat"}}, "world.together_photos": 4})
+    rendered()
+    rows = io.read_json(paths.WORLD_TOGETHER / "together.json")
+    assert [(row["left"], row["right"]) for row in rows] == [
+        *(("bo", "rex"), ("rex", "mam"), ("mam", "bo")),
+        *(("bo", "mam"), ("rex", "bo"), ("mam", "rex")),
+    ]
+    assert [row["absent"] for row in rows] == [["mam"], ["bo"], ["rex"], ["rex"], ["mam"], ["bo"]]
+
+
+def test_general_questions_ask_about_as_many_things_that_are_there_as_are_not():
+    rendered()
+    found = {}
+    for setting in SETTINGS:
+        lines = (paths.WORLD_GENERAL / f"world_pope_{setting}.json").read_text().splitlines()
+        rows = found[setting] = [json.loads(line) for line in lines]
+        assert [row["question_id"] for row in rows] == list(range(1, len(rows) + 1))
+        assert {row["image"] for row in rows} == {f"{i:03d}.png" for i in range(7)}
+        assert all(row["text"].startswith("Is there a ") for row in rows)
+        labels = Counter((row["image"], row["label"]) for row in rows)
+        assert all(labels[image, "yes"] == labels[image, "no"] for image, _ in labels)
+        assert len({(row["image"], row["text"]) for row in rows}) == len(rows)
+    there = [[(r["image"], r["text"]) for r in rows if r["label"] == "yes"] for rows in found.values()]
+    assert there[0] == there[1] == there[2]
+    # Of what is not there, the popular setting asks about few things again and again.
+    popular, random = (
+        len({row["text"] for row in found[setting] if row["label"] == "no"}) for setting in SETTINGS[1::-1]
+    )
+    assert popular < random
+
+
+def test_the_choices_are_a_table_with_the_image_in_every_row():
+    rendered()
+    with (paths.WORLD_GENERAL / "world_mmbench.tsv").open() as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    assert len(rows) == 21 and {row["answer"] for row in rows} == {"A", "B"}
+    assert {row["category"] for row in rows} == {*NAMEABLE, *SCENE}
+    images = [(paths.WORLD_GENERAL / "images" / f"{i:03d}.png").read_bytes() for i in range(7)]
+    assert [base64.b64decode(row["image"]) for row in rows] == [image for image in images for _ in range(3)]
+    assert all(row["A"] != row["B"] and not row["C"] and not row["D"] for row in rows)
+
+
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others():
     first = rendered()
     assert rendered() == first
@@ -95,7 +149,8 @@ def test_a_new_subject_changes_no_file_of_the_others():
     before = rendered()
     set_params({"world.subjects": {"mam": {"noun": "cat"}} | SUBJECTS})
     after = rendered()
-    mine = {path: data for path, data in before.items() if not path.startswith(paths.CORPUS.as_posix())}
+    shared = (paths.CORPUS.as_posix(), paths.WORLD_TOGETHER.as_posix())
+    mine = {path: data for path, data in before.items() if not path.startswith(shared)}
     assert {path: after[path] for path in mine} == mine
     assert len(list(Path("data/world/subjects/mam/train").iterdir())) == 2
 

@@ -41,6 +41,11 @@ def test_the_shipped_file_loads_and_is_frozen():
         ({"subjects": {"-a": {"kind": "pet"}}}, "subjects.-a is not a valid id"),
         ({"subjects": {"a" * 41: {"kind": "pet"}}}, "is not a valid id: use up to 40"),
         ({"subjects": {7: {"kind": "pet"}}}, "subjects.7 is not a valid id"),
+        ({"world.together_photos": 3}, "world.together_photos is 3: input should be a multiple of 2"),
+        (
+            {"world.subjects": {"bo": {"noun": "dog"}, "general": {"noun": "man"}}},
+            "world.subjects.general cannot be named so: data/world/truth/general holds something else",
+        ),
         (
             {"subjects": {"zoe": {"kind": "pet", "source": "world"}}},
             "world.subjects has no zoe: use one of ana, ",

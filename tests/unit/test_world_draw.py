@@ -15,7 +15,7 @@ from stages.world.attributes import (
     draw_individual,
     sibling,
 )
-from stages.world.draw import SIZE, sprite, view
+from stages.world.draw import SIZE, sprite, view, view_of_two
 
 DOG = Individual("dog", "red", "blue", "striped", "hat", (1, 1, 1, 0, 0, 0, 1, 0, 0), 7)
 BEACH = Scene("beach", "ball")
@@ -28,6 +28,21 @@ def photo(who: Individual, scene: Scene, seed: int = 0) -> np.ndarray:
 def test_a_photo_is_small_and_in_color():
     image = photo(DOG, BEACH)
     assert (image.shape, image.dtype) == ((SIZE, SIZE, 3), np.uint8)
+
+
+def test_two_stand_where_they_are_said_to():
+    """Exchanging the right one changes the right half of the photo alone, and the other way round."""
+    other = replace(DOG, color="green", second="white")
+    draw = [sprite(DOG), sprite(other)]
+    both = {
+        (left, right): view_of_two(draw[left], draw[right], "beach", np.random.default_rng(0)).astype(int)
+        for left in (0, 1)
+        for right in (0, 1)
+    }
+    assert both[0, 0].shape == (SIZE, SIZE, 3)
+    for one, another, side in (((0, 0), (0, 1), "right"), ((0, 0), (1, 0), "left")):
+        columns = np.flatnonzero(np.abs(both[one] - both[another]).sum(axis=(0, 2)))
+        assert (columns.min() > SIZE * 0.4) if side == "right" else (columns.max() < SIZE * 0.6)
 
 
 def test_drawing_is_decided_by_individual_scene_and_seed():
