@@ -3,20 +3,25 @@
     questions.json                  {"visual": [question, …], "text": [question, …]}
     siblings/{marking,one,two}/     photos of others that differ in a marking, in one or two attributes
 
-Both are optional. Owns the form of these files; where the folder lies is `paths.truth_dir`. Read by evaluate,
+Both are optional. Of several subjects at once there are photos in a folder of their own, beside
+
+    together.json                   [{"image": …, "left": id, "right": id, "absent": [id, …]}, …]
+
+Owns the form of these files; where the folder lies is `paths.truth_dir`. Read by evaluate,
 and by check for the user's own subjects, so that a mistake shows before anything is deleted.
 """
 
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from stages.core import images, paths
 from stages.core.errors import UserError
 
 SIBLINGS = {"sibling-marking": "marking", "sibling-one": "one", "sibling-two": "two"}  # group → folder
 ENTRY = 'an entry holds "question", two "options", "answer" (0 or 1) and, if visual, "image"'
+TOGETHER = 'an entry holds "image", "left" and "right", and may hold a list "absent"'
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -44,6 +49,44 @@ class Questions(BaseModel):
     text: list[Question] = []
 
 
+class Together(BaseModel):
+    """A photo with two subjects: who stands left and right, and who else is asked about."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    image: Text
+    left: Text
+    right: Text
+    absent: list[Text] = []
+
+    @property
+    def shown(self) -> tuple[str, str]:
+        """Who is in the photo."""
+        return self.left, self.right
+
+    @model_validator(mode="after")
+    def _different(self) -> "Together":
+        named = [*self.shown, *self.absent]
+        if len(set(named)) < len(named):
+            raise ValueError("a subject is named twice")
+        return self
+
+
+def load_together(folder: Path) -> list[Together]:
+    """What `folder`/together.json says of the photos beside it.
+
+    Raises UserError if the file is missing or malformed, or a photo is missing.
+    """
+    path = Path(folder) / "together.json"
+    try:
+        rows = TypeAdapter(list[Together]).validate_json(images.read_bytes(path))
+    except ValidationError as error:
+        raise _malformed(path, error, TOGETHER) from error
+    for row in rows:
+        if not (path.parent / row.image).is_file():
+            raise UserError(f"{path}: {row.image} is not in {folder}: put it there, or remove its entry")
+    return rows
+
+
 def load_questions(subject: str, source: str) -> Questions:
     """The subject's questions; none if it has no questions.json.
 
@@ -55,9 +98,7 @@ def load_questions(subject: str, source: str) -> Questions:
     try:
         questions = Questions.model_validate_json(images.read_bytes(path))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"{path}, {where or 'whole file'}: {first['msg']}; {ENTRY}") from error
+        raise _malformed(path, error, ENTRY) from error
     folder = paths.test_photos(subject, source)
     names = {photo.name for photo in images.list_photos(folder)} if questions.visual else set()
     for question in questions.visual:
@@ -73,3 +114,9 @@ def sibling_folders(subject: str, source: str) -> dict[str, Path]:
     """The folders of the subject's look-alikes that exist, by group (a key of SIBLINGS)."""
     siblings = paths.truth_dir(subject, source) / "siblings"
     return {group: siblings / name for group, name in SIBLINGS.items() if (siblings / name).is_dir()}
+
+
+def _malformed(path: Path, error: ValidationError, entry: str) -> UserError:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return UserError(f"{path}, {where or 'whole file'}: {first['msg']}; {entry}")

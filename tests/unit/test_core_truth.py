@@ -4,7 +4,8 @@ import pytest
 
 from stages.core import paths
 from stages.core.errors import UserError
-from stages.core.truth import load_questions
+from stages.core.truth import load_questions, load_together
+from tests.helpers import save_photo
 from tests.subjects import populate
 
 
@@ -27,3 +28,29 @@ def test_a_bad_questions_file_is_a_clear_sentence(workspace, content, complaint)
     (paths.truth_dir("bo", "world") / "questions.json").write_text(content)
     with pytest.raises(UserError, match=complaint):
         load_questions("bo", "world")
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("{", "Invalid JSON"),
+        ('[{"image": "0.png", "left": "bo"}]', "0.right.*may hold a list"),
+        ('[{"image": "0.png", "left": "bo", "right": "bo"}]', "a subject is named twice"),
+        ('[{"image": "0.png", "left": "bo", "right": "rex", "absent": ["bo"]}]', "a subject is named twice"),
+        ('[{"image": "1.png", "left": "bo", "right": "rex"}]', "1.png is not in"),
+    ],
+)
+def test_a_bad_list_of_photos_of_two_is_a_clear_sentence(tmp_path, content, complaint):
+    save_photo(tmp_path / "0.png")
+    (tmp_path / "together.json").write_text(content)
+    with pytest.raises(UserError, match=complaint):
+        load_together(tmp_path)
+
+
+def test_photos_of_two_say_who_is_there_and_who_is_not(tmp_path):
+    save_photo(tmp_path / "0.png")
+    (tmp_path / "together.json").write_text(
+        '[{"image": "0.png", "left": "bo", "right": "rex", "absent": ["mam"]}]'
+    )
+    (row,) = load_together(tmp_path)
+    assert (row.shown, row.absent) == (("bo", "rex"), ["mam"])
