@@ -1,9 +1,9 @@
 """General questions, about nobody in particular, from files as the authors of POPE and MMBench publish them.
 
-    <folder>/*.json, *.jsonl   POPE: JSON lines of question_id, image, text and label (yes or no); images are in
+    <folder>/*.json, *.jsonl   POPE: JSON lines of question_id, image, text, label (yes or no); images are in
                                <folder>/images. The setting is `category`, or the last word of the file's name
                                (coco_pope_popular.json).
-    <folder>/*.tsv             MMBench: a table of index, question, hint, A to D, answer, category, and image as
+    <folder>/*.tsv             MMBench: a table of index, question, hint, A to D, answer, category, image as
                                base64 or as the index of the row that has it. Copies of a row with its options
                                rotated (index + 1,000,000 n) are left out: who asks rotates.
 
