@@ -164,8 +164,8 @@ def suffix(
     asked = len(ids)
     if answer is not None:
         ids += [*layout.after(prefix + prompt, f" {answer}"), layout.tokenizer.eos_token_id]
-    slots = iter(rows)
-    ids = [base.vocab_size + next(slots) if i == layout.slot_id else i for i in ids]
+    vocab_size, slots = base.vocab_size, iter(rows)  # transformers looks the table up each time it is asked
+    ids = [vocab_size + next(slots) if i == layout.slot_id else i for i in ids]
     return Suffix(ids, [IGNORE] * asked + ids[asked:])
 
 
