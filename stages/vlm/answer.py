@@ -64,7 +64,9 @@ def answer(
         raise UserError(
             f"the options {', '.join(options)} begin with the same token: they cannot be told apart"
         )
-    suffixes = [suffix(base, q.definition, q.question, image=q.image is not None) for q in queries]
+    asked = [(query.definition, query.question, query.image is not None) for query in queries]
+    once = {ask: suffix(base, *ask[:2], image=ask[2]) for ask in dict.fromkeys(asked)}  # of many photos alike
+    suffixes = [once[ask] for ask in asked]
     order = sorted(range(len(queries)), key=lambda i: (queries[i].image is None, len(suffixes[i].ids)))
     batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
     longest = max((len(suffix.ids) for suffix in suffixes), default=0)
