@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 
 from stages import vlm
+from stages.vlm.soft_prompt import identifiers
 
 
 def noise_images(count: int) -> list[Image.Image]:
@@ -23,15 +24,26 @@ def soft_prompt(base: vlm.Base, subject: str, latent_tokens: int, seed: int = 0)
     return vlm.SoftPrompt(subject, prompt.embeddings, 2 * prompt.output_row)
 
 
-def resized(base: vlm.Base, prompt: vlm.SoftPrompt | None) -> torch.nn.Module:
-    """Copy the model and put the learned rows behind its tables: the plain way to use a soft prompt."""
+def resized(base: vlm.Base, *prompts: vlm.SoftPrompt) -> torch.nn.Module:
+    """Copy the model and put the learned rows behind its tables: the plain way to use soft prompts.
+
+    The output table gets the identifiers' rows; between them there are rows that are never chosen.
+    """
     model = copy.deepcopy(base.model)
-    if prompt is not None:
+    if prompts:
         table, head = model.get_input_embeddings().weight, model.get_output_embeddings().weight
-        embeddings = torch.nn.Embedding.from_pretrained(torch.cat([table, prompt.embeddings]), freeze=False)
-        model.set_input_embeddings(embeddings)
-        model.lm_head = torch.nn.Linear(head.shape[1], len(head) + 1, bias=False)
-        model.lm_head.weight.data = torch.cat([head, prompt.output_row])
+        rows = torch.cat([table, *(prompt.embeddings for prompt in prompts)])
+        model.set_input_embeddings(torch.nn.Embedding.from_pretrained(rows, freeze=False))
+        places = [len(head) + row for row in identifiers(prompts)]
+        model.lm_head = torch.nn.Linear(head.shape[1], places[-1] + 1, bias=len(prompts) > 1)
+        model.lm_head.weight.data = torch.cat(
+            [head, head.new_zeros(places[-1] + 1 - len(head), head.shape[1])]
+        )
+        model.lm_head.weight.data[places] = torch.cat([p.output_row for p in prompts]).to(head)
+        if len(prompts) > 1:
+            model.lm_head.bias.data[:] = 0
+            between = sorted({*range(len(head), places[-1])} - {*places})
+            model.lm_head.bias.data[between] = -1e9
     return model
 
 

@@ -13,14 +13,12 @@ from stages import vlm
 from stages.core import images, progress
 from stages.methods.interface import Ask
 
-Definition = vlm.SoftPrompt | str | None
-
 
 def answer_all(
     base: vlm.Base,
     photos: Sequence[Path],
     asks: Sequence[Ask],
-    definitions: Sequence[Definition],
+    definitions: Sequence[vlm.Definition],
     batch_size: int,
     title: str = "evaluate",
 ) -> list[vlm.Answer]:
@@ -47,7 +45,7 @@ def answer_all(
     return [answers[number] for number in range(len(asks))]
 
 
-def prompt_tokens(base: vlm.Base, definition: Definition, photo: bool = True) -> int:
+def prompt_tokens(base: vlm.Base, definition: vlm.Definition, photo: bool = True) -> int:
     """Positions that a question becomes longer by when this stands before it."""
     with_it, without = (vlm.suffix(base, put, "Is it?", image=photo) for put in (definition, None))
     return len(with_it.ids) - len(without.ids)
@@ -56,7 +54,7 @@ def prompt_tokens(base: vlm.Base, definition: Definition, photo: bool = True) ->
 def _answer(
     base: vlm.Base,
     asks: Sequence[Ask],
-    definitions: Sequence[Definition],
+    definitions: Sequence[vlm.Definition],
     numbers: Sequence[int],
     group: Sequence[int],
     prefixes: vlm.PrefixCache,

@@ -6,7 +6,7 @@ Does not own training (`stages.train`) or any file but a subject's model.
 """
 
 from stages.vlm.answer import Answer, answer
-from stages.vlm.layout import Query, Suffix, suffix
+from stages.vlm.layout import Definition, Query, Suffix, suffix
 from stages.vlm.load import Base, load
 from stages.vlm.loss import suffix_loss
 from stages.vlm.memory import Room, move
@@ -17,6 +17,7 @@ from stages.vlm.store import PrefixBatch, PrefixCache
 __all__ = [
     "Answer",
     "Base",
+    "Definition",
     "PrefixBatch",
     "PrefixCache",
     "Query",

@@ -12,7 +12,7 @@ import torch
 
 from stages.core.errors import UserError
 from stages.core.progress import bar
-from stages.vlm.layout import Query, Suffix, suffix
+from stages.vlm.layout import Query, Suffix, soft_prompts, suffix
 from stages.vlm.memory import move
 from stages.vlm.rows import Rows
 from stages.vlm.soft_prompt import SoftPrompt
@@ -75,18 +75,17 @@ def answer(
     )
     answers: dict[int, Answer] = {}
     for batch in bar(batches, progress) if progress else batches:
-        prompts = [queries[i].definition for i in batch]
+        prompts = [soft_prompts(queries[i].definition) for i in batch]
         ids, probabilities = decode(
             base,
             [suffixes[i] for i in batch],
-            [prompt if isinstance(prompt, SoftPrompt) else None for prompt in prompts],
+            prompts,
             next(shown),
             max_new_tokens=max_new_tokens,
             option_ids=option_ids,
         )
-        for i, prompt, new, chances in zip(batch, prompts, ids, probabilities, strict=True):
-            token = prompt.token if isinstance(prompt, SoftPrompt) else ""
-            answers[i] = Answer(base.layout.decode(new, base.vocab_size, token), tuple(chances))
+        for i, named, new, chances in zip(batch, prompts, ids, probabilities, strict=True):
+            answers[i] = Answer(base.layout.decode(new, base.vocab_size, named), tuple(chances))
     return [answers[i] for i in range(len(queries))]
 
 
@@ -94,7 +93,7 @@ def answer(
 def decode(
     base: "Base",
     suffixes: Sequence[Suffix],
-    prompts: Sequence[SoftPrompt | None],
+    prompts: Sequence[Sequence[SoftPrompt]],
     prefixes: PrefixBatch,
     *,
     max_new_tokens: int,
@@ -102,7 +101,7 @@ def decode(
 ) -> tuple[list[list[int]], list[list[float]]]:
     """Decode one batch greedily: the new ids of each row, end token left out, and its option probabilities.
 
-    A generated identifier is V, whichever subject's row it is.
+    A generated identifier is V + its row among the rows of the sample.
     """
     rows = Rows.of(base, prompts)
     cache = prefixes.cache()
@@ -114,7 +113,7 @@ def decode(
     while True:
         logits = rows.logits(base, hidden_states(base, ids, rows, cache, mask)[:, -1])
         probabilities = probabilities or logits[:, option_ids].softmax(-1).tolist()
-        chosen = logits.argmax(-1)
+        chosen = rows.ids(base, logits.argmax(-1))
         going = []
         for at, (row, token) in enumerate(zip(alive, chosen.tolist(), strict=True)):
             if token != base.tokenizer.eos_token_id:

@@ -12,11 +12,14 @@ those of a tokenizer with the identifier added; in ids, row r is written V + r, 
 """
 
 import copy
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from stages.core.errors import UserError
-from stages.vlm.soft_prompt import SoftPrompt
+from stages.vlm.soft_prompt import SoftPrompt, identifiers
 
 if TYPE_CHECKING:
     from transformers import LlavaProcessor, PreTrainedTokenizerFast
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
 IGNORE = -100  # label of a position without a target, as in transformers
 SLOT = "<|learned row|>"
+Definition = str | SoftPrompt | tuple[SoftPrompt, ...] | None
 _QUESTION = "\ue000"  # marks the question's place in the chat template; private use, so in no template
 
 
@@ -35,13 +39,14 @@ class Query:
     Attributes:
         question: plain text; write the subject as its token, ``<bo>``.
         image: index into the `PrefixCache`, or None for a text-only question.
-        definition: soft prompt, or a sentence, put before the question; None for neither.
+        definition: a soft prompt, those of several subjects, or a sentence, put before the question; None for
+            neither.
 
     """
 
     question: str
     image: int | None = None
-    definition: str | SoftPrompt | None = None
+    definition: "Definition" = None
 
 
 @dataclass(frozen=True)
@@ -107,12 +112,15 @@ class Layout:
         """Id of the first piece of an answer at the answer position."""
         return self.after(self.text_prefix + self.cue, f" {answer}")[0]
 
-    def decode(self, ids: list[int], vocab_size: int, token: str) -> str:
-        """Text of generated ids; an id ≥ `vocab_size` is the identifier. Ids of padding rows are dropped."""
-        known = [self.slot_id if i >= vocab_size else i for i in ids if i < self.slot_id or i >= vocab_size]
+    def decode(self, ids: list[int], vocab_size: int, prompts: Sequence[SoftPrompt]) -> str:
+        """Text of generated ids, identifiers from `vocab_size` on; ids of padding rows are dropped."""
+        tokens = {vocab_size + row: p.token for p, row in zip(prompts, identifiers(prompts), strict=True)}
+        known = [self.slot_id if i in tokens else i for i in ids if i < self.slot_id or i in tokens]
         text = self.tokenizer.decode(known, skip_special_tokens=True)
         # Some tokenizers prepend a space to whatever follows an added token, even to a space.
-        return text.replace(SLOT + "  ", SLOT + " ").replace(SLOT, token).strip()
+        pieces = text.replace(SLOT + "  ", SLOT + " ").split(SLOT)
+        said = [tokens[i] for i in ids if i in tokens]
+        return "".join(word for pair in zip_longest(pieces, said, fillvalue="") for word in pair).strip()
 
     def _ids(self, text: str) -> list[int]:
         # The tokenizer's own call does the same 20 times slower, which counts for thousands of questions.
@@ -121,9 +129,16 @@ class Layout:
         return backend.encode(text, add_special_tokens=not (bos and text.startswith(bos))).ids
 
 
+def soft_prompts(definition: Definition) -> tuple[SoftPrompt, ...]:
+    """The soft prompts that a definition consists of; none if it is a sentence or nothing."""
+    if isinstance(definition, SoftPrompt):
+        return (definition,)
+    return definition if isinstance(definition, tuple) else ()
+
+
 def suffix(
     base: "Base",
-    definition: str | SoftPrompt | None,
+    definition: Definition,
     question: str,
     answer: str | None = None,
     *,
@@ -134,7 +149,7 @@ def suffix(
     Args:
         base: model whose layout and vocabulary size are used.
         definition: a `SoftPrompt` goes in as its rows, and its token (``<bo>``) is row 0 in question and
-            answer too; a sentence goes in as text.
+            answer too; of several, the rows count on. A sentence goes in as text.
         question: plain text.
         answer: the supervised text, followed by the end token; None to generate.
         image: whether the prefix shows an image.
@@ -151,13 +166,15 @@ def suffix(
                     f"the text {text!r} contains {token}, which means something else to the model: reword it"
                 )
     rows: list[int] = []
-    if isinstance(definition, SoftPrompt):
-        rows = list(range(definition.latent_tokens + 1))
-        mentions = question.count(definition.token) + (answer or "").count(definition.token)
-        rows += [0] * mentions
-        question = question.replace(definition.token, SLOT)
-        answer = answer and answer.replace(definition.token, SLOT)
-        definition = definition.text(SLOT, SLOT)
+    prompts = soft_prompts(definition)
+    if prompts:
+        own = {prompt.token: row for prompt, row in zip(prompts, identifiers(prompts), strict=True)}
+        token = re.compile("|".join(map(re.escape, own)))
+        rows = list(range(sum(prompt.latent_tokens + 1 for prompt in prompts)))
+        rows += [own[name] for text in (question, answer or "") for name in token.findall(text)]
+        question = token.sub(SLOT, question)
+        answer = answer and token.sub(SLOT, answer)
+        definition = " ".join(prompt.text(SLOT, SLOT) for prompt in prompts)
     prefix = layout.prefix_text(image)
     prompt = ("" if image else layout.lead) + (f"{definition} " if definition else "") + question + layout.cue
     ids = layout.after(prefix, prompt)

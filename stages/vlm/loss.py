@@ -47,7 +47,7 @@ def suffix_loss(
     ids, mask, samples, targets, positions, lengths = (
         move(tensor, base.device) for tensor in (ids, mask, samples, targets, positions, lengths)
     )
-    rows = Rows.of(base, prompts)
+    rows = Rows.of(base, [(prompt,) for prompt in prompts])
     mask = torch.cat([prefixes.mask, mask], 1)  # (B, P + S)
     hidden = hidden_states(base, ids, rows, prefixes.cache(), mask)  # (B, S, D)
     answers = hidden.flatten(0, 1).index_select(0, positions)  # (N, D)

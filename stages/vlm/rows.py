@@ -1,11 +1,11 @@
-"""The learned rows in a batch: owns which rows belong to which sample, and the identifier's logit.
+"""The learned rows in a batch: owns which rows belong to which sample, and the identifiers' logits.
 
-Samples of one batch may be about different subjects; one subject is the case of one. Serves training, whose
-rows require gradients, and answering alike. Does not own the rows themselves (`soft_prompt`) or the forward
-that they go through (`splice`).
+Samples of one batch may be about different subjects, and a sample about several: its rows are then those of
+all of them, one subject after another. Serves training, whose rows require gradients, and answering alike.
+Does not own the rows themselves (`soft_prompt`) or the forward that they go through (`splice`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from stages.vlm.memory import move
-from stages.vlm.soft_prompt import SoftPrompt
+from stages.vlm.soft_prompt import SoftPrompt, identifiers
 
 if TYPE_CHECKING:
     from stages.vlm.load import Base
@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Learned rows of B samples about K subjects, R rows in total.
+    """Learned rows of B samples about K subjects, R rows in total; a sample has up to M subjects.
 
     Attributes:
-        embeddings: (R, D) float32, all subjects' input rows one after another; None where there are none.
+        embeddings: (R, D) float32, input rows of all groups of subjects; None where there are none.
         output: (K, D) float32, all subjects' output rows.
-        first: (B,) int64, where the input rows of each sample's subject start.
-        own: (B,) int64, which output row is that of each sample's subject.
-        named: (B,) bool, whether the sample has a subject at all.
+        first: (B,) int64, where the input rows of each sample start.
+        own: (B, M) int64, which output rows are those of each sample's subjects.
+        named: (B, M) bool, whether the sample has so many subjects.
+        offsets: (B, M) int64, where in the sample's rows the identifiers stand.
 
     """
 
@@ -37,33 +38,42 @@ class Rows:
     first: torch.Tensor
     own: torch.Tensor
     named: torch.Tensor
+    offsets: torch.Tensor
 
     @classmethod
-    def of(cls, base: "Base", prompts: Sequence[SoftPrompt | None]) -> "Rows":
-        """Stack the rows of B samples' soft prompts, each prompt once; gradients flow back to them."""
-        first: dict[SoftPrompt, int] = {}
+    def of(cls, base: "Base", groups: Sequence[Sequence[SoftPrompt]]) -> "Rows":
+        """Stack the rows of B samples' soft prompts, each group once; gradients flow back to them."""
+        first: dict[tuple[SoftPrompt, ...], int] = {}
         rows = 0
-        for prompt in prompts:
-            if prompt is not None and prompt not in first:
-                first[prompt] = rows
-                rows += len(prompt.embeddings)
-        own = {prompt: number for number, prompt in enumerate(first)}
+        for group in map(tuple, groups):
+            if group not in first:
+                first[group] = rows
+                rows += sum(len(prompt.embeddings) for prompt in group)
+        stacked = [prompt for group in first for prompt in group]
+        own = {prompt: number for number, prompt in enumerate(dict.fromkeys(stacked))}
+        most = max(1, *map(len, groups))
+
+        def table(values: Callable[[Sequence[SoftPrompt]], Sequence[int]]) -> torch.Tensor:
+            filled = [[*values(group), *[0] * (most - len(group))] for group in groups]
+            return move(torch.tensor(filled), base.device)
+
         nothing = torch.zeros(1, base.hidden_size, device=base.device)
         return cls(
-            torch.cat([move(prompt.embeddings, base.device) for prompt in first]) if first else None,
-            torch.cat([move(prompt.output_row, base.device) for prompt in first]) if first else nothing,
-            move(torch.tensor([first.get(prompt, 0) for prompt in prompts]), base.device),
-            move(torch.tensor([own.get(prompt, 0) for prompt in prompts]), base.device),
-            move(torch.tensor([prompt is not None for prompt in prompts]), base.device),
+            torch.cat([move(prompt.embeddings, base.device) for prompt in stacked]) if stacked else None,
+            torch.cat([move(prompt.output_row, base.device) for prompt in own]) if own else nothing,
+            move(torch.tensor([first[tuple(group)] for group in groups]), base.device),
+            table(lambda group: [own[prompt] for prompt in group]),
+            table(lambda group: [1] * len(group)).bool(),
+            table(identifiers),
         )
 
     def select(self, samples: torch.Tensor) -> "Rows":
         """Rows of these samples, (N,) int64; a sample may come several times."""
-        chosen = (per_sample.index_select(0, samples) for per_sample in (self.first, self.own, self.named))
-        return Rows(self.embeddings, self.output, *chosen)
+        per_sample = (self.first, self.own, self.named, self.offsets)
+        return Rows(self.embeddings, self.output, *(values.index_select(0, samples) for values in per_sample))
 
     def embed(self, base: "Base", ids: torch.Tensor) -> torch.Tensor:
-        """Input embeddings (B, S, D), in the model's dtype, of ids (B, S); V + r is row r of the subject."""
+        """Input embeddings (B, S, D), in the model's dtype, of ids (B, S); V + r is row r of the sample."""
         learned = ids >= base.vocab_size
         table = base.model.get_input_embeddings()
         if self.embeddings is None:
@@ -73,16 +83,23 @@ class Rows:
         return torch.where(learned.unsqueeze(-1), F.embedding(rows, self.embeddings).to(plain.dtype), plain)
 
     def logits(self, base: "Base", hidden: torch.Tensor) -> torch.Tensor:
-        """Logits over the vocabulary and, last, the identifier.
+        """Logits over the vocabulary and, last, the identifiers.
 
         Args:
             base: the model.
             hidden: (B, D), one hidden state per sample, in the model's dtype.
 
         Returns:
-            (B, V + 1) float32; the identifier's is -inf for a sample without a subject.
+            (B, V + M) float32; -inf for an identifier that the sample does not have.
 
         """
         plain = base.model.lm_head(hidden).float()
-        own = (hidden.float() * self.output.index_select(0, self.own)).sum(-1)
-        return torch.cat([plain, own.masked_fill(~self.named, -torch.inf).unsqueeze(-1)], -1)
+        rows = self.output.index_select(0, self.own.flatten()).unflatten(0, self.own.shape)  # (B, M, D)
+        own = (hidden.float().unsqueeze(1) * rows).sum(-1)
+        return torch.cat([plain, own.masked_fill(~self.named, -torch.inf)], -1)
+
+    def ids(self, base: "Base", chosen: torch.Tensor) -> torch.Tensor:
+        """Ids (B,) of columns (B,) of the logits: an identifier is V + its row."""
+        place = (chosen - base.vocab_size).clamp(min=0)
+        row = self.offsets.gather(1, place.unsqueeze(1)).squeeze(1)
+        return torch.where(chosen >= base.vocab_size, base.vocab_size + row, chosen)

@@ -3,6 +3,7 @@
 Does not own where the rows go (`layout`, `splice`) or how they are trained (`stages.train`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,6 +126,12 @@ class SoftPrompt:
             if made_for != base.fingerprint:
                 raise UserError(f"{folder} was trained for another base model than {base.name}: {again}")
         return cls(info["subject"], tensors["embeddings"], tensors["output_row"], info)
+
+
+def identifiers(group: Sequence[SoftPrompt]) -> list[int]:
+    """Where in a group's rows, one subject after another, the identifiers stand."""
+    lengths = [len(prompt.embeddings) for prompt in group]
+    return [sum(lengths[:number]) for number in range(len(group))]
 
 
 def _like(table: torch.Tensor, rows: int, generator: torch.Generator) -> torch.Tensor:

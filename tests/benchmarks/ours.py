@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import torch
-from stages.evaluate.ask import Ask, Task, answer_all
 
 from stages import vlm
 from stages.core.samples import Lesson, pooled

@@ -79,4 +79,4 @@ class Reference(Loop):
 
     def says_yes(self, chosen: Sequence[int]) -> list[bool]:
         said = [self._plain.generate(self._lesson.validation[i], WORD) for i in chosen]
-        return [self.base.layout.decode(ids, self._own, "") == "Yes" for ids in said]
+        return [self.base.layout.decode(ids, self._own, ()) == "Yes" for ids in said]

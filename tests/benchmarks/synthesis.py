@@ -88,7 +88,7 @@ def _same(answers: list[str], expected: list[str]) -> float:
 
 
 def _text(base: vlm.Base, ids: list[int]) -> str:
-    return base.layout.decode(ids, base.vocab_size, "")
+    return base.layout.decode(ids, base.vocab_size, ())
 
 
 BENCHMARK = Benchmark(

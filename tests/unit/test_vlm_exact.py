@@ -14,7 +14,7 @@ import torch.nn.functional as F
 
 from stages import vlm
 from stages.vlm.answer import decode
-from stages.vlm.layout import IGNORE
+from stages.vlm.layout import IGNORE, soft_prompts
 from tests import tiny
 from tests.vlm_helpers import full_inputs, noise_images, resized, soft_prompt
 
@@ -165,11 +165,11 @@ def test_answers_equal_plain_generation(base: vlm.Base, use_cache: bool, spare: 
     queries = [
         vlm.Query(question, image, definition)
         for image in (0, 1, 2, None)
-        for definition in (bo, mam, nobody, "<bo> is a red dog.", None)
+        for definition in (bo, mam, nobody, (bo, mam), "<bo> is a red dog.", None)
         for question in ("Can you see <bo>?", "What is next to <mam> in this photo? Answer with a phrase.")
     ]
     rows = [vlm.suffix(base, q.definition, q.question, image=q.image is not None) for q in queries]
-    prompts = [q.definition if isinstance(q.definition, vlm.SoftPrompt) else None for q in queries]
+    prompts = [soft_prompts(query.definition) for query in queries]
     options = [base.layout.first_id("Yes"), base.layout.first_id("No")]
     prefixes = vlm.encode_prefixes(base, IMAGES, 2)
     ids, chances = decode(
@@ -181,10 +181,10 @@ def test_answers_equal_plain_generation(base: vlm.Base, use_cache: bool, spare: 
         option_ids=options,
     )
     eos = base.tokenizer.eos_token_id
-    models = {prompt: resized(base, prompt) for prompt in (bo, mam, nobody, None)}
-    for query, row, prompt, new, chance in zip(queries, rows, prompts, ids, chances, strict=True):
+    models = {group: resized(base, *group) for group in ((bo,), (mam,), (nobody,), (bo, mam), ())}
+    for query, row, group, new, chance in zip(queries, rows, prompts, ids, chances, strict=True):
         inputs = full_inputs(base, None if query.image is None else IMAGES[query.image], row)
-        out = models[prompt].generate(
+        out = models[group].generate(
             **inputs,
             max_new_tokens=8,
             do_sample=False,
@@ -199,6 +199,8 @@ def test_answers_equal_plain_generation(base: vlm.Base, use_cache: bool, spare: 
     lengths = {len(new) for new in ids}
     assert len(lengths) > 1 and max(lengths) == 8  # rows stopped at different steps
     assert any(base.vocab_size in new for new in ids)  # the identifier was said
+    second = base.vocab_size + 5  # of the second of two subjects, behind the five rows of the first
+    assert any(second in new for group, new in zip(prompts, ids, strict=True) if len(group) == 2)
 
 
 def test_answers_keep_their_order_in_any_batching(base: vlm.Base) -> None:

@@ -82,14 +82,23 @@ def test_only_the_answer_is_labelled(base: vlm.Base) -> None:
     assert told.labels[start:] == told.ids[start:]
     assert told.labels[-1] == base.tokenizer.eos_token_id
     assert told.labels.count(base.vocab_size) == 1  # the identifier, as an output
-    assert base.layout.decode(told.labels[start:], base.vocab_size, "<bo>") == "Yes, <bo> is."
+    assert base.layout.decode(told.labels[start:], base.vocab_size, [prompt]) == "Yes, <bo> is."
     assert told.ids.count(base.vocab_size + 3) == 1 and base.vocab_size + 3 not in told.labels
+
+
+def test_rows_of_several_subjects_count_on_and_their_names_are_told_apart(base: vlm.Base) -> None:
+    bo, rex = soft_prompt(base, "bo", 2), soft_prompt(base, "rex", 1)
+    both = vlm.suffix(base, (bo, rex), "Is <rex> left of <bo>?", "No, <bo> is left of <rex> now")
+    rows = [i - base.vocab_size for i in both.ids if i >= base.vocab_size]
+    assert rows == [0, 1, 2, 3, 4, 3, 0, 0, 3]  # both definitions, the question, the answer
+    said = [i for i in both.labels if i != IGNORE]
+    assert base.layout.decode(said, base.vocab_size, [bo, rex]) == "No, <bo> is left of <rex> now"
 
 
 def test_decoding_leaves_out_rows_beyond_the_tokenizer(base: vlm.Base) -> None:
     ids = base.tokenizer("a red dog", add_special_tokens=False).input_ids
     padding = list(range(len(base.tokenizer), base.vocab_size))
-    assert padding and base.layout.decode(ids + padding, base.vocab_size, "<bo>") == "a red dog"
+    assert padding and base.layout.decode(ids + padding, base.vocab_size, ()) == "a red dog"
 
 
 def test_first_id_is_what_an_answer_starts_with(base: vlm.Base) -> None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from stages import vlm
 from stages.core import io, paths, schema
 from stages.core import seed as seeds
-from stages.methods.ask import Definition, answer_all, prompt_tokens
+from stages.methods.ask import answer_all, prompt_tokens
 from stages.methods.interface import Answering, Ask, Cost, Tools
 from stages.vlm.soft_prompt import WEIGHTS
 
@@ -52,7 +52,7 @@ class SoftPrompts(Answering):
         self.tools = tools
         base = tools.base()
         self.prompts = {s: vlm.SoftPrompt.load(paths.subject_model(s), base) for s in subjects}
-        self.definitions: dict[tuple[str, str], Definition] = {}
+        self.definitions: dict[tuple[str, str], vlm.Definition] = {}
         self.majority: dict[str, str] = {}
         for subject in subjects:
             spoken = io.read_parquet(paths.conversations(subject), schema.CONVERSATIONS)
@@ -72,7 +72,7 @@ class SoftPrompts(Answering):
             self.tools.base(),
             photos,
             [asks[number] for number in said],
-            [self.definitions[asks[number].method, asks[number].subjects[0]] for number in said],
+            [self._definition(asks[number]) for number in said],
             self.tools.batch_size,
         )
         answers = dict(zip(said, found, strict=True))
@@ -87,13 +87,21 @@ class SoftPrompts(Answering):
             return Cost(values, stored.stat().st_size, prompt_tokens(self.tools.base(), definition))
         return Cost(0, len((definition or "").encode()), prompt_tokens(self.tools.base(), definition))
 
+    def _definition(self, ask: Ask) -> vlm.Definition:
+        """What stands before the question; of several subjects, one after another."""
+        found = [self.definitions[ask.method, subject] for subject in ask.subjects]
+        if len(found) < 2:
+            return found[0] if found else None
+        sentences = all(isinstance(definition, str) for definition in found)
+        return " ".join(found) if sentences else tuple(d for d in found if d is not None) or None
+
     def _constant(self, ask: Ask) -> str:
         return self.majority[ask.subjects[0]] if ask.task.kind == "recognition" else CONSTANT
 
 
 def definitions(
     base: vlm.Base, subject: str, prompts: Mapping[str, vlm.SoftPrompt], spoken: pa.Table, seed: int
-) -> dict[str, Definition]:
+) -> dict[str, vlm.Definition]:
     """One subject's definition by name; other_subject is absent if there is no other.
 
     `prompts` holds every subject's soft prompt, `spoken` the subject's CONVERSATIONS table.
@@ -102,7 +110,7 @@ def definitions(
     descriptions = {
         row["kind"]: row["answer"] for row in spoken.to_pylist() if row["kind"].startswith("description")
     }
-    found: dict[str, Definition] = {
+    found: dict[str, vlm.Definition] = {
         "soft_prompt": own,
         "blind": own,
         "base": None,
