@@ -3,6 +3,8 @@
 PYTHON ?= python3.11
 UV_VERSION := 0.13.9
 SEEDS ?= 0 1 2
+# of ablation; all if empty: ladder, latent_tokens, photos, methods
+STUDIES ?=
 
 BIN := .venv/bin
 # dvc.yaml says `python`: this makes it ours
@@ -62,8 +64,8 @@ bench: setup  ## measure training, evaluation and synthesis against the publishe
 	$(BIN)/python -m tests.benchmarks.evaluation
 	$(BIN)/python -m tests.benchmarks.synthesis
 
-ablation: setup  ## the paper's ladder as DVC experiments, for each of SEEDS
-	$(BIN)/python -m tests.benchmarks.ablation $(SEEDS)
+ablation: setup  ## what each part brings, as DVC experiments: STUDIES for each of SEEDS
+	$(BIN)/python -m tests.benchmarks.ablation $(STUDIES) $(SEEDS)
 
 pretrain: setup  ## remake the base models from nothing; resumes where it was stopped
 	$(BIN)/python -m stages.pretrain

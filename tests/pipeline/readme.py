@@ -20,7 +20,7 @@ from stages.report.results import text
 from stages.report.scores import METHODS
 
 README = Path("README.md")
-ABLATION = paths.REPORTS / "ablation.md"
+ABLATION = paths.REPORTS / "ablation" / "ladder.md"
 COLUMNS = {  # measure → head of its column in the results
     "recognition.weighted": "recognition",
     "recognition.siblings.weighted": "among look-alikes",

@@ -1,30 +1,59 @@
-from tests.benchmarks.ablation import BY_SEED, MEASURES, summary, table
+"""What a series of experiments is summed up to, and how it is named."""
+
+import re
+
+import pytest
+
+from stages.core.errors import UserError
+from tests.benchmarks.ablation import STUDIES, _name, main
+from tests.benchmarks.ablation_report import ASKED, MEASURES, by_method, curve, methods_table, summary, table
 
 
 def run(value: float | None) -> dict:
     """An experiment in which every measure has this value, known to a tenth."""
     interval = {"value": value, "low": value and value - 0.1, "high": value and value + 0.1}
+    methods = {"majority": interval, "soft_prompt": interval}
     return {
-        "metrics": dict.fromkeys(BY_SEED, value) | {"subjects.n": 12},
-        "intervals": {"estimates": {measure: {"soft_prompt": interval} for measure in MEASURES}},
+        "metrics": {"subjects.n": 12},
+        "intervals": {"estimates": dict.fromkeys({*MEASURES, *ASKED}, methods)},
     }
 
 
 def test_a_step_is_the_mean_over_seeds_and_keeps_every_metric_of_each():
     found = summary({"0": run(0.5), "1": run(0.7)})
-    assert found["estimates"]["questions.text"] == {"value": 0.6, "low": 0.5, "high": 0.7}
+    by_seed = {"0": 0.5, "1": 0.7}
+    assert found["estimates"]["questions.text"] == {"value": 0.6, "low": 0.5, "high": 0.7, "by_seed": by_seed}
     assert found["metrics"]["1"] == run(0.7)["metrics"]
 
 
 def test_the_table_gives_mean_interval_and_range_over_seeds():
-    found = {step: summary({"0": run(0.5), "1": run(0.7)}) for step in ("conversations", "hard-negatives")}
-    lines = table(found, ["0", "1"]).splitlines()
-    assert "Means over seeds 0, 1;" in lines[2]
-    assert "| conversations |" + " 0.600 (0.500 to 0.700)<br>0.500 to 0.700 |" * len(MEASURES) in lines
-    assert lines[-len(BY_SEED) :] == [f"| {measure} | 0.500 | 0.700 |" for measure in BY_SEED]
+    found = {step: summary({"0": run(0.5), "1": run(0.7)}) for step in ("one", "two")}
+    lines = table("Steps", found, ["0", "1"]).splitlines()
+    assert lines[0] == "# Steps" and "Means over seeds 0, 1;" in lines[2]
+    assert "| one |" + " 0.600 (0.500 to 0.700)<br>0.500 to 0.700 |" * len(MEASURES) in lines
 
 
 def test_what_a_seed_has_not_measured_is_not_averaged():
-    lines = table({"hard-negatives": summary({"0": run(0.5), "1": run(None)})}, ["0", "1"]).splitlines()
-    assert "| hard-negatives |" + " n/a |" * len(MEASURES) in lines
-    assert lines[-1].endswith("| 0.500 | n/a |")
+    lines = table("Steps", {"one": summary({"0": run(0.5), "1": run(None)})}, ["0", "1"]).splitlines()
+    assert "| one |" + " n/a |" * len(MEASURES) in lines
+
+
+def test_methods_come_before_controls():
+    found = by_method({"0": run(0.5), "1": run(0.7)})
+    rows = [line.split(" | ")[0] for line in methods_table("Methods", found, ["0", "1"]).splitlines()]
+    assert rows[-2:] == ["| soft_prompt", "| majority"]
+
+
+def test_a_curve_is_drawn_alike_again_and_shows_every_measure():
+    found = {step: summary({"0": run(0.5), "1": run(0.7)}) for step in ("1", "4", "16")}
+    svg = curve(found, "latent tokens")
+    assert svg == curve(found, "latent tokens")
+    assert svg.count(b"<!-- ") >= len(MEASURES) and b"latent tokens" in svg
+
+
+def test_experiments_have_different_names_that_dvc_takes():
+    changes = {step for study in STUDIES.values() for step in study.steps.values()}
+    names = {_name(step, "0") for step in changes}
+    assert len(names) == len(changes) and all(re.fullmatch(r"[a-z0-9-]+", name) for name in names)
+    with pytest.raises(UserError, match="with studies ladder"):
+        main("lader", "0")
