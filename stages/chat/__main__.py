@@ -24,10 +24,7 @@ def main(*words: str) -> str:
     from stages.chat.talk import talk, typed
 
     seed.seed_everything(p.seed, p.threads)
-    b = p.base
-    base = vlm.load(
-        b.model, b.revision, system=b.system, dtype=b.dtype, device=b.device, prefix_gb=b.prefix_gb
-    )
+    base = vlm.load(**p.base.opening)
     prompt = vlm.SoftPrompt.load(paths.subject_model(options.subject), base)
     questions = [options.question] if options.question else typed(prompt.token)
     return f"{talk(base, prompt, image, questions)} answered"

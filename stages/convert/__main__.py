@@ -17,16 +17,17 @@ def main(*words: str) -> str:
     options = formats.parser().parse_args(words)
     p = params.load()
     subject = p.subject(options.subject)
-    b = p.base
 
     def load_base() -> "vlm.Base":
         from stages import vlm  # seconds, which formats without a model need not wait for
 
         seed.seed_everything(p.seed, p.threads)
-        return vlm.load(b.model, b.revision, system=b.system, dtype=b.dtype, device=b.device)
+        return vlm.load(**p.base.opening)
 
     photos = paths.train_photos(options.subject, subject.source)
-    job = Job(options.subject, subject.kind, photos, Path(options.path), b.model, b.system, load_base)
+    job = Job(
+        options.subject, subject.kind, photos, Path(options.path), p.base.model, p.base.system, load_base
+    )
     return formats.convert(options.format, job, read=options.read)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from stages.core.errors import UserError
+from stages.core.models import explained
 
 if TYPE_CHECKING:
     import torch
@@ -30,13 +30,9 @@ class Clip:
         from transformers import CLIPModel, CLIPProcessor, logging
 
         logging.disable_progress_bar()  # it would count tensors, which says nothing to anyone
-        try:
+        with explained("clip", model, revision):
             self.processor = CLIPProcessor.from_pretrained(model, revision=revision)
             weights = CLIPModel.from_pretrained(model, revision=revision, use_safetensors=True)
-        except (OSError, ValueError, RuntimeError) as error:
-            raise UserError(
-                f"base.clip: {model} holds no CLIP that can be loaded ({_first_line(error)})"
-            ) from error
         self.model = weights.to(device).eval().requires_grad_(False)
         self.device = device
         self.dimension: int = self.model.config.projection_dim
@@ -89,7 +85,3 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     vectors = vectors.astype(np.float32)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.where(lengths == 0, 1, lengths)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0][:200]

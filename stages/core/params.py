@@ -1,8 +1,9 @@
-"""params.yaml as checked, frozen values. The only module that reads the file.
+"""params.yaml as checked, frozen values, those that come from the selected preset filled in.
 
-Only a stage's `__main__` calls `load` and touches the result (a test enforces it); everything else takes
-plain values. What each value means stands beside it in params.yaml. Problems that only other files can show,
-such as a missing photo folder, belong to the check stage, those of a method's settings to `stages.methods`.
+The only module that reads the file. Only a stage's `__main__` calls `load` and touches the result (a test
+enforces it); everything else takes plain values. What each value means stands beside it in params.yaml.
+Problems that only other files can show, such as a missing photo folder, belong to the check stage; a method's
+settings are checked by `stages.methods`.
 """
 
 from pathlib import Path
@@ -18,6 +19,8 @@ from stages.core.settings import Section
 
 SubjectId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=40)]
 MethodName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=40)]
+PresetName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]  # DVC splits keys at dots
+PINNED = {"revision": "model", "clip_revision": "clip"}  # a commit → what it is a commit of
 RESERVED = ("image", "pad", "s", "unk")  # <id> would be a token that every LLaVA has
 Share = Annotated[float, Field(ge=0, le=1)]
 Cosine = Annotated[float, Field(ge=-1, le=1)]
@@ -27,8 +30,8 @@ Seconds = Annotated[float, Field(gt=0)]
 Kind = Literal["person", "pet", "landmark", "object", "character"]
 
 
-class Base(Section):
-    """The frozen models that everything builds on."""
+class Models(Section):
+    """Which frozen models, and how they are spoken to."""
 
     model: str
     revision: str | None
@@ -36,9 +39,31 @@ class Base(Section):
     clip_revision: str | None
     system: str
     dtype: Literal["float32", "bfloat16", "float16"]
-    device: Annotated[str, StringConstraints(pattern=r"^(cpu|cuda(:\d+)?)$")]
+    image_size: Positive | None
+
+
+class Base(Models):
+    """The frozen models that everything builds on, and the machine they run on."""
+
+    preset: str
+    bits: Literal[4, 8] | None
+    device: Annotated[str, StringConstraints(pattern=r"^(cpu|auto|cuda(:\d+)?)$")]
     batch_size: Positive
     prefix_gb: Annotated[float, Field(ge=0)] | None
+
+    @property
+    def opening(self) -> dict[str, Any]:
+        """What `vlm.load` takes: the one place where its options are listed."""
+        return {
+            "model": self.model,
+            "revision": self.revision,
+            "system": self.system,
+            "dtype": self.dtype,
+            "image_size": self.image_size,
+            "bits": self.bits,
+            "device": self.device,
+            "prefix_gb": self.prefix_gb,
+        }
 
 
 class WorldSubject(Section):
@@ -138,14 +163,19 @@ class TrainData(Section):
     easy: bool
 
 
-class Train(Section):
-    """Learning one soft prompt."""
+class Pace(Section):
+    """What of training depends on the base model."""
 
-    latent_tokens: Count
     initial: Literal["random", "photos"]
     epochs: Positive
     learning_rate: Annotated[float, Field(gt=0)]
     schedule: Literal["constant", "cosine"]
+
+
+class Train(Pace):
+    """Learning one soft prompt."""
+
+    latent_tokens: Count
     weight_decay: Annotated[float, Field(ge=0)]
     batch_size: Positive
     balance: bool
@@ -173,12 +203,20 @@ class Subject(Section):
     source: Literal["own", "world"] = "own"
 
 
+class Preset(Section):
+    """What stands in `base` and `train` where these say null."""
+
+    base: Models
+    train: Pace
+
+
 class Params(Section):
     """The whole file."""
 
     seed: Count
     threads: Positive
     base: Base
+    presets: dict[PresetName, Preset]
     world: World
     index: Index
     retrieve: Retrieve
@@ -189,6 +227,30 @@ class Params(Section):
     evaluate: Evaluate
     report: Report
     subjects: Annotated[dict[SubjectId, Subject], Field(min_length=1)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _filled_from_the_preset(cls, values: Any) -> Any:
+        """Put the preset's values where base and train say null.
+
+        A commit stays null if params.yaml names another model than the preset: it would be the wrong one's.
+        """
+        try:
+            name, presets = values["base"]["preset"], values["presets"]
+            if name not in presets:
+                raise ValueError(f"base.preset is {name!r}: use one of {', '.join(presets)}")
+            filled = {
+                section: {
+                    key: presets[name][section].get(key)
+                    if value is None and values[section].get(PINNED.get(key)) is None
+                    else value
+                    for key, value in values[section].items()
+                }
+                for section in ("base", "train")
+            }
+        except (AttributeError, KeyError, TypeError):
+            return values  # not of the form that this needs: the sections' own checks say where
+        return {**values, **filled}
 
     @model_validator(mode="after")
     def _names_can_be_used(self) -> "Params":

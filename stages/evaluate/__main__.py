@@ -22,11 +22,9 @@ def main(method: str = paths.SOFT_PROMPT) -> str:
     from stages.evaluate.evaluate import evaluate
 
     seed.seed_everything(p.seed, p.threads)
-    b = p.base
-    opening = {"system": b.system, "dtype": b.dtype, "device": b.device, "prefix_gb": b.prefix_gb}
-    base = cache(lambda: vlm.load(b.model, b.revision, **opening))
-    clip = cache(lambda: Clip(b.clip, b.clip_revision, b.device))
-    tools = Tools(base, clip, p.seed, b.batch_size)
+    base = cache(lambda: vlm.load(**p.base.opening))
+    clip = cache(lambda: Clip(p.base.clip, p.base.clip_revision, p.base.device))
+    tools = Tools(base, clip, p.seed, p.base.batch_size)
     answering = methods.fitted(method, p.methods, tools, list(p.subjects))
     rows = evaluate(answering, exam, method, max_new_tokens=p.evaluate.max_new_tokens)
     return (

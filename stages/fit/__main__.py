@@ -15,11 +15,9 @@ def main(method: str) -> str:
     from stages import vlm
     from stages.core.clip import Clip
 
-    b = p.base
-    opening = {"system": b.system, "dtype": b.dtype, "device": b.device, "prefix_gb": b.prefix_gb}
-    base = cache(lambda: vlm.load(b.model, b.revision, **opening))
-    clip = cache(lambda: Clip(b.clip, b.clip_revision, b.device))
-    fitted = methods.prepare(method, p.methods, Tools(base, clip, p.seed, b.batch_size))
+    base = cache(lambda: vlm.load(**p.base.opening))
+    clip = cache(lambda: Clip(p.base.clip, p.base.clip_revision, p.base.device))
+    fitted = methods.prepare(method, p.methods, Tools(base, clip, p.seed, p.base.batch_size))
     fitted.fit([Subject(subject, entry.kind) for subject, entry in p.subjects.items()])
     return f"{method}: {len(p.subjects)} subjects"
 

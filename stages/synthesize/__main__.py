@@ -16,11 +16,8 @@ def main() -> str:
     from stages.synthesize.interview import interview, read_photo
 
     seed_everything(settings.seed, settings.threads)
-    b = settings.base
-    model = vlm.load(
-        b.model, b.revision, system=b.system, dtype=b.dtype, device=b.device, prefix_gb=b.prefix_gb
-    )
-    options = {"max_new_tokens": settings.synthesize.max_new_tokens, "batch_size": b.batch_size}
+    model = vlm.load(**settings.base.opening)
+    options = {"max_new_tokens": settings.synthesize.max_new_tokens, "batch_size": settings.base.batch_size}
     kept = dropped = 0
     for name in progress.bar(subjects, "synthesize"):
         rows = interview(model, name, subjects[name].kind, list(map(read_photo, photos[name])), **options)

@@ -17,11 +17,8 @@ def main(subject: str, *subjects: str) -> str:
     from stages.train.steps import Recipe
 
     seed.seed_everything(p.seed, p.threads)
-    b = p.base
-    base = vlm.load(
-        b.model, b.revision, system=b.system, dtype=b.dtype, device=b.device, prefix_gb=b.prefix_gb
-    )
-    recipe = Recipe(seed=p.seed, scored_at_once=b.batch_size, **p.train.model_dump(exclude={"data"}))
+    base = vlm.load(**p.base.opening)
+    recipe = Recipe(seed=p.seed, scored_at_once=p.base.batch_size, **p.train.model_dump(exclude={"data"}))
     lessons = {name: samples.Lesson.of(rows[name], p.train.balance) for name in rows}
     said = []
     for name, (prompt, curve) in learn(base, lessons, recipe).items():

@@ -104,7 +104,7 @@ def validate(
 def _layout(base: vlm.Base, prompt: vlm.SoftPrompt) -> dict[str, str]:
     """The wording around the rows, for readers of the JSON."""
     definition = prompt.text(prompt.token, "<latent>")
-    rest = f"{definition} {{question}}{base.layout.cue} {{answer}}{base.tokenizer.eos_token}"
+    rest = f"{definition} {{question}}{base.layout.cue}{base.layout.gap}{{answer}}{base.tokenizer.eos_token}"
     return {
         "with an image": base.layout.image_prefix + rest,
         "text only": base.layout.text_prefix + base.layout.lead + rest,

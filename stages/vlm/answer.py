@@ -116,7 +116,7 @@ def decode(
         chosen = rows.ids(base, logits.argmax(-1))
         going = []
         for at, (row, token) in enumerate(zip(alive, chosen.tolist(), strict=True)):
-            if token != base.tokenizer.eos_token_id:
+            if token not in base.end_ids:
                 generated[row].append(token)
                 if len(generated[row]) < max_new_tokens:
                     going.append(at)

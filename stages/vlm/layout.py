@@ -3,8 +3,8 @@
     [SYSTEM ]USER: <image>\\n   |  {definition} {question} ASSISTANT:  |   {answer}</s>
     prefix, per image             suffix: prompt                          suffix: labels
 
-The wording comes from the processor's chat template, so LLaVA-1.5 and the small base share this code.
-Without an image, the prefix is ``[SYSTEM ]USER:`` and the suffix starts with the space after it. Does not run
+The wording comes from the processor's chat template, so all families share this code; shown is LLaVA's.
+Without an image, its prefix is ``[SYSTEM ]USER:`` and the suffix starts with the space after it. Does not run
 the model.
 
 Learned rows travel through the tokenizer as an added token (`SLOT`), so the pieces around them are exactly
@@ -22,7 +22,7 @@ from stages.core.errors import UserError
 from stages.vlm.soft_prompt import SoftPrompt, identifiers
 
 if TYPE_CHECKING:
-    from transformers import LlavaProcessor, PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerFast, ProcessorMixin
 
     from stages.vlm.load import Base
 
@@ -67,10 +67,11 @@ class Layout:
     text_prefix: str
     lead: str  # what the template puts between the text-only prefix and the question: a space
     cue: str  # what follows the question: " ASSISTANT:"
+    gap: str  # what stands between the cue and the answer: a space, or nothing where the cue ends a line
     reserved: frozenset[str]
 
     @classmethod
-    def of(cls, processor: "LlavaProcessor", system: str) -> "Layout":
+    def of(cls, processor: "ProcessorMixin", system: str) -> "Layout":
         """Derive the layout from the processor's chat template."""
         image_prefix, cue = _template(processor, system, image=True)
         head, text_cue = _template(processor, system, image=False)
@@ -94,6 +95,7 @@ class Layout:
             text_prefix=text_prefix,
             lead=head[len(text_prefix) :],
             cue=cue,
+            gap="" if cue.endswith("\n") else " ",
             reserved=frozenset(tokenizer.all_special_tokens) | {SLOT, processor.image_token},
         )
 
@@ -110,7 +112,7 @@ class Layout:
 
     def first_id(self, answer: str) -> int:
         """Id of the first piece of an answer at the answer position."""
-        return self.after(self.text_prefix + self.cue, f" {answer}")[0]
+        return self.after(self.text_prefix + self.cue, self.gap + answer)[0]
 
     def decode(self, ids: list[int], vocab_size: int, prompts: Sequence[SoftPrompt]) -> str:
         """Text of generated ids, identifiers from `vocab_size` on; ids of padding rows are dropped."""
@@ -144,7 +146,7 @@ def suffix(
     *,
     image: bool = True,
 ) -> Suffix:
-    """Ids and labels of ``{definition} {question} ASSISTANT:[ {answer}</s>]``.
+    """Ids and labels of ``{definition} {question} ASSISTANT:[ {answer}</s>]``, in the wording of the base.
 
     Args:
         base: model whose layout and vocabulary size are used.
@@ -180,13 +182,13 @@ def suffix(
     ids = layout.after(prefix, prompt)
     asked = len(ids)
     if answer is not None:
-        ids += [*layout.after(prefix + prompt, f" {answer}"), layout.tokenizer.eos_token_id]
+        ids += [*layout.after(prefix + prompt, layout.gap + answer), layout.tokenizer.eos_token_id]
     vocab_size, slots = base.vocab_size, iter(rows)  # transformers looks the table up each time it is asked
     ids = [vocab_size + next(slots) if i == layout.slot_id else i for i in ids]
     return Suffix(ids, [IGNORE] * asked + ids[asked:])
 
 
-def _template(processor: "LlavaProcessor", system: str, image: bool) -> tuple[str, str]:
+def _template(processor: "ProcessorMixin", system: str, image: bool) -> tuple[str, str]:
     """Text before and after the question."""
     if not processor.chat_template:
         raise UserError(

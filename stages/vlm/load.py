@@ -1,10 +1,10 @@
-"""Open a base model: owns where it comes from, what is checked, and its identity.
+"""Open a base model: owns where it comes from, on which devices and in which numbers it is, and its identity.
 
-Does not own prompts (`layout`), caches (`prefix`) or anything learned (`soft_prompt`).
+Does not own which families there are (`families`), prompts (`layout`), caches (`prefix`) or anything learned
+(`soft_prompt`).
 """
 
 import hashlib
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 import torch
 
 from stages.core.errors import UserError
+from stages.core.models import explained
+from stages.vlm import families
 from stages.vlm.layout import Layout
 
 if TYPE_CHECKING:
-    from transformers import LlavaForConditionalGeneration, LlavaProcessor, PreTrainedTokenizerFast
+    from transformers import BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerFast, ProcessorMixin
 
 # What decides a model's answers; a README or a file of another format in the folder does not.
 _IDENTITY = ("*.json", "*.safetensors", "*.model", "*.jinja")
@@ -25,7 +27,7 @@ _IDENTITY = ("*.json", "*.safetensors", "*.model", "*.jinja")
 
 @dataclass(frozen=True, eq=False)
 class Base:
-    """A frozen LLaVA with its processor.
+    """A frozen vision-language model with its processor.
 
     Attributes:
         model: in eval mode, no parameter requires a gradient.
@@ -34,15 +36,17 @@ class Base:
         name: the folder or hub id it was loaded from.
         fingerprint: ``sha256:…`` over the folder's config, weights and tokenizer; ``id@commit`` from the hub.
         prefix_bytes: memory that kept image prefixes may take, in bytes; None for what is free.
+        image_size: longest side of an image that the processor is given, in pixels; None for any.
 
     """
 
-    model: "LlavaForConditionalGeneration"
-    processor: "LlavaProcessor"
+    model: "PreTrainedModel"
+    processor: "ProcessorMixin"
     layout: Layout
     name: str
     fingerprint: str
     prefix_bytes: int | None = None
+    image_size: int | None = None
 
     @property
     def tokenizer(self) -> "PreTrainedTokenizerFast":
@@ -52,7 +56,7 @@ class Base:
     @property
     def hidden_size(self) -> int:
         """D, the width of one embedding row."""
-        return self.model.config.text_config.hidden_size
+        return self.model.config.get_text_config().hidden_size
 
     @property
     def vocab_size(self) -> int:
@@ -60,8 +64,14 @@ class Base:
         return self.model.get_input_embeddings().num_embeddings
 
     @property
+    def end_ids(self) -> frozenset[int]:
+        """Ids that end an answer: the one that training puts there, and those that `generate` stops at."""
+        own = self.model.generation_config.eos_token_id
+        return frozenset([self.tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])])
+
+    @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Where the weights are; where the first of them are, if they are on several devices."""
         return self.model.device
 
 
@@ -71,79 +81,70 @@ def load(
     *,
     system: str = "",
     dtype: str = "float32",
+    image_size: int | None = None,
+    bits: int | None = None,
     device: str = "cpu",
     prefix_gb: float | None = None,
 ) -> Base:
-    """Load a `LlavaForConditionalGeneration` from a folder, or from the hub at a pinned commit.
+    """Load a model of one of `families` from a folder, or from the hub at a pinned commit.
 
     Args:
         model: folder, or hub id such as ``llava-hf/llava-1.5-7b-hf``.
         revision: 40-digit commit of a hub model; None for a folder.
-        system: sentence before ``USER:``; empty for none.
+        system: sentence before the conversation; empty for none.
         dtype: float32, bfloat16 or float16.
-        device: cpu, cuda or cuda:N.
+        image_size: longest side of an image given to the model, pixels; larger ones are made smaller.
+        bits: 4 (NF4) or 8 (LLM.int8), for the weights of all linear layers but the output; None for dtype.
+        device: cpu, cuda, cuda:N, or auto for layer after layer over all GPUs.
         prefix_gb: gigabytes (10^9 bytes) for kept image prefixes; None for what is free.
 
     Raises:
-        UserError: the model is absent, unreachable, not a LLaVA, not in safetensors, or the device missing.
+        UserError: the model is absent, unreachable, of another family, not in safetensors, too large for the
+            GPUs, or the device missing.
 
     """
-    from transformers import AutoConfig, AutoProcessor, LlavaForConditionalGeneration
+    from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise UserError(
             f"base.device is {device}, but there is no CUDA device: set base.device: cpu in params.yaml"
         )
-    _check_source(model, revision)
-    with _explained(model, revision), _quiet():
+    with explained("model", model, revision), _quiet():
         config = AutoConfig.from_pretrained(model, revision=revision, trust_remote_code=False)
-        if config.model_type != "llava":
-            raise UserError(
-                f"{model} is a model of type {config.model_type}: base.model in params.yaml needs a LLaVA, "
-                "for example llava-hf/llava-1.5-7b-hf"
-            )
-        weights = LlavaForConditionalGeneration.from_pretrained(
+        families.check(model, config.model_type)
+        weights = AutoModelForImageTextToText.from_pretrained(
             model,
             revision=revision,
             dtype=getattr(torch, dtype),
+            device_map=device,
+            quantization_config=_quantization(bits, dtype),
             use_safetensors=True,
             trust_remote_code=False,
         )
         processor = AutoProcessor.from_pretrained(model, revision=revision, trust_remote_code=False)
-    weights = weights.to(device).eval().requires_grad_(False)
+    places = {str(place) for place in getattr(weights, "hf_device_map", {}).values()}
+    if places & {"cpu", "disk"} and torch.cuda.is_available():
+        raise UserError(
+            f"the GPUs do not hold {model}: set base.bits to 8 or 4 in params.yaml, or choose a smaller base"
+        )
+    weights = weights.eval().requires_grad_(False)
     fingerprint = f"{model}@{revision}" if revision else _folder_fingerprint(Path(model))
     kept = None if prefix_gb is None else int(prefix_gb * 1e9)
-    return Base(weights, processor, Layout.of(processor, system), model, fingerprint, kept)
+    return Base(weights, processor, Layout.of(processor, system), model, fingerprint, kept, image_size)
 
 
-def _check_source(model: str, revision: str | None) -> None:
-    if revision is None:
-        if not (Path(model) / "config.json").is_file():
-            raise UserError(
-                f"{model} holds no model (no config.json): restore it with git, or, for a model on the hub, "
-                "set base.revision in params.yaml to its commit"
-            )
-    elif Path(model).exists():
-        raise UserError(f"{model} is a folder, so base.revision in params.yaml must be null")
-    elif not re.fullmatch(r"[0-9a-f]{40}", revision):
-        raise UserError(f"base.revision '{revision}' is not a commit: give the 40-digit commit of {model}")
+def _quantization(bits: int | None, dtype: str) -> "BitsAndBytesConfig | None":
+    """How bitsandbytes holds the weights; products are in dtype."""
+    if bits is None:
+        return None
+    from transformers import BitsAndBytesConfig
 
-
-@contextmanager
-def _explained(model: str, revision: str | None) -> Iterator[None]:
-    """Turn the loaders' errors into one sentence that says what to do."""
-    from safetensors import SafetensorError
-
-    try:
-        yield
-    except (OSError, ValueError, SafetensorError) as error:
-        reason = str(error).strip().splitlines()[0]
-        remedy = (
-            f"check the network, or download it once with `hf download {model} --revision {revision}`"
-            if revision
-            else "restore the folder with git"
-        )
-        raise UserError(f"{model} could not be loaded ({reason}): {remedy}") from error
+    return BitsAndBytesConfig(
+        load_in_4bit=bits == 4,
+        load_in_8bit=bits == 8,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_compute_dtype=getattr(torch, dtype),
+    )
 
 
 @contextmanager

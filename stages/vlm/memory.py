@@ -5,10 +5,12 @@ Does not own the prefixes (`prefix`).
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import psutil
 import torch
 
+Place = Literal["device", "host"]
 HEADROOM = 0.2  # share of the free memory left alone: others need some, and allocators waste some
 CGROUPS = (  # limit, use and the part of it that the kernel gives back when asked: version 2, version 1
     ("memory.max", "memory.current", "inactive_file"),
@@ -46,10 +48,14 @@ class Room:
             host = min(host, limit - free)
         return cls(free, host)
 
-    def prefixes(self, size: int) -> tuple[int, int]:
-        """How many prefixes of `size` bytes find room: on the device, in host memory."""
+    def taken(self, size: int) -> tuple[Place | None, "Room"]:
+        """Where a prefix of `size` bytes finds room, None for nowhere, and the room that is left then."""
         pinned = 1 << (size - 1).bit_length()  # torch takes pinned memory in powers of two
-        return self.device // size, self.host // pinned
+        if size <= self.device:
+            return "device", Room(self.device - size, self.host)
+        if pinned <= self.host:
+            return "host", Room(self.device, self.host - pinned)
+        return None, self
 
 
 def move(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:

@@ -5,15 +5,19 @@ autograd, and every step and every answer starts from them. Does not own where t
 suffixes (`layout`) or forwards over them (`splice`).
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from PIL import Image
 
+from stages.core.errors import UserError
 from stages.core.progress import bar
+from stages.vlm.families import Inputs, positions
 from stages.vlm.memory import Room, move, to_host
-from stages.vlm.store import PrefixCache
+from stages.vlm.store import Prefix, PrefixCache
 
 if TYPE_CHECKING:
     from stages.vlm.load import Base
@@ -21,6 +25,11 @@ if TYPE_CHECKING:
 # A training forward holds the prefix of each row about this many times: gathered, gathered for the next
 # batch, extended by the suffix, and, in activations kept for the backward pass, as much again.
 WORKING_COPIES = 4
+TEXT = (
+    "input_ids",
+    "attention_mask",
+    "mm_token_type_ids",
+)  # of a processor's tensors; others are of the image
 
 
 def encode_prefixes(
@@ -31,7 +40,7 @@ def encode_prefixes(
     room: Room | None = None,
     progress: str | None = None,
 ) -> PrefixCache:
-    """Run the prefix ``[SYSTEM ]USER: <image>\\n`` of every image, and keep what there is room for.
+    """Run the prefix, for LLaVA ``[SYSTEM ]USER: <image>\\n``, of every image; keep what there is room for.
 
     The first images are kept on the device, the next in host memory; of the rest only the pixels are, and
     their prefixes are computed whenever they are asked for.
@@ -44,60 +53,108 @@ def encode_prefixes(
         progress: title of a progress bar; None for no bar.
 
     """
-    tokenizer = base.layout.tokenizer
-    text = _encode(base, tokenizer(base.layout.prefix_text(image=False), return_tensors="pt").input_ids)[0]
+    tokens = base.layout.tokenizer(base.layout.prefix_text(image=False), return_tensors="pt").input_ids
+    (text,) = _encode(base, [{"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}])
+    compute = partial(_encode, base)
     if not images:
-        return PrefixCache([], [], text, 0, lambda pixels: pixels)
-    ids = base.processor(
-        images=[images[0]], text=[base.layout.prefix_text(image=True)], return_tensors="pt"
-    ).input_ids  # (1, P)
-
-    def compute(pixels: torch.Tensor) -> torch.Tensor:
-        return _encode(base, ids.expand(len(pixels), -1), pixels)
-
-    size = text[..., 0, :].nbytes * ids.shape[1]
-    room = room or Room.measured(base.device, WORKING_COPIES * batch_size * size, base.prefix_bytes)
-    near, far = room.prefixes(size)
-    kept: list[torch.Tensor | None] = []
-    again: list[torch.Tensor | None] = []
+        return PrefixCache([], text, compute)
+    position = text.kv[..., 0, :].nbytes
+    if room is None:
+        largest = max(images, key=lambda image: image.width * image.height)
+        longest = _processed(base, [largest])[0]["input_ids"].shape[1]
+        room = Room.measured(base.device, WORKING_COPIES * batch_size * position * longest, base.prefix_bytes)
+    prefixes: list[Prefix] = []
     starts = range(0, len(images), batch_size)
     for start in bar(starts, progress) if progress else starts:
-        pixels = _pixels(base, images[start : start + batch_size])
-        held = min(max(near + far - start, 0), len(pixels))
-        prefixes = compute(pixels[:held]) if held else []
-        kept += [kv if number < near else to_host(kv) for number, kv in enumerate(prefixes, start)]
-        kept += [None] * (len(pixels) - held)
-        again += [*[None] * held, *pixels[held:]]
-    return PrefixCache(kept, again, text, ids.shape[1], compute)
+        inputs = _processed(base, images[start : start + batch_size])
+        places = []
+        for each in inputs:
+            place, room = room.taken(position * each["input_ids"].shape[1])
+            places.append(place)
+        computed = iter(compute([each for each, place in zip(inputs, places, strict=True) if place]))
+        for each, place in zip(inputs, places, strict=True):
+            prefix = next(computed) if place else Prefix(None, each)
+            prefixes.append(prefix._replace(kv=to_host(prefix.kv)) if place == "host" else prefix)
+    return PrefixCache(prefixes, text, compute)
 
 
 @torch.no_grad()
 def image_tokens(base: "Base", images: Sequence[Image.Image], batch_size: int = 32) -> torch.Tensor:
-    """What the language model is given of n images: (n, P, D) float32 on the CPU, P image tokens each."""
-    parts = []
+    """What the language model is given of n images: (n, P, D) float32 on the CPU, P image tokens each.
+
+    Raises UserError if there are more of some images than of others.
+    """
+    tokens: dict[int, torch.Tensor] = {}
     for start in range(0, len(images), batch_size):
-        pixels = move(_pixels(base, images[start : start + batch_size]), base.device)
-        parts.append(torch.stack(base.model.get_image_features(pixel_values=pixels).pooler_output))
-    return torch.cat(parts).float().cpu()
+        for numbers, inputs in _alike(_processed(base, images[start : start + batch_size])):
+            shown = {name: move(inputs[name], base.device) for name in inputs if name not in TEXT}
+            made = base.model.get_image_features(**shown).pooler_output
+            tokens |= {start + number: rows.float().cpu() for number, rows in zip(numbers, made, strict=True)}
+    if len({len(rows) for rows in tokens.values()}) > 1:
+        raise UserError(
+            f"{base.name} makes more tokens of some pictures than of others, so that they have no mean: "
+            "set train.initial to random in params.yaml"
+        )
+    return torch.stack([tokens[number] for number in range(len(images))])
 
 
-def _pixels(base: "Base", images: Sequence[Image.Image]) -> torch.Tensor:
-    """What the vision tower is given: (B, C, height, width) in the model's dtype on the CPU."""
-    pixels = base.processor.image_processor(list(images), return_tensors="pt").pixel_values
-    return pixels.to(base.model.dtype)
+def _processed(base: "Base", images: Sequence[Image.Image]) -> list[Inputs]:
+    """What the model is given of each image and the text: on the CPU, pixels in the model's dtype."""
+    text = base.layout.prefix_text(image=True)
+    images = [_within(image, base.image_size) for image in images]
+    same: dict[Hashable, list[int]] = defaultdict(list)
+    for number, image in enumerate(images):
+        same[image.size].append(number)
+    found: dict[int, Inputs] = {}
+    for numbers in same.values():  # of one size, so that everything about them is, too, and nothing is padded
+        shown = [images[number] for number in numbers]
+        made = base.processor(images=shown, text=[text] * len(shown), return_tensors="pt")
+        parts = {
+            name: (values.to(base.model.dtype) if values.is_floating_point() else values).chunk(len(shown))
+            for name, values in made.items()
+        }
+        found |= {number: {name: parts[name][at] for name in parts} for at, number in enumerate(numbers)}
+    return [found[number] for number in range(len(images))]
+
+
+def _within(image: Image.Image, side: int | None) -> Image.Image:
+    """The image, made smaller if its longest side is longer."""
+    if side is None or max(image.size) <= side:
+        return image
+    small = image.copy()
+    small.thumbnail((side, side))
+    return small
+
+
+def _alike(inputs: Sequence[Inputs]) -> Iterator[tuple[list[int], Inputs]]:
+    """Put inputs of equal shapes together: their numbers, and their tensors one after another."""
+    same: dict[Hashable, list[int]] = defaultdict(list)
+    for number, each in enumerate(inputs):
+        same[tuple((name, values.shape) for name, values in each.items())].append(number)
+    for numbers in same.values():
+        first = inputs[numbers[0]]
+        yield numbers, {name: torch.cat([inputs[number][name] for number in numbers]) for name in first}
 
 
 @torch.no_grad()
-def _encode(base: "Base", input_ids: torch.Tensor, pixel_values: torch.Tensor | None = None) -> torch.Tensor:
-    """Keys and values (B, L, 2, H, P, d) of equally long rows."""
+def _encode(base: "Base", inputs: Sequence[Inputs]) -> list[Prefix]:
+    """Compute prefixes; those of equal shapes go through the model together, so that none is padded."""
     from transformers import DynamicCache
 
-    cache = DynamicCache()
-    base.model.model(
-        input_ids=move(input_ids, base.device),
-        attention_mask=torch.ones_like(input_ids, device=base.device),
-        pixel_values=None if pixel_values is None else move(pixel_values, base.device),
-        past_key_values=cache,
-        use_cache=True,
-    )
-    return torch.stack([torch.stack([layer.keys, layer.values], 1) for layer in cache.layers], 1)
+    found: dict[int, Prefix] = {}
+    for numbers, stacked in _alike(inputs):
+        places, later = positions(base.model, stacked)
+        cache = DynamicCache()
+        base.model.model(
+            **{name: move(values, base.device) for name, values in stacked.items()},
+            position_ids=None if places is None else move(places, base.device),
+            past_key_values=cache,
+            use_cache=True,
+        )
+        layers = [torch.stack([layer.keys, layer.values], 1).to(base.device) for layer in cache.layers]
+        kv = torch.stack(layers, 1)  # (B, L, 2, H, P, d)
+        found |= {
+            number: Prefix(row, None, shift)
+            for number, row, shift in zip(numbers, kv, later.tolist(), strict=True)
+        }
+    return [found[number] for number in range(len(inputs))]

@@ -93,7 +93,7 @@ class Rows:
             (B, V + M) float32; -inf for an identifier that the sample does not have.
 
         """
-        plain = base.model.lm_head(hidden).float()
+        plain = base.model.lm_head(hidden).float().to(hidden.device)
         rows = self.output.index_select(0, self.own.flatten()).unflatten(0, self.own.shape)  # (B, M, D)
         own = (hidden.float().unsqueeze(1) * rows).sum(-1)
         return torch.cat([plain, own.masked_fill(~self.named, -torch.inf)], -1)

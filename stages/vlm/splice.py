@@ -11,9 +11,8 @@ import torch
 from stages.vlm.rows import Rows
 
 if TYPE_CHECKING:
-    from transformers import DynamicCache
-
     from stages.vlm.load import Base
+    from stages.vlm.store import GrowingCache
 
 
 def pad_left(rows: Sequence[Sequence[int]], fill: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -25,7 +24,7 @@ def pad_left(rows: Sequence[Sequence[int]], fill: int) -> tuple[torch.Tensor, to
 
 
 def hidden_states(
-    base: "Base", ids: torch.Tensor, rows: Rows, cache: "DynamicCache", mask: torch.Tensor
+    base: "Base", ids: torch.Tensor, rows: Rows, cache: "GrowingCache", mask: torch.Tensor
 ) -> torch.Tensor:
     """Last hidden states of the suffix.
 
@@ -33,7 +32,7 @@ def hidden_states(
         base: the model.
         ids: (B, S) int64 suffix ids, left-padded.
         rows: of the B samples.
-        cache: keys and values of what came before; extended in place.
+        cache: keys and values of what came before, and where it ends; extended in place.
         mask: (B, P + S) int64 over cache and suffix, 0 on padding; no row of it is 0 over the whole cache.
 
     Returns:
@@ -49,7 +48,7 @@ def hidden_states(
     return base.model.model.language_model(
         inputs_embeds=embeddings,
         attention_mask=blocked.masked_fill_(~seen, -torch.inf),
-        position_ids=(mask.cumsum(-1) - 1).clamp(min=0)[:, -length:],
+        position_ids=(mask.cumsum(-1) - 1).clamp(min=0)[:, -length:] + cache.later,
         past_key_values=cache,
         use_cache=True,
-    ).last_hidden_state
+    ).last_hidden_state.to(embeddings.device)

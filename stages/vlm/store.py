@@ -7,13 +7,35 @@ computing prefixes (`prefix`) or measuring memory (`memory`).
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
+from stages.vlm.families import Inputs
 from stages.vlm.memory import move
+
+
+class Prefix(NamedTuple):
+    """Everything before the soft prompt, of one image or of none.
+
+    L layers, keys and values, H key-value heads, P positions of d values.
+
+    Attributes:
+        kv: (L, 2, H, P, d) in the model's dtype, on the device or in host memory; None if it is not kept.
+        inputs: in host memory, what a prefix that is not kept is computed from; None for others.
+        later: how much later than at P the token after it stands (see `families`); known once kv is.
+
+    """
+
+    kv: torch.Tensor | None
+    inputs: Inputs | None
+    later: int = 0
+
+    @property
+    def length(self) -> int:
+        """P."""
+        return self.inputs["input_ids"].shape[1] if self.kv is None else self.kv.shape[-2]
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,17 +45,34 @@ class PrefixBatch:
     Attributes:
         kv: (B, L, 2, H, P + spare, d) in the model's dtype; what stands in the spare positions is never read.
         mask: (B, P) int64, 0 on left padding.
+        later: (B, 1) int64, how much later than by its number the token after the prefix stands.
 
     """
 
     kv: torch.Tensor
     mask: torch.Tensor
+    later: torch.Tensor
 
-    def cache(self) -> DynamicCache:
+    def cache(self) -> "GrowingCache":
         """Make a fresh cache over kv, without copying. One per forward: it then holds the forward's graph."""
-        cache = DynamicCache()
-        cache.layers = [_Layer(kv, self.mask.shape[1]) for kv in self.kv.unbind(1)]
-        return cache
+        return GrowingCache(self)
+
+
+class GrowingCache(DynamicCache):
+    """A cache that begins with prefixes and knows where the tokens after them stand.
+
+    later: (B, 1) int64, as in `PrefixBatch`.
+    """
+
+    def __init__(self, prefixes: PrefixBatch) -> None:
+        super().__init__()
+        self.layers = [_Layer(kv, prefixes.mask.shape[1]) for kv in prefixes.kv.unbind(1)]
+        self.later = prefixes.later
+
+    def batch_select_indices(self, indices: torch.Tensor) -> None:
+        """Keep only these rows."""
+        super().batch_select_indices(indices)
+        self.later = self.later[indices]
 
 
 class _Layer(DynamicLayer):
@@ -77,35 +116,32 @@ class _Layer(DynamicLayer):
 class PrefixCache:
     """Prefixes of n images, and the one without an image, which is addressed as None.
 
-    L layers, keys and values, H key-value heads, P positions of d values.
-
     Attributes:
-        kept: n tensors (L, 2, H, P, d) in the model's dtype, on the device or in host memory; None for an
-            image whose prefix is computed when asked for.
-        pixels: n tensors (C, height, width) in host memory, of the images that are not kept; None for others.
-        text: (L, 2, H, T, d) on the device.
-        length: P.
-        compute: pixels (B, C, height, width) → prefixes (B, L, 2, H, P, d) on the device.
+        prefixes: of the n images.
+        text: the one without an image, on the device.
+        compute: what prefixes are computed from → prefixes, on the device.
 
     """
 
-    kept: Sequence[torch.Tensor | None]
-    pixels: Sequence[torch.Tensor | None]
-    text: torch.Tensor
-    length: int
-    compute: Callable[[torch.Tensor], torch.Tensor]
+    prefixes: Sequence[Prefix]
+    text: Prefix
+    compute: Callable[[Sequence[Inputs]], list[Prefix]]
 
     def __len__(self) -> int:
         """Count the images."""
-        return len(self.kept)
+        return len(self.prefixes)
+
+    @property
+    def length(self) -> int:
+        """Positions of the longest prefix of an image."""
+        return max((prefix.length for prefix in self.prefixes), default=0)
 
     def select(self, indices: Sequence[int]) -> "PrefixCache":
         """Give only these images, in this order, without copying."""
-        kept, pixels = ([those[index] for index in indices] for those in (self.kept, self.pixels))
-        return PrefixCache(kept, pixels, self.text, self.length, self.compute)
+        return PrefixCache([self.prefixes[index] for index in indices], self.text, self.compute)
 
     def batch(self, indices: Sequence[int | None]) -> PrefixBatch:
-        """Gather prefixes; rows without an image are padded on the left and masked there."""
+        """Gather prefixes; shorter ones than the longest are padded on the left and masked there."""
         return next(self.batches([indices]))
 
     def batches(self, order: Iterable[Sequence[int | None]], spare: int = 0) -> Iterator[PrefixBatch]:
@@ -119,50 +155,49 @@ class PrefixCache:
                 cache carries no gradients.
 
         """
-        copies = torch.cuda.Stream(self.text.device) if self.text.is_cuda else None
+        device = self.text.kv.device
+        copies = torch.cuda.Stream(device) if device.type == "cuda" else None
         ready: list[PrefixBatch] = []
         for indices in order:
-            _wait(copies, self.text.device)
+            _wait(copies, device)
             following = self._gather(indices, spare, copies)
             yield from ready
             ready = [following]
-        _wait(copies, self.text.device)
+        _wait(copies, device)
         yield from ready
 
     def _gather(
         self, indices: Sequence[int | None], spare: int, copies: torch.cuda.Stream | None
     ) -> PrefixBatch:
-        device, short = self.text.device, self.text.shape[-2]
-        length = short if all(index is None for index in indices) else self.length
-        space = self.text.new_empty(len(indices), *self.text.shape[:3], length + spare, self.text.shape[-1])
-        kv = space[..., :length, :]
-        mask = torch.ones(len(indices), length, dtype=torch.long)
-        computed = self._computed({index for index in indices if index is not None})
+        rows = self._rows(indices)
+        text = self.text.kv
+        length = max(row.length for row in rows)
+        space = text.new_empty(len(rows), *text.shape[:3], length + spare, text.shape[-1])
+        mask = torch.ones(len(rows), length, dtype=torch.long)
         afar = []
-        for row, index in enumerate(indices):
-            if index is None:
-                kv[row] = F.pad(self.text, (0, 0, length - short, 0))
-                mask[row, : length - short] = 0
-                continue
-            source = computed[index] if index in computed else self.kept[index]
-            if source.device == device:
-                kv[row] = source
+        for row, place, shown in zip(rows, space[..., :length, :], mask, strict=True):
+            padding = length - row.length
+            shown[:padding] = 0
+            place[..., :padding, :] = 0  # never read, but no number there may be infinite
+            if row.kv.device == text.device:
+                place[..., padding:, :] = row.kv
             else:
-                afar.append((kv[row], source))
-        if copies is not None:  # kv may lie where the work queued so far still reads or writes
-            copies.wait_stream(torch.cuda.current_stream(device))
+                afar.append((place[..., padding:, :], row.kv))
+        if copies is not None:  # space may lie where the work queued so far still reads or writes
+            copies.wait_stream(torch.cuda.current_stream(text.device))
         with torch.cuda.stream(copies):
             for target, source in afar:
                 target.copy_(source, non_blocking=True)
-        return PrefixBatch(space, move(mask, device))
+        later = torch.tensor([[row.later] for row in rows])
+        return PrefixBatch(space, move(mask, text.device), move(later, text.device))
 
-    def _computed(self, indices: set[int]) -> dict[int, torch.Tensor]:
-        """Prefixes of those among these images that are not kept."""
-        lacking = sorted(index for index in indices if self.kept[index] is None)
-        if not lacking:
-            return {}
-        pixels = torch.stack([self.pixels[index] for index in lacking])
-        return dict(zip(lacking, self.compute(pixels), strict=True))
+    def _rows(self, indices: Sequence[int | None]) -> list[Prefix]:
+        """The prefixes of a batch, those that are not kept computed, each once."""
+        asked = {index for index in indices if index is not None}
+        lacking = sorted(index for index in asked if self.prefixes[index].kv is None)
+        computed = self.compute([self.prefixes[index].inputs for index in lacking])
+        found = {index: self.prefixes[index] for index in asked} | dict(zip(lacking, computed, strict=True))
+        return [self.text if index is None else found[index] for index in indices]
 
 
 def _wait(copies: torch.cuda.Stream | None, device: torch.device) -> None:

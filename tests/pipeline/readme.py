@@ -35,7 +35,7 @@ SPEEDUPS = {  # key in a benchmark's file → what was faster than what
     "speedup_batched": "the same, batches of 16",
     "speedup_alternative": "PEFT or features kept, batched",
 }
-MAPPINGS = ("subjects", "world.subjects")  # keys that the user fills: one row each
+MAPPINGS = ("presets", "subjects", "world.subjects")  # keys that the user fills: one row each
 
 
 def main() -> str:
@@ -137,8 +137,8 @@ def _leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, A
 
 
 def _covers(entry: str, key: str) -> bool:
-    """Whether an entry of a stage's params names the key, or a section around it."""
-    return f"{key}.".startswith(f"{entry.removesuffix('.${key}')}.")
+    """Whether an entry of a stage's params names the key, a section around it, or one entry of a mapping."""
+    return f"{key}.".startswith(f"{entry.partition('.${')[0]}.")
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

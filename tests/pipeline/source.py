@@ -1,19 +1,24 @@
 """Reading the stages' source code: which modules a stage imports, and which parameters its `__main__` reads.
 
+A parameter that the preset may hold counts twice, for params.yaml's own value and for the preset's.
+
 By syntax tree alone, so that imports inside functions count and nothing heavy is loaded.
 """
 
 import ast
-from collections.abc import Iterator
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import get_args
 
 from pydantic import BaseModel
 
-from stages.core.params import Params
+from stages.core.params import Params, Preset
 from tests.helpers import ROOT
 
 STAGES = ROOT / "stages"
+PRESET = "presets.${base.preset}."
 SHARED = {"core", "methods", "vlm", "world"}  # packages that stages may import; all others are stages
 
 
@@ -71,16 +76,31 @@ def params_read(stage: str) -> set[str]:
                 names[node.targets[0].id] = at
                 continue
         read |= {leaf for at in _paths(node, names) for leaf in leaves(".".join(at))}
-    return read
+    return read | {PRESET + leaf for leaf in read & _leaves(Preset, [])}
 
 
 def leaves(key: str) -> set[str]:
     """The keys below `key` that hold no further section; `subjects` and its entries count as such."""
-    at = key.split(".") if key else []
-    section = None if at[:1] in (["subjects"], ["methods"]) else _section(at)
-    if section is None:
-        return {key}
-    return {leaf for name in section.model_fields for leaf in leaves(".".join([*at, name]))}
+    if key.startswith(PRESET):
+        return {PRESET + leaf for leaf in _leaves(Preset, key.removeprefix(PRESET).split("."))}
+    return _leaves(Params, key.split(".") if key else [])
+
+
+def _leaves(top: type[BaseModel], at: list[str]) -> set[str]:
+    section = None if at[:1] in (["subjects"], ["methods"]) else _section(at, top)
+    if section is not None:
+        return {leaf for name in section.model_fields for leaf in _leaves(top, [*at, name])}
+    if getter := _property(_section(at[:-1], top), at[-1]):
+        source = ast.parse(textwrap.dedent(inspect.getsource(getter)))
+        own = [node for node in ast.walk(source) if isinstance(node, ast.Attribute)]
+        return {leaf for node in own for leaf in _leaves(top, [*at[:-1], node.attr])}
+    return {".".join(at)}
+
+
+def _property(section: type[BaseModel] | None, name: str) -> Callable[..., object] | None:
+    """The function behind a property of a section, which may read nothing but values of `self`."""
+    found = getattr(section, name, None)
+    return found.fget if isinstance(found, property) else None
 
 
 def _run(node: ast.AST) -> Iterator[ast.AST]:
@@ -137,15 +157,18 @@ def _path(node: ast.expr, names: dict[str, list[str]]) -> list[str] | None:
         if owner is None or isinstance(node, ast.Subscript):
             return owner
         section = _section(owner)
-        return [*owner, node.attr] if section and node.attr in section.model_fields else owner
+        read = section and (node.attr in section.model_fields or _property(section, node.attr))
+        return [*owner, node.attr] if read else owner
     return None
 
 
-def _section(at: list[str]) -> type[BaseModel] | None:
+def _section(at: list[str], top: type[BaseModel] = Params) -> type[BaseModel] | None:
     """The section of the parameters at a path; None for a value."""
-    section: object = Params
+    section: object = top
     for name in at:
-        if not (isinstance(section, type) and issubclass(section, BaseModel)):
+        if not (
+            isinstance(section, type) and issubclass(section, BaseModel) and name in section.model_fields
+        ):
             return None
         annotation = section.model_fields[name].annotation
         section = annotation if isinstance(annotation, type) and not get_args(annotation) else None

@@ -129,6 +129,18 @@ def test_training_parameters_leave_the_data_alone(reruns):
     assert reruns() == {"check", "train@bo", "train@mam", "evaluate", "report"}
 
 
+def test_only_the_selected_preset_counts(reruns):
+    set_params({"presets.llava-7b.base.dtype": "float16", "presets.llava-7b.train.epochs": 3})
+    assert reruns() == {"check"}
+    set_params({"presets.embedded.train.epochs": 3})
+    assert reruns() == {"check", "train@bo", "train@mam"}  # the stand-in's rows do not read presets
+
+
+def test_another_preset_reruns_what_asks_a_model(reruns):
+    set_params({"base.preset": "llava-7b"})
+    assert reruns() == {"check", "index", "retrieve", "synthesize", "train@bo", "train@mam", "evaluate"}
+
+
 def test_retrieval_parameters_leave_world_index_and_conversations_alone(reruns):
     set_params({"retrieve.hard": 50})
     learned = {"train@bo", "train@mam", "evaluate", "fit@free", "compare@free"}

@@ -2,10 +2,12 @@ import re
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from stages.core.errors import UserError
+from stages.core.models import problem
 from stages.core.params import load
-from tests.helpers import set_params
+from tests.helpers import ROOT, set_params
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -29,6 +31,16 @@ def test_the_shipped_file_loads_and_is_frozen():
         ({"base.device": "gpu"}, "base.device is 'gpu': string should match pattern"),
         ({"base.dtype": "int8"}, "base.dtype is 'int8': input should be 'float32', 'bfloat16' or 'float16'"),
         ({"base.prefix_gb": -1}, "base.prefix_gb is -1: input should be greater than or equal to 0"),
+        ({"base.preset": "llava"}, "base.preset is 'llava': use one of embedded, llava-7b, llava-13b, "),
+        ({"presets.llava-7b.base.dtype": "int8"}, "presets.llava-7b.base.dtype is 'int8': input should be"),
+        ({"-presets.embedded.train.epochs": 0}, "presets.embedded.train.epochs is missing: add it"),
+        (
+            {"presets.embedded.base.modl": "a"},
+            "presets.embedded.base.modl is not a known key: did you mean model?",
+        ),
+        ({"-base.dtype": 0}, "base.dtype is missing: add it"),
+        ({"base.bits": 2}, "base.bits is 2: input should be 4 or 8"),
+        ({"world.subjects.bo.nuon": "dog"}, "world.subjects.bo.nuon is not a known key: did you mean noun?"),
         ({"seed": None}, "seed is None: input should be a valid integer"),
         ({"train": None}, "train must hold `key: value` pairs, not None"),
         ({"subjects": {}}, "subjects is {}: dictionary should have at least 1 item"),
@@ -58,6 +70,37 @@ def test_a_mistake_is_named_with_its_key_and_remedy(changes: dict[str, Any], sen
         load()
     assert sentence in str(caught.value)
     assert str(caught.value).startswith("params.yaml: ")
+
+
+PRESETS = YAML(typ="safe").load(ROOT / "params.yaml")["presets"]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_one_key_selects_a_base_with_all_that_belongs_to_it(name: str):
+    set_params({"base.preset": name, "train.epochs": None})
+    params = load()
+    for section in ("base", "train"):
+        own = {key: getattr(getattr(params, section), key) for key in PRESETS[name][section]}
+        assert own == PRESETS[name][section]
+    assert params.base.opening["model"] == PRESETS[name]["base"]["model"]
+
+
+@pytest.mark.parametrize("name", [name for name in PRESETS if name != "embedded"])
+def test_presets_pin_hub_models_to_commits(name: str):
+    base = PRESETS[name]["base"]
+    for key in ("model", "clip"):
+        revision = base["revision" if key == "model" else "clip_revision"]
+        assert problem(key, base[key], revision) is None and revision
+
+
+def test_what_params_name_themselves_counts_and_another_model_has_another_commit():
+    set_params({"base.preset": "llava-7b", "base.system": "", "base.dtype": "float16", "train.epochs": 2})
+    base, train = load().base, load().train
+    assert (base.system, base.dtype, train.epochs, train.learning_rate) == ("", "float16", 2, 0.001)
+    set_params({"base.model": "owner/finetuned"})
+    assert load().base.revision is None and load().base.clip_revision
+    set_params({"base.revision": "0" * 40, "base.clip": "models/base/clip"})
+    assert load().base.revision == "0" * 40 and load().base.clip_revision is None
 
 
 def test_all_mistakes_are_listed_at_once():

@@ -138,8 +138,8 @@ def test_negative_controls_move_the_loss(base: vlm.Base) -> None:
         return vlm.suffix_loss(base, batch, [row], [prompt])
 
     right = prefixes.batch([2])
-    hidden = vlm.PrefixBatch(right.kv, torch.zeros_like(right.mask))
-    values_only = vlm.PrefixBatch(right.kv * torch.tensor([0.0, 1.0]).view(1, 1, 2, 1, 1, 1), right.mask)
+    hidden = replace(right, mask=torch.zeros_like(right.mask))
+    values_only = replace(right, kv=right.kv * torch.tensor([0.0, 1.0]).view(1, 1, 2, 1, 1, 1))
     for wrong in [prefixes.batch([0]), prefixes.batch([None]), hidden, values_only]:
         assert relative(loss(wrong), loss(right)) > 1e-3
 
@@ -149,7 +149,7 @@ def test_padding_of_the_text_only_prefix_is_never_read(base: vlm.Base) -> None:
     rows = [suffix for _, suffix in cases(base, prompt)[1:3]]
     clean = vlm.encode_prefixes(base, IMAGES).batch([2, None])
     filled = torch.where(clean.mask.view(2, 1, 1, 1, -1, 1) == 1, clean.kv, 7.0)
-    dirty = vlm.PrefixBatch(filled, clean.mask)
+    dirty = replace(clean, kv=filled)
     assert not torch.equal(clean.kv, dirty.kv)
     losses = [vlm.suffix_loss(base, batch, rows, [prompt] * 2) for batch in (clean, dirty)]
     assert torch.equal(*losses)

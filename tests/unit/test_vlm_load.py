@@ -38,10 +38,10 @@ def test_fingerprint_follows_what_decides_the_answers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("model", "revision", "remedy"),
     [
-        ("models/absent", None, "restore it"),
-        ("owner/name", None, "set base.revision"),
-        ("owner/name", "main", "40-digit commit"),
-        (".", COMMIT, "must be null"),
+        ("models/absent", None, "restore the folder"),
+        ("owner/name", None, "base.revision is None: give the 40-digit commit"),
+        (".", COMMIT, "set it to null"),
+        (".", None, "restore the folder with git"),
     ],
 )
 def test_wrong_sources_are_refused(
@@ -60,7 +60,7 @@ def test_an_unreachable_hub_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_another_kind_of_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="needs a LLaVA"):
+    with pytest.raises(UserError, match="needs one of type llava, "):
         vlm.load(str(tiny.clip(tmp_path)))
 
 

@@ -28,7 +28,7 @@ def everywhere(base: vlm.Base) -> vlm.PrefixCache:
 
 
 def size(prefixes: vlm.PrefixCache) -> int:
-    return prefixes.kept[0].nbytes
+    return prefixes.prefixes[0].kv.nbytes
 
 
 @pytest.mark.parametrize("kept", ["host", "nowhere", "some of each"])
@@ -40,8 +40,8 @@ def test_every_place_gives_the_same_bits(base: vlm.Base, everywhere: vlm.PrefixC
         "some of each": vlm.Room(2 * one, 2 * pinned),
     }[kept]
     prefixes = vlm.encode_prefixes(base, IMAGES, 3, room=room)
-    there = [kv is not None for kv in prefixes.kept]
-    assert there == [pixels is None for pixels in prefixes.pixels]
+    there = [prefix.kv is not None for prefix in prefixes.prefixes]
+    assert there == [prefix.inputs is None for prefix in prefixes.prefixes]
     assert sum(there) == {"host": 7, "nowhere": 0, "some of each": 4}[kept]
     prompt = soft_prompt(base, "bo", 3)
     chosen = [6, None, 2, 6, 0, 4]
@@ -67,7 +67,7 @@ def test_batches_come_in_order_and_are_those_asked_for(everywhere: vlm.PrefixCac
     assert list(everywhere.batches([])) == []
     few = everywhere.select([4, 2])
     assert len(few) == 2 and torch.equal(few.batch([1, 0]).kv, everywhere.batch([2, 4]).kv)
-    assert few.kept[0].data_ptr() == everywhere.kept[4].data_ptr()
+    assert few.prefixes[0].kv is everywhere.prefixes[4].kv
 
 
 def test_a_cache_grows_without_touching_what_is_kept(base: vlm.Base, everywhere: vlm.PrefixCache) -> None:
@@ -100,13 +100,13 @@ def test_a_cache_with_spare_positions_grows_in_place(everywhere: vlm.PrefixCache
 
 
 def test_grouped_query_models_keep_few_heads(everywhere: vlm.PrefixCache) -> None:
-    assert everywhere.kept[0].shape[2] == 2  # of 4 attention heads
+    assert everywhere.prefixes[0].kv.shape[2] == 2  # of 4 attention heads
 
 
 def test_the_limit_of_the_base_counts(base: vlm.Base, everywhere: vlm.PrefixCache) -> None:
     for limit, kept in ((0, 0), (3 * size(everywhere) + 1, 3), (None, 7)):
         prefixes = vlm.encode_prefixes(replace(base, prefix_bytes=limit), IMAGES, 3)
-        assert sum(kv is not None for kv in prefixes.kept) == kept
+        assert sum(prefix.kv is not None for prefix in prefixes.prefixes) == kept
     folder = base.name
     assert vlm.load(folder, prefix_gb=0.5).prefix_bytes == 500_000_000
 
