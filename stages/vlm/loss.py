@@ -44,8 +44,9 @@ def suffix_loss(
     targets = labels[samples, before + 1]
     positions = samples * ids.shape[1] + before
     lengths = samples.bincount(minlength=len(suffixes))
+    device = base.device
     ids, mask, samples, targets, positions, lengths = (
-        move(tensor, base.device) for tensor in (ids, mask, samples, targets, positions, lengths)
+        move(tensor, device) for tensor in (ids, mask, samples, targets, positions, lengths)
     )
     rows = Rows.of(base, [(prompt,) for prompt in prompts])
     mask = torch.cat([prefixes.mask, mask], 1)  # (B, P + S)

@@ -52,16 +52,17 @@ class Rows:
         stacked = [prompt for group in first for prompt in group]
         own = {prompt: number for number, prompt in enumerate(dict.fromkeys(stacked))}
         most = max(1, *map(len, groups))
+        device = base.device
 
         def table(values: Callable[[Sequence[SoftPrompt]], Sequence[int]]) -> torch.Tensor:
             filled = [[*values(group), *[0] * (most - len(group))] for group in groups]
-            return move(torch.tensor(filled), base.device)
+            return move(torch.tensor(filled), device)
 
-        nothing = torch.zeros(1, base.hidden_size, device=base.device)
+        nothing = torch.zeros(1, base.hidden_size, device=device)
         return cls(
-            torch.cat([move(prompt.embeddings, base.device) for prompt in stacked]) if stacked else None,
-            torch.cat([move(prompt.output_row, base.device) for prompt in own]) if own else nothing,
-            move(torch.tensor([first[tuple(group)] for group in groups]), base.device),
+            torch.cat([move(prompt.embeddings, device) for prompt in stacked]) if stacked else None,
+            torch.cat([move(prompt.output_row, device) for prompt in own]) if own else nothing,
+            move(torch.tensor([first[tuple(group)] for group in groups]), device),
             table(lambda group: [own[prompt] for prompt in group]),
             table(lambda group: [1] * len(group)).bool(),
             table(identifiers),
@@ -74,12 +75,12 @@ class Rows:
 
     def embed(self, base: "Base", ids: torch.Tensor) -> torch.Tensor:
         """Input embeddings (B, S, D), in the model's dtype, of ids (B, S); V + r is row r of the sample."""
-        learned = ids >= base.vocab_size
         table = base.model.get_input_embeddings()
         if self.embeddings is None:
             return table(ids)
+        learned = ids >= table.num_embeddings
         plain = table(ids.masked_fill(learned, 0))
-        rows = (ids - base.vocab_size + self.first.unsqueeze(1)).masked_fill(~learned, 0)
+        rows = (ids - table.num_embeddings + self.first.unsqueeze(1)).masked_fill(~learned, 0)
         return torch.where(learned.unsqueeze(-1), F.embedding(rows, self.embeddings).to(plain.dtype), plain)
 
     def logits(self, base: "Base", hidden: torch.Tensor) -> torch.Tensor:
