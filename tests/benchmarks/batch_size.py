@@ -45,18 +45,24 @@ def row(base: vlm.Base, batch_size: int) -> dict[str, Any]:
         "seconds": round(statistics.median(seconds), 3),
         "seconds_range": [round(min(seconds), 3), round(max(seconds), 3)],
         "weighted": round(statistics.mean(accuracies), 4),
+        "weighted_range": [min(accuracies), max(accuracies)],
         "weighted_by_seed": accuracies,
     }
 
 
 def main() -> str:
-    """Measure, write the numbers, and print the table."""
+    """Measure, print the table, and write the numbers: after each row, for a row takes minutes."""
     base = models.open_model(models.SMALL)
-    rows = [row(base, batch_size) for batch_size in BATCH_SIZES]
+    rows: list[dict[str, Any]] = []
     print(f"{'batch':>6}{'seconds':>10}{'weighted':>10}  by seed")
-    for of in rows:
-        print(f"{of['batch_size']:6}{of['seconds']:10.2f}{of['weighted']:10.4f}  {of['weighted_by_seed']}")
-    return str(report.write("batch_size", base, models.SMALL, {"batch_sizes": rows}))
+    for batch_size in BATCH_SIZES:
+        rows.append(row(base, batch_size))
+        of = rows[-1]
+        print(
+            f"{batch_size:6}{of['seconds']:10.2f}{of['weighted']:10.4f}  {of['weighted_by_seed']}", flush=True
+        )
+        target = report.write("batch_size", base, models.SMALL, {"subjects": SUBJECTS, "batch_sizes": rows})
+    return str(target)
 
 
 if __name__ == "__main__":
