@@ -1,6 +1,6 @@
 """What is learned of a dataset: which rows count, how much each weighs, each picture once.
 
-Serves the soft prompt (`stages.train`) and the methods that it is compared with alike. Does not know the
+Serves the soft prompt (`stages.learning`) and the methods that it is compared with alike. Does not know the
 model: ids and prefixes are made there.
 """
 

@@ -1,5 +1,5 @@
-"""Learn soft prompts on the frozen base, of one subject or of several side by side.
+"""The product's own method: the soft prompt of every subject, learned on the frozen base.
 
 Owns models/subjects/<id>/ and reports/train/<id>.csv. Reads the subjects' datasets and the base and nothing
-else; makes no pictures of its own (assemble does) and judges nothing but the held-in validation rows.
+else; how rows are learned belongs to `stages.learning`.
 """

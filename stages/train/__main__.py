@@ -13,8 +13,8 @@ def main(subject: str, *subjects: str) -> str:
         rows[name] = samples.read(paths.dataset(name), **p.train.data.model_dump())
 
     from stages import vlm  # seconds, which a missing dataset need not wait for
-    from stages.train.learn import learn
-    from stages.train.steps import Recipe
+    from stages.learning.learn import learn
+    from stages.learning.steps import Recipe
 
     seed.seed_everything(p.seed, p.threads)
     base = vlm.load(**p.base.opening)

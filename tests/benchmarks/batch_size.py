@@ -12,8 +12,8 @@ from typing import Any
 
 from stages import vlm
 from stages.core import errors, params
-from stages.train.learn import learn
-from stages.train.steps import Recipe
+from stages.learning.learn import learn
+from stages.learning.steps import Recipe
 from tests.benchmarks import data, measure, models, report
 
 BATCH_SIZES, SEEDS, SUBJECTS = (1, 4, 16, 32), (0, 1, 2), 4

@@ -9,10 +9,10 @@ from stages.core.samples import Lesson, pooled
 from stages.core.seed import torch_stream
 from stages.evaluate.photos import Photo
 from stages.evaluate.wording import recognition_question
+from stages.learning import learn, steps
 from stages.methods.ask import answer_all
 from stages.methods.interface import Ask, Task
 from stages.synthesize import interview as interviewing
-from stages.train import learn, steps
 from tests.benchmarks import data
 from tests.benchmarks.plain import LEARNING_RATE, WEIGHT_DECAY
 

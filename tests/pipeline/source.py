@@ -19,7 +19,13 @@ from tests.helpers import ROOT
 
 STAGES = ROOT / "stages"
 PRESET = "presets.${base.preset}."
-SHARED = {"core", "methods", "vlm", "world"}  # packages that stages may import; all others are stages
+SHARED = {
+    "core",
+    "learning",
+    "methods",
+    "vlm",
+    "world",
+}  # packages that stages may import; all others are stages
 
 
 def packages() -> list[str]:

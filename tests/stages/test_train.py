@@ -12,9 +12,9 @@ import torch
 from stages import vlm
 from stages.core import io, paths, samples, schema
 from stages.core.errors import UserError
+from stages.learning.learn import Learned, learn, validate
+from stages.learning.steps import Recipe
 from stages.train.__main__ import main
-from stages.train.learn import Learned, learn, validate
-from stages.train.steps import Recipe
 from tests.helpers import run_stage, set_params
 from tests.vlm_helpers import noise_images
 

@@ -12,7 +12,7 @@ import torch
 from stages import vlm
 from stages.core.errors import UserError
 from stages.core.samples import Lesson
-from stages.train.learn import Recipe
+from stages.learning.learn import Recipe
 from tests.benchmark_helpers import TINY, small_lesson, tiny_base
 from tests.benchmarks import (
     batch_size,

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from stages import vlm
 from stages.core.samples import Lesson, Sample
 from stages.core.seed import torch_stream
-from stages.train.steps import SCHEDULES, Learner, Recipe, epochs
+from stages.learning.steps import SCHEDULES, Learner, Recipe, epochs
 from stages.vlm.layout import IGNORE
 from tests import tiny
 from tests.helpers import ROOT

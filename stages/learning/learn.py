@@ -16,7 +16,7 @@ from stages import vlm
 from stages.core.errors import UserError
 from stages.core.samples import Lesson, Sample, pooled
 from stages.core.seed import torch_stream
-from stages.train.steps import Learner, Recipe, epochs, names
+from stages.learning.steps import Learner, Recipe, epochs, names
 
 Learned = tuple[vlm.SoftPrompt, list[dict[str, Any]]]  # of the best epoch; the curve, one row per epoch
 
