@@ -92,6 +92,26 @@ def pooled(lessons: Mapping[str, Lesson]) -> dict[str, Lesson]:
     return found
 
 
+def joined(lessons: Sequence[Lesson]) -> Lesson:
+    """One lesson of several."""
+    parts = list(pooled({str(number): lesson for number, lesson in enumerate(lessons)}).values())
+    return Lesson(
+        parts[0].images,
+        [sample for part in parts for sample in part.training],
+        [sample for part in parts for sample in part.validation],
+    )
+
+
+def told_rightly(samples: Sequence[Sample], said_yes: Sequence[bool]) -> dict[str, float]:
+    """Shares of positives and of negatives told rightly, and their mean, "weighted"."""
+    right: dict[bool | None, list[bool]] = {True: [], False: []}
+    for sample, said in zip(samples, said_yes, strict=True):
+        right[sample.label].append(said == sample.label)
+    positive, negative = (sum(hits) / len(hits) for hits in (right[True], right[False]))
+    scores = {"positive": positive, "negative": negative, "weighted": (positive + negative) / 2}
+    return {name: round(value, 6) for name, value in scores.items()}
+
+
 def read(path: Path, *, conversations: bool, hard: bool, easy: bool) -> list[Row]:
     """Read the rows of a dataset that are in use; negatives out of use are not validated on either.
 

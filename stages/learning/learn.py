@@ -14,7 +14,7 @@ import torch
 
 from stages import vlm
 from stages.core.errors import UserError
-from stages.core.samples import Lesson, Sample, pooled
+from stages.core.samples import Lesson, Sample, pooled, told_rightly
 from stages.core.seed import torch_stream
 from stages.learning.steps import Learner, Recipe, epochs, names
 
@@ -86,19 +86,13 @@ def validate(
     prefixes: vlm.PrefixCache,
     batch_size: int,
 ) -> dict[str, float]:
-    """Shares of positives and of negatives told rightly, and their mean, "weighted".
+    """`told_rightly` of the samples: of Yes and No, is the right one more probable as the first word?
 
-    Told rightly means that of Yes and No the right one is more probable as the first word: one forward.
+    One forward each.
     """
     queries = [vlm.Query(sample.question, sample.image, prompt) for sample in samples]
     answers = vlm.answer(base, queries, prefixes, max_new_tokens=1, batch_size=batch_size)
-    right: dict[bool, list[bool]] = {True: [], False: []}
-    for sample, answer in zip(samples, answers, strict=True):
-        yes, no = answer.probabilities
-        right[sample.label].append((yes > no) == sample.label)
-    positive, negative = (sum(hits) / len(hits) for hits in (right[True], right[False]))
-    scores = {"positive": positive, "negative": negative, "weighted": (positive + negative) / 2}
-    return {name: round(value, 6) for name, value in scores.items()}
+    return told_rightly(samples, [yes > no for yes, no in (answer.probabilities for answer in answers)])
 
 
 def _layout(base: vlm.Base, prompt: vlm.SoftPrompt) -> dict[str, str]:
