@@ -64,7 +64,7 @@ class Drawn(Answering):
         alone = SimpleNamespace(prompts=self._exam.questions)
         return SoftPrompts.asked(alone, kind) if own else super().asked(kind)
 
-    def answers(self, photos: Sequence[Path], asks: Sequence[Ask]) -> list[SimpleNamespace]:
+    def answers(self, photos: Sequence[Path | bytes], asks: Sequence[Ask]) -> list[SimpleNamespace]:
         return [self._answer(ask) for ask in asks]
 
     def cost(self, name: str, subject: str) -> Cost:

@@ -16,7 +16,7 @@ from stages.methods.interface import Ask
 
 def answer_all(
     base: vlm.Base,
-    photos: Sequence[Path],
+    photos: Sequence[Path | bytes],
     asks: Sequence[Ask],
     definitions: Sequence[vlm.Definition],
     batch_size: int,

@@ -97,8 +97,8 @@ class Answering(ABC):
         return () if kind == "blind" else tuple(self.titles)
 
     @abstractmethod
-    def answers(self, photos: Sequence[Path], asks: Sequence[Ask]) -> "list[vlm.Answer]":
-        """Answer every question, in the order of `asks`.
+    def answers(self, photos: Sequence[Path | bytes], asks: Sequence[Ask]) -> "list[vlm.Answer]":
+        """Answer every question, in the order of `asks`; a photo is a file or a file's bytes.
 
         Greedy, as long as the task allows. An answer's probabilities are those of the task's two options,
         or empty for a method that has none.

@@ -65,7 +65,7 @@ class SoftPrompts(Answering):
         alone = len(self.prompts) == 1
         return [name for name in ASKED[kind] if not (alone and name == "other_subject")]
 
-    def answers(self, photos: Sequence[Path], asks: Sequence[Ask]) -> list[vlm.Answer]:
+    def answers(self, photos: Sequence[Path | bytes], asks: Sequence[Ask]) -> list[vlm.Answer]:
         """Answer in one pass over the photos, but for the constant answer."""
         said = [number for number, ask in enumerate(asks) if ask.method != "majority"]
         found = answer_all(

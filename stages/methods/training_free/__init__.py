@@ -59,7 +59,7 @@ class TrainingFree(Method):
                 {"description": description, "threshold": round(threshold, 6)},
             )
 
-    def answers(self, photos: Sequence[Path], asks: Sequence[Ask]) -> "list[vlm.Answer]":
+    def answers(self, photos: Sequence[Path | bytes], asks: Sequence[Ask]) -> "list[vlm.Answer]":
         """Recognition by similarity; everything else by the base model with the description."""
         from stages.methods.ask import answer_all
 
