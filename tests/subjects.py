@@ -77,8 +77,11 @@ class Drawn(Answering):
             return SimpleNamespace(text=f"It is red. {HOSTILE}", probabilities=(0.5, 0.5))
         if ask.task.kind != "recognition":
             return SimpleNamespace(text=self._generator.choice(["A", "B", "A."]), probabilities=(0.5, 0.5))
-        photo = self._exam.photos[ask.photo]
-        near = 1.0 if photo.shows(ask.subjects[0]) else NEARNESS[photo.group]
+        if ask.photo < len(self._exam.photos):
+            photo = self._exam.photos[ask.photo]
+            near = 1.0 if photo.shows(ask.subjects[0]) else NEARNESS[photo.group]
+        else:
+            near = 1.0 if self._exam.seen[ask.photo - len(self._exam.photos)].role == "positive" else -1.0
         p_yes = float(1 / (1 + np.exp(-SKILL.get(ask.method, 0) * near - self._generator.normal())))
         text = HOSTILE if self._generator.random() < 0.02 else "Yes" if p_yes > 0.5 else "No"
         return SimpleNamespace(text=text, probabilities=(p_yes, 1 - p_yes))
@@ -86,7 +89,7 @@ class Drawn(Answering):
 
 def predict(subjects: Mapping[str, str], rivals: Sequence[str] = (), seed: int = 0) -> None:
     """Write evaluate's tables with drawn answers, of the soft prompt and of rivals, without any model."""
-    exam = prepare(subjects)
+    exam = prepare(subjects, 2, seed)
     for method in (paths.SOFT_PROMPT, *rivals):
         evaluate(Drawn(exam, method, seed), exam, method, max_new_tokens=8)
 
@@ -101,19 +104,15 @@ def _photos(folder: Path, count: int, seed: int) -> None:
 def _tables(subject: str, source: str) -> None:
     photos = images.list_photos(paths.train_photos(subject, source))
     rows = [images.photo_row(path) for path in photos]
-    samples = [
-        {
-            "sample": i,
-            "task": "recognition",
-            "role": role,
-            "split": "train",
-            "label": label,
-            "image": row["image"],
-        }
-        | {"source_sha256": row["sha256"], "question": f"Is <{subject}> here?", "answer": label.title()}
-        for i, (row, role, label) in enumerate([(rows[0], "positive", "yes"), (rows[1], "positive", "yes")])
+    samples = [_sample(subject, row, "positive", "train") for row in rows[:2]]
+    samples.append({"task": "conversation", "role": "text", "split": "train", "question": "?"})
+    samples += [_sample(subject, row, "positive", "validation") for row in rows[:2]]
+    samples += [
+        _sample(subject, rows[0] | {"sha256": f"{role} {i}"}, role, "validation")
+        for role in ("hard", "easy")
+        for i in range(3)
     ]
-    samples.append({"sample": 2, "task": "conversation", "role": "text", "split": "train", "question": "?"})
+    samples = [{"sample": i} | sample for i, sample in enumerate(samples)]
     io.write_parquet(paths.dataset(subject), _filled(samples, schema.DATASET), schema.DATASET, ["sample"])
 
     spoken = [
@@ -165,6 +164,13 @@ def _tables(subject: str, source: str) -> None:
     ]
     table = _filled(negatives, schema.NEGATIVES)
     io.write_parquet(paths.negatives(subject), table, schema.NEGATIVES, [("role", "descending"), "rank"])
+
+
+def _sample(subject: str, row: dict, role: str, split: str) -> dict:
+    label = "yes" if role == "positive" else "no"
+    asked = {"task": "recognition", "question": f"Is <{subject}> here?", "answer": label.title()}
+    picture = {"image": row["image"], "image_sha256": row["sha256"], "source_sha256": row["sha256"]}
+    return asked | picture | {"role": role, "split": split, "label": label}
 
 
 def _curve(subject: str, epochs: int) -> None:

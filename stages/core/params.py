@@ -186,6 +186,7 @@ class Evaluate(Section):
     """Asking the test's questions."""
 
     max_new_tokens: Positive
+    validation_negatives: Positive
 
 
 class Report(Section):

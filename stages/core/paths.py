@@ -104,5 +104,5 @@ def fitted(method: str) -> Path:
 
 
 def predictions(method: str, table: str) -> Path:
-    """One of evaluate's tables ("recognition", "questions", "conversations", "methods" or "photos")."""
+    """One of evaluate's tables, such as "recognition" or "photos"."""
     return PREDICTIONS / method / f"{table}.parquet"

@@ -95,6 +95,18 @@ RECOGNITION = _schema(
     p_yes=(REAL, "probability of Yes against No; null for a method that has none"),
 )
 
+VALIDATION = _schema(
+    "Photos that training has seen, asked about as in RECOGNITION: what a threshold is chosen on.",
+    subject=(TEXT, "the subject asked about"),
+    role=(TEXT, "positive, hard or easy: what the photo is in the subject's dataset"),
+    image_sha256=(TEXT, "SHA-256 of the image bytes"),
+    label=(FLAG, "the truth: does the photo show the subject asked about?"),
+    method=(TEXT, "the method that was asked; controls are not"),
+    answer=(TEXT, "the generated answer"),
+    parsed=(TEXT, "yes or no; null if the answer is neither"),
+    p_yes=(REAL, "probability of Yes against No; null for a method that has none"),
+)
+
 QUESTIONS = _schema(
     "Two-choice questions about the subjects, each asked in both orders.",
     subject=(TEXT, "the subject asked about"),

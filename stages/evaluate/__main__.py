@@ -14,7 +14,8 @@ from stages.methods.interface import Tools
 def main(method: str = paths.SOFT_PROMPT) -> str:
     """Read the parameters, load the frozen models once, evaluate every subject."""
     p = params.load()
-    exam = prepare({subject: entry.source for subject, entry in p.subjects.items()})
+    sources = {subject: entry.source for subject, entry in p.subjects.items()}
+    exam = prepare(sources, p.evaluate.validation_negatives, p.seed)
 
     # Not at the top: torch takes seconds to import, and a mistake in the test's files should show at once.
     from stages import vlm

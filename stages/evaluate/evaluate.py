@@ -7,7 +7,7 @@ business; only the strict parsing belongs to the asking.
 from typing import Any
 
 from stages.core import images, io, paths, schema
-from stages.evaluate import chats, choices, recognition
+from stages.evaluate import chats, choices, recognition, validation
 from stages.evaluate.exam import Exam
 from stages.evaluate.photos import Photo
 from stages.methods.interface import Answering, Ask
@@ -25,18 +25,26 @@ def evaluate(answering: Answering, exam: Exam, method: str, *, max_new_tokens: i
         spoken = io.read_parquet(paths.conversations(subject), schema.CONVERSATIONS)
         chat += chats.asks(subject, photos, spoken, max_new_tokens, answering)
 
-    seen, chosen = recognition.asks(photos, questions, answering), choices.asks(questions, photos, answering)
-    found = answering.answers([photo.path for photo in photos], [ask for _, ask in seen + chosen + chat])
-    answers = iter(found)
-    recognized = [recognition.answered(row, next(answers)) for row, _ in seen]
+    shown = [photo.path for photo in photos] + [picture.image for picture in exam.seen]
+    test, chosen = recognition.asks(photos, questions, answering), choices.asks(questions, photos, answering)
+    seen = validation.asks(exam.seen, len(photos), answering)
+    answers = iter(answering.answers(shown, [ask for _, ask in test + seen + chosen + chat]))
+    recognized = [recognition.answered(row, next(answers)) for row, _ in test]
+    validated = [recognition.answered(row, next(answers)) for row, _ in seen]
     decided = [choices.answered(row, next(answers)) for row, _ in chosen]
     chatted = [chats.answered(row, next(answers)) for row, _ in chat]
-    write_tables(method, exam, answering, recognized, decided, chatted)
+    write_tables(method, exam, answering, recognized, validated, decided, chatted)
     return {"photos": len(photos), "recognition": len(recognized), "questions": len(decided)}
 
 
 def write_tables(
-    method: str, exam: Exam, answering: Answering, recognized: Rows, decided: Rows, chatted: Rows
+    method: str,
+    exam: Exam,
+    answering: Answering,
+    recognized: Rows,
+    validated: Rows,
+    decided: Rows,
+    chatted: Rows,
 ) -> None:
     """Write data/predictions/<method>/*.parquet."""
     small = [thumbnail(photo) for photo in exam.photos]
@@ -47,6 +55,7 @@ def write_tables(
     ]
     for name, rows, columns, sort_by in (
         ("recognition", recognized, schema.RECOGNITION, recognition.SORT_BY),
+        ("validation", validated, schema.VALIDATION, validation.SORT_BY),
         ("questions", decided, schema.QUESTIONS, choices.SORT_BY),
         ("conversations", chatted, schema.SAMPLE_CONVERSATIONS, chats.SORT_BY),
         ("methods", known, schema.METHODS, ("method", "subject")),

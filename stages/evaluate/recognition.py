@@ -1,12 +1,14 @@
 """The recognition test: every test photo against every subject, siblings against their own."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from stages import vlm
 from stages.evaluate.photos import Photo
 from stages.evaluate.wording import parse, recognition_question
 from stages.methods.interface import Answering, Ask, Task
+
+if TYPE_CHECKING:
+    from stages import vlm
 
 SORT_BY = ("subject", "method", "owner", "group", "photo")
 TASK = Task("recognition", max_new_tokens=8)  # a model that says more than one word has failed at once
@@ -27,8 +29,8 @@ def asks(photos: Sequence[Photo], subjects: Iterable[str], answering: Answering)
     ]
 
 
-def answered(row: Row, answer: vlm.Answer) -> Row:
-    """The finished row of RECOGNITION."""
+def answered(row: Row, answer: "vlm.Answer") -> Row:
+    """The finished row of RECOGNITION, or of VALIDATION."""
     return row | {
         "answer": answer.text,
         "parsed": parse(answer.text, ("yes", "no")),

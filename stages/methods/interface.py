@@ -93,7 +93,10 @@ class Answering(ABC):
     titles: Mapping[str, str]
 
     def asked(self, kind: str) -> Sequence[str]:
-        """The names that are asked this kind of question; nobody is asked `blind` who does not say so."""
+        """The names that are asked this kind of question; nobody is asked `blind` who does not say so.
+
+        The kind `validation` is recognition of photos that training has seen.
+        """
         return () if kind == "blind" else tuple(self.titles)
 
     @abstractmethod

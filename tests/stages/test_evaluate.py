@@ -32,6 +32,7 @@ def prepared(workspace: Path, tiny_llava: Path) -> Path:
             "base.model": str(tiny_llava),
             "base.batch_size": 8,
             "evaluate.max_new_tokens": 4,
+            "evaluate.validation_negatives": 2,
             "subjects": {name: {"kind": "pet", "source": source} for name, source in subjects.items()},
         }
     )
@@ -61,6 +62,11 @@ def test_every_photo_meets_every_subject_and_method_and_a_second_run_gives_the_s
     assert set(rows[rows.method == "majority"].answer) == {
         "Yes"
     }  # the made-up training set has positives only
+
+    seen = table("validation", schema.VALIDATION)
+    assert set(seen.method) == {"soft_prompt"}  # a threshold is given to what was learned, not to controls
+    assert seen.groupby(["subject", "role"]).size().unstack().to_numpy().tolist() == [[2, 2, 2]] * 3
+    assert (seen.label == (seen.role == "positive")).all() and seen.p_yes.between(0, 1).all()
 
     questions = table("questions", schema.QUESTIONS)
     assert set(questions.subject) == {"bo", "mam"}  # own photos came without questions

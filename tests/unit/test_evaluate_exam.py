@@ -3,9 +3,10 @@
 import pyarrow as pa
 import pytest
 
-from stages.core import paths
+from stages.core import paths, schema
 from stages.core.errors import UserError
 from stages.evaluate.exam import prepare
+from stages.evaluate.validation import sample
 from stages.methods.interface import Tools
 from stages.methods.soft_prompt import SoftPrompts, majority_answer, other_subject
 from tests.subjects import populate
@@ -32,11 +33,29 @@ def test_another_subject_is_never_the_subject_and_a_new_subject_changes_few_draw
 
 def test_truth_is_explicit_and_own_subjects_do_without_siblings(workspace):
     populate({"bo": "world", "my-dog": "own"})
-    exam = prepare({"bo": "world", "my-dog": "own"})
+    exam = prepare({"bo": "world", "my-dog": "own"}, 2, 0)
     assert sum(photo.shows("bo") for photo in exam.photos) == 3
     assert sum(photo.asked_about("bo") for photo in exam.photos) == 3 + 6 + 3
     assert sum(photo.asked_about("my-dog") for photo in exam.photos) == 3 + 3
+    assert len(exam.seen) == 2 * (2 + 2 + 2)
     assert not exam.questions["my-dog"].text and len(exam.questions["bo"].visual) == 1
+
+
+def test_a_threshold_is_chosen_on_the_train_photos_and_on_negatives_drawn_by_the_seed():
+    roles = ["positive"] * 3 + ["hard"] * 10 + ["easy"]
+    rows = [
+        dict.fromkeys(schema.DATASET.names)
+        | {"role": role, "split": split, "image_sha256": f"{split} {i}", "image": {"bytes": b"", "path": ""}}
+        for i, role in enumerate(roles)
+        for split in ("train", "validation")
+    ]
+    table = pa.Table.from_pylist(rows, schema=schema.DATASET)
+    chosen = sample("bo", table, 4, 0)
+    assert [seen.role for seen in chosen] == ["positive"] * 3 + ["hard"] * 4 + ["easy"]
+    assert all(seen.sha256.startswith("validation") for seen in chosen)
+    assert len(set(chosen)) == len(chosen) and chosen == sample("bo", table, 4, 0) != sample(
+        "bo", table, 4, 1
+    )
 
 
 def test_a_removed_subject_s_files_are_refused_with_the_command_that_removes_them(workspace):

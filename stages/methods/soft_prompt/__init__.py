@@ -30,6 +30,7 @@ TITLES = {
 CONSTANT = "A"  # in both orders every constant letter scores .5: the control stands to show that
 ASKED = {
     "recognition": [name for name in TITLES if name != "blind"],
+    "validation": ["soft_prompt"],
     "visual": ["soft_prompt", "base", "short_description", "majority"],
     "blind": ["blind"],
     "text": ["soft_prompt", "base", "short_description", "majority"],
