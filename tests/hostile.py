@@ -6,12 +6,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from tests.unit.test_core_images import huge_png
 
+LOCK = threading.Lock()
 BOMB = huge_png(30_000)
 CAUSES = {  # address → the short name under which this failure is counted
     "/missing": "http 404",
@@ -25,6 +27,8 @@ CAUSES = {  # address → the short name under which this failure is counted
     "/short": "truncated",
     "/cut": "damaged",
     "/noai": "opted out",
+    "/ours": "opted out",
+    "/reserved": "opted out",
     "/endless": "too large",
     "/bomb": "too many pixels",
 }
@@ -38,11 +42,21 @@ def picture(number: int, form: str = "PNG", size: tuple[int, int] = (40, 40)) ->
     return out.getvalue()
 
 
+class Seen(NamedTuple):
+    """A request as the server saw it."""
+
+    path: str
+    agent: str
+    at_once: int  # requests under way, this one included
+
+
 @contextmanager
-def server() -> Iterator[str]:
-    """Run the server; yields "http://127.0.0.1:PORT"."""
+def server(seen: list[Seen] | None = None) -> Iterator[str]:
+    """Run the server; yields "http://127.0.0.1:PORT". Requests are added to `seen`."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as host:
         host.released = threading.Event()
+        host.seen = [] if seen is None else seen
+        host.under_way = 0
         threading.Thread(target=host.serve_forever, args=(0.05,), daemon=True).start()
         try:
             yield f"http://127.0.0.1:{host.server_port}"
@@ -54,8 +68,13 @@ def server() -> Iterator[str]:
 class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         kind, _, rest = self.path[1:].partition("/")
+        with LOCK:
+            self.server.under_way += 1
+            self.server.seen.append(Seen(self.path, self.headers["User-Agent"], self.server.under_way))
         with suppress(BrokenPipeError, ConnectionResetError):  # the caller has had enough, as it should
             getattr(self, f"_{kind.replace('-', '_')}")(rest)
+        with LOCK:
+            self.server.under_way -= 1
 
     def _send(self, body: bytes, status: int = 200, length: int | None = None, **headers: str) -> None:
         self.send_response(status)
@@ -68,6 +87,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _ok(self, number: str) -> None:
         self._send(picture(int(number.partition(".")[0])))
 
+    def _slow(self, number: str) -> None:
+        time.sleep(0.1)
+        self._ok(number)
+
     def _missing(self, _: str) -> None:
         self._send(b"no", 404)
 
@@ -76,6 +99,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _stall(self, _: str) -> None:
         self.server.released.wait(60)
+
+    def _second(self, number: str) -> None:
+        """Stalls the first time that this address is asked for."""
+        if self._first_time():
+            self._stall(number)
+        else:
+            self._ok(number)
+
+    def _first_time(self) -> bool:
+        return sum(seen.path == self.path for seen in self.server.seen) == 1
 
     def _drip(self, _: str) -> None:
         body = picture(1)
@@ -110,6 +143,22 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _noai(self, _: str) -> None:
         self._send(picture(4), X_Robots_Tag="noai, noimageai")
+
+    def _ours(self, _: str) -> None:
+        self._send(picture(4), X_Robots_Tag="personal-vlm: noai, nofollow")
+
+    def _theirs(self, _: str) -> None:
+        self._send(picture(5), X_Robots_Tag="otherbot: noai, noimageai")
+
+    def _reserved(self, _: str) -> None:
+        self._send(picture(4), TDM_Reservation="1")
+
+    def _busy(self, seconds: str) -> None:
+        """Too many requests, the first time that this address is asked for."""
+        if self._first_time():
+            self._send(b"later", 429, Retry_After=seconds)
+        else:
+            self._send(picture(6))
 
     def _endless(self, _: str) -> None:
         self.send_response(200)

@@ -25,10 +25,9 @@ def images(folder: Path, numbers: range) -> Path:
     return folder
 
 
-def list_of(urls: list[str | None]) -> None:
-    pq.write_table(
-        pa.table({"url": urls, "caption": [f"picture {i}" for i in range(len(urls))]}), "urls.parquet"
-    )
+def list_of(urls: list[str | None], url: str = "url", caption: str = "caption", **columns: list) -> None:
+    captions = [f"picture {i}" for i in range(len(urls))]
+    pq.write_table(pa.table({url: urls, caption: captions} | columns), "urls.parquet")
     set_params({"index.source": "urls", "index.location": "urls.parquet"})
 
 

@@ -32,6 +32,7 @@ class Picture:
     source: str  # file or URL
     sha256: str  # of the file's bytes
     score: float | None = None  # of a negative: similarity to its query
+    license: str | None = None  # of a negative, by its corpus's account
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,7 @@ def _recognition(
         "template": number,
         "source": picture.source,
         "source_sha256": picture.sha256,
+        "source_license": picture.license,
         "score": picture.score,
         "augment": changes,
     }

@@ -27,6 +27,7 @@ def negatives(path: Path) -> list[Picture]:
             source=row["url"],
             sha256=row["sha256"],
             score=row["score"],
+            license=row["license"],
         )
         for row in read_parquet(path, schema.NEGATIVES).to_pylist()
     ]

@@ -116,8 +116,29 @@ class Index(Section):
     timeout_s: Seconds
     retries: Count
     deadline_s: Seconds
+    per_host: Positive
+    agent: Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]+$")]
+    shard: Positive
     processes: Positive
     threads: Positive
+    distributor: Literal["multiprocessing", "pyspark", "ray"]
+    distribution_strategy: Literal["sequential", "pyspark", "slurm"]
+    slurm_partition: str | None
+    slurm_nodes: Positive
+    max_punsafe: Share | None
+    safety_model: str | None
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Index":
+        if self.safety_model and self.max_punsafe is None:
+            raise ValueError(
+                "index.safety_model does nothing while index.max_punsafe is null: set a threshold, as 0.5"
+            )
+        if self.distribution_strategy == "slurm" and not self.slurm_partition:
+            raise ValueError(
+                "index.distribution_strategy is slurm, but index.slurm_partition is null: name the partition"
+            )
+        return self
 
 
 class Retrieve(Section):
@@ -126,6 +147,7 @@ class Retrieve(Section):
     hard: Count
     easy: Count
     neighbors: Positive
+    rounds: Positive
     min_similarity: Cosine
     max_similarity: Cosine
     near_duplicate: Cosine

@@ -31,6 +31,7 @@ INDEX_CARD = INDEX / "card.json"
 
 # One file per subject (retrieve, synthesize, assemble).
 NEGATIVES = DATA / "negatives"
+NEGATIVES_CARD = NEGATIVES / "card.json"
 CONVERSATIONS = DATA / "conversations"
 DATASET = DATA / "dataset"
 

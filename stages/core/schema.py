@@ -32,7 +32,11 @@ INDEX_METADATA = _schema(
     key=(TEXT, "identifier of the image within the corpus; the sort key"),
     url=(TEXT, "address the image was downloaded from, or its file name"),
     caption=(TEXT, "caption that came with the URL, null if none"),
-    sha256=(TEXT, "SHA-256 of the image bytes"),
+    license=(TEXT, "license by the corpus's own account, null if it names none"),
+    listed_hash=(TEXT, "hash by which the corpus lists the entry (Re-LAION: of URL and text), null if none"),
+    punsafe=(REAL, "chance that it is unsafe for work, by the corpus or a detector; null if nobody judged"),
+    sha256=(TEXT, "SHA-256 of the image bytes as kept"),
+    original_sha256=(TEXT, "SHA-256 of the file as it was downloaded"),
     width=(INTEGER, "pixels"),
     height=(INTEGER, "pixels"),
     image=(IMAGE, "the image as kept, scaled to the configured size"),
@@ -47,7 +51,11 @@ NEGATIVES = _schema(
     key=(TEXT, "identifier within the index"),
     url=(TEXT, "where the corpus got it"),
     caption=(TEXT, "caption in the corpus, null if none"),
-    sha256=(TEXT, "SHA-256 of the image bytes"),
+    license=(TEXT, "license by the corpus's own account, null if it names none"),
+    listed_hash=(TEXT, "hash by which the corpus lists the entry, null if none"),
+    punsafe=(REAL, "chance that it is unsafe for work, by the corpus or a detector; null if nobody judged"),
+    sha256=(TEXT, "SHA-256 of the image bytes as kept"),
+    original_sha256=(TEXT, "SHA-256 of the file as it was downloaded"),
     image=(IMAGE, "the image"),
 )
 
@@ -76,7 +84,11 @@ DATASET = _schema(
     answer=(TEXT, "what the model should answer"),
     template=(INTEGER, "number of the recognition template; null for conversations"),
     source=(TEXT, "file or URL that the image was made from; for text, the photo asked about"),
-    source_sha256=(TEXT, "SHA-256 of that file"),
+    source_sha256=(TEXT, "SHA-256 of that file, for a negative as the corpus's index keeps it"),
+    source_license=(
+        TEXT,
+        "license of a negative by its corpus's account, null if it names none",
+    ),
     score=(REAL, "similarity of a retrieved negative to its query; null otherwise"),
     augment=(TEXT, "what was done to the image: none, or the changes drawn; null for text"),
 )

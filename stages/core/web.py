@@ -1,14 +1,12 @@
-"""Pictures from elsewhere: bounded downloads, names for what went wrong, and the form we keep.
+"""Pictures from elsewhere: downloads, names for what went wrong, and the form we keep.
 
-Owns the rules that make a stranger's server harmless (HTTP only, limited size and time) and every failure
-countable. Does not own which pictures are fetched, or img2dataset, which downloads long lists under the same
+Owns what makes every failure countable and a picture fit to keep. Does not own the manners and bounds of a
+download (`opener`), which pictures are fetched, or img2dataset, which downloads long lists under the same
 rules.
 """
 
 import http.client
 import io
-import time
-import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -20,15 +18,14 @@ from PIL import Image, UnidentifiedImageError
 from stages.core.errors import UserError
 from stages.core.images import load_image
 from stages.core.io import sha256_bytes
-
-CHUNK = 64 * 1024
-OPT_OUT = {"noai", "noimageai", "noindex", "noimageindex"}  # X-Robots-Tag values, as img2dataset heeds them
-AGENT = "Mozilla/5.0 (compatible; img2dataset)"
+from stages.core.opener import Limits, opener
 
 CAUSES = (  # part of an error message → name in the data card; the first match counts
     ("infinite loop", "redirect loop"),
     ("timed out", "timed out"),
     ("x-robots-tag", "opted out"),
+    ("tdm-reservation", "opted out"),
+    ("left alone", "host busy"),
     ("incompleteread", "truncated"),
     ("larger than", "too large"),
     ("connection refused", "connection refused"),
@@ -51,66 +48,14 @@ class Unusable(Exception):  # noqa: N818 — an outcome to count, not a defect
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Bounds on one picture."""
-
-    timeout_s: float  # for a whole download attempt
-    retries: int
-    max_bytes: int
-    max_pixels: int
-    max_side: int  # of the picture as kept
-
-
-@dataclass(frozen=True)
 class Picture:
     """A picture as kept: RGB, upright, no side above the limit."""
 
     data: bytes
     sha256: str
+    original_sha256: str  # of the file as it came
     image: Image.Image
     suffix: str  # of a file with these bytes
-
-
-class _Bounds(urllib.request.BaseHandler):
-    """Reads every body at once, within its time and size, before anyone else sees the response."""
-
-    def __init__(self, timeout_s: float, max_bytes: int) -> None:
-        self.timeout_s, self.max_bytes = timeout_s, max_bytes
-
-    def http_response(
-        self, request: urllib.request.Request, response: http.client.HTTPResponse
-    ) -> http.client.HTTPResponse:
-        """Replace `read` by the body; a server that sends a byte now and then runs out of time here."""
-        body, end, promised = bytearray(), time.monotonic() + self.timeout_s, response.length
-        while (promised is None or len(body) < promised) and (chunk := response.read1(CHUNK)):
-            body += chunk
-            if len(body) > self.max_bytes:
-                raise urllib.error.URLError(f"body larger than {self.max_bytes} bytes")
-            if time.monotonic() > end:
-                raise TimeoutError("timed out")
-        if promised is not None and len(body) < promised:
-            raise http.client.IncompleteRead(bytes(body), promised - len(body))
-        response.read = io.BytesIO(body).read  # type: ignore[method-assign]
-        return response
-
-    https_response = http_response
-
-
-def opener(timeout_s: float, max_bytes: int) -> urllib.request.OpenerDirector:
-    """An opener that knows HTTP and HTTPS only, so that no URL or redirect leads to a local file."""
-    director = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler(),
-        urllib.request.UnknownHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
-        _Bounds(timeout_s, max_bytes),
-        urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.HTTPRedirectHandler(),
-        urllib.request.HTTPErrorProcessor(),
-    ):
-        director.add_handler(handler)
-    return director
 
 
 def is_http(url: str | None) -> bool:
@@ -141,7 +86,7 @@ def causes(failures: Mapping[str, int]) -> str:
 
 def fetch(urls: list[str], limits: Limits, threads: int) -> list[Picture | Unusable]:
     """Download pictures side by side; one result per URL, in order."""
-    director = opener(limits.timeout_s, limits.max_bytes)
+    director = opener(limits)
 
     def one(url: str) -> Picture | Unusable:
         try:
@@ -156,18 +101,11 @@ def fetch(urls: list[str], limits: Limits, threads: int) -> list[Picture | Unusa
 def _download(director: urllib.request.OpenerDirector, url: str, limits: Limits) -> bytes:
     if not is_http(url):
         raise Unusable("not http")
-    request = urllib.request.Request(encoded(url), headers={"User-Agent": AGENT})
-    failure = ""
-    for _ in range(limits.retries + 1):
-        try:
-            with director.open(request, timeout=limits.timeout_s) as response:
-                tags = ",".join(response.headers.get_all("X-Robots-Tag", []))
-                if OPT_OUT & {tag.strip().lower() for tag in tags.split(",")}:
-                    raise Unusable("opted out")
-                return response.read()
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            failure = cause(str(error))
-    raise Unusable(failure)
+    try:
+        with director.open(encoded(url), timeout=limits.timeout_s) as response:
+            return response.read()
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise Unusable(cause(str(error))) from None
 
 
 def keep(data: bytes, limits: Limits) -> Picture:
@@ -177,6 +115,7 @@ def keep(data: bytes, limits: Limits) -> Picture:
     EXIF (which may turn it or tell where it was taken). Anything else is converted and scaled down once.
     Raises Unusable.
     """
+    original = sha256_bytes(data)
     if not data:
         raise Unusable("empty")
     if len(data) > limits.max_bytes:
@@ -203,7 +142,7 @@ def keep(data: bytes, limits: Limits) -> Picture:
     if not plain or max(image.size) > limits.max_side:
         data = _encode(shrink(image, limits.max_side), form)
         image = load_image(data)  # JPEG changes pixels: hashes and embeddings are those of the bytes we keep
-    return Picture(data, sha256_bytes(data), image, ".jpg" if form == "JPEG" else ".png")
+    return Picture(data, sha256_bytes(data), original, image, ".jpg" if form == "JPEG" else ".png")
 
 
 def shrink(image: Image.Image, max_side: int) -> Image.Image:

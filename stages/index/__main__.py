@@ -4,7 +4,10 @@ from pathlib import Path
 
 from stages.core import params, seed, web
 from stages.core.errors import run
+from stages.core.safety import Safety
 from stages.index.make import make
+from stages.index.spread import Strategy
+from stages.index.urls import Download
 
 
 def main() -> str:
@@ -12,25 +15,22 @@ def main() -> str:
     p = params.load()
     index = p.index
     seed.seed_everything(p.seed, p.threads)
-    return make(
-        index.source,
-        Path(index.location),
-        p.base.clip,
-        p.base.clip_revision,
-        p.base.device,
-        web.Limits(
-            timeout_s=index.timeout_s,
-            retries=index.retries,
-            max_bytes=index.max_image_mb * 2**20,
-            max_pixels=index.max_image_pixels,
-            max_side=index.image_size,
-        ),
-        threads=index.threads,
-        serve=Path(index.serve) if index.serve else None,
-        base_url=index.base_url,
-        deadline_s=index.deadline_s,
-        processes=index.processes,
+    limits = web.Limits(
+        timeout_s=index.timeout_s,
+        retries=index.retries,
+        max_bytes=index.max_image_mb * 2**20,
+        max_pixels=index.max_image_pixels,
+        max_side=index.image_size,
+        per_host=index.per_host,
+        agent=index.agent,
     )
+    serve = Path(index.serve) if index.serve else None
+    workers = (index.distributor, index.processes, index.threads)
+    how = Download(serve, index.base_url, index.deadline_s, index.shard, *workers)
+    strategy = Strategy(index.distribution_strategy, index.slurm_partition, index.slurm_nodes, index.shard)
+    safety = Safety(index.max_punsafe, index.safety_model)
+    base = (p.base.clip, p.base.clip_revision, p.base.device)
+    return make(index.source, Path(index.location), base, limits, safety, how, strategy)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from stages.core.clip import Clip, batches, unit
 from stages.core.errors import UserError
 from stages.core.images import load_image
 from stages.core.schema import INDEX_METADATA
+from stages.index import clip_retrieval_worker
 from stages.index.rows import Rows
 
 warnings.filterwarnings("ignore", message="pkg_resources")  # of OpenAI's clip, an import of clip-retrieval
@@ -49,22 +50,15 @@ def imported_meanwhile() -> Iterator[None]:
 
 
 def _mapper(clip: Clip) -> Any:
-    """clip-retrieval's ClipMapper around our CLIP.
-
-    Its own loader of Hugging Face models (all_clip's hf_clip) expects a tensor where transformers 5 returns
-    an object; all_clip looks loaders up in a table, so ours takes that place.
-    """
+    """clip-retrieval's ClipMapper around our CLIP."""
     with contextlib.redirect_stdout(text_io.StringIO()):  # it prints about its warm-up
-        table = importlib.import_module("all_clip.main")
-        table._CLIP_REGISTRY["hf_clip:"] = lambda *_: (clip, clip.preprocess, clip.tokenize)
-        table.load_clip.cache_clear()
-        table.load_clip_without_warmup.cache_clear()
+        clip_retrieval_worker.register(clip)
         return importlib.import_module(MAPPER).ClipMapper(
             enable_image=True,
             enable_text=False,
             enable_metadata=False,
             use_mclip=False,
-            clip_model="hf_clip:base",
+            clip_model="hf_clip:base@",
             use_jit=False,
             mclip_model=None,
         )
@@ -124,7 +118,7 @@ def write(folder: Path, rows: Rows, vectors: np.ndarray, card: dict[str, Any]) -
 
 
 def card(
-    source: str, image_size: int, images: int, remote: int, failures: Mapping[str, int]
+    source: str, image_size: int, images: int, remote: int, failures: Mapping[str, int], safety: Mapping
 ) -> dict[str, Any]:
     """The data card: what is there and what is not, and why; no times or hosts."""
     return {
@@ -134,4 +128,5 @@ def card(
         "images_by_url_only": remote,
         "failed": dict(failures),
         "failed_total": sum(failures.values()),
+        "safety": dict(safety),
     }

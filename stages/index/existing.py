@@ -16,15 +16,19 @@ from stages.core import progress, web
 from stages.core.clip import SAME_CLIP, Clip, embed, unit
 from stages.core.errors import UserError
 from stages.core.images import load_image
+from stages.core.listed import NAMES, Listed, columns
+from stages.index import listing
 from stages.index.folder import picture
 from stages.index.rows import Rows, row
 
 SAMPLE = 8  # images embedded again to see whether base.clip made the index
 
 
-def read(folder: Path, limits: web.Limits) -> tuple[Rows, np.ndarray, Counter]:
-    """Rows (keys are positions in the index), their unit vectors (n, d) float32, and failures by cause."""
-    metadata = _metadata(folder)
+def read(folder: Path, limits: web.Limits) -> tuple[Rows, np.ndarray, Counter, set[str]]:
+    """Rows (keys are positions in the index), their unit vectors (n, d) float32, failures by cause, and which
+    of the columns of `listing` there are.
+    """
+    metadata, known = _metadata(folder)
     vectors = unit(_vectors(folder))
     if len(vectors) != len(metadata):
         raise UserError(
@@ -32,18 +36,16 @@ def read(folder: Path, limits: web.Limits) -> tuple[Rows, np.ndarray, Counter]:
             "make it again with clip-retrieval"
         )
     rows, failures = [], Counter()
-    for i, found in enumerate(progress.bar(metadata, "read")):
-        path, url, caption = found.get("image_path"), found.get("url"), found.get("caption")
+    for i, (listed, path) in enumerate(progress.bar(metadata, "read")):
         local = Path(path) if path and Path(path).is_file() else None
         try:
-            if not local and not web.is_http(url):
+            if not local and not web.is_http(listed.url):
                 raise web.Unusable("no image and no URL")
-            rows.append(
-                row(f"{i:09d}", url or local.name, caption, picture(local, limits) if local else None)
-            )
+            named = listed._replace(url=listed.url or local.name)
+            rows.append(row(f"{i:09d}", named, picture(local, limits) if local else None))
         except web.Unusable as failure:
             failures[str(failure)] += 1
-    return rows, vectors[[int(entry["key"]) for entry in rows]], failures
+    return rows, vectors[[int(entry["key"]) for entry in rows]], failures, known
 
 
 def check_same_clip(clip: Clip, rows: Rows, vectors: np.ndarray) -> None:
@@ -68,7 +70,8 @@ def check_same_clip(clip: Clip, rows: Rows, vectors: np.ndarray) -> None:
         )
 
 
-def _metadata(folder: Path) -> list[dict]:
+def _metadata(folder: Path) -> tuple[list[tuple[Listed, str | None]], set[str]]:
+    """What is known of each picture and, if it was a file, its path; and the columns that all tables have."""
     files = sorted((folder / "metadata").glob("*.parquet"))
     if not files:
         raise UserError(
@@ -78,8 +81,14 @@ def _metadata(folder: Path) -> list[dict]:
         tables = [pq.ParquetFile(file).read() for file in files]
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"index.location: the metadata in {folder} cannot be read ({error})") from error
-    wanted = {"image_path", "url", "caption"}
-    return [found for table in tables for found in table.select(wanted & set(table.column_names)).to_pylist()]
+    rows, known = [], set(NAMES)
+    for table in tables:
+        found = columns(table.column_names)
+        local = "image_path" in table.column_names
+        files = table["image_path"].to_pylist() if local else [None] * table.num_rows
+        rows += zip(listing.rows(table, found), files, strict=True)
+        known &= set(found)
+    return rows, known
 
 
 def _vectors(folder: Path) -> np.ndarray:

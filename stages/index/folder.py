@@ -5,6 +5,7 @@ from pathlib import Path
 
 from stages.core import progress, web
 from stages.core.errors import UserError
+from stages.core.listed import Listed
 from stages.index.rows import Rows, row
 
 BESIDE = {".txt", ".json", ".parquet", ".csv", ".md"}  # what people keep beside their images
@@ -23,7 +24,7 @@ def read(folder: Path, limits: web.Limits) -> tuple[Rows, Counter]:
     for path in progress.bar([path for path in paths if path.suffix.lower() not in BESIDE], "read"):
         name = path.relative_to(folder).as_posix()
         try:
-            rows.append(row(name, name, _caption(path), picture(path, limits)))
+            rows.append(row(name, Listed(name, _caption(path)), picture(path, limits)))
         except web.Unusable as failure:
             failures[str(failure)] += 1
     return rows, failures

@@ -1,36 +1,29 @@
 """The process that runs img2dataset: `python -m stages.index.img2dataset_job JOB.json`.
 
-Owns what img2dataset lacks: bounds on time, size and URL schemes inside its workers, and an end of the whole
-process group when the stage that started it is gone, however it ended.
+Owns its start. What its workers may do is `bounded`'s.
 """
 
+import importlib
 import json
-import os
-import signal
 import sys
 import threading
-import urllib.request
+from functools import partial
 from pathlib import Path
 
-from stages.core import web
+from stages.core.opener import Limits
+from stages.index.process import end_with_parent
 
 
-def main(job: dict) -> None:
-    """Download `job["url_list"]` as `job` says (img2dataset's own argument names)."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    from img2dataset import download
+def main(limits: Limits, settings: dict) -> None:
+    """Download as `settings` say (img2dataset's own argument names)."""
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    from stages.index.bounded import Bounded
 
-    download(**job)
+    theirs = importlib.import_module("img2dataset.main")  # the package names a function so as well
+    theirs.Downloader = partial(Bounded, limits)
+    theirs.download(**settings)
 
-
-def _end_with_parent() -> None:
-    os.read(0, 1)  # returns when the stage closes the pipe or dies
-    os.killpg(os.getpgrp(), signal.SIGKILL)
-
-
-if __name__ in {"__main__", "__mp_main__"}:  # img2dataset's workers import this module under the second name
-    JOB = json.loads(Path(sys.argv[1]).read_text())
-    urllib.request.install_opener(web.opener(JOB["bounds"]["timeout_s"], JOB["bounds"]["max_bytes"]))
 
 if __name__ == "__main__":
-    main(JOB["img2dataset"])
+    job = json.loads(Path(sys.argv[1]).read_text())
+    main(Limits(**job["limits"]), job["img2dataset"])

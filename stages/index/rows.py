@@ -4,17 +4,18 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from stages.core import web
+from stages.core.listed import Listed
 
 Rows = list[dict[str, Any]]
 
 
-def row(key: str, url: str, caption: str | None, picture: web.Picture | None) -> dict[str, Any]:
-    """A row of INDEX_METADATA; without a picture, retrieve fetches it from `url` when it is wanted."""
+def row(key: str, listed: Listed, picture: web.Picture | None) -> dict[str, Any]:
+    """A row of INDEX_METADATA; without a picture, retrieve fetches it from its URL when it is wanted."""
     return {
         "key": key,
-        "url": url,
-        "caption": caption,
+        **listed._asdict(),
         "sha256": picture and picture.sha256,
+        "original_sha256": picture and picture.original_sha256,
         "width": picture and picture.image.width,
         "height": picture and picture.image.height,
         "image": picture

@@ -16,7 +16,10 @@ from stages.core import io, paths, web
 from stages.core.clip import SAME_CLIP, Clip, embed
 from stages.core.errors import UserError
 from stages.core.images import load_image
+from stages.core.listed import Listed
 from stages.retrieve.select import Candidate
+
+COLUMNS = Listed._fields
 
 
 class Corpus(Protocol):
@@ -49,7 +52,7 @@ class LocalIndex:
             raise UserError(
                 f"{paths.INDEX} cannot be read ({str(error)[:200]}): run `dvc repro index`"
             ) from error
-        self.rows = self.file.read(columns=["key", "url", "caption", "sha256"]).to_pylist()
+        self.rows = self.file.read(columns=[*COLUMNS, "key", "sha256", "original_sha256"]).to_pylist()
         self.size = len(self.rows)
         if not self.size == self.index.ntotal == len(self.vectors):
             raise UserError(f"the files in {paths.INDEX} do not belong together: run `dvc repro index`")
@@ -73,7 +76,7 @@ class LocalIndex:
             self._check_same_clip(found)
             pictures |= found
         return [
-            Candidate(i, row["key"], row["url"], row["caption"], pictures[i], np.asarray(self.vectors[i]))
+            Candidate(i, row["key"], _listed(row), pictures[i], np.asarray(self.vectors[i]))
             for i in ids
             if i in pictures and (row := self.rows[i])
         ]
@@ -94,6 +97,7 @@ class LocalIndex:
                     pictures[i] = web.Picture(
                         image["bytes"],
                         self.rows[i]["sha256"],
+                        self.rows[i]["original_sha256"],
                         load_image(image["bytes"], image["path"]),
                         suffix,
                     )
@@ -111,10 +115,13 @@ class LocalIndex:
             )
 
 
+def _listed(row: dict[str, Any]) -> Listed:
+    return Listed(**{name: row[name] for name in COLUMNS})
+
+
 def fetch(urls: list[str], fetching: dict[str, Any], failures: Counter) -> list[web.Picture | None]:
     """Download images within the limits that the index's card records; failures are counted by cause."""
-    limits = web.Limits(**{name: value for name, value in fetching.items() if name != "threads"})
-    results = web.fetch(urls, limits, fetching["threads"])
+    results = web.fetch(urls, web.Limits(**fetching["limits"]), fetching["threads"])
     failures.update(str(result) for result in results if isinstance(result, web.Unusable))
     return [None if isinstance(result, web.Unusable) else result for result in results]
 

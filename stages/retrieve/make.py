@@ -1,7 +1,7 @@
 """One file of negatives per subject: search, choose, draw, write."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,12 @@ from stages.core.schema import NEGATIVES
 from stages.core.seed import stream
 from stages.core.web import causes
 from stages.retrieve import corpus, photos
+from stages.retrieve.card import card
 from stages.retrieve.select import Candidate, Choice, Subject, draw, interleave
 from stages.retrieve.service import Service
 
-ROUND = 64  # candidates looked at before asking whether there are enough
+BATCH = 64  # candidates looked at before asking whether there are enough
+ROLES = ("hard", "easy")
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Rules:
     hard: int
     easy: int
     neighbors: int  # searched per train photo
+    rounds: int  # of searching, each for twice as many, and of drawing
     min_similarity: float
     max_similarity: float
     near_duplicate: float
@@ -35,13 +38,13 @@ def make(
     subjects: Mapping[str, str], base_clip: str, revision: str | None, device: str, rules: Rules, seed: int
 ) -> str:
     """Write data/negatives/<id>.parquet for every subject (id → source of photos). Returns a summary."""
-    card = corpus.read_card()
+    index = corpus.read_card()
     clip = Clip(base_clip, revision, device)
-    searched = Service(clip, card) if card["source"] == "service" else corpus.LocalIndex(clip, card)
-    made, refused, short = Counter(), Counter(), []
+    searched = Service(clip, index) if index["source"] == "service" else corpus.LocalIndex(clip, index)
+    made, refused, short, counts = Counter(), Counter(), [], {}
     for name, source in progress.bar(subjects.items(), "retrieve"):
         own = photos.read(
-            paths.train_photos(name, source), paths.test_photos(name, source), clip, card["image_size"]
+            paths.train_photos(name, source), paths.test_photos(name, source), clip, index["image_size"]
         )
         rows, left_out = negatives(searched, own, rules, stream(seed, "retrieve", name))
         if not rows and rules.hard + rules.easy:
@@ -57,12 +60,17 @@ def make(
         found = Counter(row["role"] for row in rows)
         made += found
         refused += left_out
-        short += [
-            f"{name} has {found[role]:,} of {wanted:,} {role} ones"
+        counts[name] = {
+            role: {"wanted": wanted, "found": found[role], "missing": wanted - found[role]}
             for role, wanted in (("hard", rules.hard), ("easy", rules.easy))
-            if found[role] < wanted
+        } | {"left_out": dict(left_out)}
+        short += [
+            f"{name} has {count['found']:,} of {count['wanted']:,} {role} ones"
+            for role, count in counts[name].items()
+            if role in ROLES and count["missing"]
         ]
-    io.keep_only(paths.NEGATIVES, map(paths.negatives, subjects))
+    io.write_json(paths.NEGATIVES_CARD, card(index, base_clip, revision, rules, counts))
+    io.keep_only(paths.NEGATIVES, [*map(paths.negatives, subjects), paths.NEGATIVES_CARD])
     summary = f"{len(subjects)} subjects, {made['hard']:,} hard and {made['easy']:,} easy negatives"
     return "; ".join([summary, f"left out: {causes(refused)}", *short])
 
@@ -70,38 +78,53 @@ def make(
 def negatives(
     searched: corpus.Corpus, own: Subject, rules: Rules, generator: Any
 ) -> tuple[list[dict[str, Any]], Counter]:
-    """Rows of NEGATIVES for one subject, and counts of what was left out by reason."""
+    """Rows of NEGATIVES for one subject, and counts of what was left out by reason.
+
+    While some are missing, for links are dead or rules speak against pictures, the corpus is asked for more:
+    in each round for twice as many neighbors, or for as many further draws.
+    """
     left_out = Counter()
     choice = Choice(own, rules.max_similarity, rules.near_duplicate, left_out=left_out)
-    scores, ids = searched.search(own.vectors, rules.neighbors)
     looked_at: set[int] = set()
-    hard = _fill(choice, searched, interleave(scores, ids, rules.min_similarity), rules.hard, looked_at)
-    easy = _fill(
-        choice, searched, draw(generator, searched.size, rules.easy + len(looked_at)), rules.easy, looked_at
-    )
+    hard = _fill(choice, searched, _nearest(searched, own, rules), rules.hard, looked_at)
+    easy = _fill(choice, searched, _drawn(searched, rules, generator, looked_at), rules.easy, looked_at)
     hard.sort(key=lambda candidate: (-choice.score(candidate)[0], candidate.key))
     rows = [_row("hard", rank, candidate, choice) for rank, candidate in enumerate(hard)]
     return rows + [_row("easy", rank, candidate, choice) for rank, candidate in enumerate(easy)], left_out
 
 
+def _nearest(searched: corpus.Corpus, own: Subject, rules: Rules) -> Iterator[list[int]]:
+    for turn in range(rules.rounds):
+        yield interleave(*searched.search(own.vectors, rules.neighbors * 2**turn), floor=rules.min_similarity)
+
+
+def _drawn(searched: corpus.Corpus, rules: Rules, generator: Any, looked_at: set[int]) -> Iterator[list[int]]:
+    for _ in range(rules.rounds):
+        yield draw(generator, searched.size, rules.easy + len(looked_at))
+
+
 def _fill(
-    choice: Choice, searched: corpus.Corpus, ids: Sequence[int], wanted: int, looked_at: set[int]
+    choice: Choice,
+    searched: corpus.Corpus,
+    rounds: Iterator[list[int]],
+    wanted: int,
+    looked_at: set[int],
 ) -> list[Candidate]:
-    """Look at rows in order, each once, until `wanted` are kept or none is left."""
+    """Look at rows in order, each once, until `wanted` are kept or a round has nothing new."""
     kept: list[Candidate] = []
-    ids = [i for i in ids if i not in looked_at]
-    for start in range(0, len(ids), ROUND):
-        if len(kept) == wanted:
-            break
-        batch = ids[start : start + ROUND]
-        found = searched.candidates(batch, choice.left_out)
-        looked_at |= set(batch) - {candidate.id for candidate in found}  # those that cannot be had
-        for candidate in found:
+    while len(kept) < wanted and (ids := [i for i in next(rounds, []) if i not in looked_at]):
+        for start in range(0, len(ids), BATCH):
             if len(kept) == wanted:
                 break
-            looked_at.add(candidate.id)
-            if choice.consider(candidate):
-                kept.append(candidate)
+            batch = ids[start : start + BATCH]
+            found = searched.candidates(batch, choice.left_out)
+            looked_at |= set(batch) - {candidate.id for candidate in found}  # those that cannot be had
+            for candidate in found:
+                if len(kept) == wanted:
+                    break
+                looked_at.add(candidate.id)
+                if choice.consider(candidate):
+                    kept.append(candidate)
     return kept
 
 
@@ -114,8 +137,8 @@ def _row(role: str, rank: int, candidate: Candidate, choice: Choice) -> dict[str
         "score": score,
         "query": photo if role == "hard" else None,
         "key": candidate.key,
-        "url": candidate.url,
-        "caption": candidate.caption,
+        **candidate.listed._asdict(),
         "sha256": picture.sha256,
+        "original_sha256": picture.original_sha256,
         "image": {"bytes": picture.data, "path": str(Path(candidate.key).with_suffix(picture.suffix))},
     }

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from stages.core.images import pixel_sha256
+from stages.core.listed import Listed
 from stages.core.web import Picture
 
 
@@ -18,8 +19,7 @@ class Candidate:
 
     id: int  # row number in the corpus
     key: str
-    url: str
-    caption: str | None
+    listed: Listed  # what the corpus says of it
     picture: Picture
     vector: np.ndarray  # (d,) float32, unit length
 

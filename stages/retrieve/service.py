@@ -16,6 +16,8 @@ import requests
 from stages.core import web
 from stages.core.clip import Clip, embed
 from stages.core.errors import UserError
+from stages.core.listed import answered
+from stages.core.safety import Safety
 from stages.retrieve.corpus import fetch
 from stages.retrieve.select import Candidate
 
@@ -28,6 +30,7 @@ class Service:
     def __init__(self, clip: Clip, card: dict[str, Any]) -> None:
         """Take over what the index stage checked and recorded in its card."""
         self.clip, self.fetching, self.service = clip, card["fetch"], card["service"]
+        self.safety = Safety(card["safety"]["max_punsafe"], card["safety_model"])
         self.size: int = self.service["size"]
         self.metadata: dict[int, dict[str, Any]] = {}
         self.asked: dict[
@@ -47,7 +50,7 @@ class Service:
                 "num_result_ids": neighbors,
                 "indice_name": self.service["indice_name"],
                 "deduplicate": False,
-                "use_safety_model": False,
+                "use_safety_model": self.safety.max_punsafe is not None,
                 "use_violence_detector": False,
             }
             for place, found in enumerate(self._post("knn-service", question)[:neighbors]):
@@ -63,25 +66,25 @@ class Service:
     def candidates(self, ids: Sequence[int], failures: Counter) -> list[Candidate]:
         """See Corpus.candidates; images come from the address in the metadata, or from the answer itself."""
         self._learn([i for i in ids if i not in self.metadata])
-        pictures = {i: self._inline(self.metadata[i]) for i in ids if i in self.metadata}
+        listed = {i: answered(self.metadata[i]) for i in ids if i in self.metadata}
+        listed = {i: entry._replace(url=entry.url or f"{i:09d}") for i, entry in listed.items()}
+        refused = {i: self.safety.unseen(entry.punsafe) for i, entry in listed.items()}
+        failures.update(filter(None, refused.values()))
+        pictures = {i: self._inline(self.metadata[i]) for i, reason in refused.items() if not reason}
         by_url = [i for i, picture in pictures.items() if not picture]
-        fetched = fetch([str(self.metadata[i].get("url")) for i in by_url], self.fetching, failures)
+        fetched = fetch([listed[i].url for i in by_url], self.fetching, failures)
         pictures |= dict(zip(by_url, fetched, strict=True))
         usable = {i: picture for i, picture in pictures.items() if picture}
         if not usable:
             return []
         vectors = embed(self.clip, [picture.image for picture in usable.values()])
         self._check_same_clip(list(usable), vectors)
+        chances = self.safety.chances([listed[i].punsafe for i in usable], vectors)
+        failures.update(filter(None, map(self.safety.against, chances)))
         return [
-            Candidate(
-                i,
-                f"{i:09d}",
-                _text(self.metadata[i], "url") or f"{i:09d}",
-                _text(self.metadata[i], "caption"),
-                p,
-                v,
-            )
-            for (i, p), v in zip(usable.items(), vectors, strict=True)
+            Candidate(i, f"{i:09d}", listed[i]._replace(punsafe=chance), picture, vector)
+            for (i, picture), vector, chance in zip(usable.items(), vectors, chances, strict=True)
+            if not self.safety.against(chance)
         ]
 
     def _learn(self, ids: list[int]) -> None:
@@ -100,8 +103,8 @@ class Service:
     def _inline(self, found: dict[str, Any]) -> web.Picture | None:
         """The image that a service with local files puts into its answer, as base64."""
         try:
-            limits = web.Limits(**{name: value for name, value in self.fetching.items() if name != "threads"})
-            return web.keep(base64.b64decode(found["image"], validate=True), limits)
+            data = base64.b64decode(found["image"], validate=True)
+            return web.keep(data, web.Limits(**self.fetching["limits"]))
         except (KeyError, TypeError, binascii.Error, web.Unusable):
             return None
 
@@ -144,8 +147,3 @@ class Service:
             f"the clip-retrieval service at {self.service['url']} gives no answer for index "
             f"{self.service['indice_name']} ({problem}): see its log, or set another index.source"
         )
-
-
-def _text(found: dict[str, Any], name: str) -> str | None:
-    value = found.get(name)
-    return value if isinstance(value, str) else None

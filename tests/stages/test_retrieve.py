@@ -32,7 +32,15 @@ from tests.helpers import run_stage, set_params
 pytestmark = pytest.mark.slow  # clip-retrieval takes many seconds to import
 CORPUS = 60
 PHOTOS = range(1000, 1003)  # numbers of the subject's train photos; 1003 is its test photo
-LIMITS = {"timeout_s": 3.0, "retries": 0, "max_bytes": 2**20, "max_pixels": 10**6, "max_side": 256}
+LIMITS = {
+    "timeout_s": 3.0,
+    "retries": 0,
+    "max_bytes": 2**20,
+    "max_pixels": 10**6,
+    "max_side": 256,
+    "per_host": 4,
+    "agent": "personal-vlm/test",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +54,7 @@ def _ready(workspace: Path, clip_folder: Path):
                 "hard": 10,
                 "easy": 8,
                 "neighbors": 20,
+                "rounds": 4,
                 "min_similarity": -1.0,
                 "max_similarity": 1.0,
                 "near_duplicate": 1.0,
@@ -165,7 +174,7 @@ def test_subjects_do_not_disturb_each_other():
     assert {row["key"] for row in rows("mia", "easy")} != {row["key"] for row in rows("rex", "easy")}
     set_params({"subjects": {"rex": {"kind": "pet"}}})
     stage.main()
-    assert [path.name for path in paths.NEGATIVES.iterdir()] == ["rex.parquet"]
+    assert {path.name for path in paths.NEGATIVES.iterdir()} == {"rex.parquet", "card.json"}
     assert paths.negatives("rex").read_bytes() == first
     set_params({"seed": 1})
     stage.main()
@@ -208,7 +217,7 @@ def forget_images(host: str) -> None:
     table = pq.read_table(paths.INDEX_METADATA)
     rows = [row | {"url": host + row["key"], "image": None} for row in table.to_pylist()]
     write_parquet(paths.INDEX_METADATA, rows, INDEX_METADATA, ["key"])
-    write_json(paths.INDEX_CARD, read_json(paths.INDEX_CARD) | {"fetch": LIMITS | {"threads": 4}})
+    write_json(paths.INDEX_CARD, read_json(paths.INDEX_CARD) | {"fetch": {"limits": LIMITS, "threads": 4}})
 
 
 @contextmanager

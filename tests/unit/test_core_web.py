@@ -2,6 +2,9 @@
 
 import io
 import time
+from collections import Counter
+from dataclasses import replace
+from email.message import Message
 
 import pytest
 from PIL import Image
@@ -9,9 +12,19 @@ from PIL import Image
 from stages.core import web
 from stages.core.images import load_image, pixel_sha256
 from stages.core.io import sha256_bytes
+from stages.core.opener import robots_tags
 from tests import hostile
 
-LIMITS = web.Limits(timeout_s=3.0, retries=0, max_bytes=2**20, max_pixels=10**6, max_side=64)
+AGENT = "personal-vlm/test"
+LIMITS = web.Limits(
+    timeout_s=3.0,
+    retries=0,
+    max_bytes=2**20,
+    max_pixels=10**6,
+    max_side=64,
+    per_host=16,
+    agent=AGENT,
+)
 
 
 def encode(image: Image.Image, form: str, **options) -> bytes:
@@ -36,7 +49,7 @@ def test_local_files_and_other_schemes_are_refused(tmp_path):
     urls = [secret.as_uri(), "ftp://127.0.0.1/a.png", "data:image/png;base64,AAAA", "", "picture.png"]
     assert {str(result) for result in web.fetch(urls, LIMITS, threads=1)} == {"not http"}
     with pytest.raises(OSError, match="unknown url type"):
-        web.opener(1.0, 100).open(secret.as_uri())
+        web.opener(LIMITS).open(secret.as_uri())
 
 
 def test_nobody_there():
@@ -53,9 +66,66 @@ def test_nobody_there():
 def test_retries_are_further_attempts():
     with hostile.server() as host:
         started = time.monotonic()
-        patient = web.Limits(0.3, 2, LIMITS.max_bytes, LIMITS.max_pixels, LIMITS.max_side)
+        patient = replace(LIMITS, timeout_s=0.3, retries=2)
         assert str(web.fetch([host + "/stall"], patient, threads=1)[0]) == "timed out"
         assert time.monotonic() - started >= 0.9
+
+
+def test_what_is_refused_for_good_is_asked_for_once():
+    seen: list[hostile.Seen] = []
+    with hostile.server(seen) as host:
+        paths = ["/noai", "/ours", "/reserved", "/missing", "/endless", "/broken"]
+        web.fetch([host + path for path in paths], replace(LIMITS, retries=2), threads=6)
+    asked = Counter(each.path for each in seen)
+    assert asked == Counter(paths) + Counter({"/broken": 2})  # a server error may pass
+
+
+def test_an_opt_out_for_others_is_none_for_us():
+    with hostile.server() as host:
+        assert web.fetch([host + "/theirs"], LIMITS, threads=1)[0].data == hostile.picture(5)
+
+
+def test_a_server_is_told_who_asks_and_is_not_overrun():
+    seen: list[hostile.Seen] = []
+    with hostile.server(seen) as host:
+        found = web.fetch([f"{host}/slow/{i}" for i in range(12)], replace(LIMITS, per_host=3), threads=12)
+    assert [picture.data for picture in found] == [hostile.picture(i) for i in range(12)]
+    assert {each.agent for each in seen} == {AGENT}
+    assert max(each.at_once for each in seen) == 3
+
+
+def test_a_busy_host_is_given_the_time_it_asks_for():
+    with hostile.server() as host:
+        started = time.monotonic()
+        assert web.fetch([host + "/busy/2"], replace(LIMITS, retries=1), threads=1)[0].data
+        assert 2 <= time.monotonic() - started < 4
+
+
+def test_a_host_that_wants_to_be_left_alone_for_longer_is():
+    seen: list[hostile.Seen] = []
+    with hostile.server(seen) as host:
+        found = web.fetch([host + "/busy/9999", host + "/ok/1"], LIMITS, threads=1)
+    assert [str(failure) for failure in found] == ["http 429", "host busy"]
+    assert [each.path for each in seen] == ["/busy/9999"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "tags"),
+    [
+        (["noai, noimageai"], {"noai", "noimageai"}),
+        (["NoAI"], {"noai"}),
+        (["otherbot: noai"], set()),
+        (["Personal-VLM: noai, nofollow"], {"noai", "nofollow"}),
+        (["otherbot: noai", "noindex"], {"noindex"}),
+        (["max-snippet: 5, noai"], {"max-snippet: 5", "noai"}),
+        (["noai, max-image-preview: large"], {"noai", "max-image-preview: large"}),
+    ],
+)
+def test_robots_tags_are_for_all_or_for_one(headers: list[str], tags: set[str]):
+    message = Message()
+    for header in headers:
+        message["X-Robots-Tag"] = header
+    assert robots_tags(message, "personal-vlm/0.1 (about)") == tags
 
 
 def test_plain_small_pictures_stay_byte_for_byte():
@@ -66,7 +136,9 @@ def test_plain_small_pictures_stay_byte_for_byte():
 
 
 def test_large_pictures_are_scaled_once():
-    kept = web.keep(hostile.picture(5, size=(300, 100)), LIMITS)
+    large = hostile.picture(5, size=(300, 100))
+    kept = web.keep(large, LIMITS)
+    assert kept.original_sha256 == sha256_bytes(large) != kept.sha256
     assert kept.image.size == (64, 21)
     assert pixel_sha256(load_image(kept.data)) == pixel_sha256(kept.image)
     assert web.keep(kept.data, LIMITS).data == kept.data

@@ -7,11 +7,12 @@ from PIL import Image
 
 from stages.core import web
 from stages.core.images import pixel_sha256
+from stages.core.listed import Listed
 from stages.core.seed import stream
 from stages.retrieve.select import Candidate, Choice, Subject, draw, interleave
 from tests.hostile import picture
 
-LIMITS = web.Limits(1.0, 0, 2**20, 10**6, 256)
+LIMITS = web.Limits(1.0, 0, 2**20, 10**6, 256, per_host=1, agent="personal-vlm/test")
 
 
 def unit(*values: float) -> np.ndarray:
@@ -21,7 +22,7 @@ def unit(*values: float) -> np.ndarray:
 
 def candidate(number: int, vector: np.ndarray, data: bytes | None = None) -> Candidate:
     kept = web.keep(data or picture(number), LIMITS)
-    return Candidate(number, f"{number:09d}", f"http://a.example/{number}", None, kept, vector)
+    return Candidate(number, f"{number:09d}", Listed(f"http://a.example/{number}"), kept, vector)
 
 
 def subject(**changes) -> Subject:
