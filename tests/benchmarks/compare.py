@@ -52,9 +52,7 @@ class Benchmark:
     counted: int
     enough: float
 
-    def main(
-        self, words: Sequence[str], more: Callable[[vlm.Base, str], dict[str, Any]] | None = None
-    ) -> str:
+    def main(self, words: Sequence[str]) -> str:
         """Measure, write the numbers, and print the table."""
         model = report.chosen_model(words)
         base = models.open_exact(model)
@@ -62,54 +60,54 @@ class Benchmark:
         if model != models.SMALL:
             base = models.open_model(model)
             found |= {f"{key}_bfloat16": value for key, value in self.exactness(base, model).items()}
-        systems = self.compare(base, model)
+        systems = compare(base, model, self.systems, self.counted, self.enough)
         found |= systems | {"fraction_of_peak_flops": systems["ours"]["fraction_of_peak_flops"]}
         for end, (slow, fast) in self.ratios.items():
             found |= speedup(end, systems[slow]["rounds"], systems[fast]["rounds"])
         print(report.table(self.title, found))
-        target = report.write(self.name, base, model, found)
-        if more:  # takes long as well: what is there should be kept whatever happens
-            report.write(self.name, base, model, found | more(base, model))
-        return str(target)
+        return str(report.write(self.name, base, model, found))
 
-    def compare(self, base: vlm.Base, model: str) -> dict[str, dict[str, Any]]:
-        """Measure all systems.
 
-        The matrix rate is measured before and after, and the higher one taken: a share is never flattered.
-        """
-        counts = {  # which also warms everything up
-            name: system(base, model, partial(measure.count, base), self.counted).whole
-            for name, system in self.systems.items()
+def compare(
+    base: vlm.Base, model: str, systems: Mapping[str, System], counted: int, enough: float
+) -> dict[str, dict[str, Any]]:
+    """Measure all systems; `counted` and `enough` as in `Benchmark`.
+
+    The matrix rate is measured before and after, and the higher one taken: a share is never flattered.
+    """
+    counts = {  # which also warms everything up
+        name: system(base, model, partial(measure.count, base), counted).whole
+        for name, system in systems.items()
+    }
+    rates = [measure.matrix_rate(base.device, base.model.dtype)]
+    runs = measure.alternate(
+        {name: partial(run, system, base, model) for name, system in systems.items()},
+        ROUNDS,
+        enough,
+    )
+    rates.append(measure.matrix_rate(base.device, base.model.dtype))
+    found = {}
+    for name, system in systems.items():
+        count = counts[name]
+        seconds = [taken.whole for taken, _ in runs[name]]
+        peaks = [peak for _, peak in runs[name]]
+        if base.device.type == "cpu":
+            peaks = [measure.isolated(partial(alone, system, model))]
+        median = statistics.median(seconds)
+        found[name] = {
+            "seconds": round(median, 4),
+            "seconds_range": [round(min(seconds), 4), round(max(seconds), 4)],
+            "rounds": [round(each, 4) for each in seconds],
+            "peak_bytes": max(peaks),
+            "steps": runs[name][0][0].steps,
+            "steps_timed": runs[name][0][0].run,
+            "flops": round(count.flops),
+            "tokens": round(count.tokens),
+            "images": round(count.images),
+            "fraction_of_peak_flops": round(count.flops / median / max(rates), 4),
+            "seconds_at_peak_flops": round(count.flops / max(rates), 4),
         }
-        rates = [measure.matrix_rate(base.device, base.model.dtype)]
-        runs = measure.alternate(
-            {name: partial(run, system, base, model) for name, system in self.systems.items()},
-            ROUNDS,
-            self.enough,
-        )
-        rates.append(measure.matrix_rate(base.device, base.model.dtype))
-        found = {}
-        for name, system in self.systems.items():
-            count = counts[name]
-            seconds = [taken.whole for taken, _ in runs[name]]
-            peaks = [peak for _, peak in runs[name]]
-            if base.device.type == "cpu":
-                peaks = [measure.isolated(partial(alone, system, model))]
-            median = statistics.median(seconds)
-            found[name] = {
-                "seconds": round(median, 4),
-                "seconds_range": [round(min(seconds), 4), round(max(seconds), 4)],
-                "rounds": [round(each, 4) for each in seconds],
-                "peak_bytes": max(peaks),
-                "steps": runs[name][0][0].steps,
-                "steps_timed": runs[name][0][0].run,
-                "flops": round(count.flops),
-                "tokens": round(count.tokens),
-                "images": round(count.images),
-                "fraction_of_peak_flops": round(count.flops / median / max(rates), 4),
-                "seconds_at_peak_flops": round(count.flops / max(rates), 4),
-            }
-        return found
+    return found
 
 
 def run(system: System, base: vlm.Base, model: str) -> tuple[Taken, int]:

@@ -47,13 +47,13 @@ def work(model: str, subjects: int, balance: bool = False) -> Work:
     """The training work for a model, for that many subjects; the published loop does not balance."""
     settings = params.load()
     if model != SMALL:
-        return Work({name: papers(name, SIDE) for name in _names(subjects)}, EPOCHS)
-    names = list(settings.subjects)[:subjects]
-    missing = [name for name in names if not paths.dataset(name).is_file()]
+        return Work({name: papers(name, SIDE) for name in names(subjects)}, EPOCHS)
+    found = list(settings.subjects)[:subjects]
+    missing = [name for name in found if not paths.dataset(name).is_file()]
     if missing:
         raise errors.UserError(f"{paths.dataset(missing[0])} is missing: run `make repro` first")
     data = settings.train.data.model_dump()
-    lessons = {name: Lesson.of(samples.read(paths.dataset(name), **data), balance) for name in names}
+    lessons = {name: Lesson.of(samples.read(paths.dataset(name), **data), balance) for name in found}
     return Work(lessons, settings.train.epochs)
 
 
@@ -106,7 +106,7 @@ def exam(model: str, photos: int) -> tuple[list[str], list[Photo], int]:
             path.parent.mkdir(parents=True, exist_ok=True)
             picture.save(path)
             found.append(Photo("s0", "test", path, ""))
-        return _names(SUBJECTS), found, TEST_PHOTOS
+        return names(SUBJECTS), found, TEST_PHOTOS
     subjects = {name: subject.source for name, subject in params.load().subjects.items()}
     test = [photo for photo in gallery(subjects) if photo.group == "test"]
     if not test:
@@ -127,7 +127,8 @@ def interviewed(model: str) -> tuple[str, str, list[interview.Photo]]:
     return subject, settings.kind, [interview.read_photo(path) for path in list_photos(folder)]
 
 
-def _names(subjects: int) -> list[str]:
+def names(subjects: int) -> list[str]:
+    """Subjects of which there may be any number."""
     return [f"s{number}" for number in range(subjects)]
 
 

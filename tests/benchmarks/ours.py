@@ -16,7 +16,9 @@ from stages.synthesize import interview as interviewing
 from tests.benchmarks import data
 from tests.benchmarks.plain import LEARNING_RATE, WEIGHT_DECAY
 
-SEED, LATENT_TOKENS, AT_ONCE = 0, 16, 32
+SEED, LATENT_TOKENS = 0, 16
+# Rows in a forward. On a GPU a row's prefix has up to 0.5 GB, and a forward holds it four times.
+AT_ONCE = {"cpu": 32, "cuda": 8}
 
 
 def start(base: vlm.Base, subject: str) -> vlm.SoftPrompt:
@@ -29,7 +31,7 @@ def order(subject: str, samples: int) -> list[int]:
     return torch.randperm(samples, generator=torch_stream(SEED, "train", subject, "order")).tolist()
 
 
-def recipe(batch_size: int) -> steps.Recipe:
+def recipe(batch_size: int, at_once: int) -> steps.Recipe:
     """The paper's recipe, for one epoch."""
     return steps.Recipe(
         latent_tokens=LATENT_TOKENS,
@@ -41,27 +43,36 @@ def recipe(batch_size: int) -> steps.Recipe:
         batch_size=batch_size,
         balance=False,
         seed=SEED,
-        scored_at_once=AT_ONCE,
+        scored_at_once=at_once,
     )
 
 
 def train(base: vlm.Base, subject: str, lesson: Lesson) -> vlm.SoftPrompt:
     """An epoch of the pipeline's own training."""
-    return learn.learn(base, {subject: lesson}, recipe(batch_size=1))[subject][0]
+    return learn.learn(base, {subject: lesson}, recipe(1, AT_ONCE[base.device.type]))[subject][0]
 
 
 class Training:
     """The same in its three parts, to be measured one by one: prefixes, steps, validation."""
 
-    def __init__(self, base: vlm.Base, lessons: Mapping[str, Lesson], batch_size: int) -> None:
-        self._base, self._recipe = base, recipe(batch_size)
+    def __init__(
+        self, base: vlm.Base, lessons: Mapping[str, Lesson], batch_size: int, at_once: int | None = None
+    ) -> None:
+        self._base = base
+        self._recipe = recipe(batch_size, at_once or AT_ONCE[base.device.type])
         self.lessons = pooled(lessons)
         self.trained: dict[str, vlm.SoftPrompt] = {}
+
+    def run(self) -> None:
+        """All of it."""
+        self.encode()
+        self.steps()
+        self.validate()
 
     def encode(self) -> None:
         """Compute the prefixes of all images."""
         images = next(iter(self.lessons.values())).images
-        self._prefixes = vlm.encode_prefixes(self._base, images, AT_ONCE)
+        self._prefixes = vlm.encode_prefixes(self._base, images, self._recipe.scored_at_once)
 
     def steps(self) -> None:
         """Train all subjects for an epoch."""
@@ -75,7 +86,8 @@ class Training:
     def validate(self) -> None:
         """Score what was learned."""
         for subject, lesson in self.lessons.items():
-            learn.validate(self._base, self.trained[subject], lesson.validation, self._prefixes, AT_ONCE)
+            at_once = self._recipe.scored_at_once
+            learn.validate(self._base, self.trained[subject], lesson.validation, self._prefixes, at_once)
 
 
 def gradients(
@@ -86,8 +98,9 @@ def gradients(
     rows = [r.to(base.device, copy=True).requires_grad_() for r in (prompt.embeddings, prompt.output_row)]
     learned = vlm.SoftPrompt(prompt.subject, *rows)
     suffixes = [vlm.suffix(base, prompt, s.question, s.answer, image=s.image is not None) for s in samples]
-    prefixes = vlm.encode_prefixes(base, lesson.images, AT_ONCE).batch([sample.image for sample in samples])
-    vlm.suffix_loss(base, prefixes, suffixes, [learned] * len(samples)).mean().backward()
+    prefixes = vlm.encode_prefixes(base, lesson.images, AT_ONCE[base.device.type])
+    shown = prefixes.batch([sample.image for sample in samples])
+    vlm.suffix_loss(base, shown, suffixes, [learned] * len(samples)).mean().backward()
     return [row.grad for row in rows]
 
 
@@ -100,13 +113,13 @@ def recognize(base: vlm.Base, prompts: Sequence[vlm.SoftPrompt], photos: Sequenc
         for photo, prompt in pairs
     ]
     paths = [photo.path for photo in photos]
-    return answer_all(base, paths, asks, [prompt for _, prompt in pairs], AT_ONCE)
+    return answer_all(base, paths, asks, [prompt for _, prompt in pairs], AT_ONCE[base.device.type])
 
 
 def interview(base: vlm.Base, model: str, photos: int, words: int) -> list[str]:
     """Raw answers of the base model about the subject's first photos, in `synthesize`'s order."""
     subject, kind, shown = data.interviewed(model)
     rows = interviewing.interview(
-        base, subject, kind, shown[:photos], max_new_tokens=words, batch_size=AT_ONCE
+        base, subject, kind, shown[:photos], max_new_tokens=words, batch_size=AT_ONCE[base.device.type]
     )
     return [row["raw_answer"] for row in rows if "raw_answer" in row]

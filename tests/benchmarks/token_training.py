@@ -15,7 +15,7 @@ import torch
 from stages import vlm
 from stages.core import errors
 from stages.core.samples import Lesson
-from tests.benchmarks import data, measure, models, ours
+from tests.benchmarks import data, measure, ours
 from tests.benchmarks.alternative import Alternative
 from tests.benchmarks.compare import Benchmark, Measure, Taken
 from tests.benchmarks.plain import Loop, Prepared, grown
@@ -24,7 +24,6 @@ from tests.benchmarks.reference import Reference
 SEVERAL, BATCH = 4, 16  # subjects at once; samples in a batch
 STEPS, SCORED = 24, 32  # timed of the loops that are not ours
 COMPARED = 8  # samples, or one more, whose gradients are compared; after as many steps, the rows
-CURVE = [(subjects, 8) for subjects in (1, 2, 4, 8)] + [(1, one_in) for one_in in (4, 2, 1)]
 
 
 @dataclass(frozen=True)
@@ -136,30 +135,6 @@ def _error(actual: list[torch.Tensor], expected: list[torch.Tensor]) -> float:
     return max(map(measure.relative_error, actual, expected))
 
 
-def point(base: vlm.Base, work: data.Work) -> dict[str, float]:
-    """Ours for all subjects of the work: seconds of the whole training, and peak memory."""
-    timer = partial(measure.seconds, base.device)
-    cost, peak = measure.peak_bytes(base.device, lambda: engine_cost(base, work, timer))
-    return {
-        "subjects": len(work.lessons),
-        "images": sum(len(lesson.images) for lesson in work.lessons.values()),
-        "seconds": round(sum(cost.whole(lesson, work.epochs) for lesson in work.lessons.values()), 3),
-        "peak_bytes": peak,
-    }
-
-
-def point_alone(model: str, subjects: int, one_in: int) -> dict[str, float]:
-    """The same in a process of its own."""
-    return point(models.open_model(model), data.work(model, subjects).share(one_in))
-
-
-def curve(base: vlm.Base, model: str) -> dict[str, Any]:
-    """Ours for more and more subjects, then for more and more images of one."""
-    if base.device.type == "cpu":
-        return {"curve": [measure.isolated(partial(point_alone, model, *of)) for of in CURVE]}
-    return {"curve": [point(base, data.work(model, subjects).share(one_in)) for subjects, one_in in CURVE]}
-
-
 BENCHMARK = Benchmark(
     name="token_training",
     title="Learning one subject (seconds of the whole, by the steps timed)",
@@ -185,8 +160,8 @@ BENCHMARK = Benchmark(
 
 
 def main(*words: str) -> str:
-    """Measure learning, and how it grows with subjects and images."""
-    return BENCHMARK.main(words, curve)
+    """Measure learning."""
+    return BENCHMARK.main(words)
 
 
 if __name__ == "__main__":
