@@ -19,7 +19,7 @@ UNREACHABLE = $(call refuse, the packages of requirements.lock could not be inst
 	setting up needs the network once; mend that and run make again)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-fast lint reproduce agree readme bench ablation pretrain
+.PHONY: help setup repro test test-fast lint reproduce agree readme bench bench-gpu ablation pretrain
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,10 @@ bench: setup  ## measure training, evaluation and synthesis against the publishe
 	$(BIN)/python -m tests.benchmarks.token_training
 	$(BIN)/python -m tests.benchmarks.evaluation
 	$(BIN)/python -m tests.benchmarks.synthesis
+	$(BIN)/python -m tests.benchmarks.scaling
+
+bench-gpu: setup  ## measure LLaVA-1.5 with random weights on a GPU: nine minutes a call, until nothing is left
+	$(BIN)/python -m tests.benchmarks.gpu
 
 ablation: setup  ## what each part brings, as DVC experiments: STUDIES for each of SEEDS
 	$(BIN)/python -m tests.benchmarks.ablation $(STUDIES) $(SEEDS)

@@ -27,9 +27,9 @@ def chosen_model(words: Sequence[str]) -> str:
     return parser.parse_args(words).model
 
 
-def path(benchmark: str, base: vlm.Base, model: str) -> Path:
+def path(benchmark: str, device: torch.device, model: str) -> Path:
     """Where a benchmark's numbers are kept."""
-    return FOLDER / f"{benchmark}-{device_slug(base.device)}-{model}.json"
+    return FOLDER / f"{benchmark}-{device_slug(device)}-{model}.json"
 
 
 def device_slug(device: torch.device) -> str:
@@ -92,6 +92,6 @@ def table(title: str, found: Mapping[str, Any]) -> str:
 
 def write(benchmark: str, base: vlm.Base, model: str, found: dict[str, Any]) -> Path:
     """Write the numbers."""
-    target = path(benchmark, base, model)
+    target = path(benchmark, base.device, model)
     io.write_json(target, origin(base, model) | found)
     return target

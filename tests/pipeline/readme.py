@@ -108,6 +108,8 @@ def speed() -> str:
     rows = []
     for path in sorted(BENCHMARKS.glob("*-*.json")):
         found = io.read_json(path)
+        if "speedup" not in found:  # compares nothing: how cost grows, what batches save
+            continue
         cells = [
             f"{found[key]:.1f} ({' to '.join(f'{end:.1f}' for end in found[f'{key}_range'])})"
             if key in found
