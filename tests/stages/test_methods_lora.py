@@ -1,0 +1,182 @@
+"""LoRA on made-up subjects and a tiny model, fitted and asked as a user does, per subject and for all."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file
+
+from stages import methods, vlm
+from stages.core import images, io, paths, schema
+from stages.core.errors import UserError
+from stages.core.samples import Lesson, Sample, joined, read, told_rightly
+from stages.evaluate.__main__ import main as ask
+from stages.fit.__main__ import main as fit
+from stages.methods.interface import Answering, Ask, Task, Tools
+from tests.helpers import run_stage, set_params
+from tests.subjects import populate
+
+SECTION: dict[str, Any] = {
+    "method": "lora",
+    "title": "LoRA",
+    "scope": "subject",
+    "rank": 2,
+    "alpha": 8,
+    "dropout": 0.1,
+    "learning_rate": 0.02,
+    "projector_learning_rate": None,
+    "warmup": 0.1,
+    "weight_decay": 0.0,
+    "max_grad_norm": 1.0,
+    "epochs": 2,
+    "batch_size": 4,
+    "balance": True,
+    "gradient_checkpointing": False,
+}
+SECTIONS = {"lora": SECTION, "lora_all": SECTION | {"scope": "all", "projector_learning_rate": 0.001}}
+SUBJECTS = {"bo": "world", "mam": "world"}
+
+
+@pytest.fixture
+def prepared(workspace: Path, tiny_llava: Path, clip_folder: Path) -> Path:
+    """Two subjects, with datasets as assemble makes them: their photos, and each other's as negatives."""
+    Path("base").symlink_to(tiny_llava)
+    set_params(
+        {
+            "base.model": "base",
+            "base.clip": str(clip_folder),
+            "methods": SECTIONS,
+            "subjects": {name: {"kind": "pet", "source": source} for name, source in SUBJECTS.items()},
+        }
+    )
+    populate(SUBJECTS)
+    for subject in SUBJECTS:
+        rows = [
+            {
+                "split": split,
+                "role": "positive" if owner == subject else "easy",
+                "label": "yes" if owner == subject else "no",
+                "image": photo["image"],
+                "image_sha256": photo["sha256"],
+                "question": f"Is <{subject}> here?",
+                "answer": "Yes" if owner == subject else "No",
+            }
+            for split in ("train", "validation")
+            for owner in SUBJECTS
+            for photo in map(images.photo_row, images.list_photos(paths.train_photos(owner, "world")))
+        ]
+        rows.append(
+            {"split": "train", "role": "text", "question": f"What is <{subject}>?", "answer": "A dog."}
+        )
+        made = [dict.fromkeys(schema.DATASET.names) | row | {"sample": i} for i, row in enumerate(rows)]
+        io.write_parquet(paths.dataset(subject), made, schema.DATASET, ["sample"])
+    return workspace
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.*")}
+
+
+def opened(name: str, base: vlm.Base) -> Answering:
+    """The fitted method of a section, with a base that the test keeps hold of."""
+    return methods.prepare(name, SECTIONS, Tools(lambda: base, None, 0, 4))
+
+
+def test_an_adapter_for_each_subject_and_the_same_bytes_again(prepared: Path) -> None:
+    assert fit("lora") == "lora: 2 subjects"
+    learned = files(paths.fitted("lora"))
+    assert set(learned) == {
+        f"{subject}/{name}"
+        for subject in SUBJECTS
+        for name in ("adapter_config.json", "adapter_model.safetensors", "training.json")
+    }
+    config = json.loads(learned["bo/adapter_config.json"])
+    assert config["peft_type"] == "LORA" and config["base_model_name_or_path"] == "base"
+    assert config["r"] == 2 and config["lora_alpha"] == 8
+    told = json.loads(learned["bo/training.json"])
+    assert told["data"] == {"bo": io.sha256_file(paths.dataset("bo"))}
+    assert told["validation"]["weighted"] == max(row["weighted"] for row in told["curve"])
+    assert told["base"]["fingerprint"] == vlm.load("base").fingerprint
+    assert not any(str(prepared).encode() in content for content in learned.values())
+    assert learned["bo/adapter_model.safetensors"] != learned["mam/adapter_model.safetensors"]
+
+    fit("lora")
+    assert files(paths.fitted("lora")) == learned
+
+    assert ask("lora").startswith("lora: 2 subjects")
+    known = io.read_parquet(paths.predictions("lora", "methods"), schema.METHODS).to_pandas()
+    values = load_file(paths.fitted("lora") / "bo" / "adapter_model.safetensors").values()
+    assert known.trainable.tolist() == [sum(value.numel() for value in values)] * 2
+    assert known.stored_bytes.tolist() == [
+        sum(len(content) for name, content in learned.items() if name.startswith(subject))
+        for subject in known.subject
+    ]
+    assert (known.prompt_tokens == 0).all()
+
+
+def test_one_adapter_for_all_subjects_with_its_projector(prepared: Path) -> None:
+    fit("lora_all")
+    learned = files(paths.fitted("lora_all"))
+    assert {name.partition("/")[0] for name in learned} == {"all"} and "all/projector.safetensors" in learned
+    assert set(json.loads(learned["all/training.json"])["data"]) == set(SUBJECTS)
+    ask("lora_all")
+    known = io.read_parquet(paths.predictions("lora_all", "methods"), schema.METHODS).to_pandas()
+    assert known.stored_bytes.tolist() == [sum(map(len, learned.values()))] * 2
+
+
+def test_a_subjects_adapter_is_in_place_whatever_is_asked_and_the_base_where_there_is_no_subject(
+    prepared: Path,
+) -> None:
+    fit("lora")
+    fit("lora_all")
+    base, photos = vlm.load("base"), images.list_photos(paths.test_photos("bo", "world"))
+    before = {name: value.clone() for name, value in base.model.state_dict().items()}
+    in_place: list[tuple[str, ...]] = [("bo",), (), ("mam",), ("bo", "mam"), ("bo",)]
+
+    def chances(name: str) -> list[tuple[float, ...]]:
+        task = Task("general", 1)
+        asks = [Ask(task, name, subjects, 0, "Is it a dog?") for subjects in in_place]
+        return [answer.probabilities for answer in opened(name, base).answers(photos, asks)]
+
+    prefixes = vlm.encode_prefixes(base, [images.load_image(photos[0])])
+    plain = vlm.answer(base, [vlm.Query("Is it a dog?", 0)], prefixes, max_new_tokens=1, batch_size=1)
+    each = chances("lora")
+    assert each[1] == pytest.approx(plain[0].probabilities, rel=1e-5)
+    assert len({round(chance[0], 5) for chance in each[:4]}) == 4 and each[4] == each[0]
+    shared = chances("lora_all")
+    assert shared[1] == pytest.approx(plain[0].probabilities, rel=1e-5)
+    assert shared[0] == shared[2] == shared[3] == shared[4] and shared[0] != pytest.approx(shared[1])
+    assert all(value.equal(before[name]) for name, value in base.model.state_dict().items())
+
+
+def test_mistakes_end_with_one_sentence(prepared: Path) -> None:
+    set_params({"methods.lora.scope": "each", "methods.lora.ranks": 4})
+    done = run_stage("fit", "lora")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "methods.lora.scope is 'each'" in done.stderr
+    assert "methods.lora.ranks is not a known key: did you mean rank?" in done.stderr
+
+    set_params({"methods.lora": SECTION | {"learning_rate": 1e30, "max_grad_norm": 1e30}})
+    with pytest.raises(UserError, match=r"training bo diverged in epoch \d: lower learning_rate"):
+        fit("lora")
+    with pytest.raises(UserError, match=r"models/methods/lora/bo/training\.json is missing"):
+        ask("lora")
+
+
+def test_lessons_join_and_keep_each_subjects_balance(prepared: Path) -> None:
+    lessons = [
+        Lesson.of(read(paths.dataset(subject), conversations=True, hard=True, easy=True), balance=True)
+        for subject in SUBJECTS
+    ]
+    both = joined(lessons)
+    assert len(both.images) == 4  # of 2 photos each; all are in both datasets
+    assert len(both.training) == sum(len(lesson.training) for lesson in lessons)
+    asked = [sample.question for lesson in lessons for sample in lesson.validation]
+    assert [sample.question for sample in both.validation] == asked
+
+
+def test_told_rightly_weighs_both_classes_alike() -> None:
+    seen = [Sample("?", "Yes", 0, True), *[Sample("?", "No", 0, False)] * 3]
+    scores = told_rightly(seen, [True, True, False, False])
+    assert scores == {"positive": 1.0, "negative": 0.666667, "weighted": 0.833333}

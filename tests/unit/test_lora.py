@@ -1,0 +1,238 @@
+"""LoRA on the base: the plain gradients, in the language model alone, and a base as it was afterwards."""
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+from peft import PeftModel
+from transformers import LlavaForConditionalGeneration
+
+from stages import vlm
+from stages.core.errors import UserError
+from stages.core.samples import Sample
+from stages.methods.lora import adapter, sequences
+from stages.methods.lora.learn import _fitting, backward
+from stages.vlm.layout import IGNORE
+from tests import tiny
+from tests.helpers import ROOT
+from tests.vlm_helpers import full_inputs, noise_images
+
+IMAGES = noise_images(3)
+SAMPLES = [
+    Sample("Can you see <bo> in this photo?", "Yes", 0, True, weight=2.0),
+    Sample("Is it <bo>?", "No, I do not see <bo> in this photo.", 2, False),
+    Sample("What color is <bo>?", "<bo> is brown.", None, None, weight=0.5),
+    Sample("Describe it.", "A cat.", 0, None),
+]
+
+
+@pytest.fixture(scope="module", params=["tiny", "shipped"])
+def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> vlm.Base:
+    if request.param == "tiny":
+        return vlm.load(str(tiny.llava(tmp_path_factory.mktemp("llava"))), system="Be brief.")
+    return vlm.load(str(ROOT / "models/base/llava"))
+
+
+@contextmanager
+def put_on(base: vlm.Base, seed: int = 0, **changes: bool) -> Iterator[adapter.Adapter]:
+    """An adapter, with projector, whose values all differ from their start."""
+    config = adapter.describe(base, rank=4, alpha=8, dropout=0.0)
+    options = {"train_projector": True, "checkpointing": False} | changes
+    with adapter.attached(base, config, seed, **options) as put:
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for value in put.lora + put.projector_values:
+                value += 0.05 * torch.randn(value.shape, generator=generator)
+        yield put
+
+
+def gradients(put: adapter.Adapter, loss: Callable[[], torch.Tensor]) -> tuple[float, list[torch.Tensor]]:
+    """The loss and what it adds to the gradients."""
+    values = put.lora + put.projector_values
+    for value in values:
+        value.grad = None
+    return loss().item(), [value.grad.clone() for value in values]
+
+
+def state(base: vlm.Base) -> dict[str, torch.Tensor]:
+    return copy.deepcopy(base.model.state_dict())
+
+
+def unchanged(base: vlm.Base, before: dict[str, torch.Tensor]) -> bool:
+    """The same modules' names, weights to the last bit, in eval mode, nothing to be learned."""
+    now = base.model.state_dict()
+    return (
+        list(now) == list(before)
+        and all(torch.equal(now[name], before[name]) for name in before)
+        and not any(module.training for module in base.model.modules())
+        and not any(value.requires_grad for value in base.model.parameters())
+    )
+
+
+def test_loss_and_gradients_are_those_of_the_plain_forward_over_each_sample(base: vlm.Base) -> None:
+    features = sequences.vision_features(base, IMAGES, 2)
+    made = sequences.examples(base, SAMPLES, features.shape[1])
+
+    def plain() -> torch.Tensor:
+        loss = torch.zeros(())
+        for sample in SAMPLES:
+            image = None if sample.image is None else IMAGES[sample.image]
+            suffix = vlm.suffix(base, None, sample.question, sample.answer, image=image is not None)
+            inputs = full_inputs(base, image, suffix)
+            before = inputs["input_ids"].shape[1] - len(suffix.ids)
+            labels = torch.tensor([[IGNORE] * before + suffix.labels])
+            each = base.model(**inputs, labels=labels).loss * sample.weight / len(SAMPLES)
+            each.backward()
+            loss += each.detach()
+        return loss
+
+    with put_on(base) as put:
+        own = base.model.model.multi_modal_projector
+        base.model.model.multi_modal_projector = put.projector
+        wanted = gradients(put, plain)
+        base.model.model.multi_modal_projector = own
+        for at_once in (4, 3):  # in one forward, and in two
+            found = gradients(put, lambda n=at_once: backward(base, put, features, made, n) / len(made))
+            assert found[0] == pytest.approx(wanted[0], rel=1e-5)
+            for mine, theirs in zip(found[1], wanted[1], strict=True):
+                torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-5 * theirs.abs().max().item())
+
+
+def test_checkpointing_changes_no_gradient_and_ends_with_the_training(base: vlm.Base) -> None:
+    features = sequences.vision_features(base, IMAGES, 3)
+    made = sequences.examples(base, SAMPLES, features.shape[1])
+    found = []
+    for checkpointing in (False, True):
+        with put_on(base, checkpointing=checkpointing) as put:
+            assert base.model.model.language_model.is_activation_checkpointing == checkpointing
+            found.append(gradients(put, lambda: backward(base, put, features, made, 4)))
+    assert found[0][0] == found[1][0]
+    assert all(map(torch.equal, found[0][1], found[1][1]))
+    assert not base.model.model.language_model.is_activation_checkpointing
+
+
+def test_every_linear_layer_of_the_language_model_and_none_of_the_vision_tower(base: vlm.Base) -> None:
+    with put_on(base) as put:
+        at = {name.rpartition(".lora_")[0] for name in put.snapshot()[adapter.WEIGHTS]}
+    layers = base.model.config.text_config.num_hidden_layers
+    assert len(at) == 7 * layers and all(".language_model.layers." in name for name in at)
+
+
+def test_the_answer_and_the_end_token_are_learned_and_nothing_else(base: vlm.Base) -> None:
+    example = sequences.examples(base, SAMPLES[:1], 9)[0]
+    learned = [label for label in example.labels if label != IGNORE]
+    assert base.tokenizer.decode(learned).strip() == "Yes</s>"
+    assert example.ids.count(base.model.config.image_token_id) == 9
+
+
+def test_the_base_is_as_before_whatever_ends_the_training(base: vlm.Base) -> None:
+    before = state(base)
+    with put_on(base):
+        assert not unchanged(base, before)
+    assert unchanged(base, before)
+    with pytest.raises(RuntimeError, match="stopped"), put_on(base, checkpointing=True):
+        raise RuntimeError("stopped")
+    assert unchanged(base, before)
+    with put_on(base):  # PEFT would warn of a second time
+        pass
+
+
+def test_first_values_come_from_their_seed_alone_and_disturb_no_other_draw(base: vlm.Base) -> None:
+    config = adapter.describe(base, rank=4, alpha=8, dropout=0.0)
+
+    def start(seed: int) -> torch.Tensor:
+        torch.rand(3)
+        with adapter.attached(base, config, seed, train_projector=False, checkpointing=False) as put:
+            return put.lora[0].detach().clone()
+
+    torch.manual_seed(5)
+    first, again, other = start(1), start(1), start(2)
+    drawn = torch.rand(1)
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    torch.manual_seed(5)
+    torch.rand(9)
+    assert torch.equal(drawn, torch.rand(1))
+
+
+def logits(base: vlm.Base, projector: torch.nn.Module) -> torch.Tensor:
+    features = sequences.vision_features(base, IMAGES, 3)
+    with torch.no_grad():
+        return sequences.predict(
+            base, projector, features, sequences.examples(base, SAMPLES, features.shape[1])
+        ).logits
+
+
+def saved(base: vlm.Base, folder: Path, seed: int = 0) -> torch.Tensor:
+    """Write an adapter; return what the base with it says."""
+    with put_on(base, seed) as put:
+        config = put.model.peft_config["default"]
+        adapter.save(folder, base, config, put.snapshot(), {})
+        put.model.eval()
+        return logits(base, put.projector)
+
+
+def test_merged_is_what_was_trained_and_the_base_returns_to_the_last_bit(
+    base: vlm.Base, tmp_path: Path
+) -> None:
+    before, plain = state(base), logits(base, base.model.model.multi_modal_projector)
+    told = saved(base, tmp_path / "one")
+    with adapter.merged(base, [tmp_path / "one"]):
+        now = logits(base, base.model.model.multi_modal_projector)
+        torch.testing.assert_close(now, told, rtol=1e-4, atol=1e-3)
+        assert list(base.model.state_dict()) == list(before)  # a plain model in between, too
+    assert not torch.allclose(plain, told, atol=1e-2)
+    assert unchanged(base, before)
+    with pytest.raises(RuntimeError, match="stopped"), adapter.merged(base, [tmp_path / "one"]):
+        raise RuntimeError("stopped")
+    assert unchanged(base, before)
+
+
+def test_changes_of_several_add_up_and_those_of_none_are_none(base: vlm.Base, tmp_path: Path) -> None:
+    folders = [tmp_path / "one", tmp_path / "two"]
+    before = state(base)
+    changes = []
+    for seed, folder in enumerate(folders):
+        saved(base, folder, seed)
+        with adapter.merged(base, [folder]):
+            changes.append({name: value - before[name] for name, value in state(base).items()})
+    with adapter.merged(base, folders):
+        for name, value in base.model.state_dict().items():
+            torch.testing.assert_close(value, before[name] + changes[0][name] + changes[1][name])
+    with adapter.merged(base, []):
+        assert unchanged(base, before)
+    assert unchanged(base, before)
+
+
+def test_peft_reads_the_folder_by_itself(base: vlm.Base, tmp_path: Path) -> None:
+    saved(base, tmp_path / "bo")
+    fresh = LlavaForConditionalGeneration.from_pretrained(base.name)
+    fresh = PeftModel.from_pretrained(fresh, tmp_path / "bo").merge_and_unload()
+    with adapter.merged(base, [tmp_path / "bo"]):
+        mine = base.model.model.language_model.state_dict()
+        theirs = fresh.model.language_model.state_dict()
+        assert list(mine) == list(theirs) and all(torch.equal(mine[name], theirs[name]) for name in mine)
+
+
+def test_an_adapter_of_another_base_is_refused(base: vlm.Base, tmp_path: Path) -> None:
+    saved(base, tmp_path / "bo")
+    other = vlm.load(str(tiny.llava(tmp_path / "other", seed=9)))
+    with pytest.raises(UserError, match="another base model"), adapter.merged(other, [tmp_path / "bo"]):
+        pass
+    with (
+        pytest.raises(UserError, match=r"training\.json is missing"),
+        adapter.merged(base, [tmp_path / "no"]),
+    ):
+        pass
+
+
+def test_samples_that_are_too_long_are_left_out_and_told(
+    base: vlm.Base, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = Sample("ball " * base.model.config.text_config.max_position_embeddings, "Yes", None, None)
+    assert len(_fitting(base, [*SAMPLES, long], 9, "bo, training")) == len(SAMPLES)
+    assert "warning: bo, training: 1 samples left out, too long" in capsys.readouterr().err
+    with pytest.raises(UserError, match="no sample fits into the context"):
+        _fitting(base, [long], 9, "bo, training")
