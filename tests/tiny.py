@@ -45,7 +45,7 @@ def tokenizer(context: int = 512) -> PreTrainedTokenizerFast:
     draft = Tokenizer(models.BPE())
     draft.pre_tokenizer = pre_tokenizers.Metaspace()
     draft.train_from_iterator(CORPUS, trainers.BpeTrainer(vocab_size=140, show_progress=False))
-    learned = json.loads(draft.to_str())["model"]
+    learned = model_of(draft)
     pieces = (
         SPECIAL
         + [f"<0x{byte:02X}>" for byte in range(256)]
@@ -80,6 +80,11 @@ def tokenizer(context: int = 512) -> PreTrainedTokenizerFast:
     )
 
 
+def model_of(trained: Tokenizer) -> dict:
+    """The pieces and merges of a trained tokenizer."""
+    return json.loads(trained.to_str())["model"]
+
+
 def image_processor() -> CLIPImageProcessor:
     """CLIP's own preprocessing at the tiny size."""
     return CLIPImageProcessor(
@@ -92,7 +97,7 @@ def llava(folder: str | Path, seed: int = 0, kv_heads: int = 2) -> Path:
     text = tokenizer()
     torch.manual_seed(seed)
     config = LlavaConfig(
-        vision_config=_vision(),
+        vision_config=vision(),
         text_config=LlamaConfig(
             vocab_size=len(text) + 3,  # padded beyond the tokenizer, as llava-hf's is
             hidden_size=32,
@@ -133,7 +138,7 @@ def clip(folder: str | Path, seed: int = 0) -> Path:
     torch.manual_seed(seed)
     model = CLIPModel(
         CLIPConfig(
-            vision_config=_vision(),
+            vision_config=vision(),
             text_config=CLIPTextConfig(
                 vocab_size=len(text),
                 hidden_size=32,
@@ -153,7 +158,8 @@ def clip(folder: str | Path, seed: int = 0) -> Path:
     return Path(folder)
 
 
-def _vision() -> dict:
+def vision() -> dict:
+    """CLIP's vision tower at the tiny size."""
     return CLIPVisionConfig(
         image_size=IMAGE_SIZE,
         patch_size=PATCH,

@@ -1,6 +1,7 @@
 """What the tests of `stages.vlm` share: pictures, soft prompts, and the plain model to compare with."""
 
 import copy
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -9,11 +10,15 @@ from PIL import Image
 from stages import vlm
 from stages.vlm.soft_prompt import identifiers
 
+SHAPES = ((40, 30), (20, 44), (48, 47))  # of which families that mind the shape make 20 to 36 image tokens
 
-def noise_images(count: int) -> list[Image.Image]:
-    """Pictures that differ everywhere."""
+
+def noise_images(count: int, shapes: Sequence[tuple[int, int]] = SHAPES[:1]) -> list[Image.Image]:
+    """Pictures that differ everywhere, of these heights and widths in turn."""
     return [
-        Image.fromarray(np.random.default_rng(i).integers(0, 255, (40, 30, 3), dtype=np.uint8))
+        Image.fromarray(
+            np.random.default_rng(i).integers(0, 255, (*shapes[i % len(shapes)], 3), dtype=np.uint8)
+        )
         for i in range(count)
     ]
 
@@ -52,5 +57,8 @@ def full_inputs(base: vlm.Base, image: Image.Image | None, suffix: vlm.Suffix) -
     text = base.layout.prefix_text(image is not None)
     inputs = base.processor(text=[text], images=None if image is None else [image], return_tensors="pt")
     ids = torch.cat([inputs["input_ids"], torch.tensor([suffix.ids])], 1)
-    pixels = {} if image is None else {"pixel_values": inputs["pixel_values"]}
-    return {"input_ids": ids, "attention_mask": torch.ones_like(ids), **pixels}
+    whole = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    if "mm_token_type_ids" in inputs:
+        kinds = inputs["mm_token_type_ids"]
+        whole["mm_token_type_ids"] = torch.cat([kinds, kinds.new_zeros(1, len(suffix.ids))], 1)
+    return {**inputs, **whole}

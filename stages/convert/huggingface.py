@@ -1,6 +1,6 @@
 """A whole model for others' tools: a Hugging Face folder in which the subject is part of the model.
 
-    AutoProcessor.from_pretrained(folder); LlavaForConditionalGeneration.from_pretrained(folder)
+    AutoProcessor.from_pretrained(folder); AutoModelForImageTextToText.from_pretrained(folder)
 
 The tokenizer knows the identifier and the latent tokens (``<bo>``, ``<bo|1>`` … ``<bo|k>``), the tables hold
 their rows, and the chat template puts the soft prompt before the first question and the base's system
@@ -24,7 +24,7 @@ from stages.core.errors import UserError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from transformers import LlavaProcessor
+    from transformers import ProcessorMixin
 
     from stages import vlm
 
@@ -100,7 +100,7 @@ def _names(prompt: "vlm.SoftPrompt") -> list[str]:
     return [prompt.token, *(f"<{prompt.subject}|{i + 1}>" for i in range(prompt.latent_tokens))]
 
 
-def _processor(base: "vlm.Base", prompt: "vlm.SoftPrompt", system: str) -> "LlavaProcessor":
+def _processor(base: "vlm.Base", prompt: "vlm.SoftPrompt", system: str) -> "ProcessorMixin":
     """A copy of the base's with the added tokens and the template."""
     from tokenizers import AddedToken
 

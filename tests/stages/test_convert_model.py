@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import AddedToken
-from transformers import AutoProcessor, LlavaForConditionalGeneration
+from transformers import AutoModelForImageTextToText, AutoProcessor, LlavaForConditionalGeneration
 
 from stages import vlm
 from stages.convert import huggingface, vllm
@@ -22,6 +22,7 @@ from stages.convert.__main__ import main
 from stages.core import io, paths
 from stages.core.errors import UserError
 from stages.vlm.answer import decode
+from tests.families import BUILDERS
 from tests.helpers import ROOT, set_params
 from tests.vlm_helpers import noise_images, soft_prompt
 
@@ -55,10 +56,10 @@ def engine(base: vlm.Base, prompt: vlm.SoftPrompt, identifier: int) -> list[list
     return [[identifier if i == base.vocab_size else i for i in row] for row in ids]
 
 
-def plain(folder: Path) -> list[list[int]]:
-    """The answers' ids by transformers alone."""
+def plain(folder: Path, ends: frozenset[int]) -> list[list[int]]:
+    """The answers' ids by transformers alone, without those that end them."""
     processor = AutoProcessor.from_pretrained(folder)
-    model = LlavaForConditionalGeneration.from_pretrained(folder)
+    model = AutoModelForImageTextToText.from_pretrained(folder)
     answers = []
     for image in (0, 1, None):
         for question in QUESTIONS:
@@ -72,7 +73,7 @@ def plain(folder: Path) -> list[list[int]]:
             )
             out = model.generate(**inputs, max_new_tokens=NEW_TOKENS)
             new = out[0, inputs["input_ids"].shape[1] :].tolist()
-            answers.append([i for i in new if i != processor.tokenizer.eos_token_id])
+            answers.append([i for i in new if i not in ends])
     return answers
 
 
@@ -81,7 +82,18 @@ def plain(folder: Path) -> list[list[int]]:
 def test_transformers_answers_as_the_engine_does(
     shipped: bool, system: str, latent_tokens: int, tiny_llava: Path, tmp_path: Path
 ) -> None:
-    base = loaded(SHIPPED if shipped else tiny_llava, system)
+    answers = compared(SHIPPED if shipped else tiny_llava, system, latent_tokens, tmp_path / "out")
+    assert len({len(answer) for answer in answers}) > 1
+
+
+@pytest.mark.parametrize("family", BUILDERS)
+def test_so_it_does_for_every_family(family: str, tmp_path: Path) -> None:
+    compared(BUILDERS[family](tmp_path / "model"), SYSTEM, 5, tmp_path / "out")
+
+
+def compared(folder: Path, system: str, latent_tokens: int, out: Path) -> list[list[int]]:
+    """Export a model with a subject that gets named; compare all answers, and return them."""
+    base = loaded(folder, system)
     prompt = soft_prompt(base, "bo", latent_tokens)
     identifier = len(base.tokenizer)
     said = Counter(token for answer in engine(base, prompt, identifier) for token in answer)
@@ -89,12 +101,12 @@ def test_transformers_answers_as_the_engine_does(
         row = 1.1 * base.model.lm_head.weight[said.most_common(1)[0][0]].unsqueeze(0)
         prompt = replace(prompt, output_row=row)
     expected = engine(base, prompt, identifier)
-    huggingface.export(base, prompt, system, tmp_path / "out")
-    assert plain(tmp_path / "out") == expected
+    huggingface.export(base, prompt, system, out)
+    assert plain(out, base.end_ids) == expected
     assert any(identifier in answer for answer in expected)
-    tokenizer = AutoProcessor.from_pretrained(tmp_path / "out").tokenizer
+    tokenizer = AutoProcessor.from_pretrained(out).tokenizer
     assert tokenizer.decode([identifier], skip_special_tokens=True).strip() == "<bo>"
-    assert len({len(answer) for answer in expected}) > 1
+    return expected
 
 
 def test_the_template_adds_what_the_user_leaves_out(tiny_llava: Path, tmp_path: Path) -> None:

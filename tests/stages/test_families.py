@@ -1,0 +1,75 @@
+"""Every family goes from photos to predictions through the stages themselves, with its own classes."""
+
+from pathlib import Path
+
+import pytest
+
+from stages import vlm
+from stages.assemble.__main__ import main as assemble
+from stages.core import io, paths, schema
+from stages.core.errors import UserError
+from stages.evaluate.__main__ import main as evaluate
+from stages.synthesize.__main__ import main as synthesize
+from stages.train.__main__ import main as train
+from tests import tiny
+from tests.families import BUILDERS
+from tests.helpers import save_photo, set_params
+from tests.subjects import populate
+
+FAMILIES = {"llava": tiny.llava, **BUILDERS}
+SUBJECTS = ("bo", "mam")
+
+
+@pytest.fixture(params=FAMILIES)
+def model(request: pytest.FixtureRequest, workspace: Path) -> str:
+    """The folder of a model; params.yaml names it; photos of two subjects are there, of several shapes."""
+    folder = FAMILIES[request.param](workspace / "model")
+    set_params(
+        {
+            "base.model": str(folder),
+            "base.system": "Be brief.",
+            "base.batch_size": 8,
+            "base.image_size": 44,
+            "synthesize.max_new_tokens": 4,
+            "assemble.positive_copies": 2,
+            "train.latent_tokens": 2,
+            "train.initial": "random",
+            "evaluate.max_new_tokens": 4,
+            "subjects": {name: {"kind": "pet", "source": "world"} for name in SUBJECTS},
+        }
+    )
+    populate(dict.fromkeys(SUBJECTS, "world"))
+    for subject in SUBJECTS:
+        save_photo(paths.train_photos(subject, "world") / "00.png", SUBJECTS.index(subject), (30, 60))
+        save_photo(paths.test_photos(subject, "world") / "00.png", 50 + SUBJECTS.index(subject), (60, 30))
+    return str(folder)
+
+
+def test_photos_become_predictions(model: str) -> None:
+    synthesize()
+    assemble()
+    train(*SUBJECTS)
+    files = sorted(paths.subject_model("bo").iterdir())
+    first = [path.read_bytes() for path in files]
+    evaluate()
+
+    base = vlm.load(model, system="Be brief.")
+    prompt = vlm.SoftPrompt.load(paths.subject_model("bo"), base)
+    assert prompt.embeddings.shape == (3, base.hidden_size)
+    assert prompt.info["layout"]["with an image"].startswith(base.layout.image_prefix)
+    rows = io.read_parquet(paths.predictions("recognition"), schema.RECOGNITION).to_pandas()
+    told = rows[rows.method == "soft_prompt"]
+    assert len(told) == 2 * (3 + 3 + 6) and told.p_yes.between(0, 1).all()
+    assert told.p_yes.nunique() > len(told) / 2  # the photos are seen
+    train(*SUBJECTS)
+    assert [path.read_bytes() for path in files] == first
+
+
+def test_a_start_from_photos_needs_as_many_tokens_of_each(model: str) -> None:
+    assemble()
+    set_params({"train.initial": "photos"})
+    if vlm.load(model).model.config.model_type == "llava":
+        train("bo")
+    else:
+        with pytest.raises(UserError, match=r"set train\.initial to random"):
+            train("bo")
