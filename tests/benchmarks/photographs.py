@@ -100,14 +100,15 @@ def _results() -> dict[str, Any]:
 def table(found: Mapping[str, Any]) -> str:
     """The estimates of every method as Markdown, a table for each corpus, and how many negatives it gave."""
     photos = found["photos"].values()
+    train, test = (sum(count[split] for count in photos) for split in ("train", "test"))
     lines = [
         "# Real photographs",
         "",
-        f"{len(photos)} subjects of the DreamBooth dataset, {sum(count['train'] for count in photos)} photos to",
-        f"learn from and {sum(count['test'] for count in photos)} to test with. The embedded base has seen",
-        "drawings only, in pretraining as well, so that these numbers say nothing about the method on",
-        "photographs; they show that the pipeline takes them. In brackets 95 % intervals over subjects and their",
-        f"photos. Seed {found['seed']}, commit `{found['commit']}`; made by `python -m tests.benchmarks.photographs`.",
+        f"{len(photos)} subjects of the DreamBooth dataset, {train} photos to learn from and {test} to test",
+        "with. The embedded base has seen drawings only, in pretraining as well, so that these numbers say",
+        "nothing about the method on photographs; they show that the pipeline takes them. In brackets 95 %",
+        f"intervals over subjects and their photos. Seed {found['seed']}, commit `{found['commit']}`; made",
+        "by `python -m tests.benchmarks.photographs FOLDER`.",
     ]
     for corpus, run in found["runs"].items():
         measures = [name for name in run["estimates"] if name.startswith(SHOWN)]

@@ -1,7 +1,9 @@
 """The index stage on clip-retrieval's own indexes and services, with a tiny CLIP."""
 
 import importlib
+import importlib.util
 import shutil
+import sys
 from pathlib import Path
 
 import faiss
@@ -15,13 +17,22 @@ from stages.core.clip import Clip, embed
 from stages.core.errors import UserError
 from stages.core.images import load_image
 from stages.core.io import read_json, read_parquet
+from stages.core.listed import Listed
+from stages.core.opener import Limits
 from stages.core.schema import INDEX_METADATA
 from stages.index import __main__ as stage
-from stages.index import build
+from stages.index import build, clip_retrieval_job, spread
+from stages.index.folder import picture
+from stages.index.rows import row
 from tests import hostile, tiny
 from tests.helpers import set_params
 from tests.index_helpers import check_consistent, images, made
 
+LIMITS = Limits(3.0, 0, 2**20, 10**6, 256, per_host=1, agent="personal-vlm/test")
+SLURM = [f"slurm_{name}" for name in (
+    "job_name", "partition", "nodes", "job_comment", "nodelist", "exclude", "job_timeout", "cache_path",
+    "verbose_wait",
+)]  # fmt: skip
 pytestmark = pytest.mark.slow  # clip-retrieval takes many seconds to import
 
 
@@ -47,7 +58,8 @@ def clip_retrieval_index(folder: Path, clip_folder: Path, urls: bool = False) ->
         metadata = folder / "metadata/metadata_0.parquet"
         names = pq.read_table(metadata)["image_path"].to_pylist()
         addresses = [f"http://a.example/{Path(name).name}" for name in names]
-        pq.write_table(pa.table({"url": addresses, "caption": ["?"] * 10}), metadata)
+        known = {"URL": addresses, "TEXT": ["?"] * 10, "LICENSE": ["cc0"] * 10, "punsafe": [0.01] * 9 + [0.8]}
+        pq.write_table(pa.table(known), metadata)
     return folder
 
 
@@ -73,8 +85,11 @@ def test_an_index_that_knows_urls_alone(workspace: Path, clip_folder: Path, tmp_
     stage.main()
     rows = read_parquet(paths.INDEX_METADATA, INDEX_METADATA).to_pylist()
     assert {row["image"] for row in rows} == {None} and rows[0]["url"] == "http://a.example/000.png"
+    assert (rows[0]["caption"], rows[0]["license"]) == ("?", "cc0")
     card = read_json(paths.INDEX_CARD)
-    assert card["images_by_url_only"] == 10 and card["fetch"]["timeout_s"] == 3
+    assert card["images_by_url_only"] == 10 and card["fetch"]["limits"]["timeout_s"] == 3
+    set_params({"index.max_punsafe": 0.5})
+    assert "9 images, failed: 1 unsafe" in stage.main()
 
 
 def test_an_index_that_is_not_ours_to_use(workspace: Path, clip_folder: Path, tmp_path: Path):
@@ -108,6 +123,61 @@ def test_a_service_that_is_not_there(text: str, sentence: str):
     set_params({"index.source": "service", "index.location": "service.json"})
     with pytest.raises(UserError, match=sentence):
         stage.main()
+
+
+def test_embedding_by_clip_retrievals_own_process(workspace: Path, clip_folder: Path):
+    """What its strategies share: the job, our CLIP in its workers, several parts, and the way back."""
+    rows = [
+        row(f"{i}.png", Listed(f"{i}.png"), picture(path, LIMITS))
+        for i, path in enumerate(sorted(images(Path("pictures"), range(7)).iterdir()))
+    ]
+    one_process = spread.Strategy("sequential", partition=None, nodes=1, part=3)
+    vectors = spread.embed(str(clip_folder), None, rows, one_process, Path("work"))
+    pictures = [load_image(row["image"]["bytes"]) for row in rows]
+    assert np.allclose(vectors, embed(Clip(str(clip_folder), None, "cpu"), pictures), atol=2e-3)
+    assert not Path("work").exists()
+    rows[3]["image"]["bytes"] = b"nothing"
+    with pytest.raises(UserError, match="clip-retrieval embedded 6 of 7 images"):
+        spread.embed(str(clip_folder), None, rows, one_process, Path("work"))
+
+
+def test_what_a_slurm_job_runs_is_our_worker(workspace: Path, monkeypatch: pytest.MonkeyPatch):
+    """The script that clip-retrieval hands to sbatch; there is no SLURM here to run it."""
+    monkeypatch.setenv("VIRTUAL_ENV", "/somewhere")
+    slurm = importlib.import_module("clip_retrieval.clip_inference.slurm_distributor").SlurmDistributor
+    monkeypatch.setattr(slurm, "_generate_sbatch", slurm._generate_sbatch)
+    monkeypatch.setattr(importlib.import_module("clip_retrieval.clip_inference.distributor"), "worker", None)
+    clip_retrieval_job.use_our_worker()
+    strategy = spread.Strategy("slurm", partition="gpu", nodes=2, part=3)
+    asked = spread.settings("clip", None, 7, strategy, workspace)
+    options = {name.removeprefix("slurm_"): asked.get(name) for name in SLURM}
+    script = slurm([0, 1, 2], {}, options)._generate_sbatch(str(workspace), options, {})
+    assert "--partition=gpu" in script and "--nodes=2" in script and "NUM_TASKS=3" in script
+    assert f"{sys.executable} -m stages.index.clip_retrieval_worker\n" in script
+    assert clip_retrieval_job.THEIRS not in script
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"index.distributor": "pyspark"}, r"index\.distributor: pyspark needs the package pyspark"),
+        ({"index.distributor": "ray"}, r"index\.distributor: ray needs the package ray"),
+        ({"index.distribution_strategy": "pyspark"}, "distribution_strategy: pyspark needs the package"),
+        (
+            {"index.distribution_strategy": "slurm", "index.slurm_partition": "gpu"},
+            "slurm needs the commands of SLURM",
+        ),
+        ({"index.distribution_strategy": "slurm"}, r"index\.slurm_partition is null"),
+        ({"index.safety_model": "a.pth"}, r"index\.max_punsafe is null"),
+    ],
+)
+def test_a_distribution_that_is_not_there(change: dict, sentence: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setenv("PATH", "")
+    set_params(change)
+    with pytest.raises(UserError, match=sentence):
+        stage.main()
+    assert not paths.INDEX.exists()
 
 
 def test_clip_retrieval_computes_what_we_search_with(clip_folder: Path):
