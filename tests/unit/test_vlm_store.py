@@ -121,10 +121,14 @@ def test_room_is_what_is_free_less_headroom_and_work(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (600, 900))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 500)
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 100)
+    monkeypatch.setattr(torch.cuda, "host_memory_stats", dict)
     cuda = torch.device("cuda")
     assert vlm.Room.measured(cuda, working=100) == vlm.Room(700, 800)
     assert vlm.Room.measured(cuda, working=100, limit=900) == vlm.Room(700, 200)
     assert vlm.Room.measured(cuda, working=900, limit=200) == vlm.Room(0, 200)
+    pinned = {"allocated_bytes.current": 700, "active_bytes.current": 200}
+    monkeypatch.setattr(torch.cuda, "host_memory_stats", lambda: pinned)
+    assert vlm.Room.measured(cuda, working=100) == vlm.Room(700, 1200)
 
 
 @pytest.mark.parametrize("version", [1, 2])
