@@ -3,6 +3,7 @@
 `populate` writes what the stages before evaluate would, `predict` what evaluate would, without any model.
 """
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,8 +13,9 @@ import numpy as np
 from PIL import Image
 
 from stages.core import images, io, paths, schema
-from stages.evaluate.evaluate import evaluate
+from stages.evaluate.evaluate import Sizes, evaluate
 from stages.evaluate.exam import Exam, prepare
+from stages.evaluate.validation import Seen
 from stages.methods.interface import Answering, Ask, Cost
 from stages.methods.soft_prompt import TITLES, SoftPrompts
 
@@ -40,6 +42,8 @@ def populate(subjects: Mapping[str, str], *, train: int = 2, test: int = 3, sibl
             (truth / "questions.json").write_text(json.dumps(questions).replace("{id}", subject))
         _tables(subject, source)
         _curve(subject, epochs=3)
+    _of_two(list(subjects))
+    _general()
 
 
 # How far apart a method's logits of P(yes) lie, in standard deviations; 0 for all others.
@@ -49,6 +53,7 @@ NEARNESS = {
     "sibling-one": -0.3,
     "sibling-two": -0.6,
     "test": -1.0,
+    "together": 0.0,
 }  # 1 for the subject
 
 
@@ -72,16 +77,17 @@ class Drawn(Answering):
 
     def _answer(self, ask: Ask) -> SimpleNamespace:
         if ask.method == "majority":
-            return SimpleNamespace(text="Yes" if ask.task.kind == "recognition" else "A", probabilities=())
-        if ask.task.kind == "chat":
-            return SimpleNamespace(text=f"It is red. {HOSTILE}", probabilities=(0.5, 0.5))
+            return SimpleNamespace(text=ask.task.options[0], probabilities=())
+        if ask.task.kind in ("chat", "caption"):
+            return SimpleNamespace(text=f"<{ask.subjects[0]}> is red. {HOSTILE}", probabilities=(0.5, 0.5))
         if ask.task.kind != "recognition":
-            return SimpleNamespace(text=self._generator.choice(["A", "B", "A."]), probabilities=(0.5, 0.5))
-        if ask.photo < len(self._exam.photos):
-            photo = self._exam.photos[ask.photo]
-            near = 1.0 if photo.shows(ask.subjects[0]) else NEARNESS[photo.group]
+            said = self._generator.choice([*ask.task.options, "A."])
+            return SimpleNamespace(text=said, probabilities=(0.5, 0.5))
+        picture = [*self._exam.photos, *self._exam.seen, *self._exam.of_two][ask.photo]
+        if isinstance(picture, Seen):
+            near = 1.0 if picture.role == "positive" else -1.0
         else:
-            near = 1.0 if self._exam.seen[ask.photo - len(self._exam.photos)].role == "positive" else -1.0
+            near = 1.0 if picture.shows(ask.subjects[0]) else NEARNESS[picture.group]
         p_yes = float(1 / (1 + np.exp(-SKILL.get(ask.method, 0) * near - self._generator.normal())))
         text = HOSTILE if self._generator.random() < 0.02 else "Yes" if p_yes > 0.5 else "No"
         return SimpleNamespace(text=text, probabilities=(p_yes, 1 - p_yes))
@@ -89,9 +95,9 @@ class Drawn(Answering):
 
 def predict(subjects: Mapping[str, str], rivals: Sequence[str] = (), seed: int = 0) -> None:
     """Write evaluate's tables with drawn answers, of the soft prompt and of rivals, without any model."""
-    exam = prepare(subjects, 2, seed)
+    exam = prepare(subjects, paths.WORLD_TOGETHER, paths.WORLD_GENERAL, 2, seed)
     for method in (paths.SOFT_PROMPT, *rivals):
-        evaluate(Drawn(exam, method, seed), exam, method, max_new_tokens=8)
+        evaluate(Drawn(exam, method, seed), exam, method, Sizes(8, 2, 2), seed)
 
 
 def _photos(folder: Path, count: int, seed: int) -> None:
@@ -99,6 +105,32 @@ def _photos(folder: Path, count: int, seed: int) -> None:
     for i in range(count):
         noise = np.random.default_rng(seed + i).integers(0, 256, (4, 4, 3), dtype=np.uint8)
         Image.fromarray(noise).resize((48, 48)).save(folder / f"{i:02d}.png")
+
+
+def _of_two(subjects: list[str]) -> None:
+    """Every subject left of the next, and a stranger to all right of the last."""
+    _photos(paths.WORLD_TOGETHER, len(subjects), 5000)
+    pairs = zip(subjects, [*subjects[1:], "nobody"], strict=True)
+    rows = [
+        {"image": f"{i:02d}.png", "left": left, "right": right, "absent": sorted({*subjects} - {left, right})}
+        for i, (left, right) in enumerate(pairs)
+    ]
+    io.write_json(paths.WORLD_TOGETHER / "together.json", rows)
+
+
+def _general() -> None:
+    """Two photos; a yes, a no, and a choice of three."""
+    folder = paths.WORLD_GENERAL
+    _photos(folder / "images", 2, 6000)
+    polls = [
+        {"question_id": i, "image": f"0{i}.png", "text": "Is there a dog in this photo?", "label": label}
+        for i, label in enumerate(("yes", "no"))
+    ]
+    (folder / "world_pope_random.json").write_text("".join(f"{json.dumps(poll)}\n" for poll in polls))
+    image = base64.b64encode((folder / "images/00.png").read_bytes()).decode()
+    columns = ["index", "question", "A", "B", "C", "answer", "category", "image"]
+    values = ["0", "What color is it?", "red", "blue", "green", "B", "color", image]
+    (folder / "world_mmbench.tsv").write_text("\n".join(map("\t".join, (columns, values))))
 
 
 def _tables(subject: str, source: str) -> None:

@@ -16,7 +16,9 @@ def main() -> str:
     own = [name for name, subject in p.subjects.items() if subject.source == "own"]
     found = inspect(own)
     named = {"model": (p.base.model, p.base.revision), "clip": (p.base.clip, p.base.clip_revision)}
-    problems = missing_sources(named, p.index.location) + methods.check(p.methods) + found.problems
+    places = {"index.location": p.index.location, "evaluate.together": p.evaluate.together}
+    places["evaluate.general"] = p.evaluate.general
+    problems = missing_sources(named, places) + methods.check(p.methods) + found.problems
     if problems:
         raise errors.UserError("\n       ".join(problems))
     for warning in found.warnings:

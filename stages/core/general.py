@@ -13,7 +13,7 @@ Owns the form of these files; what the answers are worth is evaluate's and the r
 import base64
 import binascii
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import takewhile
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -58,6 +58,11 @@ def load_general(folder: Path) -> list[General]:
             f"{folder} holds no questions: put POPE's *.json with its images/, or MMBench's *.tsv, there"
         )
     return found
+
+
+def photos(questions: Iterable[General]) -> list[Path | bytes]:
+    """The different photos of the questions, in their order."""
+    return list(dict.fromkeys(question.image for question in questions))
 
 
 def _pope(path: Path) -> Iterator[General]:

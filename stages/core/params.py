@@ -209,6 +209,10 @@ class Evaluate(Section):
 
     max_new_tokens: Positive
     validation_negatives: Positive
+    together: str
+    general: str
+    general_subjects: Positive
+    captioned_others: Positive
 
 
 class Report(Section):

@@ -133,6 +133,50 @@ QUESTIONS = _schema(
     correct=(FLAG, "parsed equals truth"),
 )
 
+TOGETHER = _schema(
+    "Photos of two subjects: who is there, and who stands on which side.",
+    subject=(TEXT, "the subject asked about; for a side, who stands there"),
+    photo=(TEXT, "file name of the photo"),
+    left=(TEXT, "the subject on the left"),
+    right=(TEXT, "the subject on the right"),
+    kind=(TEXT, "presence (yes or no, one subject taught) or side (A or B, both taught)"),
+    role=(TEXT, "left, right or absent: what is true of the subject"),
+    order=(INTEGER, "of a side's options: 0 as they stand, 1 exchanged; 0 for presence"),
+    method=(TEXT, "the method or control that was asked"),
+    answer=(TEXT, "the generated answer"),
+    parsed=(TEXT, "yes, no, A or B; null if the answer is none of those asked for, which counts as wrong"),
+    truth=(TEXT, "yes, no, A or B"),
+    correct=(FLAG, "parsed equals truth"),
+    p_first=(REAL, "probability of Yes against No, or of A against B; null for a method that has none"),
+)
+
+GENERAL = _schema(
+    "General questions about photos of nobody in particular, in the formats of POPE and MMBench.",
+    method=(TEXT, "the method or control that was asked; base is the model with nobody in place"),
+    subject=(TEXT, "the subject in place; null for base"),
+    benchmark=(TEXT, "pope or mmbench"),
+    file=(TEXT, "file name of the questions"),
+    question_id=(TEXT, "the question's id in that file"),
+    category=(TEXT, "POPE's setting, or MMBench's category"),
+    photo=(INTEGER, "number of the photo within the test; equal for questions about the same one"),
+    order=(INTEGER, "by how many places the options were moved up; 0 for yes or no"),
+    answer=(TEXT, "the generated answer"),
+    parsed=(TEXT, "the answer read strictly: yes, no or a letter; null if it is none of those asked for"),
+    read=(TEXT, "the answer as the published scripts read it; null if they cannot"),
+    truth=(TEXT, "yes, no or a letter"),
+)
+
+CAPTIONS = _schema(
+    "Captions of the subject's test photos and of some of others'.",
+    subject=(TEXT, "the subject taught"),
+    photo=(TEXT, "file name of the photo"),
+    owner=(TEXT, "the subject whose photo it is"),
+    label=(FLAG, "the truth: does the photo show the subject taught?"),
+    named=(FLAG, "whether the question names the subject"),
+    method=(TEXT, "the method or control that was asked"),
+    answer=(TEXT, "the caption"),
+)
+
 SAMPLE_CONVERSATIONS = _schema(
     "Sample chats for the report.",
     subject=(TEXT, "the subject talked about"),

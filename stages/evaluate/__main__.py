@@ -4,6 +4,7 @@ METHOD is a section under `methods` in params.yaml; without one, soft prompts an
 """
 
 from functools import cache
+from pathlib import Path
 
 from stages import methods
 from stages.core import errors, params, paths, seed
@@ -14,24 +15,23 @@ from stages.methods.interface import Tools
 def main(method: str = paths.SOFT_PROMPT) -> str:
     """Read the parameters, load the frozen models once, evaluate every subject."""
     p = params.load()
+    e = p.evaluate
     sources = {subject: entry.source for subject, entry in p.subjects.items()}
-    exam = prepare(sources, p.evaluate.validation_negatives, p.seed)
+    exam = prepare(sources, Path(e.together), Path(e.general), e.validation_negatives, p.seed)
 
     # Not at the top: torch takes seconds to import, and a mistake in the test's files should show at once.
     from stages import vlm
     from stages.core.clip import Clip
-    from stages.evaluate.evaluate import evaluate
+    from stages.evaluate.evaluate import Sizes, evaluate
 
     seed.seed_everything(p.seed, p.threads)
     base = cache(lambda: vlm.load(**p.base.opening))
     clip = cache(lambda: Clip(p.base.clip, p.base.clip_revision, p.base.device))
     tools = Tools(base, clip, p.seed, p.base.batch_size)
     answering = methods.fitted(method, p.methods, tools, list(p.subjects))
-    rows = evaluate(answering, exam, method, max_new_tokens=p.evaluate.max_new_tokens)
-    return (
-        f"{method}: {len(p.subjects)} subjects, {rows['photos']:,} photos, {rows['recognition']:,} "
-        f"recognition and {rows['questions']:,} question answers"
-    )
+    sizes = Sizes(e.max_new_tokens, e.general_subjects, e.captioned_others)
+    rows = evaluate(answering, exam, method, sizes, p.seed)
+    return f"{method}: {len(p.subjects)} subjects, " + ", ".join(f"{n:,} {name}" for name, n in rows.items())
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from stages.evaluate.wording import LETTERS, choice_question, parse, right_lette
 from stages.methods.interface import Answering, Ask, Task
 
 SORT_BY = ("subject", "method", "kind", "photo", "question", "order")
+PAIR = LETTERS[:2]
 MAX_NEW_TOKENS = 8  # a right answer is one letter and an end token; a model that says more has failed at once
 Row = dict[str, Any]
 
@@ -25,7 +26,7 @@ def asks(
         text = choice_question(question.question, question.options, order)
         shown = [(kind, photo), ("blind", None)] if kind == "visual" else [(kind, None)]
         for asked, seen in shown:
-            task = Task(asked, MAX_NEW_TOKENS, LETTERS)
+            task = Task(asked, MAX_NEW_TOKENS, PAIR)
             for method in answering.asked(asked):
                 row = _row(subject, kind, question, order, method)
                 found.append((row, Ask(task, method, (subject,), seen, text)))
@@ -34,7 +35,7 @@ def asks(
 
 def answered(row: Row, answer: vlm.Answer) -> Row:
     """The finished row of QUESTIONS."""
-    parsed = parse(answer.text, LETTERS)
+    parsed = parse(answer.text, PAIR)
     return row | {"answer": answer.text, "parsed": parsed, "correct": parsed == row["truth"]}
 
 

@@ -4,60 +4,82 @@ Truth is an explicit column of every row, never read off a path. What the answer
 business; only the strict parsing belongs to the asking.
 """
 
-from typing import Any
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import pyarrow as pa
 
 from stages.core import images, io, paths, schema
-from stages.evaluate import chats, choices, recognition, validation
+from stages.core import seed as seeds
+from stages.evaluate import captions, chats, choices, general, recognition, together, validation
 from stages.evaluate.exam import Exam
 from stages.evaluate.photos import Photo
 from stages.methods.interface import Answering, Ask
 
 THUMBNAIL = 112  # longest side, pixels
 Row = dict[str, Any]
-Rows = list[Row]
+Asked = list[tuple[Row, Ask]]
 
 
-def evaluate(answering: Answering, exam: Exam, method: str, *, max_new_tokens: int) -> dict[str, int]:
+class Sizes(NamedTuple):
+    """How much is asked."""
+
+    max_new_tokens: int  # of a chat's answer, and of a caption
+    general_subjects: int  # how many of them are in place, one at a time, for the general questions
+    captioned_others: int  # photos of others that a caption is asked of, per subject
+
+
+def evaluate(answering: Answering, exam: Exam, method: str, sizes: Sizes, seed: int) -> dict[str, int]:
     """Write data/predictions/<method>/*.parquet and return how many photos and answers there are."""
-    photos, questions = exam.photos, exam.questions
-    chat: list[tuple[Row, Ask]] = []
-    for subject in questions:
+    photos, subjects = exam.photos, exam.questions
+    seen = len(photos)  # the number of the first of them
+    of_two = seen + len(exam.seen)
+    chat: Asked = []
+    caption: Asked = []
+    for subject in subjects:
         spoken = io.read_parquet(paths.conversations(subject), schema.CONVERSATIONS)
-        chat += chats.asks(subject, photos, spoken, max_new_tokens, answering)
+        chat += chats.asks(subject, photos, spoken, sizes.max_new_tokens, answering)
+        shown = captions.chosen(subject, photos, sizes.captioned_others, seed)
+        caption += captions.asks(subject, photos, shown, sizes.max_new_tokens, answering)
+    some = draw_subjects(list(subjects), sizes.general_subjects, seed)
+    parts: dict[str, tuple[ModuleType, Asked, pa.Schema]] = {
+        "recognition": (recognition, recognition.asks(photos, subjects, answering), schema.RECOGNITION),
+        "validation": (validation, validation.asks(exam.seen, seen, answering), schema.VALIDATION),
+        "questions": (choices, choices.asks(subjects, photos, answering), schema.QUESTIONS),
+        "conversations": (chats, chat, schema.SAMPLE_CONVERSATIONS),
+        "captions": (captions, caption, schema.CAPTIONS),
+        "together": (together, together.asks(exam.together, of_two, subjects, answering), schema.TOGETHER),
+        "general": (
+            general,
+            general.asks(exam.general, of_two + len(exam.of_two), some, answering),
+            schema.GENERAL,
+        ),
+    }
+    asks = list(dict.fromkeys(ask for _, asked, _ in parts.values() for _, ask in asked))  # each once
+    found = dict(zip(asks, answering.answers(exam.shown, asks), strict=True))
+    for name, (part, asked, columns) in parts.items():
+        rows = [part.answered(row, found[ask]) for row, ask in asked]
+        io.write_parquet(paths.predictions(method, name), rows, columns, part.SORT_BY)
+    _write_material(method, exam, answering)
+    return {"photos": len(exam.shown)} | {name: len(asked) for name, (_, asked, _) in parts.items()}
 
-    shown = [photo.path for photo in photos] + [picture.image for picture in exam.seen]
-    test, chosen = recognition.asks(photos, questions, answering), choices.asks(questions, photos, answering)
-    seen = validation.asks(exam.seen, len(photos), answering)
-    answers = iter(answering.answers(shown, [ask for _, ask in test + seen + chosen + chat]))
-    recognized = [recognition.answered(row, next(answers)) for row, _ in test]
-    validated = [recognition.answered(row, next(answers)) for row, _ in seen]
-    decided = [choices.answered(row, next(answers)) for row, _ in chosen]
-    chatted = [chats.answered(row, next(answers)) for row, _ in chat]
-    write_tables(method, exam, answering, recognized, validated, decided, chatted)
-    return {"photos": len(photos), "recognition": len(recognized), "questions": len(decided)}
+
+def draw_subjects(subjects: list[str], count: int, seed: int) -> list[str]:
+    """Some of the subjects, in their order, drawn so that a new one changes few draws."""
+    lots = {s: seeds.stream(seed, "evaluate", "general", s).random() for s in subjects}
+    drawn = sorted(subjects, key=lots.__getitem__)[:count]
+    return [subject for subject in subjects if subject in drawn]
 
 
-def write_tables(
-    method: str,
-    exam: Exam,
-    answering: Answering,
-    recognized: Rows,
-    validated: Rows,
-    decided: Rows,
-    chatted: Rows,
-) -> None:
-    """Write data/predictions/<method>/*.parquet."""
-    small = [thumbnail(photo) for photo in exam.photos]
+def _write_material(method: str, exam: Exam, answering: Answering) -> None:
+    """What the report needs besides answers: what each method costs, and the test photos, small."""
     known = [
         {"method": name, "title": title, "subject": subject} | answering.cost(name, subject)._asdict()
         for name, title in answering.titles.items()
         for subject in exam.questions
     ]
+    small = [thumbnail(photo) for photo in exam.photos]
     for name, rows, columns, sort_by in (
-        ("recognition", recognized, schema.RECOGNITION, recognition.SORT_BY),
-        ("validation", validated, schema.VALIDATION, validation.SORT_BY),
-        ("questions", decided, schema.QUESTIONS, choices.SORT_BY),
-        ("conversations", chatted, schema.SAMPLE_CONVERSATIONS, chats.SORT_BY),
         ("methods", known, schema.METHODS, ("method", "subject")),
         ("photos", small, schema.TEST_PHOTOS, ("owner", "group", "photo")),
     ):

@@ -15,13 +15,13 @@ class Photo(NamedTuple):
     """One photo of the test: whose it is (for siblings, whose sibling), and what it shows."""
 
     owner: str
-    group: str  # "test" or a key of truth.SIBLINGS
+    group: str  # "test", a key of truth.SIBLINGS, or "together"
     path: Path
     sha256: str
 
     def asked_about(self, subject: str) -> bool:
-        """Is this photo in the subject's test? All test photos are; siblings only in their own subject's."""
-        return self.group == "test" or self.owner == subject
+        """Is this photo in the subject's test? Siblings are only in their own subject's, all others are."""
+        return self.group in ("test", "together") or self.owner == subject
 
     def shows(self, subject: str) -> bool:
         """The truth."""
@@ -40,6 +40,12 @@ def gallery(sources: Mapping[str, str]) -> list[Photo]:
                     for path in images.list_photos(folder)
                 ]
     return photos
+
+
+def of_two(folder: Path, rows: Iterable[truth.Together]) -> list[Photo]:
+    """The photos of two subjects, in the order of the rows that name them."""
+    found = [(folder / row.image, "+".join(row.shown)) for row in rows]
+    return [Photo(both, "together", path, images.photo_row(path)["sha256"]) for path, both in found]
 
 
 def refuse_leaks(photos: Iterable[Photo], subject: str, trained_on: set[str]) -> None:

@@ -11,9 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stages.core import seed as seeds
-from stages.evaluate.recognition import TASK
+from stages.evaluate.recognition import TASK, answered
 from stages.evaluate.wording import recognition_question
 from stages.methods.interface import Answering, Ask
+
+__all__ = ["SORT_BY", "Seen", "answered", "asks", "sample"]  # an answer finishes a row as in the test
 
 SORT_BY = ("subject", "method", "role", "image_sha256")
 Row = dict[str, Any]

@@ -1,31 +1,40 @@
 """What is asked, word for word, and the strict reading of what is answered.
 
-The embedded base model was trained on these wordings, and LLaVA-1.5 knows them too (the A/B wording is its
-own): change one and both need checking again.
+The embedded base model was trained on these wordings, and LLaVA-1.5 knows them too (the wording of choices is
+its own): change one and both need checking again.
 """
 
-RECOGNITION = "Can you see <{subject}> in this photo? Answer the question using a single word or phrase."
-CHOICE = "{question}\nA. {a}\nB. {b}\nAnswer with the option's letter from the given choices directly."
-LETTERS = ("A", "B")
+from collections.abc import Sequence
+
+BRIEF = "Answer the question using a single word or phrase."
+RECOGNITION = "Can you see <{subject}> in this photo?"
+LETTER = "Answer with the option's letter from the given choices directly."
+LETTERS = ("A", "B", "C", "D")
 
 
 def recognition_question(subject: str) -> str:
     """The one question of the recognition test."""
-    return RECOGNITION.format(subject=subject)
+    return brief(RECOGNITION.format(subject=subject))
 
 
-def choice_question(question: str, options: tuple[str, str], order: int) -> str:
-    """A two-choice question with its options as written (order 0) or exchanged (order 1)."""
-    a, b = options if order == 0 else options[::-1]
-    return CHOICE.format(question=question, a=a, b=b)
+def brief(question: str) -> str:
+    """A question to be answered in a word, unless it says so already."""
+    return question if question.endswith(BRIEF) else f"{question} {BRIEF}"
 
 
-def right_letter(answer: int, order: int) -> str:
-    """The letter under which option number `answer` stands in this order."""
-    return LETTERS[answer ^ order]
+def choice_question(question: str, options: Sequence[str], order: int) -> str:
+    """A question with up to four options, moved up by `order` places: 1 exchanges two."""
+    moved = [*options[order:], *options[:order]]
+    choices = [f"{letter}. {option}" for letter, option in zip(LETTERS, moved, strict=False)]
+    return "\n".join([question, *choices, LETTER])
 
 
-def parse(answer: str, allowed: tuple[str, ...]) -> str | None:
+def right_letter(answer: int, order: int, options: int = 2) -> str:
+    """The letter under which option number `answer`, of so many, stands in this order."""
+    return LETTERS[(answer - order) % options]
+
+
+def parse(answer: str, allowed: Sequence[str]) -> str | None:
     """The allowed word that `answer` is, or None.
 
     Only surrounding whitespace, one final period and case are forgiven. "Yes, I can" and "A. ball" are no

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Task(NamedTuple):
     """A kind of question: what it is about, how much may be answered, which two answers get probabilities."""
 
-    kind: str  # recognition | visual | blind | text | chat
+    kind: str  # recognition | visual | blind | text | together | general | caption | chat
     max_new_tokens: int
     options: tuple[str, str] = ("Yes", "No")
 
@@ -31,7 +31,7 @@ class Ask(NamedTuple):
 
     `method` is one of the names that it answers under; `photo` indexes the list of photos, None asks without
     one. The question writes a subject as its token, ``<bo>``; what was learned of `subjects` is in place,
-    whether or not the question names them.
+    whether or not the question names them; of none for the frozen model as it is.
     """
 
     task: Task

@@ -13,7 +13,10 @@ from tests.pipeline import source
 
 DAG: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")
 STAGES: dict[str, dict[str, Any]] = {name: stage.get("do", stage) for name, stage in DAG["stages"].items()}
-GIT_KEEPS = ("params.yaml", "data/subjects", "models/base/llava", "models/base/clip", "${index.location}")
+GIT_KEEPS = (
+    *("params.yaml", "data/subjects", "models/base/llava", "models/base/clip"),
+    *("${index.location}", "${evaluate.general}", "${evaluate.together}"),
+)
 
 PACKAGE = {name: stage["cmd"].split()[2].removeprefix("stages.") for name, stage in STAGES.items()}
 # These run whatever method params.yaml lists, so they depend on all that methods may use.

@@ -21,6 +21,7 @@ METHODS = {
     "empty_prompt",
     "majority",
 }
+SIDED = {"soft_prompt", "base", "short_description", "majority"}
 
 
 @pytest.fixture
@@ -33,6 +34,8 @@ def prepared(workspace: Path, tiny_llava: Path) -> Path:
             "base.batch_size": 8,
             "evaluate.max_new_tokens": 4,
             "evaluate.validation_negatives": 2,
+            "evaluate.general_subjects": 2,
+            "evaluate.captioned_others": 2,
             "subjects": {name: {"kind": "pet", "source": source} for name, source in subjects.items()},
         }
     )
@@ -50,7 +53,10 @@ def table(name: str, columns, method: str = "soft_prompt") -> pd.DataFrame:
 
 
 def test_every_photo_meets_every_subject_and_method_and_a_second_run_gives_the_same_bytes(prepared):
-    assert main() == "soft_prompt: 3 subjects, 21 photos, 273 recognition and 36 question answers"
+    assert main() == (
+        "soft_prompt: 3 subjects, 27 photos, 273 recognition, 36 questions, 84 conversations, "
+        "120 captions, 95 together, 45 general"
+    )
 
     rows = table("recognition", schema.RECOGNITION)
     # 9 test photos each, and 6 siblings for the world's two subjects.
@@ -91,6 +97,54 @@ def test_every_photo_meets_every_subject_and_method_and_a_second_run_gives_the_s
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
     main()
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
+
+
+def test_two_in_a_photo_captions_and_general_questions(prepared):
+    main()
+    _two_in_a_photo_are_asked_about_one_by_one_and_their_sides_in_both_orders()
+    _general_questions_are_asked_of_the_base_once_and_with_some_subjects_in_place()
+    _captions_are_asked_of_own_photos_and_as_many_of_others_in_both_wordings()
+
+
+def _two_in_a_photo_are_asked_about_one_by_one_and_their_sides_in_both_orders():
+    rows = table("together", schema.TOGETHER)
+    presence, sides = rows[rows.kind == "presence"], rows[rows.kind == "side"]
+    assert set(presence.method) == METHODS and set(sides.method) == SIDED
+    soft = presence[presence.method == "soft_prompt"].sort_values(["photo", "subject"])
+    assert [*zip(soft.photo, soft.subject, soft.role, strict=True)] == [
+        *(("00.png", "bo", "left"), ("00.png", "mam", "right"), ("00.png", "my-dog", "absent")),
+        *(("01.png", "bo", "absent"), ("01.png", "mam", "left"), ("01.png", "my-dog", "right")),
+        *(("02.png", "bo", "absent"), ("02.png", "mam", "absent"), ("02.png", "my-dog", "left")),
+    ]
+    assert ((presence.truth == "no") == (presence.role == "absent")).all()
+    # Of the photo with a stranger nobody's side is asked.
+    assert set(sides.photo) == {"00.png", "01.png"}
+    for _, both in sides.groupby(["photo", "subject", "method"]):
+        assert both.order.tolist() == [0, 1] and set(both.truth) == {"A", "B"}
+    left = sides[(sides.role == "left") & (sides.order == 0)]
+    assert (left.truth == "A").all() and (left.subject == left.left).all()
+
+
+def _general_questions_are_asked_of_the_base_once_and_with_some_subjects_in_place():
+    rows = table("general", schema.GENERAL)
+    assert set(rows.method) == SIDED | {"empty_prompt"}
+    assert (
+        rows[rows.method == "base"].subject.isna().all() and rows[rows.method != "base"].subject.notna().all()
+    )
+    assert rows.subject.nunique() == 2
+    base = rows[rows.method == "base"]
+    # A yes, a no, and a choice of three in its three orders.
+    assert base.groupby("benchmark").size().to_dict() == {"pope": 2, "mmbench": 3}
+    assert base[base.benchmark == "mmbench"].truth.tolist() == ["B", "A", "C"]
+    assert rows[(rows.method == "majority") & (rows.benchmark == "pope")].parsed.tolist() == ["yes"] * 4
+
+
+def _captions_are_asked_of_own_photos_and_as_many_of_others_in_both_wordings():
+    rows = table("captions", schema.CAPTIONS)
+    assert set(rows.method) == {"soft_prompt", "base", "short_description", "other_subject"}
+    for _, one in rows.groupby(["subject", "method", "named"]):
+        assert one.label.sum() == 3 and (~one.label).sum() == 2
+    assert ((rows.owner == rows.subject) == rows.label).all()
 
 
 def test_a_test_photo_that_was_trained_on_is_refused(prepared):

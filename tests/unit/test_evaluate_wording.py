@@ -5,9 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from stages.core.truth import Question, Questions
-from stages.evaluate import choices
-from stages.evaluate.wording import choice_question, parse, recognition_question, right_letter
-from stages.methods.soft_prompt import CONSTANT
+from stages.evaluate import choices, published
+from stages.evaluate.wording import brief, choice_question, parse, recognition_question, right_letter
 
 
 @pytest.mark.parametrize("answer", ["Yes", "yes", " YES.\n", "Yes."])
@@ -48,6 +47,60 @@ def test_always_a_scores_half_over_both_orders_however_skewed_the_truth():
     skewed = [Question(question=f"{i}?", options=("x", "y"), answer=0) for i in range(10)]
     listener = SimpleNamespace(asked=lambda kind: ["majority"])
     asks = choices.asks({"bo": Questions(text=skewed)}, [], listener)
-    rows = [choices.answered(row, SimpleNamespace(text=CONSTANT)) for row, _ in asks]
+    rows = [choices.answered(row, SimpleNamespace(text=ask.task.options[0])) for row, ask in asks]
     assert {row["parsed"] for row in rows} == {"A"} and len(rows) == 20
     assert sum(row["correct"] for row in rows) / len(rows) == 0.5
+
+
+def test_four_options_are_lettered_and_moved_up_and_the_right_letter_with_them():
+    options = ("w", "x", "y", "z")
+    for order in range(4):
+        question = choice_question("Which?", options, order)
+        letter = right_letter(2, order, 4)
+        assert f"\n{letter}. y\n" in question
+    assert choice_question("Which?", options, 1).startswith("Which?\nA. x\nB. y\nC. z\nD. w\n")
+
+
+def test_brevity_is_asked_for_once():
+    once = "Is it red? Answer the question using a single word or phrase."
+    assert brief("Is it red?") == brief(once) == once
+
+
+@pytest.mark.parametrize(
+    ("answer", "read"),
+    [
+        ("No", "no"),
+        ("no, there is none", "no"),
+        ("There is not. Yes", "no"),
+        ("Yes. No", "yes"),
+        ("Nothing", "yes"),
+        ("", "yes"),
+        ("NO", "yes"),
+    ],
+)
+def test_pope_is_read_as_its_published_script_does(answer, read):
+    assert published.yes_or_no(answer) == read
+
+
+@pytest.mark.parametrize(
+    ("answer", "read"),
+    [
+        ("B", "B"),
+        ("(B).", "B"),
+        ("B. a blue ball", "B"),
+        ("The answer is C", "C"),
+        ("It is a red ball, I think", "A"),
+        ("A red one is what I see", None),
+        ("A blue ball", "A"),  # up to three words, the article counts as the letter
+        ("A or B", None),
+        ("a red ball or a blue ball", None),
+        ("a blue ball", "B"),
+        ("", None),
+    ],
+)
+def test_mmbench_is_read_by_letter_then_by_option(answer, read):
+    assert published.letter(answer, ("a red ball", "a blue ball", "nothing")) == read
+
+
+def test_a_long_answer_names_no_option():
+    assert published.letter("well " * 20 + "a red ball", ("a red ball", "nothing")) is None

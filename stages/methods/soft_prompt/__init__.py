@@ -27,13 +27,15 @@ TITLES = {
     "blind": "Soft prompt, no photo",  # asked about a photo that it is not shown
     "majority": "Constant answer",  # the more frequent answer of training, whatever is asked
 }
-CONSTANT = "A"  # in both orders every constant letter scores .5: the control stands to show that
 ASKED = {
     "recognition": [name for name in TITLES if name != "blind"],
     "validation": ["soft_prompt"],
     "visual": ["soft_prompt", "base", "short_description", "majority"],
     "blind": ["blind"],
     "text": ["soft_prompt", "base", "short_description", "majority"],
+    "together": ["soft_prompt", "base", "short_description", "majority"],
+    "general": ["soft_prompt", "base", "short_description", "empty_prompt", "majority"],
+    "caption": ["soft_prompt", "base", "short_description", "other_subject"],
     "chat": ["soft_prompt", "base"],
 }
 
@@ -97,7 +99,8 @@ class SoftPrompts(Answering):
         return " ".join(found) if sentences else tuple(d for d in found if d is not None) or None
 
     def _constant(self, ask: Ask) -> str:
-        return self.majority[ask.subjects[0]] if ask.task.kind == "recognition" else CONSTANT
+        """Of choices always the first: in both orders any constant letter scores .5, which it is to show."""
+        return self.majority[ask.subjects[0]] if ask.task.kind == "recognition" else ask.task.options[0]
 
 
 def definitions(
