@@ -1,0 +1,143 @@
+"""Measures of the other tasks: two subjects in one photo, captions, and general questions.
+
+Each function gives one subject's arrays (R,) by (method, measure), as `scores` has them for recognition.
+Photos are the unit of the bootstrap: what is asked about one is drawn together, and alike for all methods.
+
+    R  1 + number of bootstrap resamples
+"""
+
+import numpy as np
+import pandas as pd
+
+from stages.core import seed as seeds
+from stages.report import metrics
+from stages.report.detection import detection
+from stages.report.metrics import Array
+
+MEASURES = {
+    "together.present": "Subject found beside another",
+    "together.absent": "Subject not there rejected",
+    "together.weighted": "Recognition in photos of two",
+    "together.sides": "Who stands on which side",
+    "captions.named.recall": "Caption asked by name: recall of the name",
+    "captions.named.precision": "Caption asked by name: precision",
+    "captions.named.f1": "Caption asked by name: F1",
+    "captions.unnamed.recall": "Caption: recall of the name",
+    "captions.unnamed.precision": "Caption: precision",
+    "captions.unnamed.f1": "Caption: F1",
+    "general.pope.accuracy": "POPE accuracy",
+    "general.pope.f1": "POPE F1",
+    "general.pope.yes_ratio": "POPE share of yes",
+    "general.pope.unchanged": "POPE answers as without the subject",
+    "general.mmbench.accuracy": "MMBench accuracy",
+    "general.mmbench.circular": "MMBench right in all orders",
+    "general.mmbench.unchanged": "MMBench answers as without the subject",
+}
+READINGS = {"parsed": "", "read": ".published"}  # column -> what it adds to a measure's benchmark
+Measured = dict[tuple[str, str], Array]
+
+
+def together(rows: pd.DataFrame, subject: str, seed: int, resamples: int) -> Measured:
+    """Presence and sides, from the subject's rows of TOGETHER; a side's score is the mean of both orders."""
+    found: Measured = {}
+    weights = _Weights(rows, seed, resamples, "together", subject)
+    for method, answers in rows.groupby("method"):
+        parts = {
+            "present": answers[(answers.kind == "presence") & (answers.role != "absent")],
+            "absent": answers[answers.role == "absent"],
+            "sides": answers[answers.kind == "side"],
+        }
+        for name, part in parts.items():
+            found[method, f"together.{name}"] = weights.mean(part, part.correct)
+        both = found[method, "together.present"], found[method, "together.absent"]
+        found[method, "together.weighted"] = np.mean(both, axis=0)
+    return found
+
+
+def captions(rows: pd.DataFrame, subject: str, seed: int, resamples: int) -> Measured:
+    """How often the exact token ``<id>`` occurs in captions of the subject's photos, and only there.
+
+    From the subject's rows of CAPTIONS. There are as many photos of others as evaluate was told to draw, so
+    precision is that at this proportion.
+    """
+    found: Measured = {}
+    rows = rows.assign(photo=rows.owner + "/" + rows.photo)
+    weights = _Weights(rows, seed, resamples, "captions", subject)
+    for (method, named), answers in rows.groupby(["method", "named"]):
+        said = answers.answer.str.contains(f"<{subject}>", regex=False).to_numpy(bool)
+        truth = answers.label.to_numpy(bool)
+        rates = detection(weights.of(answers), said, truth, said == truth)
+        for name in ("recall", "precision", "f1"):
+            found[method, f"captions.{'named' if named else 'unnamed'}.{name}"] = getattr(rates, name)
+    return found
+
+
+def general(rows: pd.DataFrame, subject: str, seed: int, resamples: int) -> Measured:
+    """POPE and MMBench with the subject in place, and for base without anybody; from GENERAL.
+
+    Strictly read under the plain names, and as the published scripts read under `.published`. POPE's settings
+    are averaged. `unchanged` is the share of answers that are the base's, word for word.
+    """
+    own = rows[(rows.subject == subject) | rows.subject.isna()]
+    if not (rows.subject == subject).any():
+        return {}  # it was not drawn
+    own = own.assign(key=own.file + " " + own.question_id + " " + own.order.astype(str))
+    before = own[own.subject.isna()].set_index("key").answer
+    found: Measured = {}
+    weights = _Weights(own, seed, resamples, "general")  # the same photos for all subjects
+    for (benchmark, method), answers in own.groupby(["benchmark", "method"]):
+        score = _pope if benchmark == "pope" else _mmbench
+        for column, suffix in READINGS.items():
+            rates = score(answers.assign(said=answers[column]), weights)
+            found |= {(method, f"general.{benchmark}{suffix}.{name}"): rate for name, rate in rates.items()}
+        if len(before):
+            same = answers.answer.to_numpy() == before[answers.key].to_numpy()
+            found[method, f"general.{benchmark}.unchanged"] = weights.mean(answers, same)
+    return found
+
+
+def _pope(answers: pd.DataFrame, weights: "_Weights") -> dict[str, Array]:
+    """Each rate, averaged over the settings."""
+    settings = []
+    for _, part in answers.groupby(["file", "category"]):
+        said, truth = (part[name].to_numpy() == "yes" for name in ("said", "truth"))
+        correct = part.said.to_numpy() == part.truth.to_numpy()
+        settings.append(detection(weights.of(part), said, truth, correct)._asdict())
+    return {name: np.mean([rates[name] for rates in settings], axis=0) for name in settings[0]}
+
+
+def _mmbench(answers: pd.DataFrame, weights: "_Weights") -> dict[str, Array]:
+    """Accuracy with the options as written, over all questions and by category, and in all orders at once."""
+    right = answers.assign(right=answers.said == answers.truth)
+    plain = right[right.order == 0]
+    every = right.groupby(["file", "question_id"], as_index=False).agg({"right": "all", "photo": "first"})
+    return {
+        "accuracy": weights.mean(plain, plain.right),
+        "circular": weights.mean(every, every.right),
+        **{
+            f"category.{category}": weights.mean(part, part.right)
+            for category, part in plain.groupby("category")
+        },
+    }
+
+
+def failures(rows: pd.DataFrame, column: str = "parsed") -> dict[str, float]:
+    """Share of answers by method that could not be read."""
+    return rows[column].isna().groupby(rows.method).mean().to_dict()
+
+
+class _Weights:
+    """Weights of answers under resamples of their photos."""
+
+    def __init__(self, rows: pd.DataFrame, seed: int, resamples: int, *names: str) -> None:
+        photos = sorted(rows.photo.unique())
+        self._place = {photo: place for place, photo in enumerate(photos)}
+        self._draws = metrics.draws(seeds.stream(seed, "report", *names), len(photos), resamples)
+
+    def of(self, rows: pd.DataFrame) -> Array:
+        """(R, n) for n answers."""
+        return self._draws[:, rows.photo.map(self._place).to_numpy(int)]
+
+    def mean(self, rows: pd.DataFrame, values: pd.Series) -> Array:
+        """Weighted means (R,)."""
+        return metrics.mean(self.of(rows), np.asarray(values, dtype=float))
