@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from stages import vlm
-from stages.vlm.soft_prompt import identifiers
+from stages.vlm.soft_prompt import spoken
 
 SHAPES = ((40, 30), (20, 44), (48, 47))  # of which families that mind the shape make 20 to 36 image tokens
 
@@ -23,23 +23,26 @@ def noise_images(count: int, shapes: Sequence[tuple[int, int]] = SHAPES[:1]) -> 
     ]
 
 
-def soft_prompt(base: vlm.Base, subject: str, latent_tokens: int, seed: int = 0) -> vlm.SoftPrompt:
-    """Random rows, with an output row strong enough for the identifier to be said."""
-    prompt = vlm.SoftPrompt.initial(base, subject, latent_tokens, torch.Generator().manual_seed(seed))
+def soft_prompt(
+    base: vlm.Base, subject: str, latent_tokens: int, seed: int = 0, *, whole_head: bool = False
+) -> vlm.SoftPrompt:
+    """Random rows, with output rows strong enough to be said."""
+    draws = torch.Generator().manual_seed(seed)
+    prompt = vlm.SoftPrompt.initial(base, subject, latent_tokens, draws, whole_head=whole_head)
     return vlm.SoftPrompt(subject, prompt.embeddings, 2 * prompt.output_row)
 
 
 def resized(base: vlm.Base, *prompts: vlm.SoftPrompt) -> torch.nn.Module:
     """Copy the model and put the learned rows behind its tables: the plain way to use soft prompts.
 
-    The output table gets the identifiers' rows; between them there are rows that are never chosen.
+    The output table gets the rows that can be said; between them there are rows that are never chosen.
     """
     model = copy.deepcopy(base.model)
     if prompts:
         table, head = model.get_input_embeddings().weight, model.get_output_embeddings().weight
         rows = torch.cat([table, *(prompt.embeddings for prompt in prompts)])
         model.set_input_embeddings(torch.nn.Embedding.from_pretrained(rows, freeze=False))
-        places = [len(head) + row for row in identifiers(prompts)]
+        places = [len(head) + row for row in spoken(prompts)]
         model.lm_head = torch.nn.Linear(head.shape[1], places[-1] + 1, bias=len(prompts) > 1)
         model.lm_head.weight.data = torch.cat(
             [head, head.new_zeros(places[-1] + 1 - len(head), head.shape[1])]

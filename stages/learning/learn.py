@@ -17,12 +17,20 @@ from stages.core.errors import UserError
 from stages.core.samples import Lesson, Sample, pooled, told_rightly
 from stages.core.seed import torch_stream
 from stages.learning.steps import Learner, Recipe, epochs, names
+from stages.vlm.layout import LATENT
 
 Learned = tuple[vlm.SoftPrompt, list[dict[str, Any]]]  # of the best epoch; the curve, one row per epoch
 
 
-def learn(base: vlm.Base, lessons: Mapping[str, Lesson], recipe: Recipe) -> dict[str, Learned]:
+def learn(
+    base: vlm.Base,
+    lessons: Mapping[str, Lesson],
+    recipe: Recipe,
+    starts: Mapping[str, vlm.SoftPrompt] | None = None,
+) -> dict[str, Learned]:
     """Train subjects (id → lesson) side by side; each learns what it would learn alone.
+
+    `starts` holds the rows before training; None for those that the recipe asks for.
 
     The best epoch is, as in the paper, the one with the highest mean of the shares of positives and of
     negatives told rightly on the validation samples; of equal ones, the latest.
@@ -30,7 +38,8 @@ def learn(base: vlm.Base, lessons: Mapping[str, Lesson], recipe: Recipe) -> dict
     Raises UserError when a loss is no longer finite.
     """
     lessons = pooled(lessons)
-    best = {subject: _start(base, subject, lesson, recipe) for subject, lesson in lessons.items()}
+    starts = starts or {subject: start(base, subject, lesson, recipe) for subject, lesson in lessons.items()}
+    best = dict(starts)
     curves: dict[str, list[dict[str, Any]]] = {subject: [] for subject in lessons}
     learners = [
         Learner.of(base, best[subject], lesson.training, recipe) for subject, lesson in lessons.items()
@@ -63,18 +72,19 @@ def learn(base: vlm.Base, lessons: Mapping[str, Lesson], recipe: Recipe) -> dict
     return {subject: (best[subject], curves[subject]) for subject in lessons}
 
 
-def _start(base: vlm.Base, subject: str, lesson: Lesson, recipe: Recipe) -> vlm.SoftPrompt:
-    """The rows before training."""
-    start = vlm.SoftPrompt.initial(
-        base, subject, recipe.latent_tokens, torch_stream(recipe.seed, "train", subject, "rows")
-    )
+def start(
+    base: vlm.Base, subject: str, lesson: Lesson, recipe: Recipe, *, whole_head: bool = False
+) -> vlm.SoftPrompt:
+    """The rows before training; with `whole_head`, latent tokens have an output row too."""
+    draws = torch_stream(recipe.seed, "train", subject, "rows")
+    rows = vlm.SoftPrompt.initial(base, subject, recipe.latent_tokens, draws, whole_head=whole_head)
     if recipe.initial == "photos":
-        start = start.seeing(*(_image_tokens(base, lesson, label, recipe) for label in (True, False)))
-    return start
+        rows = rows.seeing(*(unchanged(base, lesson, label, recipe) for label in (True, False)))
+    return rows
 
 
-def _image_tokens(base: vlm.Base, lesson: Lesson, label: bool, recipe: Recipe) -> torch.Tensor:
-    """Image tokens of the validation pictures, which are the unchanged ones, with this label."""
+def unchanged(base: vlm.Base, lesson: Lesson, label: bool, recipe: Recipe) -> torch.Tensor:
+    """Image tokens (n, P, D) of the validation pictures, which are the unchanged ones, with this label."""
     chosen = [lesson.images[sample.image] for sample in lesson.validation if sample.label is label]
     return vlm.image_tokens(base, chosen, recipe.scored_at_once)
 
@@ -97,9 +107,8 @@ def validate(
 
 def _layout(base: vlm.Base, prompt: vlm.SoftPrompt) -> dict[str, str]:
     """The wording around the rows, for readers of the JSON."""
-    definition = prompt.text(prompt.token, "<latent>")
-    rest = f"{definition} {{question}}{base.layout.cue}{base.layout.gap}{{answer}}{base.tokenizer.eos_token}"
+    definition = prompt.text(prompt.token, LATENT)
     return {
-        "with an image": base.layout.image_prefix + rest,
-        "text only": base.layout.text_prefix + base.layout.lead + rest,
+        "with an image": base.layout.wording(definition, image=True),
+        "text only": base.layout.wording(definition, image=False),
     }

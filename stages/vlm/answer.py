@@ -12,6 +12,7 @@ import torch
 
 from stages.core.errors import UserError
 from stages.core.progress import bar
+from stages.vlm.inline import image_rows
 from stages.vlm.layout import Query, Suffix, soft_prompts, suffix
 from stages.vlm.memory import move
 from stages.vlm.rows import Rows
@@ -105,13 +106,15 @@ def decode(
     """
     rows = Rows.of(base, prompts)
     cache = prefixes.cache()
+    photos = image_rows(suffixes, prefixes)
     ids, mask = (move(tensor, base.device) for tensor in pad_left([suffix.ids for suffix in suffixes], 0))
     mask = torch.cat([prefixes.mask, mask], 1)
     generated: list[list[int]] = [[] for _ in suffixes]
     alive = list(range(len(suffixes)))
     probabilities: list[list[float]] = []
     while True:
-        logits = rows.logits(base, hidden_states(base, ids, rows, cache, mask)[:, -1])
+        logits = rows.logits(base, hidden_states(base, ids, rows, cache, mask, photos)[:, -1])
+        photos = None  # from now on in the cache
         probabilities = probabilities or logits[:, option_ids].softmax(-1).tolist()
         chosen = rows.ids(base, logits.argmax(-1))
         going = []

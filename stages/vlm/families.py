@@ -42,6 +42,7 @@ FAMILIES: dict[str, Callable[["PreTrainedModel", Inputs], Positions]] = {  # by 
     "qwen2_5_vl": _by_grid,
     "qwen3_vl": _by_grid,
 }
+INLINE = ("llava",)  # whose image tokens are as many for every photo, and stand in order
 
 
 def check(model: str, model_type: str) -> None:
@@ -50,6 +51,18 @@ def check(model: str, model_type: str) -> None:
         raise UserError(
             f"{model} is a model of type {model_type}: base.model in params.yaml needs one of type "
             f"{', '.join(FAMILIES)}, for example llava-hf/llava-1.5-7b-hf"
+        )
+
+
+def check_inline(name: str, model_type: str) -> None:
+    """Raise UserError for a family whose photos cannot stand among the words of a suffix (see `inline`).
+
+    Elsewhere a photo has another number of tokens each time, or tokens that stand by row and column.
+    """
+    if model_type not in INLINE:
+        raise UserError(
+            f"{name} is a model of type {model_type}, and photos after a definition work for "
+            f"{', '.join(INLINE)} alone: use methods without references, and placement: user"
         )
 
 

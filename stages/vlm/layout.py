@@ -16,19 +16,23 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from stages.core.errors import UserError
-from stages.vlm.soft_prompt import SoftPrompt, identifiers
+from stages.vlm.families import check_inline
+from stages.vlm.inline import Illustrated
+from stages.vlm.soft_prompt import SoftPrompt, identifiers, spoken
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedTokenizerFast, ProcessorMixin
 
     from stages.vlm.load import Base
 
 IGNORE = -100  # label of a position without a target, as in transformers
 SLOT = "<|learned row|>"
-Definition = str | SoftPrompt | tuple[SoftPrompt, ...] | None
+LATENT = "<latent>"  # how readers see a latent token
+Definition = str | Illustrated | SoftPrompt | tuple[SoftPrompt, ...] | None
 _QUESTION = "\ue000"  # marks the question's place in the chat template; private use, so in no template
 
 
@@ -39,8 +43,8 @@ class Query:
     Attributes:
         question: plain text; write the subject as its token, ``<bo>``.
         image: index into the `PrefixCache`, or None for a text-only question.
-        definition: a soft prompt, those of several subjects, or a sentence, put before the question; None for
-            neither.
+        definition: a soft prompt, those of several subjects, or a sentence, perhaps with photos in it, put
+            before the question; None for neither.
 
     """
 
@@ -51,10 +55,14 @@ class Query:
 
 @dataclass(frozen=True)
 class Suffix:
-    """Ids after the prefix, learned row r as V + r; labels of the same length, IGNORE but on the answer."""
+    """Ids after the prefix, learned row r as V + r; labels of the same length, IGNORE but on the answer.
+
+    photos: (n, P, D) float32, what stands at the image token's positions in a sentence with photos; or None.
+    """
 
     ids: list[int]
     labels: list[int]
+    photos: "torch.Tensor | None" = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +77,8 @@ class Layout:
     cue: str  # what follows the question: " ASSISTANT:"
     gap: str  # what stands between the cue and the answer: a space, or nothing where the cue ends a line
     reserved: frozenset[str]
+    image_token: str
+    photo_in_suffix: ClassVar[bool] = False  # whether the photo comes after the definition (see `system`)
 
     @classmethod
     def of(cls, processor: "ProcessorMixin", system: str) -> "Layout":
@@ -97,11 +107,23 @@ class Layout:
             cue=cue,
             gap="" if cue.endswith("\n") else " ",
             reserved=frozenset(tokenizer.all_special_tokens) | {SLOT, processor.image_token},
+            image_token=processor.image_token,
         )
 
     def prefix_text(self, image: bool) -> str:
         """Text of the prefix, one image token standing for all."""
         return self.image_prefix if image else self.text_prefix
+
+    def prompt_text(self, definition: str | None, question: str, image: bool) -> str:
+        """Text of the suffix up to the answer."""
+        lead = "" if image else self.lead
+        return lead + (f"{definition} " if definition else "") + question + self.cue
+
+    def wording(self, definition: str, image: bool) -> str:
+        """The text around question and answer, for readers; one image token stands for all of a photo."""
+        text = self.prefix_text(image) + self.prompt_text(definition, "{question}", image)
+        text += f"{self.gap}{{answer}}{self.tokenizer.eos_token}"
+        return re.sub(f"(?:{re.escape(self.image_token)})+", self.image_token, text)
 
     def after(self, prefix: str, text: str) -> list[int]:
         """Ids that `text` adds to `prefix`, so that both parts concatenate to the ids of the whole."""
@@ -115,8 +137,8 @@ class Layout:
         return self.after(self.text_prefix + self.cue, self.gap + answer)[0]
 
     def decode(self, ids: list[int], vocab_size: int, prompts: Sequence[SoftPrompt]) -> str:
-        """Text of generated ids, identifiers from `vocab_size` on; ids of padding rows are dropped."""
-        tokens = {vocab_size + row: p.token for p, row in zip(prompts, identifiers(prompts), strict=True)}
+        """Text of generated ids, learned rows from `vocab_size` on; ids of padding rows are dropped."""
+        tokens = {vocab_size + row: word for row, word in zip(spoken(prompts), _words(prompts), strict=True)}
         known = [self.slot_id if i in tokens else i for i in ids if i < self.slot_id or i in tokens]
         text = self.tokenizer.decode(known, skip_special_tokens=True)
         # Some tokenizers prepend a space to whatever follows an added token, even to a space.
@@ -129,6 +151,11 @@ class Layout:
         bos = self.tokenizer.bos_token
         backend = self.tokenizer.backend_tokenizer
         return backend.encode(text, add_special_tokens=not (bos and text.startswith(bos))).ids
+
+
+def _words(prompts: Sequence[SoftPrompt]) -> list[str]:
+    """How the rows that can be generated read."""
+    return [word for prompt in prompts for word in [prompt.token, *[LATENT] * (len(prompt.output_row) - 1)]]
 
 
 def soft_prompts(definition: Definition) -> tuple[SoftPrompt, ...]:
@@ -151,7 +178,7 @@ def suffix(
     Args:
         base: model whose layout and vocabulary size are used.
         definition: a `SoftPrompt` goes in as its rows, and its token (``<bo>``) is row 0 in question and
-            answer too; of several, the rows count on. A sentence goes in as text.
+            answer too; of several, the rows count on. A sentence goes in as text, its photos as image tokens.
         question: plain text.
         answer: the supervised text, followed by the end token; None to generate.
         image: whether the prefix shows an image.
@@ -161,7 +188,9 @@ def suffix(
 
     """
     layout = base.layout
-    for text in (question, answer or "", definition if isinstance(definition, str) else ""):
+    photos = definition.photos if isinstance(definition, Illustrated) else None
+    said = definition.text if isinstance(definition, Illustrated) else definition
+    for text in (question, answer or "", said if isinstance(said, str) else ""):
         for token in layout.reserved:
             if token in text:
                 raise UserError(
@@ -177,15 +206,17 @@ def suffix(
         question = token.sub(SLOT, question)
         answer = answer and token.sub(SLOT, answer)
         definition = " ".join(prompt.text(SLOT, SLOT) for prompt in prompts)
-    prefix = layout.prefix_text(image)
-    prompt = ("" if image else layout.lead) + (f"{definition} " if definition else "") + question + layout.cue
+    elif isinstance(definition, Illustrated):
+        check_inline(base.name, base.model.config.model_type)
+        definition = definition.written(layout.image_token)
+    prefix, prompt = layout.prefix_text(image), layout.prompt_text(definition, question, image)
     ids = layout.after(prefix, prompt)
     asked = len(ids)
     if answer is not None:
         ids += [*layout.after(prefix + prompt, layout.gap + answer), layout.tokenizer.eos_token_id]
     vocab_size, slots = base.vocab_size, iter(rows)  # transformers looks the table up each time it is asked
     ids = [vocab_size + next(slots) if i == layout.slot_id else i for i in ids]
-    return Suffix(ids, [IGNORE] * asked + ids[asked:])
+    return Suffix(ids, [IGNORE] * asked + ids[asked:], photos)
 
 
 def _template(processor: "ProcessorMixin", system: str, image: bool) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
+from stages.vlm.inline import image_rows
 from stages.vlm.layout import IGNORE, Suffix
 from stages.vlm.memory import move
 from stages.vlm.rows import Rows
@@ -50,7 +51,8 @@ def suffix_loss(
     )
     rows = Rows.of(base, [(prompt,) for prompt in prompts])
     mask = torch.cat([prefixes.mask, mask], 1)  # (B, P + S)
-    hidden = hidden_states(base, ids, rows, prefixes.cache(), mask)  # (B, S, D)
+    photos = image_rows(suffixes, prefixes)
+    hidden = hidden_states(base, ids, rows, prefixes.cache(), mask, photos)  # (B, S, D)
     answers = hidden.flatten(0, 1).index_select(0, positions)  # (N, D)
     losses = F.cross_entropy(rows.select(samples).logits(base, answers), targets, reduction="none")
     return losses.new_zeros(len(suffixes)).index_add(0, samples, losses) / lengths

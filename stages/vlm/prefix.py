@@ -16,6 +16,7 @@ from PIL import Image
 from stages.core.errors import UserError
 from stages.core.progress import bar
 from stages.vlm.families import Inputs, positions
+from stages.vlm.inline import PhotoCache
 from stages.vlm.memory import Room, move, to_host
 from stages.vlm.store import Prefix, PrefixCache
 
@@ -39,11 +40,12 @@ def encode_prefixes(
     *,
     room: Room | None = None,
     progress: str | None = None,
-) -> PrefixCache:
+) -> PrefixCache | PhotoCache:
     """Run the prefix, for LLaVA ``[SYSTEM ]USER: <image>\\n``, of every image; keep what there is room for.
 
     The first images are kept on the device, the next in host memory; of the rest only the pixels are, and
-    their prefixes are computed whenever they are asked for.
+    their prefixes are computed whenever they are asked for. Where the layout has the photo in the suffix,
+    image tokens are all that is kept.
 
     Args:
         base: the model.
@@ -56,17 +58,20 @@ def encode_prefixes(
     tokens = base.layout.tokenizer(base.layout.prefix_text(image=False), return_tensors="pt").input_ids
     (text,) = _encode(base, [{"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}])
     compute = partial(_encode, base)
+    words = PrefixCache([], text, compute)
     if not images:
-        return PrefixCache([], text, compute)
-    position = text.kv[..., 0, :].nbytes
+        return words
+    if base.layout.photo_in_suffix:
+        return PhotoCache(words, image_tokens(base, images, batch_size))
+    before, position = base.layout.prefix_text(image=True), text.kv[..., 0, :].nbytes
     if room is None:
         largest = max(images, key=lambda image: image.width * image.height)
-        longest = _processed(base, [largest])[0]["input_ids"].shape[1]
+        longest = _processed(base, [largest], before)[0]["input_ids"].shape[1]
         room = Room.measured(base.device, WORKING_COPIES * batch_size * position * longest, base.prefix_bytes)
     prefixes: list[Prefix] = []
     starts = range(0, len(images), batch_size)
     for start in bar(starts, progress) if progress else starts:
-        inputs = _processed(base, images[start : start + batch_size])
+        inputs = _processed(base, images[start : start + batch_size], before)
         places = []
         for each in inputs:
             place, room = room.taken(position * each["input_ids"].shape[1])
@@ -85,8 +90,9 @@ def image_tokens(base: "Base", images: Sequence[Image.Image], batch_size: int = 
     Raises UserError if there are more of some images than of others.
     """
     tokens: dict[int, torch.Tensor] = {}
+    alone = base.layout.image_token
     for start in range(0, len(images), batch_size):
-        for numbers, inputs in _alike(_processed(base, images[start : start + batch_size])):
+        for numbers, inputs in _alike(_processed(base, images[start : start + batch_size], alone)):
             shown = {name: move(inputs[name], base.device) for name in inputs if name not in TEXT}
             made = base.model.get_image_features(**shown).pooler_output
             tokens |= {start + number: rows.float().cpu() for number, rows in zip(numbers, made, strict=True)}
@@ -98,9 +104,8 @@ def image_tokens(base: "Base", images: Sequence[Image.Image], batch_size: int = 
     return torch.stack([tokens[number] for number in range(len(images))])
 
 
-def _processed(base: "Base", images: Sequence[Image.Image]) -> list[Inputs]:
+def _processed(base: "Base", images: Sequence[Image.Image], text: str) -> list[Inputs]:
     """What the model is given of each image and the text: on the CPU, pixels in the model's dtype."""
-    text = base.layout.prefix_text(image=True)
     images = [_within(image, base.image_size) for image in images]
     same: dict[Hashable, list[int]] = defaultdict(list)
     for number, image in enumerate(images):

@@ -1,4 +1,4 @@
-"""The learned rows in a batch: owns which rows belong to which sample, and the identifiers' logits.
+"""The learned rows in a batch: owns which rows belong to which sample, and the logits of those with one.
 
 Samples of one batch may be about different subjects, and a sample about several: its rows are then those of
 all of them, one subject after another. Serves training, whose rows require gradients, and answering alike.
@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from stages.vlm.memory import move
-from stages.vlm.soft_prompt import SoftPrompt, identifiers
+from stages.vlm.soft_prompt import SoftPrompt, spoken
 
 if TYPE_CHECKING:
     from stages.vlm.load import Base
@@ -21,15 +21,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Learned rows of B samples about K subjects, R rows in total; a sample has up to M subjects.
+    """Learned rows of B samples, R rows in total; up to M of a sample's rows can be said.
+
+    Those are the identifiers of its subjects and, in some variants, latent tokens.
 
     Attributes:
         embeddings: (R, D) float32, input rows of all groups of subjects; None where there are none.
-        output: (K, D) float32, all subjects' output rows.
+        output: (K, D) float32, all output rows.
         first: (B,) int64, where the input rows of each sample start.
-        own: (B, M) int64, which output rows are those of each sample's subjects.
-        named: (B, M) bool, whether the sample has so many subjects.
-        offsets: (B, M) int64, where in the sample's rows the identifiers stand.
+        own: (B, M) int64, which output rows are those of each sample.
+        named: (B, M) bool, whether the sample has so many.
+        offsets: (B, M) int64, which of the sample's rows they belong to.
 
     """
 
@@ -50,22 +52,26 @@ class Rows:
                 first[group] = rows
                 rows += sum(len(prompt.embeddings) for prompt in group)
         stacked = [prompt for group in first for prompt in group]
-        own = {prompt: number for number, prompt in enumerate(dict.fromkeys(stacked))}
-        most = max(1, *map(len, groups))
+        own: dict[SoftPrompt, range] = {}
+        outputs = 0
+        for prompt in dict.fromkeys(stacked):
+            own[prompt] = range(outputs, outputs + len(prompt.output_row))
+            outputs = own[prompt].stop
+        most = max(1, *(len(spoken(group)) for group in groups))
         device = base.device
 
         def table(values: Callable[[Sequence[SoftPrompt]], Sequence[int]]) -> torch.Tensor:
-            filled = [[*values(group), *[0] * (most - len(group))] for group in groups]
-            return move(torch.tensor(filled), device)
+            found = [list(values(group)) for group in groups]
+            return move(torch.tensor([each + [0] * (most - len(each)) for each in found]), device)
 
         nothing = torch.zeros(1, base.hidden_size, device=device)
         return cls(
             torch.cat([move(prompt.embeddings, device) for prompt in stacked]) if stacked else None,
             torch.cat([move(prompt.output_row, device) for prompt in own]) if own else nothing,
             move(torch.tensor([first[tuple(group)] for group in groups]), device),
-            table(lambda group: [own[prompt] for prompt in group]),
-            table(lambda group: [1] * len(group)).bool(),
-            table(identifiers),
+            table(lambda group: [row for prompt in group for row in own[prompt]]),
+            table(lambda group: [1] * len(spoken(group))).bool(),
+            table(spoken),
         )
 
     def select(self, samples: torch.Tensor) -> "Rows":
@@ -84,14 +90,14 @@ class Rows:
         return torch.where(learned.unsqueeze(-1), F.embedding(rows, self.embeddings).to(plain.dtype), plain)
 
     def logits(self, base: "Base", hidden: torch.Tensor) -> torch.Tensor:
-        """Logits over the vocabulary and, last, the identifiers.
+        """Logits over the vocabulary and, last, the learned rows that can be said.
 
         Args:
             base: the model.
             hidden: (B, D), one hidden state per sample, in the model's dtype.
 
         Returns:
-            (B, V + M) float32; -inf for an identifier that the sample does not have.
+            (B, V + M) float32; -inf where the sample has no such row.
 
         """
         plain = base.model.lm_head(hidden).float().to(hidden.device)
@@ -100,7 +106,7 @@ class Rows:
         return torch.cat([plain, own.masked_fill(~self.named, -torch.inf)], -1)
 
     def ids(self, base: "Base", chosen: torch.Tensor) -> torch.Tensor:
-        """Ids (B,) of columns (B,) of the logits: an identifier is V + its row."""
+        """Ids (B,) of columns (B,) of the logits: a learned row is V + its number."""
         place = (chosen - base.vocab_size).clamp(min=0)
         row = self.offsets.gather(1, place.unsqueeze(1)).squeeze(1)
         return torch.where(chosen >= base.vocab_size, base.vocab_size + row, chosen)

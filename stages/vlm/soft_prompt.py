@@ -1,6 +1,6 @@
 """What is learned about one subject: owns its rows, its initial values and its two files.
 
-Does not own where the rows go (`layout`, `splice`) or how they are trained (`stages.train`).
+Does not own where the rows go (`layout`, `splice`) or how they are trained (`stages.learning`).
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,8 @@ class SoftPrompt:
     Attributes:
         subject: id, without brackets.
         embeddings: (k+1, D) float32 input rows: the identifier, then k latent tokens.
-        output_row: (1, D) float32 row of the identifier in the output layer.
+        output_row: (1, D) float32 row of the identifier in the output layer; (k+1, D) where the latent tokens
+            have theirs as well, as in the published code.
         info: what makes the files self-describing (base, data, seed, validation).
 
     """
@@ -53,7 +54,13 @@ class SoftPrompt:
 
     @classmethod
     def initial(
-        cls, base: "Base", subject: str, latent_tokens: int, generator: torch.Generator
+        cls,
+        base: "Base",
+        subject: str,
+        latent_tokens: int,
+        generator: torch.Generator,
+        *,
+        whole_head: bool = False,
     ) -> "SoftPrompt":
         """Rows drawn with the mean and spread of the base's own, as transformers does for added tokens.
 
@@ -62,12 +69,13 @@ class SoftPrompt:
             subject: id.
             latent_tokens: k.
             generator: on the CPU, so that the draw is the same for every device.
+            whole_head: whether latent tokens have an output row too.
 
         """
         return cls(
             subject,
             _like(base.model.get_input_embeddings().weight, latent_tokens + 1, generator),
-            _like(base.model.get_output_embeddings().weight, 1, generator),
+            _like(base.model.get_output_embeddings().weight, 1 + whole_head * latent_tokens, generator),
         )
 
     def seeing(self, photos: torch.Tensor, others: torch.Tensor) -> "SoftPrompt":
@@ -98,19 +106,20 @@ class SoftPrompt:
         io.write_json(folder / INFO, info | {"sha256": io.sha256_file(folder / WEIGHTS)})
 
     @classmethod
-    def load(cls, folder: str | Path, base: "Base | None" = None) -> "SoftPrompt":
+    def load(cls, folder: str | Path, base: "Base | None" = None, made_by: str | None = None) -> "SoftPrompt":
         """Read what `save` wrote.
 
         Args:
             folder: ``models/subjects/<id>``.
             base: when given, the rows are checked to be made for it; they stay on the CPU, as all prompts do.
+            made_by: the stage that makes it again, for errors; None for train.
 
         Raises:
             UserError: absent, torn, of an unknown format, or made for another base.
 
         """
         folder = Path(folder)
-        again = f"run `dvc repro train@{folder.name}`"
+        again = f"run `dvc repro {made_by or f'train@{folder.name}'}`"
         if not (folder / INFO).is_file() or not (folder / WEIGHTS).is_file():
             raise UserError(f"{folder} holds no trained subject: {again}")
         card = io.read_json(folder / INFO)
@@ -132,6 +141,15 @@ def identifiers(group: Sequence[SoftPrompt]) -> list[int]:
     """Where in a group's rows, one subject after another, the identifiers stand."""
     lengths = [len(prompt.embeddings) for prompt in group]
     return [sum(lengths[:number]) for number in range(len(group))]
+
+
+def spoken(group: Sequence[SoftPrompt]) -> list[int]:
+    """Where in a group's rows those stand that have an output row, in the order of these."""
+    return [
+        first + number
+        for prompt, first in zip(group, identifiers(group), strict=True)
+        for number in range(len(prompt.output_row))
+    ]
 
 
 def _like(table: torch.Tensor, rows: int, generator: torch.Generator) -> torch.Tensor:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from stages.vlm.memory import move
 from stages.vlm.rows import Rows
 
 if TYPE_CHECKING:
@@ -24,7 +25,12 @@ def pad_left(rows: Sequence[Sequence[int]], fill: int) -> tuple[torch.Tensor, to
 
 
 def hidden_states(
-    base: "Base", ids: torch.Tensor, rows: Rows, cache: "GrowingCache", mask: torch.Tensor
+    base: "Base",
+    ids: torch.Tensor,
+    rows: Rows,
+    cache: "GrowingCache",
+    mask: torch.Tensor,
+    photos: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Last hidden states of the suffix.
 
@@ -34,12 +40,17 @@ def hidden_states(
         rows: of the B samples.
         cache: keys and values of what came before, and where it ends; extended in place.
         mask: (B, P + S) int64 over cache and suffix, 0 on padding; no row of it is 0 over the whole cache.
+        photos: (N, D) float32 image tokens for the N positions of the image token; None if there are none.
 
     Returns:
         (B, S, D) in the model's dtype.
 
     """
     embeddings = rows.embed(base, ids)
+    if photos is not None:
+        places = (ids == base.model.config.image_token_id).unsqueeze(-1)
+        photos = move(photos, embeddings.device).to(embeddings.dtype)
+        embeddings = embeddings.masked_scatter(places, photos)
     length, total = ids.shape[1], mask.shape[1]
     # Made here: transformers would look into a (B, P + S) mask, and a GPU would have to wait for that.
     order = torch.arange(total, device=mask.device)

@@ -46,12 +46,14 @@ class PrefixBatch:
         kv: (B, L, 2, H, P + spare, d) in the model's dtype; what stands in the spare positions is never read.
         mask: (B, P) int64, 0 on left padding.
         later: (B, 1) int64, how much later than by its number the token after the prefix stands.
+        photos: per row the image tokens (P, D) of a photo that stands in the suffix; empty if none does.
 
     """
 
     kv: torch.Tensor
     mask: torch.Tensor
     later: torch.Tensor
+    photos: tuple[torch.Tensor | None, ...] = ()
 
     def cache(self) -> "GrowingCache":
         """Make a fresh cache over kv, without copying. One per forward: it then holds the forward's graph."""
