@@ -49,14 +49,23 @@ def inspect(subjects: Sequence[str]) -> Findings:
         copies += _copies(own + others)  # two subjects may well have the same look-alike
         found.photos += len(own + others)
         found.warnings += _unused(subject)
-        try:
-            truth.load_questions(subject, "own")
-        except UserError as error:
-            found.problems.append(str(error))
+        for read in (_questions, _description):
+            try:
+                read(subject)
+            except UserError as error:
+                found.problems.append(str(error))
     found.problems += [*copies, *_copies(photos)]
     found.warnings += _unlisted(subjects)
     found.problems = list(dict.fromkeys(found.problems))  # copies within a subject were found twice
     return found
+
+
+def _questions(subject: str) -> None:
+    truth.load_questions(subject, "own")
+
+
+def _description(subject: str) -> None:
+    io.read_note(paths.description(subject, "own"))
 
 
 def _readable(subject: str, split: str, folder: Path, found: Findings) -> Iterator[Photo]:

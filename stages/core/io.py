@@ -89,6 +89,19 @@ def read_json(path: Path) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
+def read_note(path: Path) -> str | None:
+    """Read a text that a human may have written, without the space around it; None if there is no file."""
+    try:
+        text = Path(path).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as text ({error}): save it as UTF-8, or remove it") from error
+    if not text:
+        raise UserError(f"{path} is empty: write something, or remove it")
+    return text
+
+
 def write_csv(path: Path, rows: Rows) -> None:
     """Write rows that share their keys as CSV with a header; None becomes an empty cell."""
     if not rows:

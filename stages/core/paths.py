@@ -69,6 +69,11 @@ def test_photos(subject: str, source: str) -> Path:
     return photos_dir(subject, source) / "test"
 
 
+def description(subject: str, source: str) -> Path:
+    """What a human writes after "<id> is", as text; optional, for methods that put words in the prompt."""
+    return photos_dir(subject, source) / "description.txt"
+
+
 def truth_dir(subject: str, source: str) -> Path:
     """Questions and siblings of a subject (see `truth`), for evaluate alone; optional for own subjects."""
     return WORLD_TRUTH / subject if source == "world" else OWN_SUBJECTS / subject / "truth"

@@ -60,8 +60,8 @@ NEGATIVES = _schema(
 )
 
 CONVERSATIONS = _schema(
-    "What the base model says about the train photos, with the subject's identifier put in.",
-    kind=(TEXT, "qa, caption, description_short, description_long, or dropped"),
+    "What the base model, and perhaps a human, says about the subject, with its identifier put in.",
+    kind=(TEXT, "qa, caption, description_short, _long, _human (if a human wrote one), or dropped"),
     photo=(TEXT, "file name of the train photo; null for descriptions made from all of them"),
     photo_sha256=(TEXT, "SHA-256 of that file"),
     question=(TEXT, "what was asked"),

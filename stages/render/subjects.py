@@ -17,6 +17,7 @@ from stages.core.seed import stream
 from stages.render.questions import text_questions, visual_questions
 from stages.world.attributes import NOUNS, Individual, Scene, draw_individual, draw_scene, sibling
 from stages.world.draw import sprite, view
+from stages.world.text import looks, with_article
 
 SIBLINGS = {"marking": 0, "one": 1, "two": 2}  # group -> nameable attributes that differ beside the marking
 
@@ -67,6 +68,9 @@ def write_subject(
     """Everything of one subject: `photos`/train, `photos`/test and, apart, its `truth`."""
     rng = stream(seed, "render", "photos", name)
     write_photos(photos / "train", ((who, draw_scene(rng)) for _ in range(train)), rng)
+    (photos / "description.txt").write_text(
+        f"{with_article(looks(who))}.\n"
+    )  # as a human would, without name
     scenes = [draw_scene(rng) for _ in range(test)]
     write_photos(photos / "test", ((who, scene) for scene in scenes), rng)
     for group, changed in SIBLINGS.items():

@@ -11,6 +11,7 @@ def main() -> str:
     settings = params.load()
     subjects = settings.subjects
     photos = {name: list_photos(paths.train_photos(name, subjects[name].source)) for name in subjects}
+    human = {name: io.read_note(paths.description(name, subjects[name].source)) for name in subjects}
 
     from stages import vlm  # seconds, which a missing folder need not wait for
     from stages.synthesize.interview import interview, read_photo
@@ -20,7 +21,8 @@ def main() -> str:
     options = {"max_new_tokens": settings.synthesize.max_new_tokens, "batch_size": settings.base.batch_size}
     kept = dropped = 0
     for name in progress.bar(subjects, "synthesize"):
-        rows = interview(model, name, subjects[name].kind, list(map(read_photo, photos[name])), **options)
+        shown = list(map(read_photo, photos[name]))
+        rows = interview(model, name, subjects[name].kind, shown, human=human[name], **options)
         io.write_parquet(paths.conversations(name), rows, schema.CONVERSATIONS, sort_by=["photo", "turn"])
         kept += sum(row["kind"] == "qa" for row in rows)
         dropped += sum(row["kind"] == "dropped" for row in rows)

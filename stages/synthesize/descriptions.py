@@ -1,4 +1,4 @@
-"""One short and one long description of a subject, made of the base model's own words.
+"""One short and one long description of a subject, made of the base model's own words, and a human's.
 
 They are the prompting controls of evaluate: what a sentence (or everything the base model said) achieves in
 the place where the soft prompt stands. Knows sentences only, neither photos nor models.
@@ -35,6 +35,12 @@ def long_description(short: str, answers: Sequence[str]) -> str:
             if len(sentence.split()) > 2:
                 statements.setdefault(_key(sentence), _closed(sentence))
     return " ".join(statements.values())
+
+
+def human_description(token: str, text: str) -> str:
+    """Return a human's words as a definition: they continue "<id> is", unless they name the subject."""
+    said = _closed(" ".join(text.split()))
+    return said if token in said else f"{token} is {said}"
 
 
 def _most_typical(answers: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from PIL import Image
 from stages import vlm
 from stages.core.images import load_image, read_bytes
 from stages.core.io import sha256_bytes
-from stages.synthesize.descriptions import long_description, short_description
+from stages.synthesize.descriptions import human_description, long_description, short_description
 from stages.synthesize.filters import usable
 from stages.synthesize.questions import CAPTION, DESCRIBE, neutral_names, questions_for
 
@@ -37,9 +37,18 @@ def read_photo(path: Path) -> Photo:
 
 
 def interview(
-    base: vlm.Base, subject: str, kind: str, photos: Sequence[Photo], *, max_new_tokens: int, batch_size: int
+    base: vlm.Base,
+    subject: str,
+    kind: str,
+    photos: Sequence[Photo],
+    *,
+    max_new_tokens: int,
+    batch_size: int,
+    human: str | None = None,
 ) -> list[Row]:
-    """Return everything the base model says about the subject, photo by photo, and the two descriptions.
+    """Return everything the base model says about the subject, photo by photo, and the descriptions.
+
+    `human` is what a human wrote to describe it, None for nothing.
 
     The images go through the model once each, whatever is asked. Subjects are never mixed in a batch, so that
     a further subject cannot change the last bits, and with them the words, of the answers about this one.
@@ -80,16 +89,19 @@ def interview(
                 "turn": turn,
             }
         )
-    return rows + _descriptions(token, kind, rows)
+    return rows + _descriptions(token, kind, rows, human)
 
 
-def _descriptions(token: str, kind: str, rows: Sequence[Row]) -> list[Row]:
-    """The short description from the answers to DESCRIBE, the long one from everything that was kept."""
+def _descriptions(token: str, kind: str, rows: Sequence[Row], human: str | None) -> list[Row]:
+    """Short: from the answers to DESCRIBE; long: from all that was kept; and the human's, if there is one."""
     describe = DESCRIBE.format(name=token)
     kept = [row for row in rows if row["kind"] != "dropped"]
     short = short_description(token, kind, [row["answer"] for row in kept if row["question"] == describe])
     long = long_description(short, [row["answer"] for row in kept])
+    made = {"description_short": short, "description_long": long}
+    if human:
+        made["description_human"] = human_description(token, human)
     return [
         {"kind": name, "question": describe, "answer": text, "turn": turn}
-        for turn, (name, text) in enumerate((("description_short", short), ("description_long", long)))
+        for turn, (name, text) in enumerate(made.items())
     ]

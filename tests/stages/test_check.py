@@ -160,6 +160,17 @@ def test_questions_and_look_alikes_are_read_too():
     ]
 
 
+def test_a_description_is_read_too():
+    (REX / "description.txt").write_text("a dog")
+    accepted()
+    paths.CHECKED.unlink()
+    (REX / "description.txt").write_bytes(b" \n")
+    Path("data/subjects/mia/description.txt").write_bytes(b"caf\xe9")
+    sentences = refusal()
+    assert sentences[0] == f"{REX}/description.txt is empty: write something, or remove it"
+    assert "mia/description.txt cannot be read as text" in sentences[1] and len(sentences) == 2
+
+
 def test_a_folder_without_a_line_is_mentioned():
     save_photo(Path("data/subjects/tom/train/0.png"), 250)
     assert "data/subjects/tom is not used: add `tom: {kind: …}` to subjects in params.yaml" in accepted()

@@ -45,6 +45,7 @@ def test_layout_and_counts():
     wanted = {
         *(photos / name / "train" / f"{i:02d}.png" for name in SUBJECTS for i in range(2)),
         *(photos / name / "test" / f"{i:02d}.png" for name in SUBJECTS for i in range(3)),
+        *(photos / name / "description.txt" for name in SUBJECTS),
         *(truth / name / f"{part}.json" for name in SUBJECTS for part in ("attributes", "questions")),
         *(
             truth / name / "siblings" / group / f"{i:02d}.png"

@@ -60,6 +60,21 @@ def test_both_descriptions_are_there_whatever_was_dropped(photos: Path) -> None:
     assert long["answer"].startswith(short["answer"])
 
 
+def test_what_a_human_wrote_is_kept_with_the_name_before_it(photos: Path) -> None:
+    main()
+    without = rows("bo")
+    note = paths.description("bo", "world")
+    for text, expected in (
+        ("a brown dog\nwith one ear up\n", "<bo> is a brown dog with one ear up."),
+        ("My dog <bo> has one ear up!", "My dog <bo> has one ear up!"),
+    ):
+        note.write_text(text)
+        main()
+        (human,) = [row for row in rows("bo") if row["kind"] == "description_human"]
+        assert human["answer"] == expected
+        assert [row for row in rows("bo") if row != human] == without
+
+
 def test_another_subject_changes_no_byte_and_a_removed_one_leaves_no_file(photos: Path) -> None:
     main()
     alone = paths.conversations("bo").read_bytes()
