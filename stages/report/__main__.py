@@ -2,7 +2,7 @@
 
 from stages.core import errors, params
 from stages.report.report import report
-from stages.report.results import text
+from stages.report.wording import text
 
 
 def main() -> str:

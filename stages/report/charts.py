@@ -1,8 +1,9 @@
-"""Inline SVG: lines with an optional band, and small histograms. Colors come from the page's style sheet.
+"""Inline SVG: lines with an optional band, dots, and histograms. Colors come from the page's style sheet.
 
 Owns geometry only. Text that comes from outside is escaped here, because the result is marked as safe.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -19,17 +20,34 @@ class Line(NamedTuple):
     points: Sequence[tuple[float, float]]
 
 
+class Dot(NamedTuple):
+    """A mark at a point, with a short text beside it and a longer one for who asks (the element's title).
+
+    `ends` are the lower and upper end of a line through it, or None.
+    """
+
+    x: float
+    y: float
+    radius: float
+    style: str
+    text: str
+    title: str
+    ends: tuple[float, float] | None = None
+
+
 class Axis(NamedTuple):
-    """A labeled axis from `low` to `high` with ticks."""
+    """A labeled axis from `low` to `high` with ticks; `log` spaces by the logarithm of 1 + value."""
 
     label: str
     low: float
     high: float
     ticks: Sequence[float]
+    log: bool = False
 
     def at(self, value: float, start: float, end: float) -> float:
         """Pixel of a value between the pixels of low and high."""
-        return round(start + (value - self.low) / ((self.high - self.low) or 1) * (end - start), 2)
+        at, low, high = (math.log1p(v) if self.log else v for v in (value, self.low, self.high))
+        return round(start + (at - low) / ((high - low) or 1) * (end - start), 2)
 
 
 def line_chart(
@@ -46,14 +64,36 @@ def line_chart(
         edge = [(at, high) for at, _, high in band] + [(at, low) for at, low, _ in reversed(band)]
         parts.append(Markup('<polygon class="band" points="{}"/>').format(_points(edge, x, y)))
     if diagonal:
-        ends = _points([(x.low, y.low), (x.high, y.high)], x, y)
-        parts.append(Markup('<polyline class="chance" points="{}"/>').format(ends))
+        parts.append(_diagonal(x, y))
     parts += [
         Markup('<polyline class="line {}" points="{}"><title>{}</title></polyline>').format(
             line.style, _points(line.points, x, y), line.name
         )
         for line in lines
     ]
+    return _svg(title, parts)
+
+
+def dot_chart(title: str, x: Axis, y: Axis, dots: Sequence[Dot], diagonal: bool = False) -> Markup:
+    """Dots over axes; the texts stand beside them where neither a dot nor another text is."""
+    parts = [_axes(x, y)]
+    if diagonal:
+        parts.append(_diagonal(x, y))
+    at = [(x.at(dot.x, LEFT, WIDTH - RIGHT), y.at(dot.y, HEIGHT - BOTTOM, TOP)) for dot in dots]
+    taken = list(at)
+    for dot, (across, up) in zip(dots, at, strict=True):
+        stem = Markup("")
+        if dot.ends:
+            low, high = (y.at(end, HEIGHT - BOTTOM, TOP) for end in dot.ends)
+            stem = Markup('<line class="stem" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>')
+            stem = stem.format(across, low, high)
+        mark = Markup('<circle cx="{}" cy="{}" r="{}"/>').format(across, up, round(dot.radius, 2))
+        label = _label(dot, across, up, taken)
+        parts.append(
+            Markup('<g class="dot {}"><title>{}</title>{}{}{}</g>').format(
+                dot.style, dot.title, stem, mark, label
+            )
+        )
     return _svg(title, parts)
 
 
@@ -102,6 +142,39 @@ def ticks(high: float) -> list[float]:
     return [round(step * i, 6) for i in range(int(high / step) + 1)]
 
 
+def powers(high: float, step: int) -> list[float]:
+    """0, 1 and every `step`-th power of ten that is not above `high`."""
+    return [0.0, *(10.0**power for power in range(0, int(math.log10(max(high, 1))) + 1, step))]
+
+
+def _label(dot: Dot, x: float, y: float, taken: list[tuple[float, float]]) -> Markup:
+    """The text of a dot at the first free place beside it, which is then taken."""
+    if not dot.text:
+        return Markup("")
+    beside = dot.radius + 4 + 4 * len(dot.text)
+    places = [(x + side, y + up) for up in (0, -11, 11, -22, 22) for side in (beside, -beside)]
+    free = (
+        place for place in places if all(abs(place[0] - a) > 11 or abs(place[1] - b) > 9 for a, b in taken)
+    )
+    taken.append(next(free, places[0]))
+    across, up = taken[-1]
+    return Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>').format(
+        round(across, 2), round(up + 4, 2), dot.text
+    )
+
+
+def _diagonal(x: Axis, y: Axis) -> Markup:
+    ends = _points([(x.low, y.low), (x.high, y.high)], x, y)
+    return Markup('<polyline class="chance" points="{}"/>').format(ends)
+
+
+def _tick(value: float) -> str:
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if value >= max(size, 1e4):
+            return f"{value / size:g}{unit}"
+    return f"{value:g}"
+
+
 def _svg(title: str, parts: Sequence[Markup]) -> Markup:
     return Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
         WIDTH, HEIGHT, title, Markup("").join(parts)
@@ -118,15 +191,17 @@ def _axes(x: Axis, y: Axis) -> Markup:
             )
         )
         parts.append(
-            Markup('<text x="{}" y="{}" text-anchor="end">{:g}</text>').format(LEFT - 6, height + 4, value)
+            Markup('<text x="{}" y="{}" text-anchor="end">{}</text>').format(
+                LEFT - 6, height + 4, _tick(value)
+            )
         )
     return Markup("").join(parts)
 
 
 def _ticks(x: Axis) -> Markup:
     parts = [
-        Markup('<text x="{}" y="{}" text-anchor="middle">{:g}</text>').format(
-            x.at(value, LEFT, WIDTH - RIGHT), HEIGHT - BOTTOM + 15, value
+        Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>').format(
+            x.at(value, LEFT, WIDTH - RIGHT), HEIGHT - BOTTOM + 15, _tick(value)
         )
         for value in x.ticks
     ]

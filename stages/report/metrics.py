@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+BINS = 10  # of probabilities, for calibration
 
 
 class Interval(NamedTuple):
@@ -22,6 +23,11 @@ class Interval(NamedTuple):
     value: float
     low: float
     high: float
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Of a difference: has it a sign?"""
+        return self.low > 0 or self.high < 0
 
 
 def draws(generator: np.random.Generator, n: int, resamples: int) -> Array:
@@ -52,6 +58,45 @@ def macro(subject_weights: Array, values: Array) -> Array:
     measured = ~np.isnan(values).T  # (R, S)
     weights = subject_weights * measured
     return _ratio((weights * np.where(measured, values.T, 0)).sum(axis=1), weights.sum(axis=1))
+
+
+def binned(weights: Array, probabilities: Array, outcomes: Array) -> Array:
+    """What calibration needs of n predictions: sums (R, BINS, 3) of weight, probability and outcome by bin.
+
+    Shapes: weights (R, n), probabilities (n,) in [0, 1], outcomes (n,) 0 or 1. Bins are equally wide. Sums of
+    several groups of predictions add up to the sums of all.
+    """
+    place = np.minimum((probabilities * BINS).astype(int), BINS - 1)
+    member = np.eye(BINS)[place]  # (n, BINS)
+    columns = np.stack([member, member * probabilities[:, None], member * outcomes[:, None]], axis=-1)
+    return np.einsum("rn,nbk->rbk", weights, columns, optimize=True)
+
+
+def calibration_error(sums: Array) -> Array:
+    """Expected calibration error (R,) of sums (R, BINS, 3) as `binned` gives; NaN where there are none.
+
+    The distance between mean probability and share of outcomes, averaged over the predictions' bins (Guo et
+    al., On Calibration of Modern Neural Networks, ICML 2017, equation 3).
+    """
+    count, probability, outcome = np.moveaxis(sums, -1, 0)
+    return _ratio(np.abs(probability - outcome).sum(axis=1), count.sum(axis=1))
+
+
+def best_threshold(probabilities: Array, labels: NDArray[np.bool_], groups: NDArray[np.str_]) -> float:
+    """The threshold above which a probability (n,) is taken for yes with the highest accuracy.
+
+    Positives and negatives (n,) of every group (n,) count alike. Candidates lie in the middle between two
+    neighboring probabilities; of equally good ones, and .5 if it is as good, the nearest to .5.
+    """
+    levels = np.unique(probabilities)
+    candidates = np.concatenate([[0.5], (levels[1:] + levels[:-1]) / 2])
+    _, side, sizes = np.unique(
+        np.stack([groups.astype(str), labels.astype(str)]), axis=1, return_inverse=True, return_counts=True
+    )
+    right = (probabilities > candidates[:, None]) == labels  # (candidates, n)
+    accuracy = right @ (1 / sizes[side.ravel()])
+    good = candidates[accuracy >= accuracy.max() - 1e-9]
+    return float(good[np.argmin(np.abs(good - 0.5))])
 
 
 def interval(statistic: Array) -> Interval:

@@ -2,7 +2,7 @@
 
 One self-contained file: style sheet, charts and images are inlined, nothing is fetched, no script runs. All
 text goes through Jinja's autoescaping, since captions and answers come from the web and from models. Bytes
-depend on the inputs alone. Subjects are prepared in subject_view.py.
+depend on the inputs alone. Charts are drawn in figures.py, subjects and photos prepared in subject_view.py.
 """
 
 import math
@@ -13,49 +13,16 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from stages.report import charts
-from stages.report.charts import Axis, Line
+from stages.core.paths import SOFT_PROMPT
+from stages.report import figures, wording
+from stages.report.benchmarks import AT_THRESHOLD, BENCHMARKS, MAIN, MEASURES
 from stages.report.metrics import Interval
-from stages.report.results import best_description, decimal, members_by_kind
-from stages.report.scores import CONTROLS, MEASURES, Scores
+from stages.report.results import differences
+from stages.report.scores import CONTROLS, Scores
+from stages.report.tables import members_by_kind
 
 HERE = Path(__file__).parent
-SHARE = (0.0, 0.25, 0.5, 0.75, 1.0)
-SEEING = ("short_description", "long_description", "base", "other_subject", "empty_prompt")
-TOLD = ("short_description", "base", "blind", "majority")
-CARDS = (  # measure, title, explanation, controls shown beside all methods
-    (
-        "recognition.weighted",
-        "Recognition",
-        "Own test photos accepted and all other subjects' photos rejected: mean of both accuracies.",
-        SEEING,
-    ),
-    (
-        "recognition.siblings.weighted",
-        "Recognition among look-alikes",
-        "The same against look-alikes never seen in training, which differ in a marking, in one attribute "
-        "or in two; each group counts alike.",
-        SEEING,
-    ),
-    (
-        "recognition.siblings.marking_auc",
-        "Told apart by a marking alone",
-        "AUC against look-alikes that share every attribute one can name; .50 is chance.",
-        SEEING,
-    ),
-    (
-        "questions.text",
-        "Questions without a photo",
-        "Two options, asked in both orders, from the definition alone.",
-        TOLD,
-    ),
-    (
-        "questions.visual",
-        "Questions about a photo",
-        "Two options, asked in both orders, about a test photo.",
-        TOLD,
-    ),
-)
+Row = dict[str, Any]
 
 
 def render(
@@ -63,9 +30,17 @@ def render(
     kinds: Mapping[str, str],
     totals: Mapping[str, int],
     plots: Mapping[str, Sequence[Mapping[str, Any]]],
-    subjects: Sequence[Any],
+    curves: Mapping[str, Sequence[Mapping[str, Any]]],
+    costs: Mapping[str, Mapping[str, float]],
+    unread: Mapping[str, float],
+    subjects: Sequence[Row],
+    failures: Sequence[Row],
 ) -> str:
-    """The whole page; `totals` are counts by name, `plots` by file name, `subjects` views in order."""
+    """The whole page.
+
+    `totals` are counts by name, `plots` rows by file name, `curves` ROC rows, `costs` means and `unread`
+    shares of answers by method, `subjects` and `failures` views in order.
+    """
     environment = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,
@@ -74,114 +49,142 @@ def render(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["decimal"] = decimal
+    for name in ("decimal", "signed", "count", "size", "percent"):
+        environment.filters[name] = getattr(wording, name)
     return environment.get_template("page.html.jinja").render(
         style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
-        cards=[_card(scores, *card) for card in CARDS],
         gain=_gain(scores),
-        measures=MEASURES,
-        overview=_overview(scores),
-        totals=totals,
-        kinds=_by_kind(scores, kinds),
-        loss=_loss(plots["loss"]),
-        roc=_roc(plots["roc"]),
-        histogram=_histogram(plots["scores"]),
-        subjects=subjects,
-    )
-
-
-def _card(scores: Scores, measure: str, title: str, about: str, controls: Sequence[str]) -> dict[str, Any]:
-    asked = [method for method in scores.titles if (method, measure) in scores.values]
-    shown = [method for method in asked if method not in CONTROLS or method in controls]
-    return {
-        "title": title,
-        "about": about,
-        "best": scores.interval("soft_prompt", measure),
-        "rows": [
-            {"method": method, "label": scores.titles[method], **_position(scores.interval(method, measure))}
-            for method in shown
+        heads_main=[MEASURES[measure] for measure in MAIN],
+        overview=_overview(scores, unread),
+        differences=_differences(scores),
+        costs=_costs(scores, costs),
+        cost_charts=_cost_charts(scores, costs),
+        thresholds=_thresholds(scores),
+        reliability=[
+            {"label": scores.titles[method], "chart": figures.reliability(scores, method)}
+            for method in scores.methods
+            if method in scores.bins
         ],
-    }
-
-
-def _position(interval: Interval) -> dict[str, Any]:
-    """Where an interval lies on a track from 0 to 1, in percent."""
-    low, high = (interval.value if math.isnan(end) else end for end in interval[1:])
-    return {
-        "interval": interval,
-        "dot": round(100 * interval.value, 2),
-        "left": round(100 * low, 2),
-        "width": round(100 * (high - low), 2),
-    }
-
-
-def _gain(scores: Scores) -> dict[str, Any]:
-    """The method against the better of the two descriptions, among look-alikes where there are any."""
-    measures = ("recognition.siblings.weighted", "recognition.weighted")
-    measure = next(
-        (m for m in measures if not math.isnan(scores.interval("soft_prompt", m).value)), measures[1]
+        benchmarks=_benchmarks(scores),
+        totals=totals,
+        measures=MEASURES,
+        kinds=_by_kind(scores, kinds),
+        loss=figures.loss(plots["loss"]),
+        roc=figures.roc(plots["roc"]),
+        roc_by_method=figures.roc_by_method(scores, curves),
+        keys=[{"label": scores.titles[m], "style": figures.color(scores, m)} for m in curves],
+        histogram=figures.histogram(plots["scores"]),
+        subjects=subjects,
+        failures=failures,
     )
-    control = best_description(scores, measure)
+
+
+def _row(scores: Scores, method: str) -> Row:
+    return {"method": method, "label": scores.titles[method], "control": method in CONTROLS}
+
+
+def _hardest(scores: Scores) -> str:
+    """Recognition among look-alikes, where there are any, else among the other subjects."""
+    siblings, others = "recognition.siblings.weighted", "recognition.weighted"
+    return others if math.isnan(scores.interval(SOFT_PROMPT, siblings).value) else siblings
+
+
+def _gain(scores: Scores) -> Row:
+    """The soft prompt against the better of the two descriptions."""
+    measure = _hardest(scores)
+    control = scores.best_description(measure)
     return {
-        "siblings": measure == measures[0],
-        "difference": scores.difference(measure, "soft_prompt", control),
+        "siblings": "siblings" in measure,
+        "difference": scores.difference(measure, SOFT_PROMPT, control),
         "control": scores.titles[control].lower(),
     }
 
 
-def _overview(scores: Scores) -> list[dict[str, Any]]:
+def _overview(scores: Scores, unread: Mapping[str, float]) -> list[Row]:
+    """The main measures by method, each with its place on a track from 0 to 1."""
+    apart = {measure: differences(scores, measure) for measure in MAIN}
+    rows = []
+    for method in scores.titles:
+        cells = []
+        for measure in MAIN:
+            found, minus = scores.interval(method, measure), apart[measure].get(method)
+            sign = math.copysign(1, minus.value) if minus and minus.excludes_zero else 0
+            cells.append({"asked": scores.has(method, measure), "sign": sign, **_position(found)})
+        rows.append(_row(scores, method) | {"cells": cells, "unread": unread.get(method, math.nan)})
+    return rows
+
+
+def _position(interval: Interval) -> Row:
+    """Where an interval lies on a track from 0 to 1, in percent."""
+    low, high = (interval.value if math.isnan(end) else end for end in interval[1:])
+    return {
+        "interval": interval,
+        "dot": round(100 * interval.value, 1),
+        "left": round(100 * low, 1),
+        "width": round(100 * (high - low), 1),
+    }
+
+
+def _differences(scores: Scores) -> list[Row]:
+    found = {measure: differences(scores, measure) for measure in MAIN}
     return [
-        {
-            "method": method,
-            "label": label,
-            "cells": [scores.interval(method, measure) for measure in MEASURES],
-        }
-        for method, label in scores.titles.items()
-        if any((method, measure) in scores.values for measure in MEASURES)
+        _row(scores, method) | {"cells": [of.get(method) for of in found.values()]}
+        for method in scores.titles
+        if any(method in of for of in found.values())
     ]
 
 
-def _by_kind(scores: Scores, kinds: Mapping[str, str]) -> list[dict[str, Any]]:
+def _costs(scores: Scores, costs: Mapping[str, Mapping[str, float]]) -> list[Row]:
+    return [_row(scores, method) | costs[method] for method in figures.priced(scores)]
+
+
+def _cost_charts(scores: Scores, costs: Mapping[str, Mapping[str, float]]) -> list[Row]:
+    measure = _hardest(scores)
+    axes = {"prompt_tokens": "prompt tokens", "stored_bytes": "stored bytes of a subject"}
+    return [
+        {
+            "quality": MEASURES[measure],
+            "label": label,
+            "chart": figures.cost_quality(scores, costs, cost, label, measure),
+        }
+        for cost, label in axes.items()
+        if not math.isnan(scores.interval(SOFT_PROMPT, measure).value)
+    ]
+
+
+def _thresholds(scores: Scores) -> list[Row]:
+    return [
+        _row(scores, method)
+        | {
+            "threshold": scores.thresholds.get(method, math.nan),
+            "error": scores.calibration_error(method),
+            "cells": [scores.interval(method, m) for both in AT_THRESHOLD.items() for m in both],
+        }
+        for method in scores.titles
+        if method in scores.bins
+    ]
+
+
+def _benchmarks(scores: Scores) -> list[Row]:
+    """All measures, benchmark by benchmark; one that nobody was asked is left out."""
+    found = []
+    for benchmark in BENCHMARKS:
+        rows = [
+            _row(scores, method) | {"cells": [scores.interval(method, m) for m in benchmark.measures]}
+            for method in scores.titles
+            if any(scores.has(method, m) for m in benchmark.measures)
+        ]
+        if rows:
+            found.append({"benchmark": benchmark, "rows": rows})
+    return found
+
+
+def _by_kind(scores: Scores, kinds: Mapping[str, str]) -> list[Row]:
     return [
         {
             "kind": kind,
             "n": len(members),
-            "cells": [scores.interval("soft_prompt", measure, members) for measure in MEASURES],
+            "cells": [scores.interval(SOFT_PROMPT, measure, members) for measure in MEASURES],
         }
         for kind, members in members_by_kind(kinds).items()
     ]
-
-
-def _loss(rows: Sequence[Mapping[str, Any]]) -> Markup:
-    highest = max(row["p90"] for row in rows)
-    return charts.line_chart(
-        "Training loss by epoch, median and 10 to 90 percent of subjects",
-        charts.epochs([row["epoch"] for row in rows]),
-        Axis("loss", 0, highest, charts.ticks(highest)),
-        [Line("median", "method", [(row["epoch"], row["p50"]) for row in rows])],
-        band=[(row["epoch"], row["p10"], row["p90"]) for row in rows],
-    )
-
-
-def _roc(rows: Sequence[Mapping[str, Any]]) -> Markup:
-    share = Axis("false-positive rate", 0, 1, SHARE)
-    names = {"others": "other subjects", "siblings": "look-alikes", "marking": "marking only"}
-    lines = [
-        Line(title, name, [(row["false_positive_rate"], row[name]) for row in rows])
-        for name, title in names.items()
-        if rows[0][name] is not None
-    ]
-    return charts.line_chart("ROC curves", share, share, lines, diagonal=True)
-
-
-def _histogram(rows: Sequence[Mapping[str, Any]]) -> Markup:
-    names = {
-        "positive": ("own photos", "method"),
-        "hard": ("look-alikes", "siblings"),
-        "easy": ("other subjects", "others"),
-    }
-    return charts.histograms(
-        "Distribution of P(yes)",
-        Axis("P(yes)", 0, 1, SHARE),
-        [(title, style, [row[name] for row in rows]) for name, (title, style) in names.items()],
-    )

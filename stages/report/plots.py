@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stages.core.paths import SOFT_PROMPT
 from stages.report import metrics
-from stages.report.results import worst_first
-from stages.report.scores import SIBLINGS, Scores, with_outcome
+from stages.report.benchmarks import MAIN
+from stages.report.measures import SIBLINGS, ranks_of, with_outcome
+from stages.report.scores import CONTROLS, Scores
 
 BINS = 20
 RATES = np.linspace(0, 1, 51)
@@ -34,16 +36,33 @@ def subjects(scores: Scores, kinds: Mapping[str, str]) -> Rows:
         {
             "subject": subject,
             "kind": kinds[subject],
-            "weighted": _rounded(scores.of(subject, "soft_prompt", "recognition.weighted")),
-            "siblings": _rounded(scores.of(subject, "soft_prompt", "recognition.siblings.weighted")),
+            "weighted": _rounded(scores.of(subject, SOFT_PROMPT, "recognition.weighted")),
+            "siblings": _rounded(scores.of(subject, SOFT_PROMPT, "recognition.siblings.weighted")),
         }
-        for subject in worst_first(scores)
+        for subject in scores.worst_first()
+    ]
+
+
+def methods(scores: Scores) -> Rows:
+    """The main measures of every method and control, in the order of the tables."""
+    return [
+        {"method": title, "control": method in CONTROLS}
+        | {name: _rounded(scores.interval(method, measure).value) for measure, name in MAIN.items()}
+        for method, title in scores.titles.items()
+    ]
+
+
+def reliability(scores: Scores) -> Rows:
+    """How often the soft prompt's P(yes) is right: by bin its mean, and the share that shows the subject."""
+    return [
+        {"p_yes": round(p_yes, 4), "share": round(share, 4), "photos": int(photos)}
+        for photos, p_yes, share in scores.reliability(SOFT_PROMPT).tolist()
     ]
 
 
 def score_histogram(recognition: pd.DataFrame) -> Rows:
     """Share of positives, hard (look-alikes) and easy (others') photos by the soft prompt's P(yes)."""
-    groups = _scores_by_group(recognition)
+    groups = _scores_by_group(recognition, SOFT_PROMPT)
     edges = np.linspace(0, 1, BINS + 1)
     shares = {
         name: np.histogram(values, edges)[0] / max(len(values), 1)
@@ -60,14 +79,14 @@ def score_histogram(recognition: pd.DataFrame) -> Rows:
     ]
 
 
-def roc(recognition: pd.DataFrame) -> Rows:
+def roc(recognition: pd.DataFrame, method: str = SOFT_PROMPT) -> Rows:
     """True-positive rate at each false-positive rate, averaged over subjects, by group of negatives.
 
     Averaging the curves (not pooling the scores) makes their areas the macro-averaged AUCs of metrics.json.
     """
     curves = {"others": [], "siblings": [], "marking": []}
     for _, rows in recognition.groupby("subject"):
-        groups = _scores_by_group(rows)
+        groups = _scores_by_group(rows, method)
         negatives = {
             "others": groups["others"],
             "siblings": np.concatenate([groups[group] for group in SIBLINGS]),
@@ -85,12 +104,9 @@ def roc(recognition: pd.DataFrame) -> Rows:
     ]
 
 
-def _scores_by_group(recognition: pd.DataFrame) -> dict[str, np.ndarray]:
-    rows = with_outcome(recognition[recognition.method == "soft_prompt"])
-    return {
-        group: rows[rows.against == group].p_yes.to_numpy(float)
-        for group in ("positive", "others", *SIBLINGS)
-    }
+def _scores_by_group(recognition: pd.DataFrame, method: str) -> dict[str, np.ndarray]:
+    rows = with_outcome(recognition[recognition.method == method])
+    return {group: ranks_of(rows[rows.against == group]) for group in ("positive", "others", *SIBLINGS)}
 
 
 def _rounded(value: float) -> float | None:

@@ -6,10 +6,12 @@ import pandas as pd
 import pyarrow as pa
 
 from stages.core import io, paths, progress, schema
+from stages.core.paths import SOFT_PROMPT
 from stages.report import page, plots, results, sheets
 from stages.report.material import gather
 from stages.report.scores import Scores, score
-from stages.report.subject_view import Predictions, subject_view
+from stages.report.subject_view import Predictions, failures, subject_view
+from stages.report.tables import tables
 
 
 def report(
@@ -26,49 +28,60 @@ def report(
 
     Raises UserError when a file of an earlier stage is missing.
     """
-    predictions = _read([paths.SOFT_PROMPT, *methods])
+    p = _read([SOFT_PROMPT, *methods])
     kinds = {subject: kind for subject, (kind, _) in subjects.items()}
-    scores = score(
-        predictions.recognition, predictions.questions, predictions.titles, subjects, seed, resamples
-    )
+    scores = score(p.recognition, p.questions, p.validation, p.titles, subjects, seed, resamples)
     material = {
         subject: gather(subject, kind, source, examples)
         for subject, (kind, source) in progress.bar(subjects.items(), "report")
     }
     counts = {subject: found.counts for subject, found in material.items()}
+    curves = {method: plots.roc(p.recognition, method) for method in scores.methods}
     drawn = {
         "loss": plots.loss_band({subject: found.curve for subject, found in material.items()}),
-        "roc": plots.roc(predictions.recognition),
-        "scores": plots.score_histogram(predictions.recognition),
+        "methods": plots.methods(scores),
+        "reliability": plots.reliability(scores),
+        "roc": curves[SOFT_PROMPT],
+        "scores": plots.score_histogram(p.recognition),
         "subjects": plots.subjects(scores, kinds),
     }
     totals = {name: sum(count[name] for count in counts.values()) for name in next(iter(counts.values()))}
     views = {
-        subject: subject_view(subject, material[subject], predictions, scores, examples)
-        for subject in results.worst_first(scores)
+        subject: subject_view(subject, material[subject], p, scores, examples)
+        for subject in scores.worst_first()
     }
-    io.write_json(paths.METRICS, results.flat_metrics(scores, predictions.questions, counts))
-    io.write_json(paths.INTERVALS, results.intervals(scores, predictions.recognition, predictions.questions))
-    io.write_bytes(paths.TABLES, results.tables(scores, kinds, counts).encode())
+    asked = (p.recognition, p.questions)
+    io.write_json(paths.METRICS, results.flat_metrics(scores, p.questions, counts))
+    io.write_json(paths.INTERVALS, results.intervals(scores, *asked, p.methods))
+    io.write_bytes(paths.TABLES, tables(scores, *asked, p.methods, kinds, counts).encode())
     for name, rows in drawn.items():
         io.write_json(paths.PLOTS / f"{name}.json", rows)
     for name, subject in sheets.choose(list(views)).items():
         io.write_bytes(paths.SHEETS / name, sheets.contact_sheet(views[subject], examples))
-    io.write_bytes(
-        paths.PAGE,
-        page.render(scores, kinds, totals | _asked(predictions), drawn, list(views.values())).encode(),
+    html = page.render(
+        scores,
+        kinds,
+        totals | _tested(p),
+        drawn,
+        curves,
+        results.mean_costs(p.methods),
+        results.failure_rates(pd.concat([table[["method", "parsed"]] for table in asked])),
+        list(views.values()),
+        failures(p, material, scores, 2 * examples),
     )
+    io.write_bytes(paths.PAGE, html.encode())
     return scores
 
 
-def _asked(predictions: Predictions) -> dict[str, int]:
-    """What the test consisted of, and how many of the soft prompt's answers could not be read."""
+def _tested(predictions: Predictions) -> dict[str, int]:
+    """What the test consisted of."""
     groups = [group for _, group, _ in predictions.photos]
-    unread = [results.parse_failures(table) for table in (predictions.recognition, predictions.questions)]
+    own = [table[table.method == SOFT_PROMPT] for table in (predictions.recognition, predictions.questions)]
     return {
         "test_photos": groups.count("test"),
         "look-alikes": len(groups) - groups.count("test"),
-        "unreadable_answers": sum(failed.get("soft_prompt", 0) for failed in unread),
+        "recognition_answers_per_method": len(own[0]),
+        "question_answers_per_method": len(own[1]),
     }
 
 
@@ -80,12 +93,12 @@ def _read(methods: Sequence[str]) -> Predictions:
         tables = [io.read_parquet(paths.predictions(method, name), columns) for method in methods]
         return pa.concat_tables(tables).to_pandas()
 
-    photos = io.read_parquet(paths.predictions(paths.SOFT_PROMPT, "photos"), schema.TEST_PHOTOS).to_pandas()
-    names = table("methods", schema.METHODS)
+    photos = io.read_parquet(paths.predictions(SOFT_PROMPT, "photos"), schema.TEST_PHOTOS).to_pandas()
     return Predictions(
         recognition=table("recognition", schema.RECOGNITION),
+        validation=table("validation", schema.VALIDATION),
         questions=table("questions", schema.QUESTIONS),
         conversations=table("conversations", schema.SAMPLE_CONVERSATIONS),
-        titles=dict(zip(names.method, names.title, strict=True)),
+        methods=table("methods", schema.METHODS),
         photos={(row.owner, row.group, row.photo): row.image["bytes"] for row in photos.itertuples()},
     )

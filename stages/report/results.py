@@ -1,21 +1,23 @@
-"""The numbers as files: metrics.json (small, flat, stable names), intervals.json (everything) and tables.md.
+"""The numbers for programs: metrics.json (small, flat, stable names) and intervals.json (everything).
 
 metrics.json holds the names that `dvc metrics diff` compares across commits, in four digits; what no subject
-has (look-alikes and questions for one's own photos) is null. Higher is better, but for `…parse_failures`.
-`questions.control.{base,majority}` are about the text questions, `blind` about the visual ones.
+has (look-alikes and questions for one's own photos) is null. Higher is better, but for `…parse_failures` and
+`calibration.error`. `questions.control.{base,majority}` are about the text questions, `blind` about the
+visual ones. The tables for people are in tables.py.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
+from stages.core.paths import SOFT_PROMPT
+from stages.report.benchmarks import AT_THRESHOLD, MAIN, MEASURES
 from stages.report.metrics import Interval
-from stages.report.scores import MEASURES, Scores
+from stages.report.scores import CONTROLS, Scores
 
-CONTROLS = ("base", "short_description", "long_description", "majority", "other_subject", "empty_prompt")
-DESCRIPTIONS = ("short_description", "long_description")
+COST = ("trainable", "stored_bytes", "prompt_tokens")
 
 
 def flat_metrics(
@@ -23,21 +25,24 @@ def flat_metrics(
 ) -> dict[str, Any]:
     """The content of metrics.json; `counts` is by subject (see material.py)."""
     weighted = {
-        subject: scores.of(subject, "soft_prompt", "recognition.weighted") for subject in scores.subjects
+        subject: scores.of(subject, SOFT_PROMPT, "recognition.weighted") for subject in scores.subjects
     }
     found = {
-        measure: ("soft_prompt", measure)
-        for measure in MEASURES
-        if measure != "recognition.siblings.negative"
+        measure: (SOFT_PROMPT, measure) for measure in MEASURES if measure != "recognition.siblings.negative"
     }
     for control in CONTROLS:
-        found[f"recognition.control.{control}"] = (control, "recognition.weighted")
-        found[f"recognition.siblings.control.{control}"] = (control, "recognition.siblings.weighted")
+        if control != "blind":
+            found[f"recognition.control.{control}"] = (control, "recognition.weighted")
+            found[f"recognition.siblings.control.{control}"] = (control, "recognition.siblings.weighted")
     found["questions.control.base"] = ("base", "questions.text")
     found["questions.control.majority"] = ("majority", "questions.text")
     found["questions.control.blind"] = ("blind", "questions.visual")
+    for method in scores.methods:
+        if method != SOFT_PROMPT:
+            found |= {f"methods.{method}.{name}": (method, measure) for measure, name in MAIN.items()}
     return {name: _rounded(scores.interval(*where).value) for name, where in found.items()} | {
-        "questions.parse_failures": parse_failures(questions).get("soft_prompt", 0),
+        "questions.parse_failures": parse_failures(questions).get(SOFT_PROMPT, 0),
+        "calibration.error": _rounded(scores.calibration_error(SOFT_PROMPT).value),
         "subjects.n": len(scores.subjects),
         "subjects.worst_weighted": _rounded(
             min((w for w in weighted.values() if not math.isnan(w)), default=math.nan)
@@ -47,30 +52,54 @@ def flat_metrics(
     }
 
 
-def intervals(scores: Scores, recognition: pd.DataFrame, questions: pd.DataFrame) -> dict[str, Any]:
-    """The content of intervals.json: every measure of every method, and the gain over descriptions."""
+def intervals(
+    scores: Scores, recognition: pd.DataFrame, questions: pd.DataFrame, costs: pd.DataFrame
+) -> dict[str, Any]:
+    """The content of intervals.json: every measure of every method, differences, calibration and cost."""
+    spent = mean_costs(costs)
+    measures = [*MEASURES, *AT_THRESHOLD.values()]
     return {
+        "methods": [
+            {"name": name, "title": title, "control": name in CONTROLS} | spent[name]
+            for name, title in scores.titles.items()
+        ],
         "estimates": {
             measure: {
                 method: _as_json(scores.interval(method, measure))
                 for method in scores.titles
-                if (method, measure) in scores.values
+                if scores.has(method, measure)
             }
-            for measure in MEASURES
+            for measure in measures
         },
         "soft_prompt_minus": {
             measure: {
-                control: _as_json(scores.difference(measure, "soft_prompt", control))
-                for control in DESCRIPTIONS
-                if (control, measure) in scores.values
+                method: _as_json(difference) | {"excludes_zero": difference.excludes_zero}
+                for method, difference in differences(scores, measure).items()
             }
-            for measure in MEASURES
+            for measure in measures
         },
+        "calibration_error": {method: _as_json(scores.calibration_error(method)) for method in scores.bins},
+        "thresholds": {method: round(value, 4) for method, value in scores.thresholds.items()},
         "parse_failures": {
             "recognition": parse_failures(recognition),
             "questions": parse_failures(questions),
         },
     }
+
+
+def differences(scores: Scores, measure: str) -> dict[str, Interval]:
+    """The soft prompt minus every other method and control that was asked, on the same resamples."""
+    return {
+        method: scores.difference(measure, SOFT_PROMPT, method)
+        for method in scores.titles
+        if method != SOFT_PROMPT and scores.has(method, measure) and scores.has(SOFT_PROMPT, measure)
+    }
+
+
+def mean_costs(costs: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """METHODS as means over subjects, by method."""
+    means = costs.groupby("method")[list(COST)].mean().round(1)
+    return {str(method): {name: float(row[name]) for name in COST} for method, row in means.iterrows()}
 
 
 def parse_failures(table: pd.DataFrame) -> dict[str, int]:
@@ -80,82 +109,10 @@ def parse_failures(table: pd.DataFrame) -> dict[str, int]:
     }
 
 
-def best_description(scores: Scores, measure: str) -> str:
-    """The description that does better on a measure: the control that the method has to beat."""
-    return max(DESCRIPTIONS, key=lambda method: (_known(scores.interval(method, measure).value), method))
-
-
-def text(interval: Interval) -> str:
-    """`.93 (.90 to .96)`, or n/a."""
-    if math.isnan(interval.value):
-        return "n/a"
-    return f"{decimal(interval.value)} ({decimal(interval.low)} to {decimal(interval.high)})"
-
-
-def decimal(value: float) -> str:
-    """Two decimals without the leading zero, as papers print rates: .93, 1.00, -.04; n/a for NaN."""
-    if math.isnan(value):
-        return "n/a"
-    shown = f"{round(value, 2) + 0:.2f}"  # + 0 takes the sign off -0.0
-    return shown.replace("0.", ".") if abs(value) < 0.995 else shown
-
-
-def tables(scores: Scores, kinds: Mapping[str, str], counts: Mapping[str, Mapping[str, int]]) -> str:
-    """The content of tables.md: by method, by kind of subject, by subject, and the data."""
-    overview = [
-        [title, *(text(scores.interval(method, measure)) for measure in MEASURES)]
-        for method, title in scores.titles.items()
-        if any((method, measure) in scores.values for measure in MEASURES)
-    ]
-    by_kind = [
-        [
-            kind,
-            len(members),
-            *(text(scores.interval("soft_prompt", measure, members)) for measure in MEASURES),
-        ]
-        for kind, members in members_by_kind(kinds).items()
-    ]
-    by_subject = [
-        [
-            subject,
-            kinds[subject],
-            *(decimal(scores.of(subject, "soft_prompt", measure)) for measure in MEASURES),
-        ]
-        for subject in worst_first(scores)
-    ]
-    names = list(next(iter(counts.values())))
-    data = [[subject, *(f"{count[name]:,}" for name in names)] for subject, count in counts.items()]
-    return "\n".join(
-        [
-            "# Results",
-            "",
-            f"{len(scores.subjects)} subjects; means over subjects with 95 % bootstrap intervals over "
-            "subjects and their photos.",
-            *_section("By method", ["method", *MEASURES.values()], overview),
-            *_section("By kind of subject (soft prompt)", ["kind", "subjects", *MEASURES.values()], by_kind),
-            *_section(
-                "By subject (soft prompt), lowest first", ["subject", "kind", *MEASURES.values()], by_subject
-            ),
-            *_section("Data", ["subject", *(name.replace("_", " ") for name in names)], data),
-            "",
-        ]
-    )
-
-
-def members_by_kind(kinds: Mapping[str, str]) -> dict[str, list[str]]:
-    """Subjects by their kind, kinds in alphabetical order."""
-    return {kind: [s for s in kinds if kinds[s] == kind] for kind in sorted(set(kinds.values()))}
-
-
-def worst_first(scores: Scores) -> list[str]:
-    """Subjects by rising weighted recognition, then by name; unmeasured ones last."""
-    weighted = {s: scores.of(s, "soft_prompt", "recognition.weighted") for s in scores.subjects}
-    return sorted(weighted, key=lambda s: (math.isnan(weighted[s]), _known(weighted[s]), s))
-
-
-def _section(title: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return ["", f"## {title}", "", *("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)]
+def failure_rates(table: pd.DataFrame) -> dict[str, float]:
+    """The same as shares of the answers."""
+    asked = table.method.value_counts()
+    return {method: failed / int(asked[method]) for method, failed in parse_failures(table).items()}
 
 
 def _as_json(interval: Interval) -> dict[str, float | None]:
@@ -164,7 +121,3 @@ def _as_json(interval: Interval) -> dict[str, float | None]:
 
 def _rounded(value: float) -> float | None:
     return None if math.isnan(value) else round(value, 4)
-
-
-def _known(value: float) -> float:
-    return -1.0 if math.isnan(value) else value

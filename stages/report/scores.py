@@ -1,21 +1,22 @@
 """Predictions to measures: one number per subject, method and bootstrap resample.
 
-Owns which rows are the positives and negatives of which measure; their arithmetic is in metrics.py. A sibling
-measure is the mean over the groups of siblings, so that every group counts alike.
+Owns the two levels of resampling, and what is averaged or compared over subjects. What is measured of one
+subject is in measures.py.
 """
 
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from stages.core import seed as seeds
 from stages.core.paths import SOFT_PROMPT
-from stages.report import metrics
+from stages.report import measures, metrics
 from stages.report.metrics import Array, Interval
 
-SIBLINGS = ("marking", "one", "two")
 CONTROLS = (  # in the order of every table; what the soft prompt is compared with comes before them
     "short_description",
     "long_description",
@@ -25,18 +26,7 @@ CONTROLS = (  # in the order of every table; what the soft prompt is compared wi
     "blind",
     "majority",
 )
-MEASURES = {
-    "recognition.positive": "Subject found in its own photos",
-    "recognition.negative": "Other subjects' photos rejected",
-    "recognition.weighted": "Recognition",
-    "recognition.auc": "AUC",
-    "recognition.siblings.negative": "Look-alikes rejected",
-    "recognition.siblings.weighted": "Recognition among look-alikes",
-    "recognition.siblings.auc": "AUC among look-alikes",
-    "recognition.siblings.marking_auc": "AUC, marking only",
-    "questions.visual": "Questions about a photo",
-    "questions.text": "Questions without a photo",
-}
+DESCRIPTIONS = ("short_description", "long_description")
 
 
 @dataclass(frozen=True)
@@ -44,16 +34,29 @@ class Scores:
     """Measures by (method, measure): arrays (S, R), NaN where a subject has nothing to measure.
 
     `titles` names the methods in the order of every table: the soft prompt, those compared with it, controls.
+    `bins` holds what calibration needs, by method: (S, R, BINS, 3) (see metrics.binned); `thresholds` what
+    P(yes) has to exceed, by method.
     """
 
     subjects: tuple[str, ...]
     titles: dict[str, str]
     seed: int
     values: dict[tuple[str, str], Array]
+    bins: dict[str, Array] = field(default_factory=dict)
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def methods(self) -> list[str]:
+        """The soft prompt and what it is compared with, without the controls."""
+        return [name for name in self.titles if name not in CONTROLS]
+
+    def has(self, method: str, measure: str) -> bool:
+        """Was this method asked what the measure needs?"""
+        return (method, measure) in self.values
 
     def of(self, subject: str, method: str, measure: str) -> float:
         """One subject's estimate, NaN if there is none."""
-        if (method, measure) not in self.values:
+        if not self.has(method, measure):
             return float("nan")
         return float(self.values[method, measure][self.subjects.index(subject), 0])
 
@@ -61,102 +64,101 @@ class Scores:
         """Macro average over subjects (all, or these) with its interval."""
         return metrics.interval(self._macro(method, measure, subjects))
 
-    def difference(self, measure: str, method: str, control: str) -> Interval:
-        """Method minus control on the same resamples."""
-        return metrics.interval(self._macro(method, measure, None) - self._macro(control, measure, None))
+    def difference(self, measure: str, method: str, other: str) -> Interval:
+        """Method minus another on the same resamples."""
+        return metrics.interval(self._macro(method, measure, None) - self._macro(other, measure, None))
+
+    def calibration_error(self, method: str) -> Interval:
+        """Expected calibration error of P(yes) over all photos of all subjects."""
+        if method not in self.bins:
+            return Interval(*[float("nan")] * 3)
+        weights = self._weights(range(len(self.subjects)))
+        return metrics.interval(
+            metrics.calibration_error(np.einsum("rs,srbk->rbk", weights, self.bins[method]))
+        )
+
+    def reliability(self, method: str) -> Array:
+        """By bin that is not empty, (bins, 3): photos, their mean P(yes), the share that is the subject."""
+        if method not in self.bins:
+            return np.empty((0, 3))
+        sums = self.bins[method][:, 0].sum(axis=0)
+        sums = sums[sums[:, 0] > 0]
+        return np.concatenate([sums[:, :1], sums[:, 1:] / sums[:, :1]], axis=1)
+
+    def worst_first(self) -> list[str]:
+        """Subjects by the soft prompt's rising weighted recognition, then by name; unmeasured ones last."""
+        weighted = {s: self.of(s, SOFT_PROMPT, "recognition.weighted") for s in self.subjects}
+        return sorted(weighted, key=lambda s: (math.isnan(weighted[s]), _known(weighted[s]), s))
+
+    def best_description(self, measure: str) -> str:
+        """The description that does better on a measure: the control that the soft prompt has to beat."""
+        reached = {name: self.interval(name, measure).value for name in DESCRIPTIONS}
+        return max(reached, key=lambda name: (_known(reached[name]), name))
 
     def _macro(self, method: str, measure: str, subjects: Iterable[str] | None) -> Array:
         chosen = [
             self.subjects.index(subject) for subject in (self.subjects if subjects is None else subjects)
         ]
-        resamples = next(iter(self.values.values())).shape[1] - 1
-        nothing = np.full((len(self.subjects), resamples + 1), np.nan)
+        nothing = np.full((len(self.subjects), self._rows), np.nan)
+        return metrics.macro(self._weights(chosen), self.values.get((method, measure), nothing)[chosen])
+
+    def _weights(self, chosen: Iterable[int]) -> Array:
+        chosen = list(chosen)
         generator = seeds.stream(self.seed, "report", "subjects", *map(str, chosen))
-        weights = metrics.draws(generator, len(chosen), resamples)
-        return metrics.macro(weights, self.values.get((method, measure), nothing)[chosen])
+        return metrics.draws(generator, len(chosen), self._rows - 1)
+
+    @property
+    def _rows(self) -> int:
+        return next(iter(self.values.values())).shape[1]
 
 
 def score(
     recognition: pd.DataFrame,
     questions: pd.DataFrame,
+    validation: pd.DataFrame,
     titles: Mapping[str, str],
     subjects: Iterable[str],
     seed: int,
     resamples: int,
 ) -> Scores:
-    """Score the RECOGNITION and QUESTIONS tables of these subjects; `titles` by method, in any order."""
+    """Score evaluate's tables of these subjects; `titles` by method, in any order."""
     subjects = tuple(subjects)
     others = [name for name in titles if name not in (SOFT_PROMPT, *CONTROLS)]
     ordered = {name: titles[name] for name in (SOFT_PROMPT, *others, *CONTROLS) if name in titles}
-    rows = {}
+    limits = thresholds(validation)
+    measured, sums = [], []
     for subject in subjects:
-        rows[subject] = _recognition(recognition[recognition.subject == subject], subject, seed, resamples)
-        rows[subject] |= _questions(questions[questions.subject == subject], subject, seed, resamples)
-    names = sorted({name for measured in rows.values() for name in measured})
-    nothing = np.full(resamples + 1, np.nan)
-    values = {name: np.stack([rows[subject].get(name, nothing) for subject in subjects]) for name in names}
-    return Scores(subjects, ordered, seed, values)
-
-
-def with_outcome(recognition: pd.DataFrame) -> pd.DataFrame:
-    """RECOGNITION with what the measures need: `against` (positive, others, marking, one, two) and `correct`.
-
-    An answer that is neither yes nor no is wrong, whatever the truth.
-    """
-    against = recognition.group.str.removeprefix("sibling-").replace("test", "others")
-    truth = recognition.label.map({True: "yes", False: "no"})
-    return recognition.assign(
-        against=against.mask(recognition.label, "positive"), correct=recognition.parsed == truth
+        draw = partial(_draw, seed, resamples, subject)
+        photos = recognition[recognition.subject == subject]
+        asked = questions[questions.subject == subject]
+        measured.append(measures.recognition(photos, draw, limits) | measures.questions(asked, draw))
+        sums.append(measures.calibration(photos, draw))
+    values = _stacked(measured, np.full(resamples + 1, np.nan))
+    return Scores(
+        subjects, ordered, seed, values, _stacked(sums, np.zeros((resamples + 1, metrics.BINS, 3))), limits
     )
 
 
-def _recognition(rows: pd.DataFrame, subject: str, seed: int, resamples: int) -> dict[tuple[str, str], Array]:
-    """All recognition measures (R,) of one subject by (method, measure)."""
-    rows = with_outcome(rows).sort_values(["owner", "photo"])
-    groups = ("positive", "others", *SIBLINGS)
-    sizes = rows[rows.method == "soft_prompt"].against.value_counts()
-    weights = {
-        group: metrics.draws(
-            seeds.stream(seed, "report", subject, group), int(sizes.get(group, 0)), resamples
+def thresholds(validation: pd.DataFrame) -> dict[str, float]:
+    """By method that has probabilities, the threshold that does best on photos that training has seen."""
+    return {
+        str(method): metrics.best_threshold(
+            rows.p_yes.to_numpy(float), rows.label.to_numpy(bool), rows.subject.to_numpy(str)
         )
-        for group in groups
+        for method, rows in validation.groupby("method")
+        if rows.p_yes.notna().all()
     }
-    found = {}
-    for method, answers in rows.groupby("method"):
-        parts = {group: answers[answers.against == group] for group in groups}
-        # A constant answer has no probability and ranks everything equal.
-        p_yes = {group: part.p_yes.fillna(0.5).to_numpy(float) for group, part in parts.items()}
-        right = {
-            group: metrics.mean(weights[group], part.correct.to_numpy(float)) for group, part in parts.items()
-        }
-        areas = {
-            group: metrics.auc(weights["positive"], p_yes["positive"], weights[group], p_yes[group])
-            for group in groups[1:]
-        }
-        every = np.ones((resamples + 1, len(SIBLINGS)))
-        negative = metrics.macro(every, np.stack([right[group] for group in SIBLINGS]))
-        area = metrics.macro(every, np.stack([areas[group] for group in SIBLINGS]))
-        found |= {
-            (method, "recognition.positive"): right["positive"],
-            (method, "recognition.negative"): right["others"],
-            (method, "recognition.weighted"): (right["positive"] + right["others"]) / 2,
-            (method, "recognition.auc"): areas["others"],
-            (method, "recognition.siblings.negative"): negative,
-            (method, "recognition.siblings.weighted"): (right["positive"] + negative) / 2,
-            (method, "recognition.siblings.auc"): area,
-            (method, "recognition.siblings.marking_auc"): areas["marking"],
-        }
-    return found
 
 
-def _questions(rows: pd.DataFrame, subject: str, seed: int, resamples: int) -> dict[tuple[str, str], Array]:
-    """The question measures (R,) of one subject: a question's score is its mean over both orders."""
-    found = {}
-    keys = ["photo", "question"]
-    for kind, answers in rows.groupby("kind"):
-        per_question = answers.groupby(["method", *keys], dropna=False).correct.mean()
-        for method, scores in per_question.groupby("method"):
-            generator = seeds.stream(seed, "report", subject, "questions", str(kind))
-            weights = metrics.draws(generator, len(scores), resamples)
-            found[method, f"questions.{kind}"] = metrics.mean(weights, scores.to_numpy(float))
-    return found
+def _known(value: float) -> float:
+    return -1.0 if math.isnan(value) else value
+
+
+def _draw(seed: int, resamples: int, subject: str, n: int, *names: str) -> Array:
+    return metrics.draws(seeds.stream(seed, "report", subject, *names), n, resamples)
+
+
+def _stacked(by_subject: list[dict], nothing: Array) -> dict:
+    """Arrays by name with a first axis of subjects; `nothing` where a subject lacks the name."""
+    names = sorted({name for found in by_subject for name in found})
+    return {name: np.stack([found.get(name, nothing) for found in by_subject]) for name in names}

@@ -45,7 +45,8 @@ def test_it_writes_everything_that_dvc_names_and_the_same_bytes_again(predicted)
     made = {name.removeprefix("reports/") for name in first if not name.startswith("reports/train/")}
     assert made == {
         "index.html", "intervals.json", "metrics.json", "tables.md",
-        "plots/loss.json", "plots/roc.json", "plots/scores.json", "plots/subjects.json",
+        "plots/loss.json", "plots/methods.json", "plots/reliability.json", "plots/roc.json",
+        "plots/scores.json", "plots/subjects.json",
         "sheets/1-lowest.png", "sheets/2-middle.png", "sheets/3-highest.png",
     }  # fmt: skip
     main()
@@ -58,7 +59,10 @@ def test_it_writes_everything_that_dvc_names_and_the_same_bytes_again(predicted)
     found = intervals["estimates"]["recognition.weighted"]["soft_prompt"]
     assert found["low"] <= found["value"] == metrics["recognition.weighted"] <= found["high"]
     assert intervals["parse_failures"]["recognition"]["soft_prompt"] >= 0
-    assert "| Constant answer |" in first["reports/tables.md"].decode()
+    assert set(intervals["thresholds"]) == {"soft_prompt", "rival"}
+    assert intervals["soft_prompt_minus"]["recognition.weighted"]["rival"]["value"] > 0
+    assert 0 < metrics["methods.rival.recognition"] < 1 and metrics["calibration.error"] > 0
+    assert "| control: Constant answer |" in first["reports/tables.md"].decode()
     assert "| The rival |" in first["reports/tables.md"].decode()
     with Image.open(paths.SHEETS / "1-lowest.png") as sheet:
         assert sheet.width > 500
@@ -110,6 +114,33 @@ def test_the_page_is_whole_needs_no_network_and_shows_hostile_text_as_text(predi
     assert all(name in page.text for name in ("<bo>", "<mam>", "<my-dog>"))
 
 
+def test_the_page_is_used_by_keyboard_and_read_aloud(predicted):
+    main()
+    page = Page()
+    page.feed(paths.PAGE.read_text())
+    ids = {attributes["id"] for _, attributes in page.seen if "id" in attributes}
+    links = [attributes["href"].removeprefix("#") for tag, attributes in page.seen if tag == "a"]
+    assert links[0] == "results" and set(links) <= ids  # first of all one can skip to the results
+    for tag, attributes in page.seen:
+        if tag == "th":
+            assert attributes["scope"] in ("row", "col", "rowgroup", "colgroup")
+        if tag == "svg":
+            assert attributes["role"] == "img" and attributes["aria-label"]
+        if "scroll" in (attributes.get("class") or "").split():
+            assert attributes["tabindex"] == "0" and attributes["aria-label"]
+    details = [attributes for tag, attributes in page.seen if tag == "details"]
+    assert len(details) == sum(tag == "summary" for tag, _ in page.seen) > 3
+
+
+def test_every_method_s_answer_about_a_photo_is_on_the_page_and_controls_stand_apart(predicted):
+    main()
+    html = paths.PAGE.read_text()
+    assert html.count('<th scope="col">The rival</th>') == 3  # in each subject's table of photos
+    methods, controls = html[html.index("<tbody>") :].split("</tbody>")[:2]
+    assert "The rival" in methods and "Constant answer" not in methods
+    assert "Controls" in controls and "Constant answer" in controls
+
+
 def test_own_photos_without_truth_are_reported_with_what_is_missing_said(workspace):
     given({"my-dog": "own"}, workspace)
     done = run_stage("report")
@@ -119,7 +150,9 @@ def test_own_photos_without_truth_are_reported_with_what_is_missing_said(workspa
     assert metrics["recognition.positive"] is not None
     assert metrics["recognition.negative"] is None  # nobody else's photos to reject
     assert metrics["recognition.siblings.weighted"] is None and metrics["questions.text"] is None
-    assert "not available" in paths.PAGE.read_text()
+    page = Page()
+    page.feed(paths.PAGE.read_text())
+    assert "n/a" in page.text and "nan" not in page.text
 
 
 def test_a_missing_training_curve_is_one_clear_sentence(predicted):

@@ -70,6 +70,27 @@ def test_draws_keep_the_data_in_row_zero_and_the_size_in_every_row():
     assert (weights == metrics.draws(np.random.default_rng(0), 7, 50)).all()
 
 
+def test_the_best_threshold_is_the_one_nearest_to_one_half_of_those_that_do_best():
+    def best(*rows: tuple[float, bool, str]) -> float:
+        return metrics.best_threshold(*(np.array(column) for column in zip(*rows, strict=True)))
+
+    assert best((0.9, True, "bo"), (0.1, False, "bo")) == 0.5  # any between .1 and .9 is as good
+    assert best((0.9, True, "bo"), (0.6, False, "bo")) == pytest.approx(0.75)
+    # Each side of each subject counts alike: the one positive of mam as much as all negatives of bo.
+    rows = [(0.3, True, "mam"), (0.1, False, "mam")] + [(0.9, True, "bo")] * 9 + [(0.4, False, "bo")] * 9
+    assert best(*rows) == pytest.approx(0.5)
+    assert best(*rows, (0.2, False, "bo")) == pytest.approx(0.25)  # where not all of them are lost
+
+
+def test_calibration_sums_of_parts_add_up_to_those_of_all():
+    p, y = np.array([0.0, 0.05, 0.5, 1.0]), np.array([0.0, 1.0, 1.0, 1.0])
+    whole = metrics.binned(once(4), p, y)
+    parts = metrics.binned(once(2), p[:2], y[:2]) + metrics.binned(once(2), p[2:], y[2:])
+    assert (whole == parts).all() and whole[0, :, 0].tolist() == [2, 0, 0, 0, 0, 1, 0, 0, 0, 1]
+    assert metrics.calibration_error(whole)[0] == pytest.approx((0.95 + 0.5 + 0) / 4)
+    assert np.isnan(metrics.calibration_error(np.zeros((1, metrics.BINS, 3))))[0]
+
+
 def test_the_interval_covers_the_truth_about_as_often_as_it_says():
     """Subjects differ (sd .1), photos are coin flips: of 150 intervals over 20 subjects most must hold .8."""
     generator = np.random.default_rng(2)

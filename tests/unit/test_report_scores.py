@@ -6,8 +6,11 @@ import re
 import pandas as pd
 import pytest
 
-from stages.report import charts, plots, results
-from stages.report.scores import Scores, score, with_outcome
+from stages.report import charts, plots, results, wording
+from stages.report.measures import with_outcome
+from stages.report.metrics import Interval
+from stages.report.scores import Scores, score
+from stages.report.tables import tables
 
 GROUPS = {"marking": "sibling-marking", "one": "sibling-one", "two": "sibling-two"}
 
@@ -33,11 +36,21 @@ def told(subject: str, kind: str, method: str, correct: list[bool], parsed: str 
     ]
 
 
-def scored(recognition: list[dict], questions: list[dict] = (), subjects=("bo",)) -> Scores:
+def scored(
+    recognition: list[dict], questions: list[dict] = (), subjects=("bo",), validation: list[dict] = ()
+) -> Scores:
     columns = ["subject", "kind", "photo", "question", "order", "method", "parsed", "correct"]
     titles = {row["method"]: row["method"].title() for row in [*recognition, *questions]}
     asked = pd.DataFrame(list(questions), columns=columns)
-    return score(pd.DataFrame(recognition), asked, titles, subjects, 0, 20)
+    seen = pd.DataFrame(list(validation), columns=["subject", "label", "method", "p_yes"])
+    return score(pd.DataFrame(recognition), asked, seen, titles, subjects, 0, 20)
+
+
+def costs(*methods: str) -> pd.DataFrame:
+    """METHODS of one subject."""
+    return pd.DataFrame(
+        [{"method": m, "trainable": 7, "stored_bytes": 1500, "prompt_tokens": 3} for m in methods]
+    )
 
 
 YES, NO = ("yes", 0.9), ("no", 0.1)
@@ -97,15 +110,69 @@ def test_the_difference_to_a_control_is_paired():
     assert difference == pytest.approx((0.5, 0.5, 0.5))
 
 
+def test_a_method_without_probabilities_is_ranked_by_its_answers():
+    rows = asked("bo", "positive", [("yes", math.nan), ("no", math.nan)])
+    rows += asked("bo", "others", [("no", math.nan), (None, math.nan)])
+    assert scored(rows).of("bo", "soft_prompt", "recognition.auc") == pytest.approx((1 + 1 + 0.5 + 0) / 4)
+
+
+def test_the_threshold_comes_from_photos_that_training_has_seen_and_decides_on_the_test():
+    seen = [
+        {"subject": "bo", "label": label, "method": "soft_prompt", "p_yes": p_yes}
+        for label, p_yes in ((True, 0.3), (True, 0.4), (False, 0.1), (False, 0.2))
+    ]
+    rows = asked("bo", "positive", [("no", 0.3), ("no", 0.24)]) + asked("bo", "others", [("no", 0.2)])
+    scores = scored(rows + [row | {"method": "base"} for row in rows], validation=seen)
+    assert scores.thresholds == {"soft_prompt": pytest.approx(0.25)}
+    assert scores.of("bo", "soft_prompt", "recognition.weighted") == 0.5
+    assert scores.of("bo", "soft_prompt", "threshold.weighted") == 0.75
+    assert not scores.has("base", "threshold.weighted")  # controls have no threshold
+
+
+def test_calibration_compares_probabilities_with_shares_over_all_photos():
+    rows = asked("bo", "positive", [YES] * 3) + asked("bo", "others", [("yes", 0.9), NO, NO, NO, NO, NO])
+    scores = scored([*rows, *(row | {"method": "majority", "p_yes": math.nan} for row in rows)])
+    # Four photos at .9 of which 3 show the subject, five at .1 of which none does.
+    assert scores.calibration_error("soft_prompt").value == pytest.approx((4 * 0.15 + 5 * 0.1) / 9)
+    assert scores.reliability("soft_prompt").ravel().tolist() == pytest.approx([5, 0.1, 0, 4, 0.9, 0.75])
+    assert math.isnan(scores.calibration_error("majority").value)
+
+
+def test_every_method_is_compared_with_the_soft_prompt_and_listed_before_the_controls():
+    rows = asked("bo", "positive", [YES, NO] * 10) + asked("bo", "others", [NO])
+    rows += asked("bo", "positive", [YES, YES] * 10, "base") + asked("bo", "others", [NO], "base")
+    rows += asked("bo", "positive", [NO, NO] * 10, "rival") + asked("bo", "others", [NO], "rival")
+    scores, recognition = scored(rows), pd.DataFrame(rows)
+    questions = pd.DataFrame(columns=["method", "parsed"])
+    found = results.intervals(scores, recognition, questions, costs("soft_prompt", "base", "rival"))
+    assert [(m["name"], m["control"]) for m in found["methods"]] == [
+        ("soft_prompt", False), ("rival", False), ("base", True)
+    ]  # fmt: skip
+    assert found["methods"][1]["stored_bytes"] == 1500
+    minus = found["soft_prompt_minus"]["recognition.weighted"]
+    assert set(minus) == {"rival", "base"}
+    assert minus["rival"]["value"] == 0.25 and minus["rival"]["excludes_zero"]
+    assert minus["base"]["value"] == -0.25 and minus["base"]["high"] < 0
+    text = tables(
+        scores, recognition, questions, costs("soft_prompt", "base", "rival"), {"bo": "pet"}, {"bo": {"n": 1}}
+    )
+    assert text.index("| Rival |") < text.index("| control: Base |")
+    assert "| Rival | 7 | 1.5 kB | 3 | 0 |  |" in text  # nobody was asked questions
+
+
 def test_flat_metrics_have_the_documented_names_and_null_for_what_nobody_has():
     rows = asked("bo", "positive", [YES]) + asked("bo", "others", [NO, NO, YES])
     questions = told("bo", "text", "soft_prompt", [True, False], parsed=None)
     frame = pd.DataFrame(questions)
     counts = {"bo": {"hard_negatives": 7, "conversations": 3}}
-    flat = results.flat_metrics(scored(rows, questions), frame, counts)
+    flat = results.flat_metrics(
+        scored(rows + [row | {"method": "rival"} for row in rows], questions), frame, counts
+    )
     assert flat["recognition.negative"] == 0.6667 and flat["recognition.weighted"] == 0.8333
     assert flat["recognition.siblings.weighted"] is None and flat["questions.visual"] is None
     assert flat["questions.parse_failures"] == 2
+    assert flat["methods.rival.recognition"] == 0.8333 and flat["methods.rival.text"] is None
+    assert flat["calibration.error"] == pytest.approx((2 * 0.1 + 2 * 0.4) / 4)
     assert (flat["subjects.n"], flat["subjects.worst_weighted"]) == (1, 0.8333)
     assert (flat["data.hard_negatives"], flat["data.conversations"]) == (7, 3)
     controls = {"base", "short_description", "long_description", "majority", "other_subject", "empty_prompt"}
@@ -116,6 +183,8 @@ def test_flat_metrics_have_the_documented_names_and_null_for_what_nobody_has():
         | {f"recognition.siblings.control.{name}" for name in controls}
         | {"questions.visual", "questions.text", "questions.parse_failures"}
         | {f"questions.control.{name}" for name in ("base", "majority", "blind")}
+        | {f"methods.rival.{name}" for name in ("recognition", "siblings", "marking_auc", "visual", "text")}
+        | {"calibration.error"}
         | {"subjects.n", "subjects.worst_weighted", "data.hard_negatives", "data.conversations"}
     )
 
@@ -155,7 +224,27 @@ def test_plots_hold_shares_and_rates():
     ],
 )
 def test_rates_are_printed_as_in_papers(value, printed):
-    assert results.decimal(value) == printed
+    assert wording.decimal(value) == printed
+
+
+def test_differences_carry_their_sign_and_a_mark_where_the_interval_excludes_0():
+    assert wording.difference(Interval(0.12, 0.08, 0.16)) == "+.12 (+.08 to +.16)*"
+    assert wording.difference(Interval(-0.02, -0.05, 0.0)) == "-.02 (-.05 to .00)"
+    assert wording.difference(Interval(math.nan, math.nan, math.nan)) == "n/a"
+
+
+def test_costs_and_shares_are_rounded_to_what_is_read():
+    assert [wording.size(n) for n in (0, 54.2, 999, 15192, 4.8e6, 3e9)] == [
+        "0 B", "54 B", "999 B", "15.2 kB", "4.8 MB", "3.0 GB"
+    ]  # fmt: skip
+    assert [wording.count(n) for n in (0, 15.8, 20, 3456, 1.25e6)] == ["0", "15.8", "20", "3,456", "1.2 M"]
+    assert [wording.percent(n) for n in (0, 0.004, 0.12, 1, math.nan)] == [
+        "0",
+        "0.4 %",
+        "12 %",
+        "100 %",
+        "n/a",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -173,3 +262,21 @@ def test_a_curve_of_one_epoch_is_drawn_as_a_dot():
         "loss", axis, charts.Axis("loss", 0, 1, [0, 1]), [charts.Line("l", "", [(1, 0.5)])]
     )
     assert re.search(r'<polyline class="line " points="([\d.]+,[\d.]+) \1"', svg)
+
+
+def test_texts_beside_dots_cover_neither_dots_nor_each_other():
+    axis = charts.Axis("", 0, 1, [0, 1])
+    dots = [charts.Dot(0.5, 0.5 + 0.01 * i, 4, "", str(i), "") for i in range(4)]
+    svg = charts.dot_chart("t", axis, axis, dots)
+    texts = [
+        (float(x), float(y))
+        for x, y in re.findall(r'<text x="([\d.]+)" y="([\d.]+)" [^>]*>\d</text></g>', svg)
+    ]
+    assert len(texts) == 4
+    assert all(abs(a - c) > 11 or abs(b - d) > 9 for i, (a, b) in enumerate(texts) for c, d in texts[:i])
+
+
+def test_a_logarithmic_axis_has_room_for_nothing():
+    assert charts.powers(400, 1) == [0, 1, 10, 100] and charts.powers(5e6, 2) == [0, 1, 100, 1e4, 1e6]
+    axis = charts.Axis("", 0, 99, [0, 9], log=True)
+    assert (axis.at(0, 0, 100), axis.at(9, 0, 100), axis.at(99, 0, 100)) == (0, 50, 100)

@@ -1,0 +1,140 @@
+"""tables.md: the numbers for people who read text."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from stages.core.paths import SOFT_PROMPT
+from stages.report import wording
+from stages.report.benchmarks import AT_THRESHOLD, BENCHMARKS, MAIN, MEASURES
+from stages.report.results import differences, failure_rates, mean_costs
+from stages.report.scores import CONTROLS, Scores
+
+Rows = list[list[Any]]
+
+
+def tables(
+    scores: Scores,
+    recognition: pd.DataFrame,
+    questions: pd.DataFrame,
+    costs: pd.DataFrame,
+    kinds: Mapping[str, str],
+    counts: Mapping[str, Mapping[str, int]],
+) -> str:
+    """The content of tables.md: by method, differences, cost, by kind, by subject, and the data."""
+    names = list(next(iter(counts.values())))
+    data = [[subject, *(f"{count[name]:,}" for name in names)] for subject, count in counts.items()]
+    lines = [
+        "# Results",
+        "",
+        f"{len(scores.subjects)} subjects; means over subjects with 95 % bootstrap intervals over "
+        "subjects and their photos.",
+    ]
+    for benchmark in BENCHMARKS:
+        rows = _by_method(scores, list(benchmark.measures))
+        if rows:
+            lines += _section(benchmark.title, ["method", *benchmark.measures.values()], rows)
+    lines += _section(
+        "Soft prompt minus the other, on the same resamples",
+        ["minus", *(MEASURES[measure] for measure in MAIN)],
+        _differences(scores),
+        f"{wording.MARK}: the interval excludes 0.",
+    )
+    lines += _section(
+        "A threshold on P(yes), chosen on photos that training has seen, beside the generated answer",
+        ["method", "threshold", "calibration error"]
+        + [f"{MEASURES[measure]}, {by}" for measure in AT_THRESHOLD for by in ("answer", "threshold")],
+        _thresholds(scores),
+    )
+    rates = {"recognition": failure_rates(recognition), "questions": failure_rates(questions)}
+    lines += _section(
+        "Cost of a subject, and answers that could not be read (which count as wrong)",
+        ["method", "trainable values", "stored", "prompt tokens", "unreadable: recognition", "questions"],
+        _costs(scores, mean_costs(costs), rates),
+    )
+    lines += _section(
+        "By kind of subject (soft prompt)",
+        ["kind", "subjects", *MEASURES.values()],
+        [
+            [kind, len(members), *(wording.text(scores.interval(SOFT_PROMPT, m, members)) for m in MEASURES)]
+            for kind, members in members_by_kind(kinds).items()
+        ],
+    )
+    lines += _section(
+        "By subject (soft prompt), lowest first",
+        ["subject", "kind", *MEASURES.values()],
+        [
+            [
+                subject,
+                kinds[subject],
+                *(wording.decimal(scores.of(subject, SOFT_PROMPT, m)) for m in MEASURES),
+            ]
+            for subject in scores.worst_first()
+        ],
+    )
+    lines += _section("Data", ["subject", *(name.replace("_", " ") for name in names)], data)
+    return "\n".join([*lines, ""])
+
+
+def members_by_kind(kinds: Mapping[str, str]) -> dict[str, list[str]]:
+    """Subjects by their kind, kinds in alphabetical order."""
+    return {kind: [s for s in kinds if kinds[s] == kind] for kind in sorted(set(kinds.values()))}
+
+
+def _by_method(scores: Scores, measures: Sequence[str]) -> Rows:
+    return [
+        [_title(scores, method), *(wording.text(scores.interval(method, measure)) for measure in measures)]
+        for method in scores.titles
+        if any(scores.has(method, measure) for measure in measures)
+    ]
+
+
+def _differences(scores: Scores) -> Rows:
+    found = {measure: differences(scores, measure) for measure in MAIN}
+    return [
+        [
+            _title(scores, method),
+            *(wording.difference(of[method]) if method in of else "" for of in found.values()),
+        ]
+        for method in scores.titles
+        if any(method in of for of in found.values())
+    ]
+
+
+def _thresholds(scores: Scores) -> Rows:
+    return [
+        [
+            _title(scores, method),
+            wording.decimal(scores.thresholds.get(method, float("nan"))),
+            wording.text(scores.calibration_error(method)),
+            *(wording.text(scores.interval(method, m)) for both in AT_THRESHOLD.items() for m in both),
+        ]
+        for method in scores.titles
+        if method in scores.bins
+    ]
+
+
+def _costs(
+    scores: Scores, spent: Mapping[str, Mapping[str, float]], rates: Mapping[str, Mapping[str, float]]
+) -> Rows:
+    return [
+        [
+            _title(scores, method),
+            wording.count(spent[method]["trainable"]),
+            wording.size(spent[method]["stored_bytes"]),
+            wording.count(spent[method]["prompt_tokens"]),
+            *(wording.percent(of[method]) if method in of else "" for of in rates.values()),
+        ]
+        for method in scores.titles
+    ]
+
+
+def _title(scores: Scores, method: str) -> str:
+    return f"control: {scores.titles[method]}" if method in CONTROLS else scores.titles[method]
+
+
+def _section(title: str, header: Sequence[str], rows: Rows, below: str = "") -> list[str]:
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    cells = ["| " + " | ".join(str(cell) for cell in line) + " |" for line in lines]
+    return ["", f"## {title}", "", *cells, *(["", below] if below else [])]
