@@ -59,11 +59,12 @@ agree: setup  ## compare reports/metrics.json with the one in git, within the to
 readme: setup  ## rewrite the generated parts of README.md: graph, parameters, results
 	$(BIN)/python -m tests.pipeline.readme
 
-bench: setup  ## measure training, evaluation and synthesis against the published loop and PEFT
+bench: setup  ## measure training, evaluation and synthesis against the published loop and PEFT, and all methods
 	$(BIN)/python -m tests.benchmarks.token_training
 	$(BIN)/python -m tests.benchmarks.evaluation
 	$(BIN)/python -m tests.benchmarks.synthesis
 	$(BIN)/python -m tests.benchmarks.scaling
+	$(BIN)/python -m tests.benchmarks.methods
 
 bench-gpu: setup  ## measure LLaVA-1.5 with random weights on a GPU: nine minutes a call, until nothing is left
 	$(BIN)/python -m tests.benchmarks.gpu
