@@ -15,9 +15,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from stages.core import errors, io, paths
+from stages.report import wording
 from stages.report.metrics import Interval
-from stages.report.results import text
-from stages.report.scores import METHODS
 
 README = Path("README.md")
 ABLATION = paths.REPORTS / "ablation" / "ladder.md"
@@ -29,6 +28,8 @@ COLUMNS = {  # measure → head of its column in the results
     "questions.text": "questions, no photo",
 }
 BENCHMARKS = paths.REPORTS / "benchmarks"
+TIMES = BENCHMARKS / "methods-cpu-small.json"
+SECONDS = ("s to add", "ms per answer")
 SPEEDUPS = {  # key in a benchmark's file → what was faster than what
     "speedup": "the published way",
     "speedup_several": "the same, four subjects at once",
@@ -90,17 +91,38 @@ def results(commit: str | None = None) -> str:
     """The committed results, with the commit that made them (the last to change the file, unless given)."""
     if not paths.INTERVALS.exists():
         return "None yet: run `make repro`, commit reports/, and run `make readme`.\n"
-    estimates = io.read_json(paths.INTERVALS)["estimates"]
+    found = io.read_json(paths.INTERVALS)
     rows = [
-        [name, *(_cell(estimates[measure].get(method)) for measure in COLUMNS)]
-        for method, name in METHODS.items()
+        [_name(method), *(_cell(found["estimates"][measure].get(method["name"])) for measure in COLUMNS)]
+        for method in found["methods"]
     ]
     commit = commit or _git("log", "-1", "--format=%h", "--", str(paths.INTERVALS))
     lines = [f"Commit `{commit}`. Means over subjects, in brackets 95 % intervals.", ""]
-    lines += [_table(["", *COLUMNS.values()], rows)]
+    lines += [_table(["", *COLUMNS.values()], rows), costs(found["methods"])]
     if ABLATION.exists():
         lines += ["### What each part brings", "", ABLATION.read_text(encoding="utf-8").partition("\n\n")[2]]
     return "\n".join(lines)
+
+
+def costs(methods: Sequence[Mapping[str, Any]]) -> str:
+    """What a subject costs under each method; with the seconds, if the benchmark of methods was run."""
+    times = io.read_json(TIMES) if TIMES.exists() else None
+    rows = [
+        [
+            method["title"],
+            wording.count(method["trainable"]),
+            wording.size(method["stored_bytes"]),
+            wording.count(method["prompt_tokens"]),
+            *(_seconds(times["methods"].get(method["name"])) if times else ()),
+        ]
+        for method in methods
+        if not method["control"]
+    ]
+    head = ["a subject costs", "trainable values", "stored", "prompt tokens"]
+    if not times:
+        return _table(head, rows)
+    where = f"Times on a CPU, commit `{times['commit'][:7]}`, in brackets the fastest and slowest round."
+    return f"{where}\n\n{_table([*head, *SECONDS], rows)}"
 
 
 def speed() -> str:
@@ -124,9 +146,24 @@ def _cell(estimate: Mapping[str, float | None] | None) -> str:
     """An interval as the reports print it; empty where the method is not asked."""
     if estimate is None:
         return ""
-    return text(
+    return wording.text(
         Interval(*(float("nan") if estimate[end] is None else estimate[end] for end in Interval._fields))
     )
+
+
+def _name(method: Mapping[str, Any]) -> str:
+    return f"control: {method['title']}" if method["control"] else method["title"]
+
+
+def _seconds(times: Mapping[str, Any] | None) -> list[str]:
+    """Seconds of a subject and milliseconds of an answer; empty where they were not measured."""
+    if times is None:
+        return [""] * len(SECONDS)
+    shown = []
+    for kind, factor in (("subject", 1), ("answer", 1000)):
+        ends = (times[f"{kind}_seconds"], *times[f"{kind}_seconds_range"])
+        shown.append("{:.1f} ({:.1f} to {:.1f})".format(*(factor * seconds for seconds in ends)))
+    return shown
 
 
 def _leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from stages.core import io
 from tests.helpers import ROOT
 from tests.pipeline import readme, source
 
@@ -30,6 +31,25 @@ def test_the_results_are_those_in_reports():
     written = part("results")
     commit = re.search(r"Commit `(\w+)`", written)
     assert written == readme.results(commit and commit[1]), "commit reports/ and run `make readme`"
+
+
+def test_costs_are_those_of_methods_with_the_seconds_of_those_that_were_timed(tmp_path, monkeypatch):
+    cost = {"trainable": 3456, "stored_bytes": 15192, "prompt_tokens": 20.0}
+    methods = [
+        {"name": name, "title": name.title(), "control": name == "base"} | cost
+        for name in ("soft_prompt", "rival", "base")
+    ]
+    monkeypatch.setattr(readme, "TIMES", tmp_path / "times.json")
+    assert readme.costs(methods).splitlines()[2:] == [
+        "| Soft_Prompt | 3,456 | 15.2 kB | 20 |", "| Rival | 3,456 | 15.2 kB | 20 |"
+    ]  # fmt: skip
+    taken = {"subject_seconds": 7.25, "subject_seconds_range": [7, 8]}
+    taken |= {"answer_seconds": 0.005, "answer_seconds_range": [0.004, 0.006]}
+    io.write_json(readme.TIMES, {"commit": "0123456789", "methods": {"rival": taken}})
+    assert readme.costs(methods).splitlines()[4:] == [
+        "| Soft_Prompt | 3,456 | 15.2 kB | 20 |  |  |",
+        "| Rival | 3,456 | 15.2 kB | 20 | 7.2 (7.0 to 8.0) | 5.0 (4.0 to 6.0) |",
+    ]
 
 
 def test_every_target_it_names_is_in_the_makefile():
