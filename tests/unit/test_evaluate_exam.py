@@ -1,5 +1,7 @@
 """What the test consists of, and which answers the controls stand for."""
 
+import shutil
+
 import pyarrow as pa
 import pytest
 
@@ -33,11 +35,25 @@ def test_another_subject_is_never_the_subject_and_a_new_subject_changes_few_draw
 
 def test_truth_is_explicit_and_own_subjects_do_without_siblings(workspace):
     populate({"bo": "world", "my-dog": "own"})
-    exam = prepare({"bo": "world", "my-dog": "own"}, 2, 0)
+    exam = prepare({"bo": "world", "my-dog": "own"}, paths.WORLD_TOGETHER, paths.WORLD_GENERAL, 2, 0)
     assert sum(photo.shows("bo") for photo in exam.photos) == 3
     assert sum(photo.asked_about("bo") for photo in exam.photos) == 3 + 6 + 3
     assert sum(photo.asked_about("my-dog") for photo in exam.photos) == 3 + 3
     assert len(exam.seen) == 2 * (2 + 2 + 2)
+    # Test photos, seen ones, those of two, and those of the general questions, as files and as bytes.
+    assert len(exam.shown) == 12 + 12 + 2 + 3
+
+
+def test_a_photo_of_two_that_was_trained_on_is_refused(workspace):
+    populate({"bo": "world", "mam": "world"})
+    shutil.copy(paths.train_photos("bo", "world") / "00.png", paths.WORLD_TOGETHER / "01.png")
+    with pytest.raises(UserError, match=r"together/01\.png was used to train bo"):
+        prepare({"bo": "world", "mam": "world"}, paths.WORLD_TOGETHER, paths.WORLD_GENERAL, 2, 0)
+
+
+def test_own_subjects_may_do_without_questions(workspace):
+    populate({"bo": "world", "my-dog": "own"})
+    exam = prepare({"bo": "world", "my-dog": "own"}, paths.WORLD_TOGETHER, paths.WORLD_GENERAL, 2, 0)
     assert not exam.questions["my-dog"].text and len(exam.questions["bo"].visual) == 1
 
 
