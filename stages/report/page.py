@@ -2,7 +2,8 @@
 
 One self-contained file: style sheet, charts and images are inlined, nothing is fetched, no script runs. All
 text goes through Jinja's autoescaping, since captions and answers come from the web and from models. Bytes
-depend on the inputs alone. Charts are drawn in figures.py, subjects and photos prepared in subject_view.py.
+depend on the inputs alone. Charts are drawn in figures.py, subjects prepared in subject_view.py, photos with
+answers in answers.py.
 """
 
 import math

@@ -8,9 +8,10 @@ import pyarrow as pa
 from stages.core import io, paths, progress, schema
 from stages.core.paths import SOFT_PROMPT
 from stages.report import page, plots, results, sheets
+from stages.report.answers import Predictions, failures
 from stages.report.material import gather
 from stages.report.scores import Scores, score
-from stages.report.subject_view import Predictions, failures, subject_view
+from stages.report.subject_view import subject_view
 from stages.report.tables import tables
 
 
@@ -67,7 +68,7 @@ def report(
         results.mean_costs(p.methods),
         results.failure_rates(pd.concat([table[["method", "parsed"]] for table in asked])),
         list(views.values()),
-        failures(p, material, scores, 2 * examples),
+        failures(p, {subject: found.train[0] for subject, found in material.items()}, scores, 2 * examples),
     )
     io.write_bytes(paths.PAGE, html.encode())
     return scores
