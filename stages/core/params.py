@@ -15,7 +15,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from stages.core import paths, settings
 from stages.core.errors import UserError
-from stages.core.settings import Section
+from stages.core.settings import Count, Pace, Positive, Section, Train
 
 SubjectId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=40)]
 MethodName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=40)]
@@ -24,8 +24,6 @@ PINNED = {"revision": "model", "clip_revision": "clip"}  # a commit → what it 
 RESERVED = ("image", "pad", "s", "unk")  # <id> would be a token that every LLaVA has
 Share = Annotated[float, Field(ge=0, le=1)]
 Cosine = Annotated[float, Field(ge=-1, le=1)]
-Count = Annotated[int, Field(ge=0)]
-Positive = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0)]
 Kind = Literal["person", "pet", "landmark", "object", "character"]
 
@@ -175,33 +173,6 @@ class Assemble(Section):
     image_size: Positive
     positive_copies: Positive
     augment: Augment
-
-
-class TrainData(Section):
-    """Which parts of the dataset training uses; the paper's ladder switches them."""
-
-    conversations: bool
-    hard: bool
-    easy: bool
-
-
-class Pace(Section):
-    """What of training depends on the base model."""
-
-    initial: Literal["random", "photos"]
-    epochs: Positive
-    learning_rate: Annotated[float, Field(gt=0)]
-    schedule: Literal["constant", "cosine"]
-
-
-class Train(Pace):
-    """Learning one soft prompt."""
-
-    latent_tokens: Count
-    weight_decay: Annotated[float, Field(ge=0)]
-    batch_size: Positive
-    balance: bool
-    data: TrainData
 
 
 class Evaluate(Section):

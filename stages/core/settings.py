@@ -1,20 +1,22 @@
 """Sections of parameters: strict values, and their problems as sentences that name the key and the remedy.
 
-Owns how a section is checked. Does not own which sections params.yaml has (`params`) or what a method adds
-(`stages.methods`).
+Owns how a section is checked, and those that several places hold. Does not own which sections params.yaml
+has (`params`) or what a method adds (`stages.methods`).
 """
 
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from stages.core.errors import UserError
 
 S = TypeVar("S", bound="Section")
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
 
 
 class Section(BaseModel):
@@ -28,6 +30,33 @@ class MethodSettings(Section):
 
     method: str
     title: str
+
+
+class TrainData(Section):
+    """Which parts of the dataset training uses; the paper's ladder switches them."""
+
+    conversations: bool
+    hard: bool
+    easy: bool
+
+
+class Pace(Section):
+    """What of training depends on the base model."""
+
+    initial: Literal["random", "photos"]
+    epochs: Positive
+    learning_rate: Annotated[float, Field(gt=0)]
+    schedule: Literal["constant", "cosine"]
+
+
+class Train(Pace):
+    """Learning one soft prompt."""
+
+    latent_tokens: Count
+    weight_decay: Annotated[float, Field(ge=0)]
+    batch_size: Positive
+    balance: bool
+    data: TrainData
 
 
 def checked(kind: type[S], values: Any, path: Path | str, at: Sequence[str] = ()) -> S:

@@ -1,0 +1,185 @@
+"""Variants of the soft prompt on the tiny model: train's rows where they agree, and where they differ."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from stages import methods, vlm
+from stages.core import paths, samples
+from stages.core.errors import UserError
+from stages.core.images import load_image
+from stages.learning.learn import learn
+from stages.learning.steps import Recipe
+from stages.methods.interface import Ask, Subject, Task, Tools
+from stages.methods.soft_prompt_variant.captions import captioned, named
+from stages.methods.soft_prompt_variant.start import pooled, words
+from tests.helpers import save_photo
+from tests.methods_helpers import learnable
+from tests.vlm_helpers import soft_prompt
+
+BO = Subject("bo", "pet")
+EVERYTHING = {"conversations": True, "hard": True, "easy": True}
+RECIPE = {
+    "latent_tokens": 3,
+    "initial": "photos",
+    "epochs": 2,
+    "learning_rate": 0.02,
+    "schedule": "cosine",
+    "weight_decay": 0.01,
+    "batch_size": 4,
+    "balance": True,
+}
+SECTION = RECIPE | {
+    "method": "soft_prompt_variant",
+    "title": "Variant",
+    "placement": "user",
+    "head": "identifier",
+    "photos": None,
+    "captions": 0,
+    "data": EVERYTHING,
+}
+
+
+@pytest.fixture(scope="module")
+def base(tiny_llava: Path) -> vlm.Base:
+    return vlm.load(str(tiny_llava))
+
+
+@pytest.fixture
+def tables(workspace: Path) -> None:
+    learnable("bo")
+
+
+def variant(base: vlm.Base, **settings: Any) -> methods.Method:
+    return methods.prepare("own", {"own": SECTION | settings}, Tools(lambda: base, None, 0, 8))
+
+
+def fitted(base: vlm.Base, **settings: Any) -> vlm.SoftPrompt:
+    variant(base, **settings).fit([BO])
+    return vlm.SoftPrompt.load(paths.fitted("own") / "bo", base)
+
+
+def test_with_the_settings_of_train_it_learns_what_train_learns(base: vlm.Base, tables: None) -> None:
+    lesson = samples.Lesson.of(samples.read(paths.dataset("bo"), **EVERYTHING), balance=True)
+    recipe = Recipe(seed=0, scored_at_once=8, **RECIPE)
+    expected, _ = learn(base, {"bo": lesson}, recipe)["bo"]
+    prompt = fitted(base)
+    assert torch.equal(prompt.embeddings, expected.embeddings)
+    assert torch.equal(prompt.output_row, expected.output_row)
+    assert prompt.info["variant"] == {
+        "placement": "user",
+        "head": "identifier",
+        "photos": None,
+        "captions": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"placement": "system"}, {"head": "all"}, {"initial": "words"}, {"initial": "pooled"}, {"captions": 2}],
+    ids=str,
+)
+def test_each_variant_learns_answers_and_repeats_its_bytes(
+    base: vlm.Base, tables: None, settings: dict[str, Any]
+) -> None:
+    plain = fitted(base)
+    prompt = fitted(base, **settings)
+    assert not torch.equal(prompt.embeddings, plain.embeddings)
+    assert len(prompt.output_row) == (4 if settings == {"head": "all"} else 1)
+    files = {path.name: path.read_bytes() for path in (paths.fitted("own") / "bo").iterdir()}
+    method = variant(base, **settings)
+    method.fit([BO])
+    assert {path.name: path.read_bytes() for path in (paths.fitted("own") / "bo").iterdir()} == files
+    photo = save_photo(Path("photo.png"))
+    asks = [Ask(Task("recognition", 4), "own", ("bo",), at, "Is <bo> here?") for at in (0, None)]
+    shown, unshown = method.answers([photo], asks)
+    assert len(shown.probabilities) == 2 and shown.probabilities != unshown.probabilities
+    (bare,) = method.answers([photo], [Ask(Task("general", 1), "own", (), 0, "Is it red?")])
+    (expected,) = vlm.answer(
+        base,
+        [vlm.Query("Is it red?", 0)],
+        vlm.encode_prefixes(base, [load_image(photo)]),
+        max_new_tokens=1,
+        batch_size=1,
+    )
+    assert bare.probabilities == pytest.approx(expected.probabilities)
+    cost = method.cost("own", "bo")
+    assert cost.trainable == prompt.embeddings.numel() + prompt.output_row.numel()
+    assert cost.prompt_tokens > RECIPE["latent_tokens"] + 1
+    if settings == {"placement": "system"}:
+        assert prompt.info["layout"]["with an image"].startswith(
+            "<bo> is <latent><latent><latent>. USER: <image>"
+        )
+
+
+def test_latent_tokens_move_in_the_head_too(base: vlm.Base, tables: None) -> None:
+    learned = fitted(base, head="all").output_row
+    still = fitted(base, head="all", learning_rate=1e-9).output_row
+    assert (learned - still).abs().amax(1).min() > 1e-3
+
+
+def test_fewer_photos_leave_their_pictures_and_conversations(base: vlm.Base, tables: None) -> None:
+    assert fitted(base, photos=3).info["training"]["samples"] == 3 + 4 + 2
+    assert fitted(base, photos=1, initial="random").info["training"]["samples"] == 1 + 4 + 1
+    with pytest.raises(UserError, match=r"bo has 3 train photos, but methods.own.photos is 4"):
+        fitted(base, photos=4)
+
+
+def test_starts_are_the_words_and_the_pooled_photos(base: vlm.Base) -> None:
+    rows = soft_prompt(base, "bo", 5)
+    found = words(base, rows, "<bo> is a dog.")
+    ids = base.tokenizer(" a dog", add_special_tokens=False).input_ids
+    table = base.model.get_input_embeddings().weight
+    expected = torch.stack([table[ids[i % len(ids)]] for i in range(5)])
+    assert torch.equal(found.embeddings[1:], expected) and torch.equal(
+        found.embeddings[0], rows.embeddings[0]
+    )
+
+    photos = torch.arange(2 * 4 * 32, dtype=torch.float32).view(2, 4, 32)
+    halves = pooled(soft_prompt(base, "bo", 2), photos).embeddings[1:]
+    torch.testing.assert_close(halves, photos.mean(0).view(2, 2, 32).mean(1))
+
+
+@pytest.mark.parametrize(
+    ("caption", "phrase", "expected"),
+    [
+        ("A red dog with a hat on on the beach.", "a red dog with a hat on", "<bo> on the beach."),
+        (
+            "A red striped dog with a hat on in the snow.",
+            "a red dotted dog with a hat on",
+            "<bo> in the snow.",
+        ),
+        (
+            "A brown dog is sitting with a ball.",
+            "a brown dog with a white chest",
+            "<bo> is sitting with a ball.",
+        ),
+        ("An old dog.", "an old dog", "<bo>."),
+        ("There is snow on the ground.", "a red dog", None),
+        ("A cat with a hat.", "a red dog", None),
+    ],
+)
+def test_the_name_takes_the_place_of_the_noun_phrase(caption: str, phrase: str, expected: str | None) -> None:
+    assert named(caption, phrase, "<bo>") == expected
+
+
+def test_captions_are_the_bases_own_and_name_the_subject_in_its_photos_alone(
+    base: vlm.Base, tables: None
+) -> None:
+    lesson = samples.Lesson.of(samples.read(paths.dataset("bo"), **EVERYTHING), balance=True)
+    tools = Tools(lambda: base, None, 0, 8)
+    (said,) = vlm.answer(
+        base,
+        [vlm.Query("Describe this photo.", 0)],
+        vlm.encode_prefixes(base, lesson.images[:1]),
+        max_new_tokens=32,
+        batch_size=1,
+    )
+    made = captioned(base, BO, lesson, f"<bo> is {said.text}", 10, tools)
+    own = {sample.image for sample in lesson.training if sample.label}
+    assert any(sample.image == 0 for sample in made)
+    for sample in made:
+        assert sample.answer.startswith("<bo>") == (sample.image in own) and sample.label is None
+    assert len([sample for sample in made if sample.image not in own]) == 4
