@@ -1,0 +1,100 @@
+"""The chat protocol: owns what is said and shown to the model, and what its replies amount to.
+
+Reference photos and descriptions come first, then the photo that is asked about, then the question. Sends
+nothing (`client`).
+"""
+
+import base64
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from PIL import Image
+
+from stages.core import images
+from stages.methods.material import Material
+
+Part = dict[str, Any]
+ASKED_ABOUT = "This is the photo that the question is about:"
+
+
+class Reply(NamedTuple):
+    """What a server said to one request.
+
+    Attributes:
+        text: the answer, or the words of a refusal; empty if there are none.
+        first: the most probable first tokens with their log probabilities; None if the server gives none.
+        prompt_tokens: the server's count of the whole prompt; 0 if it gives none.
+
+    """
+
+    text: str
+    first: dict[str, float] | None
+    prompt_tokens: int
+
+
+def told(subject: str, material: Material, size: int) -> list[Part]:
+    """What is said and shown of a subject; photos are no larger than `size` pixels."""
+    parts = [_text(material.description)] if material.description else []
+    for photo in material.photos:
+        parts += [_text(f"This is <{subject}>:"), _image(photo, size)]
+    return parts
+
+
+def picture(photo: Path | bytes, size: int) -> Part:
+    """The photo that is asked about."""
+    return _image(images.load_image(photo), size)
+
+
+def content(told_of: Sequence[Sequence[Part]], photo: Part | None, question: str) -> list[Part]:
+    """One user message about the subjects that were told of."""
+    before = [part for parts in told_of for part in parts]
+    shown = [_text(ASKED_ABOUT), photo] if photo else []
+    return [*before, *shown, _text(question)]
+
+
+def reply(answer: Any) -> Reply:
+    """Read a chat completion; raises LookupError, TypeError or ValueError if it is none."""
+    choice = answer["choices"][0]
+    message = choice["message"]
+    text = message["content"] or message.get("refusal") or ""
+    if not isinstance(text, str):
+        raise TypeError("the answer is no text")
+    tokens = (choice.get("logprobs") or {}).get("content") or []
+    first = {top["token"]: float(top["logprob"]) for top in tokens[0]["top_logprobs"]} if tokens else {}
+    counted = (answer.get("usage") or {}).get("prompt_tokens") or 0
+    return Reply(text.strip(), first or None, int(counted))
+
+
+def probabilities(first: dict[str, float] | None, options: Sequence[str]) -> tuple[float, ...]:
+    """Softmax over the options' first tokens, whatever their case and the space before them.
+
+    Empty without log probabilities; equal shares where no option is among the most probable tokens.
+    """
+    if first is None:
+        return ()
+    weights = [
+        sum(math.exp(value) for token, value in first.items() if _bare(token) == _bare(option))
+        for option in options
+    ]
+    total = sum(weights)
+    return tuple(weight / total if total else 1 / len(options) for weight in weights)
+
+
+def _bare(token: str) -> str:
+    return token.strip().casefold()
+
+
+def _text(text: str) -> Part:
+    return {"type": "text", "text": text}
+
+
+def _image(image: Image.Image, size: int) -> Part:
+    """A data URL: JPEG without chroma subsampling, for drawn photos are small."""
+    small, file = image.copy(), io.BytesIO()
+    small.thumbnail((size, size))
+    small.save(file, "JPEG", quality=95, subsampling=0)
+    data = base64.b64encode(file.getvalue()).decode()
+    return {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{data}"}}
