@@ -25,7 +25,8 @@ def pictures(role: str, count: int) -> list[Picture]:
         pixels = np.random.default_rng([len(role), number]).integers(0, 256, (24, 40, 3), dtype=np.uint8)
         score = None if role == "positive" else 0.5 + number / 100
         name = f"{role}/{number}"
-        made.append(Picture(role, Image.fromarray(pixels), name, sha256_bytes(name.encode()), score))
+        terms = None if role == "positive" else "cc-by-2.0"
+        made.append(Picture(role, Image.fromarray(pixels), name, sha256_bytes(name.encode()), score, terms))
     return made
 
 
@@ -121,6 +122,7 @@ def test_provenance_belongs_to_the_picture() -> None:
         if row["task"] == "recognition":
             picture = known[row["source"]]
             assert (row["source_sha256"], row["score"]) == (picture.sha256, picture.score)
+            assert row["source_license"] == picture.license
             assert row["image_sha256"] == sha256_bytes(row["image"]["bytes"])
             assert max(decoded(row).size) <= 32
 

@@ -1,0 +1,71 @@
+"""Lists of pictures under the column names of the public ones, as tables and as a service's answers."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from stages.core.errors import UserError
+from stages.core.listed import NAMES, Listed, answered, columns
+from stages.index import listing
+
+CC12M = {"image_url": ["http://a/1"], "caption": ["a dog"]}
+LAION_400M = {
+    "SAMPLE_ID": [1],
+    "URL": ["http://a/1"],
+    "TEXT": ["a dog"],
+    "LICENSE": ["?"],
+    "NSFW": ["UNLIKELY"],
+}
+RELAION = {"url": ["http://a/1"], "caption": ["a dog"], "hash": [-7], "punsafe": [0.25], "pwatermark": [0.1]}
+
+
+@pytest.mark.parametrize(
+    ("table", "entry"),
+    [
+        (CC12M, Listed("http://a/1", "a dog")),
+        (LAION_400M, Listed("http://a/1", "a dog", "?")),
+        (RELAION, Listed("http://a/1", "a dog", None, "-7", 0.25)),
+        ({"url": ["http://a/1"]}, Listed("http://a/1")),
+    ],
+)
+def test_public_lists_are_read_as_they_are(table: dict, entry: Listed, tmp_path: Path):
+    pq.write_table(pa.table(table), tmp_path / "list.parquet")
+    entries, known = listing.read(tmp_path / "list.parquet")
+    assert entries == [entry]
+    assert known == {name for name, value in entry._asdict().items() if value is not None}
+
+
+def test_a_folder_of_parts_has_the_columns_that_all_parts_have(tmp_path: Path):
+    pq.write_table(pa.table(RELAION), tmp_path / "part-1.parquet")
+    pq.write_table(pa.table(CC12M), tmp_path / "part-0.parquet")
+    entries, known = listing.read(tmp_path)
+    assert [entry.punsafe for entry in entries] == [None, 0.25]
+    assert known == {"url", "caption"}
+
+
+def test_a_list_that_is_none(tmp_path: Path):
+    pq.write_table(pa.table({"punsafe": ["much"], "url": ["http://a/1"]}), tmp_path / "words.parquet")
+    with pytest.raises(UserError, match=r"words\.parquet is not a Parquet file that can be read"):
+        listing.read(tmp_path / "words.parquet")
+    pq.write_table(pa.table({"url": pa.array([], pa.string())}), tmp_path / "none.parquet")
+    with pytest.raises(UserError, match="at least one row"):
+        listing.read(tmp_path / "none.parquet")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="is missing"):
+        listing.read(tmp_path / "empty")
+
+
+def test_the_first_of_two_names_counts():
+    assert columns(["text", "TEXT", "caption"])["caption"] == "caption"
+    assert columns(["TEXT", "text"])["caption"] == "TEXT"
+    assert set(columns([*NAMES, "other"])) == set(NAMES) - {"listed_hash"}
+
+
+def test_a_service_may_answer_anything():
+    assert answered({"id": 3, "url": "http://a/1", "caption": None, "hash": 5, "punsafe": 1}) == Listed(
+        "http://a/1", None, None, "5", 1.0
+    )
+    assert answered({"url": ["x"], "punsafe": "safe", "license": 3, "hash": {}}) == Listed(None)
+    assert answered({"punsafe": float("nan")}).punsafe is None
