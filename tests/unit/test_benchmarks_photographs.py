@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import pytest
+
+from stages.core.errors import UserError
+from tests.benchmarks.photographs import kinds, table
+from tests.helpers import REAL_PHOTOS
+
+
+def estimate(value: float | None) -> dict:
+    return {"value": value, "low": value and value - 0.1, "high": value and value + 0.1}
+
+
+def test_the_table_shows_what_was_measured_of_each_method_and_nothing_else():
+    run = {
+        "metrics": {},
+        "estimates": {
+            "recognition.weighted": {"soft_prompt": estimate(0.5), "base": estimate(0.6)},
+            "recognition.auc": {"soft_prompt": estimate(0.7), "untrained_prompt": estimate(0.4)},
+            "recognition.siblings.auc": {"soft_prompt": estimate(None)},
+            "questions.text": {"soft_prompt": estimate(0.9)},
+        },
+        "negatives": {"cat": {"hard": {"found": 3}, "easy": {"found": 4}}},
+    }
+    found = {
+        "commit": "abc",
+        "seed": 7,
+        "photos": {"cat": {"train": 3, "test": 2}},
+        "runs": {"drawings": run},
+    }
+    lines = table(found).splitlines()
+    assert "3 photos to learn from and 2 to test" in lines[2] and "Seed 7, commit `abc`" in " ".join(lines)
+    assert "3 hard and 4 easy negatives for all subjects together." in lines
+    assert lines[-5:] == [
+        "| method | recognition.weighted | recognition.auc |",
+        "|---|---:|---:|",
+        "| soft prompt | 0.500 (0.400 to 0.600) | 0.700 (0.600 to 0.800) |",
+        "| base | 0.600 (0.500 to 0.700) | n/a |",
+        "| untrained prompt | n/a | 0.400 (0.300 to 0.500) |",
+    ]
+
+
+@pytest.mark.skipif(not REAL_PHOTOS.is_dir(), reason="needs the real photos beside the repository")
+def test_classes_say_what_is_a_pet():
+    found = kinds(REAL_PHOTOS)
+    assert len(found) == 12 and {name for name, kind in found.items() if kind == "pet"} == {
+        "cat", "cat2", "dog", "dog2", "dog3",
+    }  # fmt: skip
+
+
+def test_a_folder_without_classes(tmp_path: Path):
+    with pytest.raises(UserError, match="names each subject's class"):
+        kinds(tmp_path)
