@@ -14,6 +14,8 @@ import numpy as np
 from stages.core.errors import UserError
 from stages.core.io import sha256_file
 
+BATCH = 4096  # embeddings judged at once
+
 
 class Safety:
     """A threshold on the chance that a picture is unsafe; None keeps everything."""
@@ -53,8 +55,11 @@ class Safety:
 
         if self.detector is None:
             self.detector = _load(self.path, vectors.shape[1])
+        judged: list[float] = []
         with torch.no_grad():
-            judged = self.detector(torch.from_numpy(np.array(vectors)))[:, 0].clamp(0, 1).tolist()
+            for start in range(0, len(vectors), BATCH):
+                batch = torch.from_numpy(np.array(vectors[start : start + BATCH]))
+                judged += self.detector(batch)[:, 0].clamp(0, 1).tolist()
         return [chance if own is None else own for own, chance in zip(listed, judged, strict=True)]
 
     def card(self) -> dict[str, Any]:
