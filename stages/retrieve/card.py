@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 SAFETY = (
-    "These pictures were found by similarity in a corpus that nobody has looked through. They are training "
+    "These pictures were found by similarity in a corpus; nobody has looked through them. They are training "
     "data of one subject's soft prompt and no collection to pass on.",
     "LAION-5B was withdrawn in December 2023, when links to child sexual abuse material were found in it. "
     "Re-LAION-5B (August 2024) is the same without the links that child-protection organizations reported. "
