@@ -56,12 +56,15 @@ TEMPLATE = """\
 def write(job: Job) -> str:
     """Write the folder from models/subjects/<id> and the base model.
 
-    Raises UserError if the subject is not trained, was for another base, or the folder exists already.
+    Raises UserError if the subject is not trained or for another base, the folder is there, or the base of
+    few bits.
     """
     files.refuse_existing(job.path)
     from stages.vlm import SoftPrompt
 
     base = job.load_base()
+    if getattr(base.model, "is_quantized", False):
+        raise UserError("a model of few bits cannot be exported: set base.bits to null in params.yaml")
     prompt = SoftPrompt.load(paths.subject_model(job.subject), base)
     export(base, prompt, job.system, job.path)
     return f"{job.path}: {base.name} with {job.token} and {prompt.latent_tokens} latent tokens"

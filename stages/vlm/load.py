@@ -128,6 +128,9 @@ def load(
             f"the GPUs do not hold {model}: set base.bits to 8 or 4 in params.yaml, or choose a smaller base"
         )
     weights = weights.eval().requires_grad_(False)
+    for module in weights.modules():
+        if type(module).__name__ == "Linear4bit":
+            module.train()  # or its CPU kernel gives no gradients; nothing else in it depends on this
     fingerprint = f"{model}@{revision}" if revision else _folder_fingerprint(Path(model))
     kept = None if prefix_gb is None else int(prefix_gb * 1e9)
     return Base(weights, processor, Layout.of(processor, system), model, fingerprint, kept, image_size)

@@ -93,6 +93,9 @@ class _Layer(DynamicLayer):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Append keys and values; with gradients, which come where no position is spare, in new memory."""
         length = self.get_seq_length()
+        if key_states.device != self.device:  # this layer is on another GPU than the prefixes
+            self.device = key_states.device
+            self._lie_in(self.space.to(self.device), length)
         longer = length + key_states.shape[-2]
         if self.space is None or longer > self.space.shape[-2]:
             self.space = None

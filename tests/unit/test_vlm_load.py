@@ -11,6 +11,8 @@ from safetensors.torch import load_file
 from stages import vlm
 from stages.core.errors import UserError
 from tests import tiny
+from tests.families import BUILDERS
+from tests.vlm_helpers import noise_images, soft_prompt
 
 COMMIT = "0" * 40
 
@@ -83,3 +85,34 @@ def test_truncated_weights_are_refused(tmp_path: Path) -> None:
 def test_a_missing_device_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no CUDA device"):
         vlm.load(str(tiny.llava(tmp_path)), device="cuda")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_without_a_gpu_all_devices_are_the_cpu(tiny_llava: Path) -> None:
+    base = vlm.load(str(tiny_llava), device="auto")
+    assert base.device == torch.device("cpu")
+    assert vlm.encode_prefixes(base, noise_images(1)).length > 9
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
+def test_layers_on_several_gpus_answer_as_on_one(tiny_llava: Path) -> None:
+    one, many = (vlm.load(str(tiny_llava), device=device) for device in ("cuda:0", "auto"))
+    assert len({parameter.device for parameter in many.model.parameters()}) > 1
+    texts = []
+    for base in (one, many):
+        prompt, prefixes = soft_prompt(base, "bo", 2), vlm.encode_prefixes(base, noise_images(2))
+        rows = [vlm.suffix(base, prompt, "Is it <bo>?", "Yes")] * 2
+        loss = vlm.suffix_loss(base, prefixes.batch([0, 1]), rows, [prompt] * 2)
+        queries = [vlm.Query("What?", image, prompt) for image in (0, 1, None)]
+        answers = vlm.answer(base, queries, prefixes, max_new_tokens=8, batch_size=3)
+        texts.append(([answer.text for answer in answers], [round(value, 4) for value in loss.tolist()]))
+    assert texts[0] == texts[1]
+
+
+def test_large_images_are_made_smaller_for_the_model(tmp_path: Path) -> None:
+    folder = str(BUILDERS["qwen3_vl"](tmp_path))
+    lengths = [
+        vlm.encode_prefixes(vlm.load(folder, image_size=side), noise_images(1, [(48, 48)])).length
+        for side in (None, 48, 24)
+    ]
+    assert lengths[0] == lengths[1] == lengths[2] + 36 - 9
