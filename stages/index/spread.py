@@ -94,6 +94,7 @@ def settings(model: str, revision: str | None, count: int, strategy: Strategy, w
         "use_jit": False,
         "distribution_strategy": strategy.name,
         "slurm_job_name": "personal-vlm",
+        "slurm_job_comment": "index",  # without one it does not start
         "slurm_partition": strategy.partition,
         "slurm_nodes": strategy.nodes,
         "slurm_cache_path": str(work.resolve()),
