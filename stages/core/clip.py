@@ -23,12 +23,15 @@ class Clip:
     """A frozen CLIPModel and its processor, with the methods that clip-retrieval expects of a model."""
 
     def __init__(self, model: str, revision: str | None, device: str) -> None:
-        """Load from a folder (revision None) or a hub id at a commit, in float32.
+        """Load from a folder (revision None) or a hub id at a commit, in float32; `device` as base.device.
 
         Raises UserError when there is no CLIP there.
         """
+        import torch
         from transformers import CLIPModel, CLIPProcessor, logging
 
+        if device == "auto":  # it is small: one device holds it
+            device = "cuda" if torch.cuda.is_available() else "cpu"
         logging.disable_progress_bar()  # it would count tensors, which says nothing to anyone
         with explained("clip", model, revision):
             self.processor = CLIPProcessor.from_pretrained(model, revision=revision)
