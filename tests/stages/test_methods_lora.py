@@ -14,6 +14,7 @@ from stages.core.samples import Lesson, Sample, joined, read, told_rightly
 from stages.evaluate.__main__ import main as ask
 from stages.fit.__main__ import main as fit
 from stages.methods.interface import Answering, Ask, Task, Tools
+from stages.methods.lora import crossed
 from tests.helpers import run_stage, set_params
 from tests.subjects import populate
 
@@ -83,6 +84,7 @@ def opened(name: str, base: vlm.Base) -> Answering:
     return methods.prepare(name, SECTIONS, Tools(lambda: base, None, 0, 4))
 
 
+@pytest.mark.slow
 def test_an_adapter_for_each_subject_and_the_same_bytes_again(prepared: Path) -> None:
     assert fit("lora") == "lora: 2 subjects"
     learned = files(paths.fitted("lora"))
@@ -115,6 +117,7 @@ def test_an_adapter_for_each_subject_and_the_same_bytes_again(prepared: Path) ->
     assert (known.prompt_tokens == 0).all()
 
 
+@pytest.mark.slow
 def test_one_adapter_for_all_subjects_with_its_projector(prepared: Path) -> None:
     fit("lora_all")
     learned = files(paths.fitted("lora_all"))
@@ -174,6 +177,26 @@ def test_lessons_join_and_keep_each_subjects_balance(prepared: Path) -> None:
     assert len(both.training) == sum(len(lesson.training) for lesson in lessons)
     asked = [sample.question for lesson in lessons for sample in lesson.validation]
     assert [sample.question for sample in both.validation] == asked
+
+
+def test_who_shares_an_adapter_is_told_apart_by_name() -> None:
+    def rows(subject: str) -> list[dict[str, Any]]:
+        roles = [("positive", "yes")] * 4 + [("hard", "no")] * 2 + [("easy", "no")] * 4 + [("text", None)]
+        return [
+            {"split": split, "role": role, "label": label, "question": subject, "image": {"bytes": b""}}
+            | {"image_sha256": f"{subject} {split} {role} {i}"}
+            for split in ("train", "validation")
+            for i, (role, label) in enumerate(roles)
+        ]
+
+    datasets = [rows("bo"), rows("mam"), rows("x")]
+    made = crossed(datasets)[0]
+    for split in ("train", "validation"):
+        shown = [row["image_sha256"] for row in made if row["role"] == "easy" and row["split"] == split]
+        assert shown == [f"{other} {split} positive {i}" for other in ("mam", "x") for i in (0, 2)]
+    assert [row | {"image_sha256": 0} for row in made] == [row | {"image_sha256": 0} for row in datasets[0]]
+    assert [row for row in made if row["role"] != "easy"] == [r for r in datasets[0] if r["role"] != "easy"]
+    assert crossed(datasets[:1]) == datasets[:1]
 
 
 def test_told_rightly_weighs_both_classes_alike() -> None:

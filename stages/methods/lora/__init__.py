@@ -58,7 +58,11 @@ class Lora(Method):
         config = adapter.describe(base, rank=chosen.rank, alpha=chosen.alpha, dropout=chosen.dropout)
         for together in [subjects] if chosen.scope == "all" else [[subject] for subject in subjects]:
             folder = self._folder(together[0].id)
-            lesson = samples.joined([self._lesson(subject) for subject in together])
+            rows = [
+                samples.read(subject.dataset, conversations=True, hard=True, easy=True)
+                for subject in together
+            ]
+            lesson = samples.joined([samples.Lesson.of(own, chosen.balance) for own in crossed(rows)])
             values, learned = learn(
                 base,
                 config,
@@ -101,9 +105,25 @@ class Lora(Method):
     def _folder(self, subject: str) -> Path:
         return self.folder / (ALL if self.settings.scope == "all" else subject)
 
-    def _lesson(self, subject: Subject) -> samples.Lesson:
-        rows = samples.read(subject.dataset, conversations=True, hard=True, easy=True)
-        return samples.Lesson.of(rows, self.settings.balance)
+
+def crossed(datasets: Sequence[list[samples.Row]]) -> list[list[samples.Row]]:
+    """Datasets of subjects that share an adapter, with each other's photos in place of easy negatives.
+
+    Otherwise no sample shows a subject under another's name, so that it need not be read: yes to all ten.
+    A dataset without others stays as it is. The photos taken are spread evenly over the others.
+    """
+    made = []
+    for number, own in enumerate(datasets):
+        rows = list(own)
+        others = [row for other in (*datasets[:number], *datasets[number + 1 :]) for row in other]
+        for split in ("train", "validation"):
+            photos = [row for row in others if row["split"] == split and row["label"] == "yes"]
+            easy = [i for i, row in enumerate(rows) if row["split"] == split and row["role"] == "easy"]
+            for place, i in enumerate(easy if photos else ()):
+                photo = photos[place * len(photos) // len(easy)]
+                rows[i] = {**rows[i], "image": photo["image"], "image_sha256": photo["image_sha256"]}
+        made.append(rows)
+    return made
 
 
 METHOD = Lora
