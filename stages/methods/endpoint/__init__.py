@@ -23,17 +23,17 @@ Seconds = Annotated[float, Field(gt=0)]
 
 
 class Settings(material.ToldSettings):
-    """See README.md."""
+    """What is told (`ToldSettings`), and how the server is asked."""
 
-    url: Annotated[str, StringConstraints(pattern=r"^https?://")]
-    model: str
-    key_variable: str | None
-    image_size: Positive
-    logprobs: Annotated[int, Field(ge=1, le=20)] | None
-    timeout_s: Seconds
-    retries: Count
-    backoff_s: Seconds
-    concurrency: Positive
+    url: Annotated[str, StringConstraints(pattern=r"^https?://")]  # to which /chat/completions is added
+    model: str  # as the server calls it
+    key_variable: str | None  # environment variable that holds the key; None for a server without one
+    image_size: Positive  # longest side of a photo as sent, pixels
+    logprobs: Annotated[int, Field(ge=1, le=20)] | None  # most probable tokens asked for; None for none
+    timeout_s: Seconds  # without a byte from the server
+    retries: Count  # further attempts after failures that may pass
+    backoff_s: Seconds  # wait before the first of them, doubled before each next
+    concurrency: Positive  # requests at once
 
 
 class Endpoint(Method):

@@ -18,13 +18,19 @@ if TYPE_CHECKING:
 
 
 class Settings(MethodSettings, Train):
-    """See params.yaml."""
+    """What params.yaml holds under `train`, where null is not allowed, and what a variant changes."""
 
-    placement: Literal["user", "system"]
-    head: Literal["identifier", "all"]
-    initial: Literal["random", "words", "pooled", "photos"]
-    photos: Positive | None
-    captions: Count
+    placement: Literal[
+        "user", "system"
+    ]  # user: after the photo, as train | system: before it (paper's figures)
+    head: Literal["identifier", "all"]  # which rows are learned in the output layer too
+    initial: Literal[
+        "random", "words", "pooled", "photos"
+    ]  # words of the base's short description; see `start`
+    photos: Positive | None  # how many are learned from, the first by name; None for all
+    captions: (
+        Count  # pictures of the subject, and as many of others, whose captions are learned; see `captions`
+    )
 
 
 class SoftPromptVariant(Method):
