@@ -27,19 +27,16 @@ View = dict[str, Any]
 
 @dataclass(frozen=True)
 class Predictions:
-    """Evaluate's tables, of all methods; photos once."""
+    """Evaluate's tables of all methods, by name; the photos once."""
 
-    recognition: pd.DataFrame
-    validation: pd.DataFrame
-    questions: pd.DataFrame
-    conversations: pd.DataFrame
-    methods: pd.DataFrame
+    tables: Mapping[str, pd.DataFrame]
     photos: Photos
 
     @property
     def titles(self) -> dict[str, str]:
         """How tables call the methods."""
-        return dict(zip(self.methods.method, self.methods.title, strict=True))
+        methods = self.tables["methods"]
+        return dict(zip(methods.method, methods.title, strict=True))
 
 
 def wrong_answers(rows: pd.DataFrame) -> pd.DataFrame:
@@ -58,7 +55,7 @@ def failures(
 
     `faces` holds a train photo of each, JPEG.
     """
-    rows = with_outcome(predictions.recognition)
+    rows = with_outcome(predictions.tables["recognition"])
     found = []
     for row in wrong_answers(rows).head(examples).itertuples():
         same = rows[

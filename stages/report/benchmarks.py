@@ -1,7 +1,7 @@
 """What is measured: the benchmarks, their measures, and what pages and tables call them.
 
 A benchmark appears in the report when the predictions hold something of it. A new one needs an entry here, a
-function in `measures.py` that scores its table, and the table's name in `scores.py`.
+function in `tasks.py` that scores its table, and both in `scores.py`.
 """
 
 from typing import NamedTuple
@@ -42,7 +42,53 @@ BENCHMARKS = (
             "questions.text": "Questions without a photo",
         },
     ),
+    Benchmark(
+        "together",
+        "Two subjects in one photo",
+        "Photos of two subjects: is this one here, with one taught; and who stands on which side, with both "
+        "taught and in both orders of the options.",
+        {
+            "together.present": "Subject found beside another",
+            "together.absent": "Subject not there rejected",
+            "together.weighted": "Recognition in photos of two",
+            "together.sides": "Who stands on which side",
+        },
+    ),
+    Benchmark(
+        "captions",
+        "Captions",
+        "Does a caption hold the subject's name where the subject is, and only there? Asked by name, which "
+        "gives it away, and not. Photos of others are as many as were drawn: precision is that at this "
+        "proportion.",
+        {
+            "captions.named.recall": "Asked by name: recall",
+            "captions.named.precision": "Asked by name: precision",
+            "captions.named.f1": "Asked by name: F1",
+            "captions.unnamed.recall": "Not by name: recall",
+            "captions.unnamed.precision": "Not by name: precision",
+            "captions.unnamed.f1": "Not by name: F1",
+        },
+    ),
+    Benchmark(
+        "general",
+        "What the model knew before",
+        "General questions about photos of nobody in particular, in the formats of POPE and MMBench, with "
+        "a subject in place; base is the model without one. Unchanged is the share of answers that are the "
+        "base's word for word. Answers are read strictly, and as the published scripts read them.",
+        {
+            "general.pope.accuracy": "POPE accuracy",
+            "general.pope.published.accuracy": "POPE accuracy, read as published",
+            "general.pope.f1": "POPE F1",
+            "general.pope.yes_ratio": "POPE share of yes",
+            "general.pope.unchanged": "POPE unchanged",
+            "general.mmbench.accuracy": "MMBench accuracy",
+            "general.mmbench.published.accuracy": "MMBench accuracy, read as published",
+            "general.mmbench.circular": "MMBench right in all orders",
+            "general.mmbench.unchanged": "MMBench unchanged",
+        },
+    ),
 )
+BY_SUBJECT = BENCHMARKS[0].measures | BENCHMARKS[1].measures  # shown by subject and by kind as well
 MEASURES = {name: title for benchmark in BENCHMARKS for name, title in benchmark.measures.items()}
 
 MAIN = {  # measure → its name after `methods.<method>.` in metrics.json; what the first tables show
@@ -51,6 +97,13 @@ MAIN = {  # measure → its name after `methods.<method>.` in metrics.json; what
     "recognition.siblings.marking_auc": "marking_auc",
     "questions.visual": "visual",
     "questions.text": "text",
+    "together.weighted": "together",
+    "captions.unnamed.f1": "caption",
+    "general.pope.accuracy": "pope",
+    "general.mmbench.accuracy": "mmbench",
+}
+HEADS = MEASURES | {  # what the first tables call them, where that says more
+    "captions.unnamed.f1": "Name in captions, F1",
 }
 
 AT_THRESHOLD = {  # measure by the generated answer → the same with a threshold on P(yes)

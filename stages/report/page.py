@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from stages.core.paths import SOFT_PROMPT
 from stages.report import figures, wording
-from stages.report.benchmarks import AT_THRESHOLD, BENCHMARKS, MAIN, MEASURES
+from stages.report.benchmarks import AT_THRESHOLD, BENCHMARKS, BY_SUBJECT, HEADS, MEASURES
 from stages.report.metrics import Interval
 from stages.report.results import differences
 from stages.report.scores import CONTROLS, Scores
@@ -55,7 +55,7 @@ def render(
     return environment.get_template("page.html.jinja").render(
         style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
         gain=_gain(scores),
-        heads_main=[MEASURES[measure] for measure in MAIN],
+        heads_main=[HEADS[measure] for measure in scores.main()],
         overview=_overview(scores, unread),
         differences=_differences(scores),
         costs=_costs(scores, costs),
@@ -68,7 +68,7 @@ def render(
         ],
         benchmarks=_benchmarks(scores),
         totals=totals,
-        measures=MEASURES,
+        measures=BY_SUBJECT,
         kinds=_by_kind(scores, kinds),
         loss=figures.loss(plots["loss"]),
         roc=figures.roc(plots["roc"]),
@@ -103,11 +103,11 @@ def _gain(scores: Scores) -> Row:
 
 def _overview(scores: Scores, unread: Mapping[str, float]) -> list[Row]:
     """The main measures by method, each with its place on a track from 0 to 1."""
-    apart = {measure: differences(scores, measure) for measure in MAIN}
+    apart = {measure: differences(scores, measure) for measure in scores.main()}
     rows = []
     for method in scores.titles:
         cells = []
-        for measure in MAIN:
+        for measure in scores.main():
             found, minus = scores.interval(method, measure), apart[measure].get(method)
             sign = math.copysign(1, minus.value) if minus and minus.excludes_zero else 0
             cells.append({"asked": scores.has(method, measure), "sign": sign, **_position(found)})
@@ -127,7 +127,7 @@ def _position(interval: Interval) -> Row:
 
 
 def _differences(scores: Scores) -> list[Row]:
-    found = {measure: differences(scores, measure) for measure in MAIN}
+    found = {measure: differences(scores, measure) for measure in scores.main()}
     return [
         _row(scores, method) | {"cells": [of.get(method) for of in found.values()]}
         for method in scores.titles
@@ -185,7 +185,7 @@ def _by_kind(scores: Scores, kinds: Mapping[str, str]) -> list[Row]:
         {
             "kind": kind,
             "n": len(members),
-            "cells": [scores.interval(SOFT_PROMPT, measure, members) for measure in MEASURES],
+            "cells": [scores.interval(SOFT_PROMPT, measure, members) for measure in BY_SUBJECT],
         }
         for kind, members in members_by_kind(kinds).items()
     ]

@@ -14,6 +14,17 @@ from stages.report.scores import Scores, score
 from stages.report.subject_view import subject_view
 from stages.report.tables import tables
 
+TABLES = {  # of evaluate
+    "recognition": schema.RECOGNITION,
+    "validation": schema.VALIDATION,
+    "questions": schema.QUESTIONS,
+    "together": schema.TOGETHER,
+    "captions": schema.CAPTIONS,
+    "general": schema.GENERAL,
+    "conversations": schema.SAMPLE_CONVERSATIONS,
+    "methods": schema.METHODS,
+}
+
 
 def report(
     subjects: Mapping[str, tuple[str, str]],
@@ -31,19 +42,20 @@ def report(
     """
     p = _read([SOFT_PROMPT, *methods])
     kinds = {subject: kind for subject, (kind, _) in subjects.items()}
-    scores = score(p.recognition, p.questions, p.validation, p.titles, subjects, seed, resamples)
+    scores = score(p.tables, p.titles, subjects, seed, resamples)
+    recognition, questions = p.tables["recognition"], p.tables["questions"]
     material = {
         subject: gather(subject, kind, source, examples)
         for subject, (kind, source) in progress.bar(subjects.items(), "report")
     }
     counts = {subject: found.counts for subject, found in material.items()}
-    curves = {method: plots.roc(p.recognition, method) for method in scores.methods}
+    curves = {method: plots.roc(recognition, method) for method in scores.methods}
     drawn = {
         "loss": plots.loss_band({subject: found.curve for subject, found in material.items()}),
         "methods": plots.methods(scores),
         "reliability": plots.reliability(scores),
         "roc": curves[SOFT_PROMPT],
-        "scores": plots.score_histogram(p.recognition),
+        "scores": plots.score_histogram(recognition),
         "subjects": plots.subjects(scores, kinds),
     }
     totals = {name: sum(count[name] for count in counts.values()) for name in next(iter(counts.values()))}
@@ -51,10 +63,9 @@ def report(
         subject: subject_view(subject, material[subject], p, scores, examples)
         for subject in scores.worst_first()
     }
-    asked = (p.recognition, p.questions)
-    io.write_json(paths.METRICS, results.flat_metrics(scores, p.questions, counts))
-    io.write_json(paths.INTERVALS, results.intervals(scores, *asked, p.methods))
-    io.write_bytes(paths.TABLES, tables(scores, *asked, p.methods, kinds, counts).encode())
+    io.write_json(paths.METRICS, results.flat_metrics(scores, questions, counts))
+    io.write_json(paths.INTERVALS, results.intervals(scores, p.tables))
+    io.write_bytes(paths.TABLES, tables(scores, p.tables, kinds, counts).encode())
     for name, rows in drawn.items():
         io.write_json(paths.PLOTS / f"{name}.json", rows)
     for name, subject in sheets.choose(list(views)).items():
@@ -65,8 +76,8 @@ def report(
         totals | _tested(p),
         drawn,
         curves,
-        results.mean_costs(p.methods),
-        results.failure_rates(pd.concat([table[["method", "parsed"]] for table in asked])),
+        results.mean_costs(p.tables["methods"]),
+        results.failure_rates(pd.concat([p.tables[name][["method", "parsed"]] for name in results.READ])),
         list(views.values()),
         failures(p, {subject: found.train[0] for subject, found in material.items()}, scores, 2 * examples),
     )
@@ -77,29 +88,24 @@ def report(
 def _tested(predictions: Predictions) -> dict[str, int]:
     """What the test consisted of."""
     groups = [group for _, group, _ in predictions.photos]
-    own = [table[table.method == SOFT_PROMPT] for table in (predictions.recognition, predictions.questions)]
-    return {
-        "test_photos": groups.count("test"),
-        "look-alikes": len(groups) - groups.count("test"),
-        "recognition_answers_per_method": len(own[0]),
-        "question_answers_per_method": len(own[1]),
+    answers = {
+        f"{name}_answers_per_method": int((predictions.tables[name].method == SOFT_PROMPT).sum())
+        for name in results.READ
     }
+    return {"test_photos": groups.count("test"), "look-alikes": len(groups) - groups.count("test")} | answers
 
 
 def _read(methods: Sequence[str]) -> Predictions:
     """Evaluate's tables of these methods; raises UserError for those of another, which was removed."""
     io.refuse_strays([paths.predictions(method, "").parent for method in methods])
 
-    def table(name: str, columns: object) -> pd.DataFrame:
-        tables = [io.read_parquet(paths.predictions(method, name), columns) for method in methods]
-        return pa.concat_tables(tables).to_pandas()
-
+    tables = {
+        name: pa.concat_tables(
+            io.read_parquet(paths.predictions(method, name), columns) for method in methods
+        ).to_pandas()
+        for name, columns in TABLES.items()
+    }
     photos = io.read_parquet(paths.predictions(SOFT_PROMPT, "photos"), schema.TEST_PHOTOS).to_pandas()
     return Predictions(
-        recognition=table("recognition", schema.RECOGNITION),
-        validation=table("validation", schema.VALIDATION),
-        questions=table("questions", schema.QUESTIONS),
-        conversations=table("conversations", schema.SAMPLE_CONVERSATIONS),
-        methods=table("methods", schema.METHODS),
-        photos={(row.owner, row.group, row.photo): row.image["bytes"] for row in photos.itertuples()},
+        tables, {(row.owner, row.group, row.photo): row.image["bytes"] for row in photos.itertuples()}
     )

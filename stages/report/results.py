@@ -17,6 +17,26 @@ from stages.report.benchmarks import AT_THRESHOLD, MAIN, MEASURES
 from stages.report.metrics import Interval
 from stages.report.scores import CONTROLS, Scores
 
+FLAT = (  # of the soft prompt, under their own names
+    "recognition.positive",
+    "recognition.negative",
+    "recognition.weighted",
+    "recognition.auc",
+    "recognition.siblings.weighted",
+    "recognition.siblings.auc",
+    "recognition.siblings.marking_auc",
+    "questions.visual",
+    "questions.text",
+    "together.weighted",
+    "together.sides",
+    "captions.named.f1",
+    "captions.unnamed.f1",
+    "general.pope.accuracy",
+    "general.pope.unchanged",
+    "general.mmbench.accuracy",
+    "general.mmbench.unchanged",
+)
+READ = ("recognition", "questions", "together", "general")  # tables whose answers are one of some words
 COST = ("trainable", "stored_bytes", "prompt_tokens")
 
 
@@ -27,9 +47,7 @@ def flat_metrics(
     weighted = {
         subject: scores.of(subject, SOFT_PROMPT, "recognition.weighted") for subject in scores.subjects
     }
-    found = {
-        measure: (SOFT_PROMPT, measure) for measure in MEASURES if measure != "recognition.siblings.negative"
-    }
+    found = {measure: (SOFT_PROMPT, measure) for measure in FLAT}
     for control in CONTROLS:
         if control != "blind":
             found[f"recognition.control.{control}"] = (control, "recognition.weighted")
@@ -52,11 +70,12 @@ def flat_metrics(
     }
 
 
-def intervals(
-    scores: Scores, recognition: pd.DataFrame, questions: pd.DataFrame, costs: pd.DataFrame
-) -> dict[str, Any]:
-    """The content of intervals.json: every measure of every method, differences, calibration and cost."""
-    spent = mean_costs(costs)
+def intervals(scores: Scores, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    """The content of intervals.json: every measure of every method, differences, calibration and cost.
+
+    `tables` are evaluate's, by name.
+    """
+    spent = mean_costs(tables["methods"])
     measures = [*MEASURES, *AT_THRESHOLD.values()]
     return {
         "methods": [
@@ -80,10 +99,7 @@ def intervals(
         },
         "calibration_error": {method: _as_json(scores.calibration_error(method)) for method in scores.bins},
         "thresholds": {method: round(value, 4) for method, value in scores.thresholds.items()},
-        "parse_failures": {
-            "recognition": parse_failures(recognition),
-            "questions": parse_failures(questions),
-        },
+        "parse_failures": {name: parse_failures(tables[name]) for name in READ},
     }
 
 

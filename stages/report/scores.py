@@ -14,7 +14,8 @@ import pandas as pd
 
 from stages.core import seed as seeds
 from stages.core.paths import SOFT_PROMPT
-from stages.report import measures, metrics
+from stages.report import measures, metrics, tasks
+from stages.report.benchmarks import MAIN
 from stages.report.metrics import Array, Interval
 
 CONTROLS = (  # in the order of every table; what the soft prompt is compared with comes before them
@@ -26,6 +27,7 @@ CONTROLS = (  # in the order of every table; what the soft prompt is compared wi
     "blind",
     "majority",
 )
+TASKS = {"together": tasks.together, "captions": tasks.captions, "general": tasks.general}  # by table
 DESCRIPTIONS = ("short_description", "long_description")
 
 
@@ -49,6 +51,10 @@ class Scores:
     def methods(self) -> list[str]:
         """The soft prompt and what it is compared with, without the controls."""
         return [name for name in self.titles if name not in CONTROLS]
+
+    def main(self) -> list[str]:
+        """The measures that the first tables show: those that somebody was asked."""
+        return [name for name in MAIN if any(self.has(method, name) for method in self.titles)]
 
     def has(self, method: str, measure: str) -> bool:
         """Was this method asked what the measure needs?"""
@@ -113,25 +119,25 @@ class Scores:
 
 
 def score(
-    recognition: pd.DataFrame,
-    questions: pd.DataFrame,
-    validation: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
     titles: Mapping[str, str],
     subjects: Iterable[str],
     seed: int,
     resamples: int,
 ) -> Scores:
-    """Score evaluate's tables of these subjects; `titles` by method, in any order."""
+    """Score evaluate's tables, by name, of these subjects; `titles` by method, in any order."""
     subjects = tuple(subjects)
     others = [name for name in titles if name not in (SOFT_PROMPT, *CONTROLS)]
     ordered = {name: titles[name] for name in (SOFT_PROMPT, *others, *CONTROLS) if name in titles}
-    limits = thresholds(validation)
+    limits = thresholds(tables["validation"])
     measured, sums = [], []
     for subject in subjects:
         draw = partial(_draw, seed, resamples, subject)
-        photos = recognition[recognition.subject == subject]
-        asked = questions[questions.subject == subject]
-        measured.append(measures.recognition(photos, draw, limits) | measures.questions(asked, draw))
+        photos, asked = (_of(tables[name], subject) for name in ("recognition", "questions"))
+        found = measures.recognition(photos, draw, limits) | measures.questions(asked, draw)
+        for name, task in TASKS.items():
+            found |= task(_of(tables[name], subject), subject, seed, resamples)
+        measured.append(found)
         sums.append(measures.calibration(photos, draw))
     values = _stacked(measured, np.full(resamples + 1, np.nan))
     return Scores(
@@ -148,6 +154,11 @@ def thresholds(validation: pd.DataFrame) -> dict[str, float]:
         for method, rows in validation.groupby("method")
         if rows.p_yes.notna().all()
     }
+
+
+def _of(table: pd.DataFrame, subject: str) -> pd.DataFrame:
+    """A subject's rows, and those that were asked with nobody in place."""
+    return table[(table.subject == subject) | table.subject.isna()]
 
 
 def _known(value: float) -> float:

@@ -19,10 +19,11 @@ def subject_view(
     subject: str, material: Material, predictions: Predictions, scores: Scores, examples: int
 ) -> View:
     """One subject's part of the page; `examples` limits the wrong answers shown."""
-    rows = with_outcome(predictions.recognition[predictions.recognition.subject == subject])
+    recognition, spoken = (predictions.tables[name] for name in ("recognition", "conversations"))
+    rows = with_outcome(recognition[recognition.subject == subject])
     own = rows[(rows.method == SOFT_PROMPT) & (rows.against == "positive")].sort_values("photo")
     wrong = wrong_answers(rows)
-    chats = predictions.conversations[predictions.conversations.subject == subject]
+    chats = spoken[spoken.subject == subject]
     return {
         "id": subject,
         "kind": material.kind,

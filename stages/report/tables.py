@@ -7,8 +7,8 @@ import pandas as pd
 
 from stages.core.paths import SOFT_PROMPT
 from stages.report import wording
-from stages.report.benchmarks import AT_THRESHOLD, BENCHMARKS, MAIN, MEASURES
-from stages.report.results import differences, failure_rates, mean_costs
+from stages.report.benchmarks import AT_THRESHOLD, BENCHMARKS, BY_SUBJECT, HEADS, MEASURES
+from stages.report.results import READ, differences, failure_rates, mean_costs
 from stages.report.scores import CONTROLS, Scores
 
 Rows = list[list[Any]]
@@ -16,13 +16,14 @@ Rows = list[list[Any]]
 
 def tables(
     scores: Scores,
-    recognition: pd.DataFrame,
-    questions: pd.DataFrame,
-    costs: pd.DataFrame,
+    found: Mapping[str, pd.DataFrame],
     kinds: Mapping[str, str],
     counts: Mapping[str, Mapping[str, int]],
 ) -> str:
-    """The content of tables.md: by method, differences, cost, by kind, by subject, and the data."""
+    """The content of tables.md: by method, differences, cost, by kind, by subject, and the data.
+
+    `found` are evaluate's tables, by name; `counts` is by subject (see material.py).
+    """
     names = list(next(iter(counts.values())))
     data = [[subject, *(f"{count[name]:,}" for name in names)] for subject, count in counts.items()]
     lines = [
@@ -37,7 +38,7 @@ def tables(
             lines += _section(benchmark.title, ["method", *benchmark.measures.values()], rows)
     lines += _section(
         "Soft prompt minus the other, on the same resamples",
-        ["minus", *(MEASURES[measure] for measure in MAIN)],
+        ["minus", *(HEADS[measure] for measure in scores.main())],
         _differences(scores),
         f"{wording.MARK}: the interval excludes 0.",
     )
@@ -47,28 +48,32 @@ def tables(
         + [f"{MEASURES[measure]}, {by}" for measure in AT_THRESHOLD for by in ("answer", "threshold")],
         _thresholds(scores),
     )
-    rates = {"recognition": failure_rates(recognition), "questions": failure_rates(questions)}
+    rates = {name: failure_rates(found[name]) for name in READ}
     lines += _section(
         "Cost of a subject, and answers that could not be read (which count as wrong)",
-        ["method", "trainable values", "stored", "prompt tokens", "unreadable: recognition", "questions"],
-        _costs(scores, mean_costs(costs), rates),
+        ["method", "trainable values", "stored", "prompt tokens", *(f"unreadable: {name}" for name in READ)],
+        _costs(scores, mean_costs(found["methods"]), rates),
     )
     lines += _section(
         "By kind of subject (soft prompt)",
-        ["kind", "subjects", *MEASURES.values()],
+        ["kind", "subjects", *BY_SUBJECT.values()],
         [
-            [kind, len(members), *(wording.text(scores.interval(SOFT_PROMPT, m, members)) for m in MEASURES)]
+            [
+                kind,
+                len(members),
+                *(wording.text(scores.interval(SOFT_PROMPT, m, members)) for m in BY_SUBJECT),
+            ]
             for kind, members in members_by_kind(kinds).items()
         ],
     )
     lines += _section(
         "By subject (soft prompt), lowest first",
-        ["subject", "kind", *MEASURES.values()],
+        ["subject", "kind", *BY_SUBJECT.values()],
         [
             [
                 subject,
                 kinds[subject],
-                *(wording.decimal(scores.of(subject, SOFT_PROMPT, m)) for m in MEASURES),
+                *(wording.decimal(scores.of(subject, SOFT_PROMPT, m)) for m in BY_SUBJECT),
             ]
             for subject in scores.worst_first()
         ],
@@ -91,7 +96,7 @@ def _by_method(scores: Scores, measures: Sequence[str]) -> Rows:
 
 
 def _differences(scores: Scores) -> Rows:
-    found = {measure: differences(scores, measure) for measure in MAIN}
+    found = {measure: differences(scores, measure) for measure in scores.main()}
     return [
         [
             _title(scores, method),

@@ -14,25 +14,6 @@ from stages.report import metrics
 from stages.report.detection import detection
 from stages.report.metrics import Array
 
-MEASURES = {
-    "together.present": "Subject found beside another",
-    "together.absent": "Subject not there rejected",
-    "together.weighted": "Recognition in photos of two",
-    "together.sides": "Who stands on which side",
-    "captions.named.recall": "Caption asked by name: recall of the name",
-    "captions.named.precision": "Caption asked by name: precision",
-    "captions.named.f1": "Caption asked by name: F1",
-    "captions.unnamed.recall": "Caption: recall of the name",
-    "captions.unnamed.precision": "Caption: precision",
-    "captions.unnamed.f1": "Caption: F1",
-    "general.pope.accuracy": "POPE accuracy",
-    "general.pope.f1": "POPE F1",
-    "general.pope.yes_ratio": "POPE share of yes",
-    "general.pope.unchanged": "POPE answers as without the subject",
-    "general.mmbench.accuracy": "MMBench accuracy",
-    "general.mmbench.circular": "MMBench right in all orders",
-    "general.mmbench.unchanged": "MMBench answers as without the subject",
-}
 READINGS = {"parsed": "", "read": ".published"}  # column -> what it adds to a measure's benchmark
 Measured = dict[tuple[str, str], Array]
 
@@ -119,11 +100,6 @@ def _mmbench(answers: pd.DataFrame, weights: "_Weights") -> dict[str, Array]:
             for category, part in plain.groupby("category")
         },
     }
-
-
-def failures(rows: pd.DataFrame, column: str = "parsed") -> dict[str, float]:
-    """Share of answers by method that could not be read."""
-    return rows[column].isna().groupby(rows.method).mean().to_dict()
 
 
 class _Weights:

@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 from stages import methods, vlm
 from stages.core import errors, io, params, paths, samples, seed
 from stages.core.clip import Clip
+from stages.core.truth import Questions, load_questions
 from stages.evaluate import choices, recognition
-from stages.evaluate.exam import Exam, prepare
+from stages.evaluate.photos import Photo, gallery
 from stages.learning.learn import learn
 from stages.learning.steps import Recipe
 from stages.methods.interface import Answering, Subject, Tools
@@ -40,8 +41,9 @@ def compare(p: params.Params, rounds: int = ROUNDS, enough: float = ENOUGH) -> d
     subject, entry = next(iter(p.subjects.items()))
     clip = Clip(p.base.clip, p.base.clip_revision, p.base.device)
     with _scratch():
-        exam = prepare({subject: entry.source}, p.evaluate.validation_negatives, p.seed)
-        asked = {name: Asks(name, exam) for name in (paths.SOFT_PROMPT, *p.methods)}
+        photos = gallery({subject: entry.source})
+        questions = {subject: load_questions(subject, entry.source)}
+        asked = {name: Asks(name, photos, questions) for name in (paths.SOFT_PROMPT, *p.methods)}
         runs = {}
         for name, asks in asked.items():
             base = vlm.load(**p.base.opening)  # one for each: a method may change it
@@ -62,17 +64,16 @@ def compare(p: params.Params, rounds: int = ROUNDS, enough: float = ENOUGH) -> d
 class Asks:
     """What `evaluate` asks a method about one subject: recognition of all photos, and the questions."""
 
-    def __init__(self, name: str, exam: Exam) -> None:
+    def __init__(self, name: str, photos: list[Photo], questions: dict[str, Questions]) -> None:
         self.name, self.count = name, 0
-        self._exam = exam
-        self._photos = [photo.path for photo in exam.photos]
+        self._photos, self._questions = photos, questions
 
     def answer(self, answering: Answering) -> None:
         """Ask everything, of the method alone without controls."""
-        rows = recognition.asks(self._exam.photos, self._exam.questions, answering)
-        rows += choices.asks(self._exam.questions, self._exam.photos, answering)
+        rows = recognition.asks(self._photos, self._questions, answering)
+        rows += choices.asks(self._questions, self._photos, answering)
         asks = [ask for _, ask in rows if ask.method == self.name]
-        self.count = len(answering.answers(self._photos, asks))
+        self.count = len(answering.answers([photo.path for photo in self._photos], asks))
 
 
 def _round(p: params.Params, tools: Tools, subject: Subject, asks: Asks) -> Times:

@@ -26,6 +26,8 @@ COLUMNS = {  # measure → head of its column in the results
     "recognition.siblings.marking_auc": "AUC, marking only",
     "questions.visual": "questions, photo",
     "questions.text": "questions, no photo",
+    "together.weighted": "photos of two",
+    "general.pope.accuracy": "POPE",
 }
 BENCHMARKS = paths.REPORTS / "benchmarks"
 TIMES = BENCHMARKS / "methods-cpu-small.json"

@@ -62,6 +62,8 @@ def test_it_writes_everything_that_dvc_names_and_the_same_bytes_again(predicted)
     assert set(intervals["thresholds"]) == {"soft_prompt", "rival"}
     assert intervals["soft_prompt_minus"]["recognition.weighted"]["rival"]["value"] > 0
     assert 0 < metrics["methods.rival.recognition"] < 1 and metrics["calibration.error"] > 0
+    assert metrics["methods.rival.pope"] == intervals["estimates"]["general.pope.accuracy"]["rival"]["value"]
+    assert set(intervals["soft_prompt_minus"]["general.pope.unchanged"]) >= {"rival", "base"}
     assert "| control: Constant answer |" in first["reports/tables.md"].decode()
     assert "| The rival |" in first["reports/tables.md"].decode()
     with Image.open(paths.SHEETS / "1-lowest.png") as sheet:
@@ -128,6 +130,7 @@ def test_the_page_is_used_by_keyboard_and_read_aloud(predicted):
             assert attributes["role"] == "img" and attributes["aria-label"]
         if "scroll" in (attributes.get("class") or "").split():
             assert attributes["tabindex"] == "0" and attributes["aria-label"]
+    assert {f"benchmark-{name}" for name in ("recognition", "together", "captions", "general")} <= ids
     details = [attributes for tag, attributes in page.seen if tag == "details"]
     assert len(details) == sum(tag == "summary" for tag, _ in page.seen) > 3
 

@@ -6,6 +6,7 @@ import re
 import pandas as pd
 import pytest
 
+from stages.core import schema
 from stages.report import charts, plots, results, wording
 from stages.report.measures import with_outcome
 from stages.report.metrics import Interval
@@ -39,11 +40,19 @@ def told(subject: str, kind: str, method: str, correct: list[bool], parsed: str 
 def scored(
     recognition: list[dict], questions: list[dict] = (), subjects=("bo",), validation: list[dict] = ()
 ) -> Scores:
-    columns = ["subject", "kind", "photo", "question", "order", "method", "parsed", "correct"]
     titles = {row["method"]: row["method"].title() for row in [*recognition, *questions]}
-    asked = pd.DataFrame(list(questions), columns=columns)
-    seen = pd.DataFrame(list(validation), columns=["subject", "label", "method", "p_yes"])
-    return score(pd.DataFrame(recognition), asked, seen, titles, subjects, 0, 20)
+    return score(given(recognition, questions, validation), titles, subjects, 0, 20)
+
+
+def given(
+    recognition: list[dict], questions: list[dict] = (), validation: list[dict] = ()
+) -> dict[str, pd.DataFrame]:
+    """Evaluate's tables with these rows; the others are empty."""
+    columns = {"questions": schema.QUESTIONS, "validation": schema.VALIDATION, "together": schema.TOGETHER}
+    columns |= {"captions": schema.CAPTIONS, "general": schema.GENERAL}
+    rows = {"questions": questions, "validation": validation}
+    found = {name: pd.DataFrame(list(rows.get(name, ())), columns=of.names) for name, of in columns.items()}
+    return found | {"recognition": pd.DataFrame(recognition)}
 
 
 def costs(*methods: str) -> pd.DataFrame:
@@ -142,9 +151,9 @@ def test_every_method_is_compared_with_the_soft_prompt_and_listed_before_the_con
     rows = asked("bo", "positive", [YES, NO] * 10) + asked("bo", "others", [NO])
     rows += asked("bo", "positive", [YES, YES] * 10, "base") + asked("bo", "others", [NO], "base")
     rows += asked("bo", "positive", [NO, NO] * 10, "rival") + asked("bo", "others", [NO], "rival")
-    scores, recognition = scored(rows), pd.DataFrame(rows)
-    questions = pd.DataFrame(columns=["method", "parsed"])
-    found = results.intervals(scores, recognition, questions, costs("soft_prompt", "base", "rival"))
+    scores, names = scored(rows), ("soft_prompt", "base", "rival")
+    predicted = given(rows) | {"methods": costs(*names)}
+    found = results.intervals(scores, predicted)
     assert [(m["name"], m["control"]) for m in found["methods"]] == [
         ("soft_prompt", False), ("rival", False), ("base", True)
     ]  # fmt: skip
@@ -153,11 +162,9 @@ def test_every_method_is_compared_with_the_soft_prompt_and_listed_before_the_con
     assert set(minus) == {"rival", "base"}
     assert minus["rival"]["value"] == 0.25 and minus["rival"]["excludes_zero"]
     assert minus["base"]["value"] == -0.25 and minus["base"]["high"] < 0
-    text = tables(
-        scores, recognition, questions, costs("soft_prompt", "base", "rival"), {"bo": "pet"}, {"bo": {"n": 1}}
-    )
+    text = tables(scores, predicted, {"bo": "pet"}, {"bo": {"n": 1}})
     assert text.index("| Rival |") < text.index("| control: Base |")
-    assert "| Rival | 7 | 1.5 kB | 3 | 0 |  |" in text  # nobody was asked questions
+    assert "| Rival | 7 | 1.5 kB | 3 | 0 |  |  |  |" in text  # nobody was asked anything else
 
 
 def test_flat_metrics_have_the_documented_names_and_null_for_what_nobody_has():
@@ -171,6 +178,7 @@ def test_flat_metrics_have_the_documented_names_and_null_for_what_nobody_has():
     assert flat["recognition.negative"] == 0.6667 and flat["recognition.weighted"] == 0.8333
     assert flat["recognition.siblings.weighted"] is None and flat["questions.visual"] is None
     assert flat["questions.parse_failures"] == 2
+    assert flat["together.weighted"] is None and flat["general.pope.accuracy"] is None
     assert flat["methods.rival.recognition"] == 0.8333 and flat["methods.rival.text"] is None
     assert flat["calibration.error"] == pytest.approx((2 * 0.1 + 2 * 0.4) / 4)
     assert (flat["subjects.n"], flat["subjects.worst_weighted"]) == (1, 0.8333)
@@ -184,6 +192,9 @@ def test_flat_metrics_have_the_documented_names_and_null_for_what_nobody_has():
         | {"questions.visual", "questions.text", "questions.parse_failures"}
         | {f"questions.control.{name}" for name in ("base", "majority", "blind")}
         | {f"methods.rival.{name}" for name in ("recognition", "siblings", "marking_auc", "visual", "text")}
+        | {f"methods.rival.{name}" for name in ("together", "caption", "pope", "mmbench")}
+        | {"together.weighted", "together.sides", "captions.named.f1", "captions.unnamed.f1"}
+        | {f"general.{name}.{of}" for name in ("pope", "mmbench") for of in ("accuracy", "unchanged")}
         | {"calibration.error"}
         | {"subjects.n", "subjects.worst_weighted", "data.hard_negatives", "data.conversations"}
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.report import tasks
+from stages.report import results, tasks
 from stages.report.detection import detection
 
 
@@ -86,7 +86,7 @@ def test_pope_is_scored_strictly_and_as_published_and_compared_with_the_base():
     assert found["soft_prompt", "general.pope.published.f1"][0] == 1
     assert found["soft_prompt", "general.pope.unchanged"][0] == 0.5
     assert tasks.general(pd.DataFrame(rows), "mam", seed=0, resamples=5) == {}
-    assert tasks.failures(pd.DataFrame(rows)) == {"base": 0, "soft_prompt": 0.5}
+    assert results.failure_rates(pd.DataFrame(rows)) == {"base": 0, "soft_prompt": 0.5}
 
 
 def test_pope_s_settings_count_alike():
