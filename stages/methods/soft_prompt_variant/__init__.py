@@ -18,19 +18,22 @@ if TYPE_CHECKING:
 
 
 class Settings(MethodSettings, Train):
-    """What params.yaml holds under `train`, where null is not allowed, and what a variant changes."""
+    """What params.yaml holds under `train`, where null is not allowed, and what a variant changes.
 
-    placement: Literal[
-        "user", "system"
-    ]  # user: after the photo, as train | system: before it (paper's figures)
-    head: Literal["identifier", "all"]  # which rows are learned in the output layer too
-    initial: Literal[
-        "random", "words", "pooled", "photos"
-    ]  # words of the base's short description; see `start`
-    photos: Positive | None  # how many are learned from, the first by name; None for all
-    captions: (
-        Count  # pictures of the subject, and as many of others, whose captions are learned; see `captions`
-    )
+    Attributes:
+        placement: of the definition: user, after the photo, as train | system, before it (paper's figures).
+        head: which rows are learned in the output layer: the identifier's | all, as in the published code.
+        initial: where latent tokens begin; words are those of the base's short description (see `start`).
+        photos: how many are learned from, the first by name; None for all.
+        captions: pictures of the subject whose captions are learned, and as many of others (see `captions`).
+
+    """
+
+    placement: Literal["user", "system"]
+    head: Literal["identifier", "all"]
+    initial: Literal["random", "words", "pooled", "photos"]
+    photos: Positive | None
+    captions: Count
 
 
 class SoftPromptVariant(Method):
