@@ -37,10 +37,10 @@ def answer_all(
             group = shown[start : start + batch_size]
             prefixes = vlm.encode_prefixes(base, [images.load_image(photos[i]) for i in group], batch_size)
             numbers = [number for i in group for number in by_photo[i]]
-            answers |= _answer(base, asks, definitions, numbers, group, prefixes, batch_size)
+            answers |= answer_group(base, asks, definitions, numbers, group, prefixes, batch_size)
             bar.update(len(numbers))
         prefixes = vlm.encode_prefixes(base, [], batch_size)
-        answers |= _answer(base, asks, definitions, by_photo[None], [], prefixes, batch_size)
+        answers |= answer_group(base, asks, definitions, by_photo[None], [], prefixes, batch_size)
         bar.update(len(by_photo[None]))
     return [answers[number] for number in range(len(asks))]
 
@@ -51,7 +51,7 @@ def prompt_tokens(base: vlm.Base, definition: vlm.Definition, photo: bool = True
     return len(with_it.ids) - len(without.ids)
 
 
-def _answer(
+def answer_group(
     base: vlm.Base,
     asks: Sequence[Ask],
     definitions: Sequence[vlm.Definition],
