@@ -1,0 +1,198 @@
+"""MyVLM on two made-up subjects and tiny random models: fitted, asked, and fitted again."""
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from stages import methods, vlm
+from stages.core import io, paths, schema
+from stages.core.clip import Clip
+from stages.core.errors import UserError
+from stages.core.params import load
+from stages.methods.ask import answer_all
+from stages.methods.interface import Ask, Method, Subject, Task, Tools
+from tests.helpers import ROOT
+from tests.vlm_helpers import noise_images
+
+SUBJECTS = [Subject("bo", "pet"), Subject("ana", "person")]
+PHOTOS = 2  # per subject; fewer than a step takes
+SECTION = load(ROOT / "params.yaml").methods["myvlm"]
+RECOGNITION, CHAT = Task("recognition", 8), Task("chat", 6)
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The tables of both subjects, and four photos to ask about."""
+    monkeypatch.chdir(tmp_path)
+    pictures = noise_images(12)
+    files = [tmp_path / f"{number}.png" for number in range(len(pictures))]
+    for file, picture in zip(files, pictures, strict=True):
+        picture.save(file)
+    for number, subject in enumerate(SUBJECTS):
+        write_tables(subject, files[4 * number : 4 * number + 4])
+    return files[8:]
+
+
+def write_tables(subject: Subject, files: list[Path]) -> None:
+    """The first PHOTOS files are the subject's, the others negatives."""
+    empty = dict.fromkeys(schema.DATASET.names) | {"task": "recognition", "split": "validation"}
+    rows = [
+        empty
+        | {
+            "sample": number,
+            "role": "positive" if number < PHOTOS else "hard",
+            "label": "yes" if number < PHOTOS else "no",
+            "image": {"bytes": file.read_bytes(), "path": file.name},
+            "source": file.name,
+            "source_sha256": io.sha256_file(file),
+        }
+        for number, file in enumerate(files)
+    ]
+    io.write_parquet(subject.dataset, rows, schema.DATASET, ["sample"])
+    turns = [
+        dict.fromkeys(schema.CONVERSATIONS.names)
+        | {"kind": kind, "photo": row["source"], "photo_sha256": row["source_sha256"], "turn": turn}
+        | {"question": f"What is {subject.token}?", "answer": f"{subject.token} is a dog."}
+        for row in rows[:PHOTOS]
+        for turn, kind in enumerate(("qa", "caption"))
+    ]
+    io.write_parquet(subject.conversations, turns, schema.CONVERSATIONS, ["photo", "turn"])
+
+
+@pytest.fixture(scope="module")
+def base(tiny_llava: Path) -> vlm.Base:
+    return vlm.load(str(tiny_llava))
+
+
+@pytest.fixture(scope="module")
+def tools(base: vlm.Base, clip_folder: Path) -> Tools:
+    clip = Clip(str(clip_folder), None, "cpu")
+    return Tools(lambda: base, lambda: clip, 0, 4)
+
+
+def prepared(tools: Tools, mode: str = "captioning", threshold: float = 0.5, **changes: object) -> Method:
+    """The section of params.yaml, shortened; the threshold decides whether heads fire at all."""
+    section = copy.deepcopy(dict(SECTION)) | {"mode": mode} | changes
+    section["head"] = dict(section["head"]) | {"steps": 20, "pictures": 6, "threshold": threshold}
+    section["embedding"] = dict(section["embedding"]) | {"steps": 5, "checkpoints": 2}
+    return methods.prepare("myvlm", {"myvlm": section}, tools)
+
+
+def read_all() -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in sorted(paths.FITTED.rglob("*")) if path.is_file()}
+
+
+@pytest.mark.parametrize("mode", ["captioning", "vqa"])
+def test_fitting_writes_heads_and_vectors_and_a_second_time_the_same_bytes(photos, tools, base, mode) -> None:
+    method = prepared(tools, mode)
+    method.fit(SUBJECTS)
+    first = read_all()
+    folder = paths.fitted("myvlm") / "bo"
+    values = io.read_safetensors(folder / "embedding.safetensors")[0]
+    assert values["keys"].shape == (PHOTOS, 2) and values["values"].shape == (1, base.hidden_size)
+    torch.testing.assert_close(values["values"].norm(), torch.tensor(1.0))
+    steps = io.read_safetensors(folder / "checkpoints.safetensors")[0]
+    assert set(steps) == {"2.values", "4.values", "5.values"}
+    assert torch.equal(steps["5.values"], values["values"])
+    split = io.read_json(folder / "split.json")
+    assert split["positives"] == ["0.png", "1.png"]
+    assert sorted(split["negatives"] + split["held_out"]) == ["2.png", "3.png"]
+    assert method.cost("myvlm", "bo").prompt_tokens == 1
+    assert method.cost("myvlm", "bo").trainable == base.hidden_size + 2 * 16 + 2
+    method.fit(SUBJECTS)
+    assert read_all() == first
+
+
+def asks() -> list[Ask]:
+    return [
+        Ask(CHAT, "myvlm", subjects, photo, "What is <bo> next to in this photo?")
+        for subjects in (("bo",), ("ana",), ("bo", "ana"))
+        for photo in (0, 1, None)
+    ]
+
+
+def test_the_base_answers_bit_for_bit_where_no_head_fires_and_without_a_photo(photos, tools, base) -> None:
+    method = prepared(tools, threshold=1.0)
+    method.fit(SUBJECTS)
+    found = method.answers(photos, asks())
+    assert found == answer_all(base, photos, asks(), [None] * 9, 4)
+    fired = prepared(tools, threshold=0.0)
+    fired.fit(SUBJECTS)
+    changed = fired.answers(photos, asks())
+    for ask, one, other in zip(asks(), found, changed, strict=True):
+        assert (one == other) is (ask.photo is None)
+    assert len({answer.probabilities for answer in changed[0::3]}) == 3  # bo, ana, both
+
+
+def test_heads_alone_decide_recognition(photos, tools) -> None:
+    method = prepared(tools)
+    method.fit(SUBJECTS)
+    found = method.answers(photos, [Ask(RECOGNITION, "myvlm", ("bo",), photo, "?") for photo in range(4)])
+    for answer in found:
+        assert answer.text == ("Yes" if answer.probabilities[0] >= 0.5 else "No")
+        assert sum(answer.probabilities) == pytest.approx(1)
+    assert len({answer.probabilities for answer in found}) == 4
+
+
+def test_an_answer_names_the_subject_by_its_token(photos, tools, base, monkeypatch) -> None:
+    method = prepared(tools, threshold=0.0, identifier="dog")
+    method.fit(SUBJECTS)
+    ask = Ask(CHAT, "myvlm", ("bo",), 0, "Is it <bo>?")
+    asked = []
+    usual = vlm.answer
+
+    def answer(base, queries, *args, **options):
+        asked.extend(query.question for query in queries)
+        return [vlm.Answer(f"A {query.question}", one.probabilities) for query, one in zip(
+            queries, usual(base, queries, *args, **options), strict=True
+        )]  # fmt: skip
+
+    monkeypatch.setattr(vlm, "answer", answer)
+    (found,) = method.answers(photos, [ask])
+    assert asked == ["Is it dog?"] and found.text == "A Is it <bo>?"
+
+
+def test_captions_that_never_name_the_subject_are_a_mistake(photos, tools) -> None:
+    turns = io.read_parquet(SUBJECTS[0].conversations, schema.CONVERSATIONS).to_pylist()
+    turns = [turn | {"answer": "A dog."} for turn in turns]
+    io.write_parquet(SUBJECTS[0].conversations, turns, schema.CONVERSATIONS, ["photo", "turn"])
+    with pytest.raises(UserError, match=r"nothing in data/conversations/bo.parquet teaches <bo>"):
+        prepared(tools).fit(SUBJECTS)
+
+
+def test_a_vector_for_another_base_is_refused(photos, tools, base) -> None:
+    method = prepared(tools)
+    method.fit(SUBJECTS[:1])
+    path = paths.fitted("myvlm") / "bo" / "embedding.safetensors"
+    tensors, info = io.read_safetensors(path)
+    io.write_safetensors(path, tensors, info | {"base": "another"})
+    with pytest.raises(UserError, match=r"another base model .* `dvc repro fit@myvlm`"):
+        method.answers(photos, [Ask(CHAT, "myvlm", ("bo",), 0, "?")])
+
+
+def test_mistakes_in_the_section_are_named() -> None:
+    def problems(**changes: object) -> list[str]:
+        return methods.check({"myvlm": dict(SECTION) | changes})
+
+    assert problems() == []
+    (missing,) = problems(face_model="models/face/buffalo_l")
+    assert "insightface" in missing and "set face_model to null" in missing
+    (unnamed,) = problems(instruction="Caption this.")
+    assert "must contain {identifier}" in unnamed
+    (unknown,) = problems(head=dict(SECTION["head"]) | {"step": 3})
+    assert "methods.myvlm.head.step is not a known key: did you mean steps?" in unknown
+
+
+def test_heads_of_all_people_and_things_see_a_photo_once(photos, tools, monkeypatch) -> None:
+    method = prepared(tools)
+    method.fit(SUBJECTS)
+    seen = []
+    clip = tools.clip()
+    usual = clip.preprocess
+    monkeypatch.setattr(clip, "preprocess", lambda images: seen.append(len(images)) or usual(images))
+    both = [Ask(RECOGNITION, "myvlm", (s,), photo, "?") for s in ("bo", "ana") for photo in range(4)]
+    assert len(method.answers(photos, both)) == 8
+    assert np.sum(seen) == 4
