@@ -1,0 +1,83 @@
+"""MyVLM's measures of captions: recall, and similarities with a category in the place of the name."""
+
+import math
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+from transformers import BertConfig, BertModel
+
+from stages.core.clip import Clip, embed, embed_texts
+from stages.report import captions_similarity as measures
+from tests.tiny import tokenizer
+from tests.vlm_helpers import noise_images
+
+SAID, WANTED = ["The dog on a rug.", "A dog."], ["The dog on a rug.", "The dog runs."]
+
+
+def unit(*angles: float) -> np.ndarray:
+    """Vectors at these angles, in degrees."""
+    turns = np.radians(angles)
+    return np.stack([np.cos(turns), np.sin(turns)], 1).astype(np.float32)
+
+
+def test_recall_is_the_share_of_captions_with_their_own_subjects_token() -> None:
+    captions = ["<bo> on a rug.", "A dog.", "<mam> and <bo>", "<bo>"]
+    assert measures.recall(captions, ["<bo>", "<bo>", "<mam>", "<mam>"]) == 0.5
+    assert math.isnan(measures.recall([], []))
+
+
+@pytest.mark.parametrize(
+    ("caption", "plain"),
+    [
+        ("<bo> sits by <bo>'s bowl.", "The dog sits by the dog's bowl."),
+        ("A <bo> on a rug.", "A dog on a rug."),
+        ("I see my <bo>", "I see my dog"),
+        ("A cat.", "A cat."),
+    ],
+)
+def test_the_category_takes_the_place_of_the_name(caption: str, plain: str) -> None:
+    assert measures.with_category(caption, "<bo>", "dog") == plain
+
+
+def test_image_similarity_counts_opposite_pairs_as_nothing() -> None:
+    assert measures.image_similarity(unit(0, 0), unit(60, 180)) == pytest.approx(25)
+
+
+def test_sentence_similarity_is_the_mean_cosine() -> None:
+    assert measures.sentence_similarity(unit(0, 0), unit(60, 180)) == pytest.approx(-25)
+
+
+def test_captions_without_counterparts_are_an_error() -> None:
+    with pytest.raises(ValueError, match="cannot be compared"):
+        measures.image_similarity(unit(0), unit(0, 1))
+
+
+def test_scores_with_real_models(clip_folder: Path, tmp_path: Path) -> None:
+    clip = Clip(str(clip_folder), None, "cpu")
+    texts = partial(embed_texts, clip)
+    photos = embed(clip, noise_images(2))
+    words = Transformer(str(bert(tmp_path / "bert")))
+    SentenceTransformer(modules=[words, Pooling(words.get_embedding_dimension())]).save(
+        str(tmp_path / "sbert")
+    )
+    sentences = measures.sentence_model(str(tmp_path / "sbert"))
+    captions, targets = ["<bo> on a rug.", "A dog."], ["<bo> on a rug.", "<bo> runs."]
+    found = measures.score(captions, ["<bo>"] * 2, ["dog"] * 2, photos, targets, texts, sentences)
+    said, wanted = (sentences(each) for each in (SAID, WANTED))
+    assert found["recall"] == 0.5
+    assert found["sentence_similarity"] == pytest.approx(50 + 50 * (said[1] * wanted[1]).sum(), rel=1e-5)
+    cosines = (texts(SAID) * photos).sum(1)
+    assert found["image_similarity"] == pytest.approx(100 * np.maximum(cosines, 0).mean(), rel=1e-5)
+
+
+def bert(folder: Path) -> Path:
+    """Write a tiny random BERT with a tokenizer."""
+    words = tokenizer(context=32)
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    BertModel(BertConfig(vocab_size=len(words), **sizes)).save_pretrained(folder)
+    words.save_pretrained(folder)
+    return folder
