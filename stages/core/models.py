@@ -3,6 +3,7 @@
 Serves the vision-language model and CLIP alike. Does not load anything.
 """
 
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,9 @@ from stages.core.errors import UserError
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")  # organization/model
 COMMIT = re.compile(r"[0-9a-f]{40}")
 HUB = "https://huggingface.co"
+
+# bitsandbytes tells of a package that it can do without, as soon as a library looks whether it is there.
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 
 def problem(key: str, model: str, revision: str | None) -> str | None:
