@@ -95,6 +95,6 @@ def test_mistakes_in_its_section_are_named(prepared):
 def test_the_threshold_separates_and_a_photo_is_not_its_own_neighbor():
     photos = np.array([[1, 0], [0.8, 0.6]], np.float32)
     others = np.array([[0, 1], [-1, 0]], np.float32)
-    near = similarities(np.concatenate([photos, others]), photos, leave_out=True)
+    near = similarities(np.concatenate([photos, others]), photos)
     assert near == pytest.approx([0.8, 0.8, 0.6, -0.8])
     assert best_threshold(near, np.array([True, True, False, False])) == pytest.approx(0.7)

@@ -18,6 +18,7 @@ from stages.core.settings import MethodSettings
 from stages.methods.interface import Ask, Cost, Method, Subject
 
 FILE = "reference.safetensors"  # of a subject
+SAME = 1e-3  # components of unit vectors of one picture differ by less, for their batches differ
 STEEPNESS = 50.0  # of P(yes) as a function of the cosine: it ranks photos and is .5 at the threshold
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class TrainingFree(Method):
             own = np.array([row["label"] == "yes" for row in unchanged])
             threshold = self.settings.threshold
             if threshold is None:
-                threshold = best_threshold(similarities(vectors, vectors[own], leave_out=True), own)
+                threshold = best_threshold(similarities(vectors, vectors[own]), own)
             spoken = io.read_parquet(subject.conversations, schema.CONVERSATIONS).to_pylist()
             description = next(row["answer"] for row in spoken if row["kind"] == "description_short")
             io.write_safetensors(
@@ -117,16 +118,14 @@ def _recognized(vector: np.ndarray, reference: Reference) -> "vlm.Answer":
     return vlm.Answer("Yes" if p_yes > 0.5 else "No", (p_yes, 1 - p_yes))
 
 
-def similarities(vectors: np.ndarray, references: np.ndarray, leave_out: bool = False) -> np.ndarray:
+def similarities(vectors: np.ndarray, references: np.ndarray) -> np.ndarray:
     """Cosine (m,) of each of m unit vectors to the nearest of n references.
 
-    With `leave_out` a vector that is itself a reference is compared with the others only.
+    A picture that is itself a reference is compared with the others only, or a train photo would be told by
+    what no test photo has.
     """
-    cosines = vectors @ references.T  # (m, n)
-    if leave_out:
-        same = (vectors[:, None] == references[None]).all(-1)
-        cosines = np.where(same, -np.inf, cosines)
-    return cosines.max(1)
+    same = np.abs(vectors[:, None] - references[None]).max(-1) < SAME  # (m, n)
+    return np.where(same, -np.inf, vectors @ references.T).max(1)
 
 
 def best_threshold(near: np.ndarray, own: np.ndarray) -> float:
