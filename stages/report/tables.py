@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from stages.core.paths import SOFT_PROMPT
-from stages.report import wording
+from stages.report import paper, wording
 from stages.report.benchmarks import AT_THRESHOLD, BENCHMARKS, BY_SUBJECT, HEADS, MEASURES
 from stages.report.results import READ, differences, failure_rates, mean_costs
 from stages.report.scores import CONTROLS, Scores
@@ -36,6 +36,8 @@ def tables(
         rows = _by_method(scores, list(benchmark.measures))
         if rows:
             lines += _section(benchmark.title, ["method", *benchmark.measures.values()], rows)
+    if published := paper.beside(scores):
+        lines += _section("Beside the paper, on the subjects of its dataset", paper.HEAD, published)
     lines += _section(
         "Soft prompt minus the other, on the same resamples",
         ["minus", *(HEADS[measure] for measure in scores.main())],

@@ -1,0 +1,103 @@
+"""Our numbers on the paper's own subjects, beside those that it published, and how the protocols differ.
+
+Owns the published numbers (Yo'LLaVA, NeurIPS 2024). Says something only where subjects of its dataset were
+evaluated: `python -m stages.add yollava` brings them in.
+"""
+
+from typing import NamedTuple
+
+from stages.core.paths import SOFT_PROMPT
+from stages.report import wording
+from stages.report.scores import Scores
+
+PREFIX = "yollava-"  # of the ids that the import gives
+BOTH_ORDERS = "ours asks in both orders of the options and parses strictly; theirs in one order"
+
+
+class Published(NamedTuple):
+    """A number of the paper; `others` are those printed beside it."""
+
+    table: str
+    what: str
+    value: str
+    others: str
+    measure: str | None  # ours; None where nothing of ours is comparable
+    protocol: str
+
+
+PUBLISHED = (
+    Published(
+        "5",
+        "recognition: own photos / others' photos / mean",
+        ".949 / .898 / .924",
+        "LLaVA with a description .82; GPT-4V with one photo .901, with five .925",
+        "recognition.weighted",
+        "ours counts answers that cannot be read as wrong, theirs leaves them out; ours is a mean over "
+        "subjects, and test photos that training has seen are refused",
+    ),
+    Published(
+        "5",
+        "questions about a photo",
+        ".929",
+        "LLaVA .899, with a human's description .925; always A .582",
+        "questions.visual",
+        BOTH_ORDERS,
+    ),
+    Published(
+        "5",
+        "questions without a photo",
+        ".883",
+        "LLaVA .659, with a human's description .790; GPT-4V with five photos .987; always A .975",
+        "questions.text",
+        f"{BOTH_ORDERS}, in which always A is right in nearly all",
+    ),
+    Published(
+        "6",
+        "recognition on MyVLM's objects: own / others / mean",
+        ".970 / .957 / .964",
+        "MyVLM .938",
+        None,
+        "MyVLM's 29 objects are not part of the dataset",
+    ),
+    Published(
+        "6",
+        "captions that name the subject, MyVLM's objects",
+        "1.00",
+        "MyVLM .960",
+        "captions.named.recall",
+        "ours on the dataset's own subjects; the question names the subject in both",
+    ),
+    Published(
+        "8",
+        "POPE random / popular / adversarial, soft prompt in place",
+        ".86 / .86 / .85",
+        "LLaVA .87 / .87 / .86",
+        "general.pope.published.accuracy",
+        "ours over all questions of evaluate.general, read as published",
+    ),
+    Published(
+        "8",
+        "MMBench, soft prompt in place",
+        ".68",
+        "LLaVA .68",
+        "general.mmbench.published.accuracy",
+        "ours over the questions of evaluate.general, in all orders of the options",
+    ),
+)
+HEAD = ["table", "what", "paper", "beside it in the paper and elsewhere", "ours", "protocol"]
+
+
+def beside(scores: Scores) -> list[list[str]]:
+    """Rows of the comparison under HEAD; none if no subject comes from the dataset."""
+    subjects = [subject for subject in scores.subjects if subject.startswith(PREFIX)]
+    return [
+        [
+            row.table,
+            row.what,
+            row.value,
+            row.others,
+            wording.text(scores.interval(SOFT_PROMPT, row.measure, subjects)) if row.measure else "n/a",
+            row.protocol,
+        ]
+        for row in (PUBLISHED if subjects else ())
+    ]
