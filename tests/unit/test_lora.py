@@ -16,7 +16,7 @@ from stages.core.samples import Sample
 from stages.methods.lora import adapter, sequences
 from stages.methods.lora.learn import _fitting, backward
 from stages.vlm.layout import IGNORE
-from tests import tiny
+from tests import families, tiny
 from tests.helpers import ROOT
 from tests.vlm_helpers import full_inputs, noise_images
 
@@ -236,3 +236,12 @@ def test_samples_that_are_too_long_are_left_out_and_told(
     assert "warning: bo, training: 1 samples left out, too long" in capsys.readouterr().err
     with pytest.raises(UserError, match="no sample fits into the context"):
         _fitting(base, [long], 9, "bo, training")
+
+
+def test_a_base_that_lora_does_not_fit_is_refused_before_it_is_changed(tmp_path: Path) -> None:
+    other = vlm.load(str(families.qwen3_vl(tmp_path / "qwen")))
+    with pytest.raises(UserError, match="of type qwen3_vl, and LoRA works for llava alone"):
+        adapter.describe(other, rank=4, alpha=8, dropout=0.0)
+    short = vlm.load(str(ROOT / "models/base/llava"), bits=8)
+    with pytest.raises(UserError, match=r"set base\.bits to null"):
+        adapter.describe(short, rank=4, alpha=8, dropout=0.0)

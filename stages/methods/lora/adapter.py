@@ -19,6 +19,7 @@ from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dic
 from stages import vlm
 from stages.core import io
 from stages.core.errors import UserError
+from stages.vlm.families import INLINE
 
 # PEFT 0.21 still calls this; transformers 5 only tells so.
 warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
@@ -67,7 +68,21 @@ class Adapter:
 
 
 def describe(base: vlm.Base, *, rank: int, alpha: float, dropout: float) -> LoraConfig:
-    """LoRA of this rank, scaled by alpha / rank, for every linear layer of the language model."""
+    """LoRA of this rank, scaled by alpha / rank, for every linear layer of the language model.
+
+    Raises UserError for a base of another family than LLaVA-1.5's, whose projector is not found here, and for
+    weights of few bits, which an adapter cannot be merged into and taken out of again.
+    """
+    if base.model.config.model_type not in INLINE:
+        raise UserError(
+            f"{base.name} is a model of type {base.model.config.model_type}, and LoRA works for "
+            f"{', '.join(INLINE)} alone: choose another base, or remove the methods lora from params.yaml"
+        )
+    if getattr(base.model, "is_quantized", False):
+        raise UserError(
+            "LoRA needs weights of full length: set base.bits to null, or remove the methods lora from "
+            "params.yaml"
+        )
     model, _, commit = base.fingerprint.rpartition("@")
     return LoraConfig(
         r=rank,
