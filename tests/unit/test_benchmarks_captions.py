@@ -11,7 +11,7 @@ from sentence_transformers.sentence_transformer.modules import Pooling, Transfor
 from transformers import BertConfig, BertModel
 
 from stages.core.clip import Clip, embed, embed_texts
-from stages.report import captions_similarity as measures
+from tests.benchmarks import captions_similarity as measures
 from tests.tiny import tokenizer
 from tests.vlm_helpers import noise_images
 
