@@ -1,8 +1,8 @@
 """python -m tests.benchmarks.captions [SENTENCE_MODEL]: MyVLM's measures of the captions in data/predictions.
 
 Of the subject's own test photos, for every method and both wordings: recall, similarity of caption and photo,
-and of caption and what a human wrote of the subject. SENTENCE_MODEL is the folder of a Sentence-BERT, as MyVLM
-uses; without it the base CLIP compares the sentences, which was not made to. Writes reports/captions.md.
+and of caption and what a human wrote of the subject. SENTENCE_MODEL is the folder of a Sentence-BERT, as in
+MyVLM; without it the base CLIP compares the sentences, which it was not made to. Writes reports/captions.md.
 """
 
 from functools import partial

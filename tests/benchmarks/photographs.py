@@ -3,8 +3,8 @@
 FOLDER holds a folder of photos for each subject, and classes.csv (subject, class). A temporary copy of this
 commit gets these subjects in the place of the world's, through `python -m stages.add`, and runs `dvc repro`
 twice: with the drawn corpus as it is, and with the other subjects' train photos as the corpus, for negatives
-that are drawings can be told from any photograph. Writes reports/photographs.{json,md}, which hold numbers
-only: the photos stay where they are.
+that are drawings can be told from any photograph. Other methods are left out. Writes
+reports/photographs.{json,md}, which hold numbers only: the photos stay where they are.
 """
 
 import csv
@@ -75,7 +75,7 @@ def _bring(folder: Path, subjects: Mapping[str, str]) -> dict[str, dict[str, int
     for subject, kind in subjects.items():
         words = ("stages.add", subject.replace("_", "-"), str(folder / subject), "--kind", kind)
         _run(sys.executable, "-m", *words, "--test", TEST)
-    set_params({f"-subjects.{name}": None for name in world})
+    set_params({f"-subjects.{name}": None for name in world} | {"methods": {}})
     OTHERS.mkdir()
     counts = {}
     for name, subject in params.load().subjects.items():
