@@ -32,7 +32,10 @@ $(INSTALLED): requirements.lock
 	@echo 'installing the packages of requirements.lock into .venv'
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) || $(UNREACHABLE)
-	@$(BIN)/uv pip install --quiet --python .venv --require-hashes --requirement requirements.lock || $(UNREACHABLE)
+	@# the lock file names everything: nothing is resolved, and pyproject's overrides, which made it, would put
+	@# versions that came out since in the place of the locked ones
+	@$(BIN)/uv pip install --quiet --no-config --no-deps --python .venv --require-hashes \
+		--requirement requirements.lock || $(UNREACHABLE)
 	@cp requirements.lock $(INSTALLED)
 
 repro: setup  ## run what changed, up to reports/index.html

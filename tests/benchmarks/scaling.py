@@ -38,8 +38,8 @@ def learning(
     side = base.model.config.vision_config.image_size
     lessons = {name: lesson(name, side, share * one_in) for name in data.names(subjects)}
     if kept is not None:
-        (prefix,) = vlm.encode_prefixes(base, lessons["s0"].images[:1]).kept
-        base = replace(base, prefix_bytes=kept * prefix.nbytes)
+        (prefix,) = vlm.encode_prefixes(base, lessons["s0"].images[:1]).prefixes
+        base = replace(base, prefix_bytes=kept * prefix.kv.nbytes)
     training = ours.Training(base, lessons, 1, AT_ONCE)
     steps = max(len(each.training) for each in lessons.values())
     return Taken(of(training.run), steps, steps)
