@@ -48,7 +48,7 @@ def engine(base: vlm.Base, prompt: vlm.SoftPrompt, identifier: int) -> list[list
     ids, _ = decode(
         base,
         suffixes,
-        [prompt] * len(asked),
+        [(prompt,)] * len(asked),
         next(prefixes.batches([[image for image, _ in asked]], spare=100)),
         max_new_tokens=NEW_TOKENS,
         option_ids=[0, 1],

@@ -57,7 +57,7 @@ def test_photos_become_predictions(model: str) -> None:
     prompt = vlm.SoftPrompt.load(paths.subject_model("bo"), base)
     assert prompt.embeddings.shape == (3, base.hidden_size)
     assert prompt.info["layout"]["with an image"].startswith(base.layout.image_prefix)
-    rows = io.read_parquet(paths.predictions("recognition"), schema.RECOGNITION).to_pandas()
+    rows = io.read_parquet(paths.predictions("soft_prompt", "recognition"), schema.RECOGNITION).to_pandas()
     told = rows[rows.method == "soft_prompt"]
     assert len(told) == 2 * (3 + 3 + 6) and told.p_yes.between(0, 1).all()
     assert told.p_yes.nunique() > len(told) / 2  # the photos are seen
