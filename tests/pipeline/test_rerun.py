@@ -37,7 +37,8 @@ def photos(s):
     return f"data/{'world/' if params['subjects'][s].get('source') == 'world' else ''}subjects/{s}"
 
 if stage == "render":
-    for name in ("corpus/images/0.png", "corpus/urls.parquet", "truth/bo/questions.json"):
+    truth = ("truth/bo/questions.json", "truth/general/pope.json", "truth/together/together.json")
+    for name in ("corpus/images/0.png", "corpus/urls.parquet", *truth):
         write(f"data/world/{name}", str(params["world"]))
     for s in params["world"]["subjects"]:
         write(f"data/world/subjects/{s}/train/0.png", s + str(params["world"]["train_photos"]))
@@ -80,7 +81,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / f"stages/{name}").mkdir()
         text = STAND_IN.replace("OUTPUTS", repr(outputs(STAGES["report"])))
         (folder / f"stages/{name}/__main__.py").write_text(text)
-    for name in ("vlm", "world"):
+    for name in ("learning", "vlm", "world"):
         (folder / f"stages/{name}").mkdir()
         (folder / f"stages/{name}/some.py").touch()
     for name in ("data/subjects", "models/base/llava", "models/base/clip"):
@@ -138,7 +139,8 @@ def test_only_the_selected_preset_counts(reruns):
 
 def test_another_preset_reruns_what_asks_a_model(reruns):
     set_params({"base.preset": "llava-7b"})
-    assert reruns() == {"check", "index", "retrieve", "synthesize", "train@bo", "train@mam", "evaluate"}
+    asking = {"train@bo", "train@mam", "evaluate", "fit@free", "compare@free"}
+    assert reruns() == {"check", "index", "retrieve", "synthesize"} | asking
 
 
 def test_retrieval_parameters_leave_world_index_and_conversations_alone(reruns):
