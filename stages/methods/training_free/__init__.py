@@ -124,8 +124,11 @@ def similarities(vectors: np.ndarray, references: np.ndarray) -> np.ndarray:
     A picture that is itself a reference is compared with the others only, or a train photo would be told by
     what no test photo has.
     """
-    same = np.abs(vectors[:, None] - references[None]).max(-1) < SAME  # (m, n)
-    return np.where(same, -np.inf, vectors @ references.T).max(1)
+    cosines = vectors @ references.T  # (m, n)
+    rows, nearest = np.arange(len(vectors)), cosines.argmax(1)
+    itself = np.abs(vectors - references[nearest]).max(-1) < SAME
+    cosines[rows[itself], nearest[itself]] = -np.inf
+    return cosines.max(1)
 
 
 def best_threshold(near: np.ndarray, own: np.ndarray) -> float:
@@ -135,5 +138,7 @@ def best_threshold(near: np.ndarray, own: np.ndarray) -> float:
     """
     levels = np.unique(near[np.isfinite(near)])
     middles = (levels[1:] + levels[:-1]) / 2
+    if not len(middles):  # all are equally close: nothing can tell them apart
+        return 1.0
     scores = [((near[own] > t).mean() + (near[~own] <= t).mean()) / 2 for t in middles]
     return float(middles[int(np.argmax(scores))])
