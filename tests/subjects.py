@@ -5,14 +5,16 @@
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 from PIL import Image
 
+from stages import vlm
 from stages.core import images, io, paths, schema
+from stages.core import seed as seeds
 from stages.evaluate.evaluate import Sizes, evaluate
 from stages.evaluate.exam import Exam, prepare
 from stages.evaluate.validation import Seen
@@ -44,6 +46,14 @@ def populate(subjects: Mapping[str, str], *, train: int = 2, test: int = 3, sibl
         _curve(subject, epochs=3)
     _of_two(list(subjects))
     _general()
+
+
+def teach(base: vlm.Base, subjects: Iterable[str]) -> None:
+    """Write soft prompts of three latent tokens, as train would, with rows as they are before training."""
+    for subject in subjects:
+        prompt = vlm.SoftPrompt.initial(base, subject, 3, seeds.torch_stream(1, subject))
+        prompt.info["base"] = {"fingerprint": base.fingerprint}
+        prompt.save(paths.subject_model(subject))
 
 
 # How far apart a method's logits of P(yes) lie, in standard deviations; 0 for all others.

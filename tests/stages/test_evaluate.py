@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from stages import vlm
-from stages.core import io, paths, schema, seed
+from stages.core import io, paths, schema
 from stages.evaluate.__main__ import main
 from tests.helpers import run_stage, set_params
-from tests.subjects import populate
+from tests.subjects import populate, teach
 
 METHODS = {
     "soft_prompt",
@@ -40,11 +40,7 @@ def prepared(workspace: Path, tiny_llava: Path) -> Path:
         }
     )
     populate(subjects)
-    base = vlm.load(str(tiny_llava))
-    for subject in subjects:
-        prompt = vlm.SoftPrompt.initial(base, subject, 3, seed.torch_stream(1, subject))
-        prompt.info["base"] = {"fingerprint": base.fingerprint}
-        prompt.save(paths.subject_model(subject))
+    teach(vlm.load(str(tiny_llava)), subjects)
     return workspace
 
 

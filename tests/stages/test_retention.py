@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from stages import methods, vlm
-from stages.core import images, paths, seed
+from stages.core import images, paths
 from stages.core.general import load_general
 from stages.evaluate import general
 from stages.methods.interface import Ask, Tools
 from tests.helpers import set_params
-from tests.subjects import populate
+from tests.subjects import populate, teach
 
 SECTIONS = {"free": {"method": "training_free", "title": "Reference photos", "threshold": 0.5}}
 
@@ -23,10 +23,7 @@ def tools(workspace: Path, tiny_llava: Path) -> Tools:
     set_params({"subjects": {name: {"kind": "pet", "source": source} for name, source in subjects.items()}})
     populate(subjects)
     base = vlm.load(str(tiny_llava))
-    for subject in subjects:
-        prompt = vlm.SoftPrompt.initial(base, subject, 3, seed.torch_stream(1, subject))
-        prompt.info["base"] = {"fingerprint": base.fingerprint}
-        prompt.save(paths.subject_model(subject))
+    teach(base, subjects)
     return Tools(lambda: base, lambda: pytest.fail("no photo is compared"), 0, batch_size=4)
 
 
