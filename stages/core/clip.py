@@ -77,14 +77,6 @@ def embed(
     return unit(np.concatenate([encode(clip.preprocess(batch)) for batch in batches(images)]))
 
 
-def embed_texts(clip: Clip, texts: Sequence[str]) -> np.ndarray:
-    """Unit vectors (n, d) float32 of n ≥ 1 texts, to be compared with those of images."""
-    import torch
-
-    with torch.no_grad():
-        return unit(clip.encode_text(clip.tokenize(list(texts))).cpu().numpy())
-
-
 def batches(images: Sequence[Image.Image]) -> Iterator[list[Image.Image]]:
     """Consecutive runs of at most BATCH images."""
     for start in range(0, len(images), BATCH):

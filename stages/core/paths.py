@@ -21,6 +21,7 @@ CORPUS_URLS = CORPUS / "urls.parquet"
 
 # Photos that the user brings.
 OWN_SUBJECTS = DATA / "subjects"
+YOLLAVA_PREFIX = "yollava-"  # of the ids of subjects that come from the published dataset
 
 # The CLIP index of the corpus (index).
 INDEX = DATA / "index"

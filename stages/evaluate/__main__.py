@@ -3,13 +3,11 @@
 METHOD is a section under `methods` in params.yaml; without one, soft prompts and their controls are asked.
 """
 
-from functools import cache
 from pathlib import Path
 
 from stages import methods
 from stages.core import errors, params, paths, seed
 from stages.evaluate.exam import prepare
-from stages.methods.interface import Tools
 
 
 def main(method: str = paths.SOFT_PROMPT) -> str:
@@ -20,14 +18,10 @@ def main(method: str = paths.SOFT_PROMPT) -> str:
     exam = prepare(sources, Path(e.together), Path(e.general), e.validation_negatives, p.seed)
 
     # Not at the top: torch takes seconds to import, and a mistake in the test's files should show at once.
-    from stages import vlm
-    from stages.core.clip import Clip
     from stages.evaluate.evaluate import Sizes, evaluate
 
     seed.seed_everything(p.seed, p.threads)
-    base = cache(lambda: vlm.load(**p.base.opening))
-    clip = cache(lambda: Clip(p.base.clip, p.base.clip_revision, p.base.device))
-    tools = Tools(base, clip, p.seed, p.base.batch_size)
+    tools = methods.tools(p.base.opening, p.base.clip, p.base.clip_revision, p.seed, p.base.batch_size)
     answering = methods.fitted(method, p.methods, tools, list(p.subjects))
     sizes = Sizes(e.max_new_tokens, e.general_subjects, e.captioned_others)
     rows = evaluate(answering, exam, method, sizes, p.seed)

@@ -35,7 +35,7 @@ def write(target: Path, work: Path, measured: list[Gate], seed: int) -> None:
         rows.append(
             f"| {gate.name} | {gate.value:.3f} | {low:.3f} to {high:.3f} | {floor} | {blind} | {gate.n} |"
         )
-    for part in ("vision", "language", "joint"):
+    for part in ("vision", "language", "joint", "broad"):
         last = json.loads((work / f"{part}.jsonl").read_text().splitlines()[-1])
         cost.append(f"{part} {last['seconds']:,} s")
     card = TEMPLATE.read_text(encoding="utf-8").format(

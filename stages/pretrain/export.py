@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from transformers import (
     CLIPImageProcessor,
     CLIPModel,
     CLIPProcessor,
     LlamaConfig,
-    LlamaForCausalLM,
     LlavaConfig,
     LlavaForConditionalGeneration,
     LlavaProcessor,
     PreTrainedTokenizerFast,
 )
 
-from stages.pretrain.joint import Projector
-from stages.pretrain.samples import IMAGE_TOKENS
+from stages.pretrain import joint
+from stages.pretrain.trees import IMAGE_TOKENS
 from stages.pretrain.vision import MEAN, PATCH, STD
 from stages.world.draw import SIZE
 
@@ -49,9 +47,7 @@ def export(tokenizer: PreTrainedTokenizerFast, folder: Path, target: Path) -> No
     clip = CLIPModel.from_pretrained(folder / "aligned")
     clip.save_pretrained(target / "clip")
     CLIPProcessor(image_processor(), tokenizer).save_pretrained(target / "clip")
-    llama = LlamaForCausalLM.from_pretrained(folder / "joint")
-    projector = Projector(clip.config.vision_config.hidden_size, llama.config.hidden_size)
-    projector.load_state_dict(torch.load(folder / "projector.pt", weights_only=True))
+    llama, projector = joint.load(folder / "broad")
     config = LlavaConfig(
         vision_config=clip.config.vision_config,
         text_config=LlamaConfig(**llama.config.to_diff_dict()),

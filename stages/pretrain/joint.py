@@ -2,7 +2,8 @@
 
 The projector is first fitted by regression to the slot embeddings that the language model knows; then
 projector and language model train together on photos, the tower frozen. Two or more processes share each
-batch and average their gradients (gloo), which on small CPUs is faster than threads.
+batch and average their gradients (gloo), which on small CPUs is faster than threads. A last course adds
+questions that have nothing to do with the definition before them.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import CLIPModel, PreTrainedTokenizerFast
+from transformers import CLIPModel, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from stages.pretrain.language import Course, Slots, learn, resume
-from stages.pretrain.samples import IMAGE_TOKENS, JOINT, Batch, Writer, draw_tree
+from stages.pretrain.samples import BROAD, JOINT, draw_tree
 from stages.pretrain.schedule import Log, average_gradients, is_first
+from stages.pretrain.trees import IMAGE_TOKENS, Batch, Writer
 from stages.pretrain.vision import ATTRIBUTES, READOUT, ROWS, Photos, contrastive, patch_tokens, pixels
 from stages.world.attributes import draw_scene
 from stages.world.draw import sprite, view
@@ -146,7 +148,7 @@ def train(
 ) -> None:
     """Fits and aligns the projector, then trains jointly.
 
-    Saves `folder/aligned` (CLIP), `folder/joint` (a Llama with its own output head), `folder/projector.pt`.
+    Saves `folder/aligned` (CLIP) and, in `folder/joint`, what `load` reads.
     """
     torch.manual_seed(seed)
     log = Log(folder / "joint.jsonl")
@@ -156,23 +158,58 @@ def train(
     projector = fit_projector(clip, slots, embedding, seed=seed, photos=photos, steps=fit, log=log)
     stream = Photos(np.random.default_rng((seed, 6, rank)), 1024)
     align(clip, projector, slots, embedding, tokenizer, stream=stream, steps=aligned, log=log)
-    clip.eval().requires_grad_(False)
     if is_first():
         clip.save_pretrained(folder / "aligned")
     model.config.tie_word_embeddings = False  # from here on the output head is its own, as LLaVA's is
     model.lm_head.weight = nn.Parameter(model.model.embed_tokens.weight.detach().clone())
-    rng, writer = np.random.default_rng((seed, 5, rank)), Writer(tokenizer)
+    rng = np.random.default_rng((seed, 5, rank))
+    on_photos(clip, model, projector, tokenizer, rng, JOINT, course, log, folder / "joint")
+
+
+def broaden(
+    rank: int, tokenizer: PreTrainedTokenizerFast, folder: Path, *, seed: int, course: Course
+) -> None:
+    """Goes on from `folder/joint` with the last part of the curriculum; saves the same in `folder/broad`."""
+    clip = CLIPModel.from_pretrained(folder / "aligned")
+    model, projector = load(folder / "joint")
+    log, rng = Log(folder / "broad.jsonl"), np.random.default_rng((seed, 7, rank))
+    on_photos(clip, model, projector, tokenizer, rng, BROAD, course, log, folder / "broad")
+
+
+def on_photos(
+    clip: CLIPModel,
+    model: LlamaForCausalLM,
+    projector: Projector,
+    tokenizer: PreTrainedTokenizerFast,
+    rng: np.random.Generator,
+    part: int,
+    course: Course,
+    log: Log,
+    target: Path,
+) -> None:
+    """Trains projector and language model on photos, the tower frozen; saves them in `target`."""
+    clip.eval().requires_grad_(False)
 
     def save() -> None:
-        model.save_pretrained(folder / "joint")
-        torch.save(projector.state_dict(), folder / "projector.pt")
+        model.save_pretrained(target)
+        torch.save(projector.state_dict(), target / "projector.pt")
 
     learn(
         model,
         projector,
         lambda batch: projector(tower(clip, photographed(batch, rng))),
-        partial(draw_tree, writer, rng, JOINT),
+        partial(draw_tree, Writer(tokenizer), rng, part),
         course,
         log,
         save,
     )
+
+
+def load(folder: Path) -> tuple[LlamaForCausalLM, Projector]:
+    """The language model, with its own output head, and the projector that `on_photos` saved."""
+    model = LlamaForCausalLM.from_pretrained(folder)
+    state = torch.load(folder / "projector.pt", weights_only=True)
+    text, vision = state["linear_1.weight"].shape
+    projector = Projector(vision, text)
+    projector.load_state_dict(state)
+    return model, projector

@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from stages.pretrain.samples import IGNORED, IMAGE_TOKENS, Batch, Tree, Writer, collate, draw_tree
+from stages.pretrain.samples import draw_tree
 from stages.pretrain.schedule import Log, Optimizers, average_gradients, is_first, is_hidden, wait_for_all
+from stages.pretrain.trees import IGNORED, IMAGE_TOKENS, Batch, Tree, Writer, collate
 from stages.pretrain.vision import ATTRIBUTES, READOUT, ROWS, targets
 
 

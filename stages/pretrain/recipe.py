@@ -32,6 +32,7 @@ JOINT = {
     "aligned": 300,
     "course": Course(500, muon=0.005, adam=5e-4, cooldown=0.5),
 }
+BROAD = {"course": Course(400, muon=0.004, adam=5e-4, cooldown=0.6)}
 
 
 def one_of_several(
@@ -65,6 +66,7 @@ def pretrain(work: Path, target: Path, seed: int) -> str:
         "vision": lambda: vision.train(tokens, work, seed=seed, **VISION),
         "language": lambda: together(language.train, work, seed, LANGUAGE),
         "joint": lambda: together(joint.train, work, seed, JOINT),
+        "broad": lambda: together(joint.broaden, work, seed, BROAD),
     }
     for name, run in parts.items():
         if not (work / f"{name}.done").exists():

@@ -26,20 +26,18 @@ from stages.core.seed import stream
 from stages.render.questions import choice
 from stages.render.subjects import png
 from stages.world.attributes import (
-    ACCESSORIES,
     NAMEABLE,
-    NOUNS,
-    PROPS,
     SCENE,
+    THINGS,
     Individual,
     Scene,
     draw_individual,
     draw_scene,
+    things,
 )
 from stages.world.draw import sprite, view
 
 NAME = "the subject"  # as the base model has learned to call whom a photo shows
-THINGS = tuple(thing for thing in (*NOUNS, *ACCESSORIES, *PROPS) if thing != "nothing")
 CHOICES = 3  # two-choice questions per photo; the seven attributes take turns
 COLUMNS = ("index", "question", "hint", *"ABCD", "answer", "category", "l2-category", "image", "split")
 Row = dict[str, Any]
@@ -77,11 +75,6 @@ def polls(files: Sequence[str], shown: Shown, rng: np.random.Generator) -> dict[
         "adversarial": lambda thing, found: -sum(together[thing, other] for other in found),
     }
     return {setting: list(_poll(files, there, rank)) for setting, rank in ranks.items()}
-
-
-def things(who: Individual, scene: Scene) -> list[str]:
-    """Everything in a photo that POPE asks about."""
-    return [thing for thing in (who.noun, who.accessory, scene.prop) if thing != "nothing"]
 
 
 def _poll(

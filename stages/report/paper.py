@@ -6,11 +6,10 @@ evaluated: `python -m stages.add yollava` brings them in.
 
 from typing import NamedTuple
 
-from stages.core.paths import SOFT_PROMPT
+from stages.core.paths import SOFT_PROMPT, YOLLAVA_PREFIX
 from stages.report import wording
 from stages.report.scores import Scores
 
-PREFIX = "yollava-"  # of the ids that the import gives
 BOTH_ORDERS = "ours asks in both orders of the options and parses strictly; theirs in one order"
 
 
@@ -89,7 +88,7 @@ HEAD = ["table", "what", "paper", "beside it in the paper and elsewhere", "ours"
 
 def beside(scores: Scores) -> list[list[str]]:
     """Rows of the comparison under HEAD; none if no subject comes from the dataset."""
-    subjects = [subject for subject in scores.subjects if subject.startswith(PREFIX)]
+    subjects = [subject for subject in scores.subjects if subject.startswith(YOLLAVA_PREFIX)]
     return [
         [
             row.table,

@@ -26,6 +26,7 @@ PROPS = ("nothing", "ball", "flower", "box", "cone")
 
 NAMEABLE = {"noun": NOUNS, "color": COLORS, "second": COLORS, "pattern": PATTERNS, "accessory": ACCESSORIES}
 SCENE = {"place": PLACES, "prop": PROPS}
+THINGS = tuple(thing for thing in (*NOUNS, *ACCESSORIES, *PROPS) if thing != "nothing")
 MARKING_CELLS = 9
 MARKING_DISTANCE = 3  # cells in which two individuals with the same nameable attributes differ at least
 
@@ -97,3 +98,9 @@ def sibling(individual: Individual, rng: np.random.Generator, changed: int) -> I
         free = [value for value in NAMEABLE[name] if value not in taken]
         other = replace(other, **{str(name): str(rng.choice(free))})
     return other
+
+
+def things(individual: Individual, scene: Scene) -> list[str]:
+    """Those of THINGS that a photo of the individual in the scene shows."""
+    shown = (individual.noun, individual.accessory, scene.prop)
+    return [thing for thing in shown if thing != "nothing"]

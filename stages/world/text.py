@@ -60,6 +60,7 @@ WHOLE = (
     "What does {name} look like?",
     "What helps to recognize {name}?",
 )
+PRESENCE = ("Is there a {thing} in this photo?", "Do you see a {thing}?", "Does this photo show a {thing}?")
 CAPTION = ("Write a caption for this photo of {name}.", "Describe this photo.", "What does this photo show?")
 
 
@@ -124,6 +125,11 @@ def definition(name: str, individual: Individual) -> str:
 def setting(scene: Scene) -> str:
     """Place and prop as a phrase."""
     return f"{PLACE_PHRASE[scene.place]} next to {option('prop', scene.prop)}"
+
+
+def whereabouts(name: str, scene: Scene) -> str:
+    """A caption of a photo of someone whose name is known."""
+    return f"{name} is {setting(scene)}."
 
 
 def caption(individual: Individual, scene: Scene) -> str:

@@ -8,7 +8,7 @@ MyVLM; without it the base CLIP compares the sentences, which it was not made to
 from functools import partial
 
 from stages.core import clip, errors, images, io, params, paths, schema
-from tests.benchmarks.captions_similarity import score, sentence_model
+from tests.benchmarks.captions_similarity import embed_texts, score, sentence_model
 
 TABLE = paths.REPORTS / "captions.md"
 HEAD = ("method", "question names the subject", "recall", "image similarity", "sentence similarity")
@@ -18,7 +18,7 @@ def main(folder: str = "") -> str:
     """Score the captions and write the table."""
     p = params.load()
     model = clip.Clip(p.base.clip, p.base.clip_revision, p.base.device)
-    by_clip = partial(clip.embed_texts, model)
+    by_clip = partial(embed_texts, model)
     by_sentence = sentence_model(folder) if folder else by_clip
     lines = [HEAD, ("---", "---", *["---:"] * (len(HEAD) - 2))]
     targets = {subject: _written(subject) for subject in p.subjects}

@@ -10,10 +10,20 @@ import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+
+from stages.core import clip
+from stages.core.clip import Clip
 
 Vectors = NDArray[np.float32]  # (n, d), of length one
 Embed = Callable[[Sequence[str]], Vectors]
+
+
+def embed_texts(model: Clip, texts: Sequence[str]) -> Vectors:
+    """Texts as unit vectors, to be compared with those of images."""
+    with torch.no_grad():
+        return clip.unit(model.encode_text(model.tokenize(list(texts))).cpu().numpy())
 
 
 def names(caption: str, token: str) -> bool:
@@ -63,7 +73,7 @@ def score(
         nouns: of its category.
         photos: CLIP embeddings.
         targets: what should have been said, with the same tokens.
-        clip_texts: embeds texts with the same CLIP (`core.clip.embed_texts`).
+        clip_texts: embeds texts with the same CLIP (`embed_texts`).
         sentences: embeds texts for the comparison with targets: a Sentence-BERT as published, see
             `sentence_model`, or `clip_texts` where there is none, which knows the words but was not made to
             compare sentences.

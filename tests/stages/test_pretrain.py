@@ -32,6 +32,7 @@ def _handful(workspace: Path, monkeypatch: pytest.MonkeyPatch):
     parts = len(recipe.LANGUAGE["courses"])
     monkeypatch.setattr(recipe, "LANGUAGE", {"courses": (short,) * (parts - 1) + (logged,)})
     monkeypatch.setattr(recipe, "JOINT", {"photos": 20, "fit": 11, "aligned": 11, "course": logged})
+    monkeypatch.setattr(recipe, "BROAD", {"course": logged})
     monkeypatch.setattr(tokenizer.corpus, "__defaults__", (300,))
     monkeypatch.setattr(gates.measure, "__defaults__", (2,))
     for module in (vision, gates):

@@ -10,7 +10,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 from transformers import BertConfig, BertModel
 
-from stages.core.clip import Clip, embed, embed_texts
+from stages.core.clip import Clip, embed
 from tests.benchmarks import captions_similarity as measures
 from tests.tiny import tokenizer
 from tests.vlm_helpers import noise_images
@@ -58,7 +58,7 @@ def test_captions_without_counterparts_are_an_error() -> None:
 
 def test_scores_with_real_models(clip_folder: Path, tmp_path: Path) -> None:
     clip = Clip(str(clip_folder), None, "cpu")
-    texts = partial(embed_texts, clip)
+    texts = partial(measures.embed_texts, clip)
     photos = embed(clip, noise_images(2))
     words = Transformer(str(bert(tmp_path / "bert")))
     SentenceTransformer(modules=[words, Pooling(words.get_embedding_dimension())]).save(

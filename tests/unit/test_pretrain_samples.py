@@ -9,7 +9,9 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from stages.pretrain import samples, tokenizer
 from stages.pretrain.language import hidden_states
-from stages.pretrain.samples import CURRICULUM, IGNORED, IMAGE_TOKENS, Tree, Writer, collate, draw_tree
+from stages.pretrain.samples import BROAD, CURRICULUM, draw_tree
+from stages.pretrain.trees import IGNORED, IMAGE_TOKENS, Tree, Writer, collate
+from stages.world.attributes import things
 
 PARTS = range(len(CURRICULUM))
 PROMPT = re.compile(r"<s>USER:( (<image>){36}\n)?.*ASSISTANT: .+</s>", re.DOTALL)
@@ -85,3 +87,22 @@ def test_recognition_is_answered_by_what_is_shown():
         assert all(answer.startswith(start) for answer in answers)
         assert start in answers  # in one word
         assert any(answer.endswith("<bo>.") for answer in answers)  # in a sentence
+
+
+def test_last_questions_below_a_definition_are_answered_by_the_photo(words: PreTrainedTokenizerFast):
+    """Whoever is defined, what is asked about the photo has the answer of the photo."""
+    writer, rng = Writer(words), np.random.default_rng(0)
+    presence = re.compile(r"(?:Is there|Do you see|Does this photo show) an? (\w+)")
+    seen: dict[str, int] = {"Yes": 0, "No": 0}
+    for _ in range(40):
+        tree = draw_tree(writer, rng, BROAD)
+        for path in leaves(tree):
+            prompt = words.decode([tree.ids[i] for i in path])
+            defined = " is a" in prompt.split("ASSISTANT:")[0] or prompt.count("<image>") > 36
+            found = presence.search(prompt)
+            if found is None or not defined:
+                continue
+            answer = prompt.split("ASSISTANT: ")[1].removesuffix("</s>")
+            assert (found[1] in things(*tree.photos[0])) == (answer == "Yes"), prompt
+            seen[answer] += 1
+    assert min(seen.values()) > 10

@@ -4,6 +4,8 @@ No published file gives kinds. The persons are those that the published training
 others are assumed from their names and from the questions about them: cups, toys and a keyboard are objects.
 """
 
+from stages.core.paths import YOLLAVA_PREFIX
+
 KINDS = {
     "person": "ciin denisdang khanhvy oong phuc-map thao thuytien viruss willinvietnam yuheng",
     "pet": "bo butin henry mam mydieu",
@@ -17,4 +19,4 @@ KIND = {name: kind for kind, names in KINDS.items() for name in names.split()}
 
 def subject_id(name: str) -> str:
     """The id of a published name, which alone may be taken: the drawn world has a bo and a mam as well."""
-    return f"yollava-{name}"
+    return f"{YOLLAVA_PREFIX}{name}"
