@@ -70,7 +70,8 @@ def main(*words: str) -> str:
         }
         text = table(title, found, seeds)
         if study == "methods":
-            found = by_method({seed: runs[_name((), seed)] for seed in seeds})
+            own = {seed: runs[_name((), seed)] for seed in seeds}
+            found = {kind: by_method(own, kind) for kind in ("estimates", "soft_prompt_minus")}
             text = methods_table(title, found, seeds)
         io.write_json(FOLDER / f"{study}.json", found)
         io.write_bytes(FOLDER / f"{study}.md", text.encode())

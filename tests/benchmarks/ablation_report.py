@@ -1,6 +1,11 @@
-"""What a series of experiments shows: means over seeds with intervals, as tables and curves."""
+"""What a series of experiments shows: means over seeds with intervals, as tables and curves.
+
+Every seed is a world with other subjects, so that the seeds' intervals, each over its own subjects, are
+independent: that of their mean is theirs in quadrature, each side for itself.
+"""
 
 import io
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,28 +21,40 @@ MEASURES = (
     "recognition.siblings.marking_auc",
     "questions.text",
 )
-ASKED = ("recognition.weighted", "recognition.siblings.weighted", "questions.visual", "questions.text")
+ASKED = (
+    "recognition.weighted",
+    "recognition.siblings.weighted",
+    "recognition.siblings.marking_auc",
+    "questions.visual",
+    "questions.text",
+    "general.pope.accuracy",
+    "general.mmbench.accuracy",
+)
 Run = Mapping[str, Any]
-Estimate = dict[str, float | None]  # value, low, high: means over seeds; by_seed
+Estimate = dict[str, Any]  # value, low, high, None where a seed measured nothing; by_seed
 
 
 def summary(runs: Mapping[str, Run]) -> dict[str, Any]:
-    """Of one step, by seed: all metrics, and each measure's estimate and interval as means over the seeds.
-
-    The interval is that of one run, over subjects and photos; the mean over seeds is known better than that.
-    """
+    """Of one step, by seed: all metrics, and each measure's mean over the seeds."""
     return {
-        "estimates": {measure: _estimate(runs, measure, "soft_prompt") for measure in MEASURES},
+        "estimates": {measure: _estimate(runs, "estimates", measure, "soft_prompt") for measure in MEASURES},
         "metrics": {seed: run["metrics"] for seed, run in runs.items()},
     }
 
 
-def by_method(runs: Mapping[str, Run]) -> dict[str, dict[str, Estimate]]:
-    """Of all methods and controls, by name: each measure that they are asked."""
-    first = next(iter(runs.values()))["intervals"]["estimates"]
+def by_method(runs: Mapping[str, Run], kind: str = "estimates") -> dict[str, dict[str, Estimate]]:
+    """Of all methods and controls, by name: each measure that they are asked.
+
+    `kind`: estimates | soft_prompt_minus, the soft prompt's lead on the same photos and questions.
+    """
+    first = next(iter(runs.values()))["intervals"][kind]
     names = list(dict.fromkeys(name for measure in ASKED for name in first.get(measure, {})))
     return {
-        name: {measure: _estimate(runs, measure, name) for measure in ASKED if name in first.get(measure, {})}
+        name: {
+            measure: _estimate(runs, kind, measure, name)
+            for measure in ASKED
+            if name in first.get(measure, {})
+        }
         for name in names
     }
 
@@ -48,10 +65,18 @@ def table(title: str, found: Mapping[str, Any], seeds: Sequence[str]) -> str:
     return _markdown(title, "step", MEASURES, rows, seeds)
 
 
-def methods_table(title: str, found: Mapping[str, Mapping[str, Estimate]], seeds: Sequence[str]) -> str:
-    """The same with a row per method, controls last."""
-    order = sorted(found, key=lambda name: name in CONTROLS)
-    return _markdown(title, "method", ASKED, {name: found[name] for name in order}, seeds)
+def methods_table(
+    title: str, found: Mapping[str, Mapping[str, Mapping[str, Estimate]]], seeds: Sequence[str]
+) -> str:
+    """The same with a row per method, controls last, and then the soft prompt's lead over each.
+
+    `found` by kind, as `by_method` takes it.
+    """
+    tables = []
+    for kind, name in (("estimates", title), ("soft_prompt_minus", "Lead of the soft prompt, paired")):
+        order = sorted(found[kind], key=lambda method: method in CONTROLS)
+        tables.append(_markdown(name, "method", ASKED, {one: found[kind][one] for one in order}, seeds))
+    return "\n".join(tables)
 
 
 def curve(found: Mapping[str, Any], axis: str) -> bytes:
@@ -80,12 +105,18 @@ def curve(found: Mapping[str, Any], axis: str) -> bytes:
     return file.getvalue()
 
 
-def _estimate(runs: Mapping[str, Run], measure: str, method: str) -> Estimate:
-    """Means over seeds; None where a seed measured nothing."""
-    found = [run["intervals"]["estimates"].get(measure, {}).get(method, {}) for run in runs.values()]
-    return {key: _mean([one.get(key) for one in found]) for key in ("value", "low", "high")} | {
-        "by_seed": {seed: one.get("value") for seed, one in zip(runs, found, strict=True)}
-    }
+def _estimate(runs: Mapping[str, Run], kind: str, measure: str, method: str) -> Estimate:
+    """The mean over seeds and its interval; None where a seed measured nothing."""
+    found = [run["intervals"][kind].get(measure, {}).get(method, {}) for run in runs.values()]
+    by_seed = {seed: one.get("value") for seed, one in zip(runs, found, strict=True)}
+    if any(one.get(key) is None for one in found for key in ("value", "low", "high")):
+        return {"value": None, "low": None, "high": None, "by_seed": by_seed}
+    value = statistics.mean(by_seed.values())
+    below, above = (
+        math.hypot(*(one["value"] - one[side] for one in found)) / len(found) for side in ("low", "high")
+    )
+    rounded = {"value": round(value, 4), "low": round(value - below, 4), "high": round(value + above, 4)}
+    return rounded | {"by_seed": by_seed}
 
 
 def _markdown(
@@ -98,8 +129,8 @@ def _markdown(
     lines = [
         f"# {title}",
         "",
-        f"Means over seeds {', '.join(seeds)}; in brackets the 95 % interval of one run over its subjects",
-        "(mean of the seeds' intervals), below it the lowest and highest seed. Made by `make ablation`.",
+        f"Means over seeds {', '.join(seeds)}, each with other subjects; in brackets the 95 % interval of",
+        "the mean, below it the lowest and highest seed. Made by `make ablation`.",
         "",
         f"| {first} | {' | '.join(measures)} |",
         f"|---|{'---:|' * len(measures)}",
@@ -111,14 +142,10 @@ def _markdown(
 
 
 def _cell(estimate: Estimate) -> str:
-    by_seed = list(estimate["by_seed"].values())
-    if None in (estimate["value"], estimate["low"], estimate["high"], *by_seed):
+    if estimate["value"] is None:
         return "n/a"
+    by_seed = estimate["by_seed"].values()
     return (
         f"{estimate['value']:.3f} ({estimate['low']:.3f} to {estimate['high']:.3f})"
         f"<br>{min(by_seed):.3f} to {max(by_seed):.3f}"
     )
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    return None if None in values else round(statistics.mean(values), 4)

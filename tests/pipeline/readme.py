@@ -19,7 +19,10 @@ from stages.report import wording
 from stages.report.metrics import Interval
 
 README = Path("README.md")
-ABLATION = paths.REPORTS / "ablation" / "ladder.md"
+ABLATIONS = {  # title → what `make ablation` wrote, as far as it was run
+    "All methods over seeds": paths.REPORTS / "ablation" / "methods.md",
+    "What each part brings": paths.REPORTS / "ablation" / "ladder.md",
+}
 COLUMNS = {  # measure → head of its column in the results
     "recognition.weighted": "recognition",
     "recognition.siblings.weighted": "among look-alikes",
@@ -43,7 +46,7 @@ MAPPINGS = ("presets", "subjects", "world.subjects")  # keys that the user fills
 
 def main() -> str:
     """Rewrite the generated parts."""
-    for path in (paths.INTERVALS, ABLATION):
+    for path in (paths.INTERVALS, *ABLATIONS.values()):
         if _git("status", "--porcelain", "--", str(path)):
             raise errors.UserError(
                 f"{path} is not committed: commit it, so that README.md can name the commit"
@@ -101,8 +104,10 @@ def results(commit: str | None = None) -> str:
     commit = commit or _git("log", "-1", "--format=%h", "--", str(paths.INTERVALS))
     lines = [f"Commit `{commit}`. Means over subjects, in brackets 95 % intervals.", ""]
     lines += [_table(["", *COLUMNS.values()], rows), costs(found["methods"])]
-    if ABLATION.exists():
-        lines += ["### What each part brings", "", ABLATION.read_text(encoding="utf-8").partition("\n\n")[2]]
+    for title, path in ABLATIONS.items():
+        if path.exists():
+            body = path.read_text(encoding="utf-8").partition("\n\n")[2]
+            lines += [f"### {title}", "", body.replace("\n# ", "\n#### ")]
     return "\n".join(lines)
 
 

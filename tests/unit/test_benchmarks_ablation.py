@@ -11,26 +11,33 @@ from tests.benchmarks.ablation_report import ASKED, MEASURES, by_method, curve, 
 
 def run(value: float | None) -> dict:
     """An experiment in which every measure has this value, known to a tenth."""
-    interval = {"value": value, "low": value and value - 0.1, "high": value and value + 0.1}
+    interval = {"value": value, "low": value and value - 0.3, "high": value and value + 0.4}
     methods = {"majority": interval, "soft_prompt": interval}
+    measured = dict.fromkeys({*MEASURES, *ASKED}, methods)
     return {
         "metrics": {"subjects.n": 12},
-        "intervals": {"estimates": dict.fromkeys({*MEASURES, *ASKED}, methods)},
+        "intervals": {"estimates": measured, "soft_prompt_minus": measured},
     }
 
 
 def test_a_step_is_the_mean_over_seeds_and_keeps_every_metric_of_each():
     found = summary({"0": run(0.5), "1": run(0.7)})
     by_seed = {"0": 0.5, "1": 0.7}
-    assert found["estimates"]["questions.text"] == {"value": 0.6, "low": 0.5, "high": 0.7, "by_seed": by_seed}
+    low, high = 0.6 - 0.3 / 2**0.5, 0.6 + 0.4 / 2**0.5
+    assert found["estimates"]["questions.text"] == {
+        "value": 0.6,
+        "low": pytest.approx(low, abs=1e-4),
+        "high": pytest.approx(high, abs=1e-4),
+        "by_seed": by_seed,
+    }
     assert found["metrics"]["1"] == run(0.7)["metrics"]
 
 
 def test_the_table_gives_mean_interval_and_range_over_seeds():
     found = {step: summary({"0": run(0.5), "1": run(0.7)}) for step in ("one", "two")}
     lines = table("Steps", found, ["0", "1"]).splitlines()
-    assert lines[0] == "# Steps" and "Means over seeds 0, 1;" in lines[2]
-    assert "| one |" + " 0.600 (0.500 to 0.700)<br>0.500 to 0.700 |" * len(MEASURES) in lines
+    assert lines[0] == "# Steps" and "Means over seeds 0, 1," in lines[2]
+    assert "| one |" + " 0.600 (0.388 to 0.883)<br>0.500 to 0.700 |" * len(MEASURES) in lines
 
 
 def test_what_a_seed_has_not_measured_is_not_averaged():
@@ -39,9 +46,13 @@ def test_what_a_seed_has_not_measured_is_not_averaged():
 
 
 def test_methods_come_before_controls():
-    found = by_method({"0": run(0.5), "1": run(0.7)})
+    runs = {"0": run(0.5), "1": run(0.7)}
+    found = {kind: by_method(runs, kind) for kind in ("estimates", "soft_prompt_minus")}
     rows = [line.split(" | ")[0] for line in methods_table("Methods", found, ["0", "1"]).splitlines()]
-    assert rows[-2:] == ["| soft_prompt", "| majority"]
+    assert [row for row in rows if row in ("| soft_prompt", "| majority")] == [
+        "| soft_prompt",
+        "| majority",
+    ] * 2
 
 
 def test_a_curve_is_drawn_alike_again_and_shows_every_measure():
