@@ -3,7 +3,7 @@
 PYTHON ?= python3.11
 UV_VERSION := 0.13.9
 SEEDS ?= 0 1 2
-# of ablation; all if empty: ladder, latent_tokens, photos, methods
+# of ablation; all if empty: ladder, latent_tokens, photos, methods, further
 STUDIES ?=
 
 BIN := .venv/bin

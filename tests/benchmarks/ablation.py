@@ -5,13 +5,18 @@ world with other subjects. Writes reports/ablation/<study>.json, .md and, where 
 Without a study, all are run.
 """
 
-from typing import NamedTuple
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ruamel.yaml import YAML
 
 from stages.core import errors, io, paths
 from tests.benchmarks import experiments
 from tests.benchmarks.ablation_report import by_method, curve, methods_table, summary, table
 
 AS_IS = "as params.yaml is"
+FURTHER = Path(__file__).with_name("further_methods.yaml")
 
 
 class Study(NamedTuple):
@@ -20,6 +25,13 @@ class Study(NamedTuple):
     title: str
     steps: dict[str, tuple[str, ...]]
     axis: str | None = None
+
+
+def added(section: Any) -> str:
+    """A value of params.yaml in the words of `dvc exp run --set-param`."""
+    if isinstance(section, dict):
+        return "{" + ",".join(f"{key}:{added(value)}" for key, value in section.items()) + "}"
+    return json.dumps(section)
 
 
 STUDIES = {
@@ -43,7 +55,17 @@ STUDIES = {
         "train photos per subject",
     ),
     "methods": Study("Methods over seeds", {AS_IS: ()}),
+    "further": Study(
+        "Further methods over seeds",
+        {
+            "added": tuple(
+                f"+methods.{name}={added(section)}"
+                for name, section in YAML(typ="safe").load(FURTHER.read_text()).items()
+            )
+        },
+    ),
 }
+BY_METHOD = ("methods", "further")  # one step each; what is shown are all methods of it
 FOLDER = paths.REPORTS / "ablation"
 
 
@@ -69,8 +91,9 @@ def main(*words: str) -> str:
             name: summary({seed: runs[_name(step, seed)] for seed in seeds}) for name, step in steps.items()
         }
         text = table(title, found, seeds)
-        if study == "methods":
-            own = {seed: runs[_name((), seed)] for seed in seeds}
+        if study in BY_METHOD:
+            (step,) = steps.values()
+            own = {seed: runs[_name(step, seed)] for seed in seeds}
             found = {kind: by_method(own, kind) for kind in ("estimates", "soft_prompt_minus")}
             text = methods_table(title, found, seeds)
         io.write_json(FOLDER / f"{study}.json", found)
@@ -82,8 +105,11 @@ def main(*words: str) -> str:
 
 def _name(changes: tuple[str, ...], seed: str) -> str:
     """Of an experiment: DVC allows letters, digits and hyphens."""
-    words = [change.rpartition(".")[2].replace("=", "-").replace("_", "-") for change in changes]
-    return "-".join([*words, "seed", seed])
+    changed = [change.removeprefix("+").partition("=") for change in changes]
+    words = [
+        f"{key.rpartition('.')[2]}{'' if value.startswith('{') else f'-{value}'}" for key, _, value in changed
+    ]
+    return "-".join([*words, "seed", seed]).replace("_", "-")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from stages.core.errors import UserError
-from tests.benchmarks.ablation import STUDIES, _name, main
+from tests.benchmarks.ablation import STUDIES, _name, added, main
 from tests.benchmarks.ablation_report import ASKED, MEASURES, by_method, curve, methods_table, summary, table
 
 
@@ -66,5 +66,8 @@ def test_experiments_have_different_names_that_dvc_takes():
     changes = {step for study in STUDIES.values() for step in study.steps.values()}
     names = {_name(step, "0") for step in changes}
     assert len(names) == len(changes) and all(re.fullmatch(r"[a-z0-9-]+", name) for name in names)
+    assert added({"scope": "all", "rate": None, "data": {"hard": True}}) == (
+        '{scope:"all",rate:null,data:{hard:true}}'
+    )
     with pytest.raises(UserError, match="with studies ladder"):
         main("lader", "0")
