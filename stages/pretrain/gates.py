@@ -97,12 +97,22 @@ def perception(folder: Path, rng: np.random.Generator) -> list[Gate]:
     return [*gates, Gate("perception: marking, per cell", right, 9000, 0.97, 0.5)]
 
 
-def questions(base: vlm.Base, rng: np.random.Generator, photos: int, each: int) -> list[Gate]:
-    """Open, yes/no and A/B questions about a photo, and the same without one after a defining sentence."""
+def questions(
+    base: vlm.Base, rng: np.random.Generator, photos: int, each: int, forms: tuple[str, ...], defined: bool
+) -> list[Gate]:
+    """Questions about a photo, of each form so many per photo.
+
+    With `defined` a sentence before them defines a name: that of whom the photo shows, in every other photo,
+    or of somebody else. It should change nothing.
+    """
     shown = [(draw_individual(rng), draw_scene(rng)) for _ in range(photos)]
+    names = [
+        text.definition(NAME, draw_individual(rng) if index % 2 else who)
+        for index, (who, _) in enumerate(shown)
+    ]
     prefixes = vlm.encode_prefixes(base, [photograph(*pair, rng) for pair in shown], 64)
     gates = []
-    for form in FORMS:
+    for form in forms:
         asked = [
             (index, *ask(form, "the subject", *shown[index], rng))
             for index in range(photos)
@@ -111,11 +121,15 @@ def questions(base: vlm.Base, rng: np.random.Generator, photos: int, each: int) 
         wanted = [answer for *_, answer in asked]
 
         def right(shift: int, asked: list = asked, wanted: list = wanted) -> float:
-            queries = [vlm.Query(question, (index + shift) % photos, None) for index, question, _ in asked]
+            queries = [
+                vlm.Query(question, (index + shift) % photos, names[index] if defined else None)
+                for index, question, _ in asked
+            ]
             answers = vlm.answer(base, queries, prefixes, max_new_tokens=24, batch_size=64)
             return float(np.mean([answer.text == want for answer, want in zip(answers, wanted, strict=True)]))
 
-        gates.append(Gate(f"photo: {form}", right(0), len(asked), 0.92, right(1)))
+        label = f"photo, a name defined: {form}" if defined else f"photo: {form}"
+        gates.append(Gate(label, right(0), len(asked), 0.92, right(1)))
     return gates
 
 
@@ -226,8 +240,9 @@ def measure(folder: Path, seed: int, size: int = 200) -> list[Gate]:
     base = vlm.load(str(folder / "llava"), None, system="", dtype="float32", device="cpu")
     return [
         *perception(folder, rng),
-        *questions(base, rng, size, 3),
+        *questions(base, rng, size, 3, (*FORMS, "presence"), defined=False),
         *text_only(base, rng, size),
         *recognition("sentence", by_sentence(base), rng, size, ("one", "two", "stranger")),
         *recognition("photo", by_photo(base), rng, size, ("marking", "one", "two", "stranger")),
+        *questions(base, rng, size, 3, ("open", "probe", "choose", "presence"), defined=True),
     ]

@@ -9,7 +9,8 @@ import numpy as np
 
 from stages.assemble.templates import TEMPLATES, VALIDATION
 from stages.pretrain.tokenizer import SYLLABLES
-from stages.pretrain.trees import Tree, Writer
+from stages.pretrain.trees import IMAGE_TOKENS, Tree, Writer
+from stages.pretrain.vision import READOUT, ROWS
 from stages.world import text
 from stages.world.attributes import (
     NAMEABLE,
@@ -25,7 +26,8 @@ from stages.world.attributes import (
 
 # Questions per tree in each part of the curriculum, one new skill at a time: words, comparison ("is it
 # red?"), choice, definitions, reference photos with markings, and at last questions that have nothing to do
-# with the definition before them (`others`, per definition).
+# with the definition before them (`others`, per definition), and reference photos of which a part is left out
+# (`shortened`, a share), as a soft prompt holds fewer tokens than a photo.
 EVERYTHING = {
     "photo": {"open": 1, "whole": 1, "probe": 1, "choose": 1},
     "text": {"open": 1, "whole": 1, "probe": 1, "choose": 1},
@@ -44,7 +46,7 @@ CURRICULUM = (
     EVERYTHING | {"sentences": 2, "references": 3, "marking": 0.5},
     EVERYTHING
     | {"photo": EVERYTHING["photo"] | {"presence": 1}}
-    | {"sentences": 2, "references": 2, "marking": 0.5, "others": 2},
+    | {"sentences": 2, "references": 3, "marking": 0.5, "others": 2, "shortened": 0.6},
 )
 JOINT, BROAD = 5, 6  # the parts on real pixels
 NEUTRAL = ("the subject", "the subject", "this subject", "it")
@@ -152,6 +154,13 @@ def candidate(who: Individual, rng: np.random.Generator, marking_only: float) ->
     )
 
 
+def some_tokens(rng: np.random.Generator) -> list[int]:
+    """Numbers of some tokens of a photo, among them all that tell who it is."""
+    telling = {READOUT[name] for name in NAMEABLE} | set(ROWS)
+    rest = [number for number in range(IMAGE_TOKENS) if number not in telling]
+    return sorted([*telling, *rng.choice(rest, rng.integers(len(rest)), replace=False).tolist()])
+
+
 def named(
     writer: Writer,
     tree: Tree,
@@ -161,16 +170,19 @@ def named(
     by_photo: bool,
     marking: float,
     others: int,
+    shortened: float,
 ) -> None:
     """A definition by sentence or reference photo below the photo, with questions about the name.
 
     Of the others' reference photos, the share `marking` shows one that differs in the marking alone. `others`
-    is how many questions below the definition are about the photo itself.
+    is how many questions below the definition are about the photo itself; the share `shortened` of reference
+    photos is told by some of its tokens.
     """
     who, scene = tree.photos[0]
     name, defined = draw_name(rng), candidate(who, rng, marking if by_photo else 0.0)
     if by_photo:
-        branch = writer.prompt(tree, root, f"{name} is <image>.", (defined, draw_scene(rng)))
+        kept = some_tokens(rng) if rng.random() < shortened else range(IMAGE_TOKENS)
+        branch = writer.prompt(tree, root, f"{name} is <image>.", (defined, draw_scene(rng)), kept=kept)
         present = defined is who
     else:
         statement, told = state(name, defined, rng)
@@ -197,10 +209,10 @@ def draw_tree(writer: Writer, rng: np.random.Generator, part: int) -> Tree:
     for form, count in plan["photo"].items():
         for _ in range(count):
             writer.question(tree, root, *ask(form, neutral(who, rng), who, scene, rng))
-    marking, others = plan.get("marking", 0.0), plan.get("others", 0)
+    shares = {"marking": plan.get("marking", 0.0), "shortened": plan.get("shortened", 0.0)}
     for index in range(plan["sentences"] + plan["references"]):
         by_photo = index >= plan["sentences"]
-        named(writer, tree, root, rng, by_photo=by_photo, marking=marking, others=others)
+        named(writer, tree, root, rng, by_photo=by_photo, others=plan.get("others", 0), **shares)
     if plan["text"]:
         other, name = draw_individual(rng), draw_name(rng)
         start = writer.prompt(tree, -1, "USER:", begin=True)

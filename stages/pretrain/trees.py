@@ -7,6 +7,7 @@ Does not know what is asked (`samples`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -54,9 +55,18 @@ class Writer:
         return self.known[string]
 
     def add(
-        self, tree: Tree, parent: int, ids: list[int], labels: list[int], photo: tuple | None = None
+        self,
+        tree: Tree,
+        parent: int,
+        ids: list[int],
+        labels: list[int],
+        photo: tuple | None = None,
+        kept: Sequence[int] = (),
     ) -> int:
-        """Appends a segment below `parent` (-1 for a root) and returns its number."""
+        """Appends a segment below `parent` (-1 for a root) and returns its number.
+
+        `kept` numbers the photo's tokens that its image tokens stand for, in their order.
+        """
         start = tree.ends[parent] if parent >= 0 else 0
         number = len(tree.ancestors)
         tree.ancestors.append((tree.ancestors[parent] if parent >= 0 else set()) | {number})
@@ -68,20 +78,25 @@ class Writer:
         first = len(tree.photos) * IMAGE_TOKENS
         if photo is not None:
             tree.photos.append(photo)
-        tree.image += [
-            first + ids[:i].count(self.image) if token == self.image else -1 for i, token in enumerate(ids)
-        ]
+        numbers = iter(kept)
+        tree.image += [first + next(numbers) if token == self.image else -1 for token in ids]
         return number
 
     def prompt(
-        self, tree: Tree, parent: int, string: str, photo: tuple | None = None, begin: bool = False
+        self,
+        tree: Tree,
+        parent: int,
+        string: str,
+        photo: tuple | None = None,
+        begin: bool = False,
+        kept: Sequence[int] = range(IMAGE_TOKENS),
     ) -> int:
-        """A segment without labels; "<image>" in the string stands for a photo's tokens."""
+        """A segment without labels; "<image>" in the string stands for a photo's tokens, or those kept."""
         before, marker, after = string.partition("<image>")
         ids = [self.bos] * begin + self.encode(before)
         if marker:
-            ids = ids + [self.image] * IMAGE_TOKENS + self.encode(after)
-        return self.add(tree, parent, ids, [IGNORED] * len(ids), photo)
+            ids = ids + [self.image] * len(kept) + self.encode(after)
+        return self.add(tree, parent, ids, [IGNORED] * len(ids), photo, kept)
 
     def question(self, tree: Tree, parent: int, question: str, answer: str) -> None:
         """A leaf: question, ASSISTANT:, answer and end of sequence, of which the last two carry labels."""

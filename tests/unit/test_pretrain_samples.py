@@ -55,8 +55,12 @@ def test_image_tokens_are_numbered_by_photo(words: PreTrainedTokenizerFast, part
     batch = collate(trees(words, part), words.pad_token_id)
     image = words.convert_tokens_to_ids("<image>")
     assert torch.equal(batch.image >= 0, batch.ids == image)
-    numbers = batch.image[batch.image >= 0]
-    assert numbers.tolist() == list(range(len(batch.photos) * IMAGE_TOKENS))
+    numbers = batch.image[batch.image >= 0].tolist()
+    every = range(len(batch.photos) * IMAGE_TOKENS)
+    if part == BROAD:  # of some photos, a part is left out
+        assert numbers == sorted(set(numbers)) and set(numbers) < set(every)
+    else:
+        assert numbers == list(every)
 
 
 @pytest.mark.parametrize("part", PARTS)
