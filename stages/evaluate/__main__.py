@@ -8,6 +8,7 @@ from pathlib import Path
 from stages import methods
 from stages.core import errors, params, paths, seed
 from stages.evaluate.exam import prepare
+from stages.methods.tools import opened
 
 
 def main(method: str = paths.SOFT_PROMPT) -> str:
@@ -21,7 +22,7 @@ def main(method: str = paths.SOFT_PROMPT) -> str:
     from stages.evaluate.evaluate import Sizes, evaluate
 
     seed.seed_everything(p.seed, p.threads)
-    tools = methods.tools(p.base.opening, p.base.clip, p.base.clip_revision, p.seed, p.base.batch_size)
+    tools = opened(p.base.opening, p.base.clip, p.base.clip_revision, p.seed, p.base.batch_size)
     answering = methods.fitted(method, p.methods, tools, list(p.subjects))
     sizes = Sizes(e.max_new_tokens, e.general_subjects, e.captioned_others)
     rows = evaluate(answering, exam, method, sizes, p.seed)

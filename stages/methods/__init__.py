@@ -9,17 +9,12 @@ asked (`stages.evaluate`).
 
 import importlib
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stages.core import paths, settings
 from stages.core.errors import UserError
 from stages.methods.interface import Answering, Method, Tools
-
-if TYPE_CHECKING:
-    from stages import vlm
-    from stages.core.clip import Clip
 
 Sections = Mapping[str, Mapping[str, Any]]
 
@@ -33,24 +28,6 @@ def check(sections: Sections) -> list[str]:
         except UserError as error:
             problems.append(str(error))
     return problems
-
-
-def tools(
-    opening: Mapping[str, Any], clip: str, clip_revision: str | None, seed: int, batch_size: int
-) -> Tools:
-    """What methods may use; no model is loaded before one asks for it. `opening` is what `vlm.load` takes."""
-
-    def base() -> "vlm.Base":
-        from stages import vlm
-
-        return vlm.load(**opening)
-
-    def open_clip() -> "Clip":
-        from stages.core.clip import Clip
-
-        return Clip(clip, clip_revision, opening["device"])
-
-    return Tools(cache(base), cache(open_clip), seed, batch_size)
 
 
 def prepare(name: str, sections: Sections, tools: Tools) -> Method:

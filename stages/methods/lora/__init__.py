@@ -5,6 +5,7 @@ knowledge naively" (YAICON), which is LLaVA's own LoRA script on personal data. 
 one for all. To answer, the adapter is merged into the base, and taken out again.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,10 @@ ALL = "all"  # folder of the one adapter for all
 
 Positive = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0)]
+
+
+# PEFT imports bitsandbytes, which warns that a kernel for 4 bits on a CPU is missing. LoRA needs none.
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 
 class Settings(MethodSettings):
