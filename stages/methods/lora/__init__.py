@@ -5,7 +5,6 @@ knowledge naively" (YAICON), which is LLaVA's own LoRA script on personal data. 
 one for all. To answer, the adapter is merged into the base, and taken out again.
 """
 
-import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,10 +23,6 @@ ALL = "all"  # folder of the one adapter for all
 
 Positive = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0)]
-
-
-# PEFT imports bitsandbytes, which warns that a kernel for 4 bits on a CPU is missing. LoRA needs none.
-logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 
 class Settings(MethodSettings):
@@ -55,11 +50,10 @@ class Lora(Method):
 
     def fit(self, subjects: Sequence[Subject]) -> None:
         """Train an adapter on each subject's dataset, or one on all of them."""
+        base, chosen = self.tools.base(), self.settings  # the base first: it quietens what PEFT imports
         from stages.methods.lora import adapter
         from stages.methods.lora.learn import learn
 
-        chosen = self.settings
-        base = self.tools.base()
         config = adapter.describe(base, rank=chosen.rank, alpha=chosen.alpha, dropout=chosen.dropout)
         for together in [subjects] if chosen.scope == "all" else [[subject] for subject in subjects]:
             folder = self._folder(together[0].id)
