@@ -19,10 +19,8 @@ from stages.report import wording
 from stages.report.metrics import Interval
 
 README = Path("README.md")
-ABLATIONS = {  # title → what `make ablation` wrote, as far as it was run
-    "All methods over seeds": paths.REPORTS / "ablation" / "methods.md",
-    "What each part brings": paths.REPORTS / "ablation" / "ladder.md",
-}
+LADDER, METHODS = (paths.REPORTS / "ablation" / name for name in ("ladder.md", "methods.json"))
+KINDS = {"estimates": "mean", "soft_prompt_minus": "the soft prompt's lead"}  # of the tables in METHODS
 COLUMNS = {  # measure → head of its column in the results
     "recognition.weighted": "recognition",
     "recognition.siblings.weighted": "among look-alikes",
@@ -46,7 +44,7 @@ MAPPINGS = ("presets", "subjects", "world.subjects")  # keys that the user fills
 
 def main() -> str:
     """Rewrite the generated parts."""
-    for path in (paths.INTERVALS, *ABLATIONS.values()):
+    for path in (paths.INTERVALS, LADDER, METHODS):
         if _git("status", "--porcelain", "--", str(path)):
             raise errors.UserError(
                 f"{path} is not committed: commit it, so that README.md can name the commit"
@@ -104,11 +102,33 @@ def results(commit: str | None = None) -> str:
     commit = commit or _git("log", "-1", "--format=%h", "--", str(paths.INTERVALS))
     lines = [f"Commit `{commit}`. Means over subjects, in brackets 95 % intervals.", ""]
     lines += [_table(["", *COLUMNS.values()], rows), costs(found["methods"])]
-    for title, path in ABLATIONS.items():
-        if path.exists():
-            body = path.read_text(encoding="utf-8").partition("\n\n")[2]
-            lines += [f"### {title}", "", body.replace("\n# ", "\n#### ")]
+    if METHODS.exists():
+        lines += ["### All methods over seeds", "", over_seeds(found["methods"])]
+    if LADDER.exists():
+        lines += ["### What each part brings", "", LADDER.read_text(encoding="utf-8").partition("\n\n")[2]]
     return "\n".join(lines)
+
+
+def over_seeds(methods: Sequence[Mapping[str, Any]]) -> str:
+    """Means over seeds of what is no control, and the soft prompt's lead over each of the others."""
+    study = io.read_json(METHODS)
+    seeds = ", ".join(next(iter(study["estimates"]["soft_prompt"].values()))["by_seed"])
+    said = (
+        f"Means over seeds {seeds}, each with other subjects, and the soft prompt's lead on the same photos; "
+        f"in brackets 95 % intervals of the mean. With the controls in `{METHODS.with_suffix('.md')}`."
+    )
+    shown = {
+        measure: head for measure, head in COLUMNS.items() if measure in study["estimates"]["soft_prompt"]
+    }
+    tables = []
+    for kind, name in KINDS.items():
+        rows = [
+            [method["title"], *(_cell(study[kind][method["name"]].get(measure)) for measure in shown)]
+            for method in methods
+            if not method["control"] and method["name"] in study[kind]
+        ]
+        tables.append(_table([name, *shown.values()], rows))
+    return "\n\n".join([said, "\n".join(tables)])
 
 
 def costs(methods: Sequence[Mapping[str, Any]]) -> str:
