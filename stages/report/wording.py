@@ -12,7 +12,7 @@ def decimal(value: float) -> str:
     if math.isnan(value):
         return "n/a"
     shown = f"{round(value, 2) + 0:.2f}"  # + 0 takes the sign off -0.0
-    return shown.replace("0.", ".") if abs(value) < 0.995 else shown
+    return shown.replace("0.", ".", 1) if shown.lstrip("-").startswith("0.") else shown
 
 
 def text(interval: Interval) -> str:
