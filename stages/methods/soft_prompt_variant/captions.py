@@ -1,8 +1,8 @@
 """Captions to learn from: the base model's own, in which the subject goes by its name.
 
-A soft prompt that has met photos in recognition alone may begin every caption with "Yes, <bo> …". Here pictures
-of the subject are captioned as the base does, with the name in place of the description that the base gives
-of it; pictures of others keep the base's caption, so that the name is not said of everything.
+A soft prompt that has met photos in recognition alone may begin every caption with "Yes, <bo> …". Here
+pictures of the subject are captioned as the base does, with the name in place of the description that the
+base gives of it; pictures of others keep the base's caption, so that the name is not said of everything.
 """
 
 from difflib import SequenceMatcher
