@@ -1,12 +1,18 @@
 """What a series of experiments is summed up to, and how it is named."""
 
 import re
+import shutil
+from pathlib import Path
 
 import pytest
+from dvc.utils.hydra import apply_overrides
+from ruamel.yaml import YAML
 
+from stages import methods
 from stages.core.errors import UserError
-from tests.benchmarks.ablation import STUDIES, _name, added, main
+from tests.benchmarks.ablation import FURTHER, STUDIES, _name, main
 from tests.benchmarks.ablation_report import ASKED, MEASURES, by_method, curve, methods_table, summary, table
+from tests.helpers import ROOT
 
 
 def run(value: float | None) -> dict:
@@ -66,8 +72,16 @@ def test_experiments_have_different_names_that_dvc_takes():
     changes = {step for study in STUDIES.values() for step in study.steps.values()}
     names = {_name(step, "0") for step in changes}
     assert len(names) == len(changes) and all(re.fullmatch(r"[a-z0-9-]+", name) for name in names)
-    assert added({"scope": "all", "rate": None, "data": {"hard": True}}) == (
-        '{scope:"all",rate:null,data:{hard:true}}'
-    )
     with pytest.raises(UserError, match="with studies ladder"):
         main("lader", "0")
+
+
+def test_dvc_adds_the_further_methods_as_they_are_written_and_the_pipeline_takes_them(tmp_path: Path):
+    changed = tmp_path / "params.yaml"
+    shutil.copy(ROOT / "params.yaml", changed)
+    (changes,) = STUDIES["further"].steps.values()
+    apply_overrides(changed, list(changes))
+    yaml = YAML(typ="safe")
+    sections, written = yaml.load(changed)["methods"], yaml.load(FURTHER)
+    assert len(written) > 3 and {name: sections[name] for name in written} == written
+    assert methods.check(sections) == []
