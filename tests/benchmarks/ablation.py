@@ -93,8 +93,7 @@ def main(*words: str) -> str:
         text = table(title, found, seeds)
         if study in BY_METHOD:
             (step,) = steps.values()
-            own = {seed: runs[_name(step, seed)] for seed in seeds}
-            found = {kind: by_method(own, kind) for kind in ("estimates", "soft_prompt_minus")}
+            found = by_method({seed: runs[_name(step, seed)] for seed in seeds})
             text = methods_table(title, found, seeds)
         io.write_json(FOLDER / f"{study}.json", found)
         io.write_bytes(FOLDER / f"{study}.md", text.encode())

@@ -30,6 +30,10 @@ ASKED = (
     "general.pope.accuracy",
     "general.mmbench.accuracy",
 )
+KINDS = {  # in intervals.json → title, None for that of the study
+    "estimates": None,
+    "soft_prompt_minus": "Lead of the soft prompt, paired",
+}
 Run = Mapping[str, Any]
 Estimate = dict[str, Any]  # value, low, high, None where a seed measured nothing; by_seed
 
@@ -42,11 +46,12 @@ def summary(runs: Mapping[str, Run]) -> dict[str, Any]:
     }
 
 
-def by_method(runs: Mapping[str, Run], kind: str = "estimates") -> dict[str, dict[str, Estimate]]:
-    """Of all methods and controls, by name: each measure that they are asked.
+def by_method(runs: Mapping[str, Run]) -> dict[str, dict[str, dict[str, Estimate]]]:
+    """By kind (of KINDS), then by name of all methods and controls: each measure that they are asked."""
+    return {kind: _of_kind(runs, kind) for kind in KINDS}
 
-    `kind`: estimates | soft_prompt_minus, the soft prompt's lead on the same photos and questions.
-    """
+
+def _of_kind(runs: Mapping[str, Run], kind: str) -> dict[str, dict[str, Estimate]]:
     first = next(iter(runs.values()))["intervals"][kind]
     names = list(dict.fromkeys(name for measure in ASKED for name in first.get(measure, {})))
     return {
@@ -70,12 +75,14 @@ def methods_table(
 ) -> str:
     """The same with a row per method, controls last, and then the soft prompt's lead over each.
 
-    `found` by kind, as `by_method` takes it.
+    `found` as `by_method` gives it.
     """
     tables = []
-    for kind, name in (("estimates", title), ("soft_prompt_minus", "Lead of the soft prompt, paired")):
+    for kind, name in KINDS.items():
         order = sorted(found[kind], key=lambda method: method in CONTROLS)
-        tables.append(_markdown(name, "method", ASKED, {one: found[kind][one] for one in order}, seeds))
+        tables.append(
+            _markdown(name or title, "method", ASKED, {one: found[kind][one] for one in order}, seeds)
+        )
     return "\n".join(tables)
 
 

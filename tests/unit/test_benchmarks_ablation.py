@@ -52,8 +52,7 @@ def test_what_a_seed_has_not_measured_is_not_averaged():
 
 
 def test_methods_come_before_controls():
-    runs = {"0": run(0.5), "1": run(0.7)}
-    found = {kind: by_method(runs, kind) for kind in ("estimates", "soft_prompt_minus")}
+    found = by_method({"0": run(0.5), "1": run(0.7)})
     rows = [line.split(" | ")[0] for line in methods_table("Methods", found, ["0", "1"]).splitlines()]
     assert [row for row in rows if row in ("| soft_prompt", "| majority")] == [
         "| soft_prompt",
