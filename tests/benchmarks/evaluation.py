@@ -133,6 +133,7 @@ BENCHMARK = Benchmark(
     },
     exactness=exactness,
     counted=4,
+    timed=4,
     enough=40.0,
 )
 

@@ -109,7 +109,7 @@ def main(*words: str) -> str:
     base = models.open_model(model)
     wanted = curves(base.model.config.vision_config.image_size)
     systems = {f"{name}_{number}": of for name, points in wanted.items() for number, of in points.items()}
-    found = compare(base, model, systems, counted=1, enough=ENOUGH)
+    found = compare(base, model, systems, counted=1, timed=1, enough=ENOUGH)
     measured = {name: {number: found[f"{name}_{number}"] for number in wanted[name]} for name in wanted}
     for name, points in measured.items():
         found |= {f"{name}_{key}": value for key, value in growth(points).items()}

@@ -98,6 +98,7 @@ BENCHMARK = Benchmark(
     ratios={"": ("reference", "ours"), "_alternative": ("alternative", "ours")},
     exactness=exactness,
     counted=1,
+    timed=1,
     enough=30.0,
 )
 

@@ -155,6 +155,7 @@ BENCHMARK = Benchmark(
     },
     exactness=exactness,
     counted=24,
+    timed=8,
     enough=120.0,
 )
 

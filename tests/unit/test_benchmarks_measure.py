@@ -153,7 +153,7 @@ def test_bfloat16_differs_by_its_rounding(monkeypatch: pytest.MonkeyPatch, uncac
     """The dtype of LLaVA-1.5: every system runs in it."""
     monkeypatch.setattr(data, "SIDE", 24)
     torch.manual_seed(0)
-    base = models.build("tiny", TINY, dtype=torch.bfloat16, device="cpu")
+    base = models.build("tiny", TINY, dtype=torch.bfloat16)
     found = token_training.exactness(base, "llava-1.5-7b")
     assert 1e-4 < found["max_relative_gradient_error"] < 0.1
 
