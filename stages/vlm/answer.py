@@ -1,11 +1,13 @@
 """Greedy answers and option probabilities in one pass: owns batching of queries and decoding.
 
-The first forward over a suffix gives the probabilities; decoding continues from its cache. Does not sample
-and does not judge answers.
+The first forward over a suffix gives the probabilities; decoding continues from its cache. Does not sample,
+does not judge answers and does not own which queries share a row (`packing`).
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,9 +17,10 @@ from stages.core.progress import bar
 from stages.vlm.inline import image_rows
 from stages.vlm.layout import Query, Suffix, soft_prompts, suffix
 from stages.vlm.memory import move
+from stages.vlm.packing import lay, packs
 from stages.vlm.rows import Rows
 from stages.vlm.soft_prompt import SoftPrompt
-from stages.vlm.splice import hidden_states, pad_left
+from stages.vlm.splice import hidden_states
 from stages.vlm.store import PrefixBatch, PrefixCache
 
 if TYPE_CHECKING:
@@ -48,7 +51,7 @@ def answer(
     options: Sequence[str] = ("Yes", "No"),
     progress: str | None = None,
 ) -> list[Answer]:
-    """Answer queries in their order; forwards are batched by length.
+    """Answer queries in their order; those about one image share rows, and forwards are batched by length.
 
     Args:
         base: the model.
@@ -68,26 +71,54 @@ def answer(
     asked = [(query.definition, query.question, query.image is not None) for query in queries]
     once = {ask: suffix(base, *ask[:2], image=ask[2]) for ask in dict.fromkeys(asked)}  # of many photos alike
     suffixes = [once[ask] for ask in asked]
-    order = sorted(range(len(queries)), key=lambda i: (queries[i].image is None, len(suffixes[i].ids)))
-    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
-    longest = max((len(suffix.ids) for suffix in suffixes), default=0)
-    shown = prefixes.batches(
-        ([queries[i].image for i in batch] for batch in batches), spare=longest + max_new_tokens - 1
-    )
+    batches = _batches(queries, suffixes, prefixes, max_new_tokens, batch_size)
+    rows = [row for batch in batches for row in batch]
+    longest = max((sum(len(suffixes[i].ids) for i in row) for row in rows), default=0)
+    spare = longest + max(map(len, rows), default=0) * (max_new_tokens - 1)
+    shown = prefixes.batches(([queries[row[0]].image for row in batch] for batch in batches), spare=spare)
     answers: dict[int, Answer] = {}
     for batch in bar(batches, progress) if progress else batches:
-        prompts = [soft_prompts(queries[i].definition) for i in batch]
+        chosen = [i for row in batch for i in row]
+        prompts = [soft_prompts(queries[i].definition) for i in chosen]
         ids, probabilities = decode(
             base,
-            [suffixes[i] for i in batch],
+            [suffixes[i] for i in chosen],
             prompts,
             next(shown),
+            packed=[len(row) for row in batch],
             max_new_tokens=max_new_tokens,
             option_ids=option_ids,
         )
-        for i, named, new, chances in zip(batch, prompts, ids, probabilities, strict=True):
+        for i, named, new, chances in zip(chosen, prompts, ids, probabilities, strict=True):
             answers[i] = Answer(base.layout.decode(new, base.vocab_size, named), tuple(chances))
     return [answers[i] for i in range(len(queries))]
+
+
+def _batches(
+    queries: Sequence[Query],
+    suffixes: Sequence[Suffix],
+    prefixes: PrefixCache,
+    max_new_tokens: int,
+    batch_size: int,
+) -> list[list[list[int]]]:
+    """Numbers of the queries in each row of each batch; rows of a batch are about as long."""
+    lengths: dict[int | None, dict[int, int]] = defaultdict(
+        dict
+    )  # image → query → positions, answer included
+    for i, (query, asked) in enumerate(zip(queries, suffixes, strict=True)):
+        lengths[query.image][i] = len(asked.ids) + max_new_tokens - 1
+    rows = [
+        row
+        for image, of_image in lengths.items()
+        for row in packs(of_image, prefixes.shared(image), batch_size)
+    ]
+    rows.sort(key=lambda row: (queries[row[0]].image is None, sum(len(suffixes[i].ids) for i in row), row))
+    batches: list[list[list[int]]] = []
+    for row in rows:
+        if not batches or sum(map(len, batches[-1])) + len(row) > batch_size:
+            batches.append([])
+        batches[-1].append(row)
+    return batches
 
 
 @torch.inference_mode()
@@ -97,38 +128,48 @@ def decode(
     prompts: Sequence[Sequence[SoftPrompt]],
     prefixes: PrefixBatch,
     *,
+    packed: Sequence[int] | None = None,
     max_new_tokens: int,
     option_ids: Sequence[int],
 ) -> tuple[list[list[int]], list[list[float]]]:
-    """Decode one batch greedily: the new ids of each row, end token left out, and its option probabilities.
+    """Decode a batch greedily: the new ids of each suffix, end token left out, and its option probabilities.
 
-    A generated identifier is V + its row among the rows of the sample.
+    A generated identifier is V + its row among the rows of the sample. `packed` says how many suffixes share
+    each prefix, one after another; None if each has its own.
     """
-    rows = Rows.of(base, prompts)
-    cache = prefixes.cache()
+    learned = Rows.of(base, prompts)
+    cache, mask = prefixes.cache(), prefixes.mask
     photos = image_rows(suffixes, prefixes)
-    ids, mask = (move(tensor, base.device) for tensor in pad_left([suffix.ids for suffix in suffixes], 0))
-    mask = torch.cat([prefixes.mask, mask], 1)
+    numbers = iter(range(len(suffixes)))
+    rows = [list(islice(numbers, count)) for count in packed or [1] * len(suffixes)]  # still without an end
+    following = dict(enumerate(suffix.ids for suffix in suffixes))  # of each, the tokens that come next
     generated: list[list[int]] = [[] for _ in suffixes]
-    alive = list(range(len(suffixes)))
     probabilities: list[list[float]] = []
     while True:
-        logits = rows.logits(base, hidden_states(base, ids, rows, cache, mask, photos)[:, -1])
+        alive = [number for row in rows for number in row]
+        ids, laid, samples, last = (move(tensor, base.device) for tensor in lay(rows, following))
+        mask = torch.cat([mask, laid], 1)
+        hidden = hidden_states(base, ids, learned, cache, mask, photos, samples)  # (R, T, D)
+        logits = learned.logits(base, hidden.flatten(0, 1).index_select(0, last))
         photos = None  # from now on in the cache
         probabilities = probabilities or logits[:, option_ids].softmax(-1).tolist()
-        chosen = rows.ids(base, logits.argmax(-1))
-        going = []
-        for at, (row, token) in enumerate(zip(alive, chosen.tolist(), strict=True)):
+        following = {}
+        for number, token in zip(alive, learned.ids(base, logits.argmax(-1)).tolist(), strict=True):
             if token not in base.end_ids:
-                generated[row].append(token)
-                if len(generated[row]) < max_new_tokens:
-                    going.append(at)
-        if not going:
+                generated[number].append(token)
+                if len(generated[number]) < max_new_tokens:
+                    following[number] = [token]
+        if not following:
             return generated, probabilities
-        if len(going) < len(alive):
-            kept = torch.tensor(going, device=base.device)
-            cache.batch_select_indices(kept)
-            chosen, mask, rows = chosen[kept], mask[kept], rows.select(kept)
-            alive = [alive[at] for at in going]
-        ids = chosen.unsqueeze(1)
-        mask = torch.cat([mask, torch.ones_like(ids)], 1)
+        if len(following) < len(alive):
+            learned = learned.select(_places([number in following for number in alive], base.device))
+            rows = [[number for number in row if number in following] for row in rows]
+            if not all(rows):
+                kept = _places(rows, base.device)
+                cache.batch_select_indices(kept)
+                mask, rows = mask[kept], [row for row in rows if row]
+
+
+def _places(flags: Sequence[object], device: torch.device) -> torch.Tensor:
+    """Where flags are true, (N,) int64 on the device."""
+    return move(torch.tensor([at for at, flag in enumerate(flags) if flag]), device)

@@ -60,6 +60,10 @@ class PhotoCache:
         """Count the photos."""
         return len(self.photos)
 
+    def shared(self, index: int | None) -> int:
+        """None that are worth it: the photo stands in the suffix, as in `PrefixCache.shared`."""
+        return 0
+
     def select(self, indices: Sequence[int]) -> "PhotoCache":
         """Give only these photos, in this order."""
         return replace(self, photos=self.photos[list(indices)])

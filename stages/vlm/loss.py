@@ -14,9 +14,10 @@ import torch.nn.functional as F
 from stages.vlm.inline import image_rows
 from stages.vlm.layout import IGNORE, Suffix
 from stages.vlm.memory import move
+from stages.vlm.packing import pad_left
 from stages.vlm.rows import Rows
 from stages.vlm.soft_prompt import SoftPrompt
-from stages.vlm.splice import hidden_states, pad_left
+from stages.vlm.splice import hidden_states
 from stages.vlm.store import PrefixBatch
 
 if TYPE_CHECKING:

@@ -79,14 +79,18 @@ class Rows:
         per_sample = (self.first, self.own, self.named, self.offsets)
         return Rows(self.embeddings, self.output, *(values.index_select(0, samples) for values in per_sample))
 
-    def embed(self, base: "Base", ids: torch.Tensor) -> torch.Tensor:
-        """Input embeddings (B, S, D), in the model's dtype, of ids (B, S); V + r is row r of the sample."""
+    def embed(self, base: "Base", ids: torch.Tensor, samples: torch.Tensor | None = None) -> torch.Tensor:
+        """Input embeddings (B, S, D), in the model's dtype, of ids (B, S); V + r is row r of the sample.
+
+        `samples` (B, S) says of which; None where each has a row of ids.
+        """
         table = base.model.get_input_embeddings()
         if self.embeddings is None:
             return table(ids)
+        first = self.first.unsqueeze(1) if samples is None else self.first[samples]
         learned = ids >= table.num_embeddings
         plain = table(ids.masked_fill(learned, 0))
-        rows = (ids - table.num_embeddings + self.first.unsqueeze(1)).masked_fill(~learned, 0)
+        rows = (ids - table.num_embeddings + first).masked_fill(~learned, 0)
         return torch.where(learned.unsqueeze(-1), F.embedding(rows, self.embeddings).to(plain.dtype), plain)
 
     def logits(self, base: "Base", hidden: torch.Tensor) -> torch.Tensor:

@@ -141,6 +141,10 @@ class PrefixCache:
         """Positions of the longest prefix of an image."""
         return max((prefix.length for prefix in self.prefixes), default=0)
 
+    def shared(self, index: int | None) -> int:
+        """Positions that suffixes behind this image have in common."""
+        return (self.text if index is None else self.prefixes[index]).length
+
     def select(self, indices: Sequence[int]) -> "PrefixCache":
         """Give only these images, in this order, without copying."""
         return PrefixCache([self.prefixes[index] for index in indices], self.text, self.compute)

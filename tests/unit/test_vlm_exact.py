@@ -9,6 +9,7 @@ import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import accumulate
 
 import pytest
 import torch
@@ -165,8 +166,14 @@ def test_padding_of_the_text_only_prefix_is_never_read(base: vlm.Base) -> None:
     assert torch.equal(*losses)
 
 
-@pytest.mark.parametrize(("use_cache", "spare"), [(True, 100), (False, 0)])
-def test_answers_equal_plain_generation(base: vlm.Base, use_cache: bool, spare: int) -> None:
+@pytest.mark.parametrize(
+    ("use_cache", "spare", "packed"),
+    [(True, 100, None), (False, 0, None), (True, 400, [12, 1, 9, 2, 12, 5, 7]), (True, 0, [12] * 4)],
+)
+def test_answers_equal_plain_generation(
+    base: vlm.Base, use_cache: bool, spare: int, packed: list[int] | None
+) -> None:
+    """With a row for each query, and with several in a row."""
     bo, mam, nobody = (
         soft_prompt(base, "bo", 4),
         soft_prompt(base, "mam", 2, seed=1),
@@ -183,11 +190,13 @@ def test_answers_equal_plain_generation(base: vlm.Base, use_cache: bool, spare: 
     prompts = [soft_prompts(query.definition) for query in queries]
     options = [base.layout.first_id("Yes"), base.layout.first_id("No")]
     prefixes = vlm.encode_prefixes(base, IMAGES, 2)
+    firsts = list(accumulate(packed or [1] * len(queries), initial=0))[:-1]
     ids, chances = decode(
         base,
         rows,
         prompts,
-        next(prefixes.batches([[q.image for q in queries]], spare)),
+        next(prefixes.batches([[queries[first].image for first in firsts]], spare)),
+        packed=packed,
         max_new_tokens=8,
         option_ids=options,
     )

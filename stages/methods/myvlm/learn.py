@@ -23,7 +23,8 @@ from stages.methods.myvlm.views import changed
 from stages.vlm.appended import appended_ids, appended_rows, through_image
 from stages.vlm.attention import attention_weights
 from stages.vlm.layout import IGNORE
-from stages.vlm.splice import hidden_states, pad_left
+from stages.vlm.packing import pad_left
+from stages.vlm.splice import hidden_states
 
 
 class Photo(NamedTuple):

@@ -1,0 +1,90 @@
+"""Suffixes that share a row: owns which do, where each stands in it, and what each may see.
+
+With a row of its own for every question, an image's keys and values would be copied and read for each.
+Questions about one image stand one after another in a row instead, behind one prefix; the mask keeps them
+from seeing each other, and each counts its positions as if it were alone, so that only the time changes. Does
+not run the model (`splice`) or decode (`answer`).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+
+# Of a position in a mask: seen by nothing, seen by all that comes later; any other number, by its like.
+PADDING, SHARED = 0, 1
+
+
+class Laid(NamedTuple):
+    """Tokens of N suffixes in R rows, on the CPU, int64.
+
+    Attributes:
+        ids: (R, T), left-padded with 0.
+        mask: (R, T), a number of its own for each suffix.
+        samples: (R, T), the suffix that a position belongs to, counted 0 … N - 1 in the order of the rows.
+        last: (N,), where in the flattened rows each suffix ends.
+
+    """
+
+    ids: torch.Tensor
+    mask: torch.Tensor
+    samples: torch.Tensor
+    last: torch.Tensor
+
+
+def packs(lengths: Mapping[int, int], room: int, most: int) -> list[list[int]]:
+    """Divide the suffixes of one image (number → length) into rows of about as many.
+
+    Those of a row are together no longer than `room`, or there is only one; and no more than `most`. With
+    the prefix's length as room, attention reads at most twice the positions that it must.
+    """
+    order = sorted(lengths, key=lambda number: lengths[number])
+    size = min(most, max(1, room // max(lengths.values())))
+    size = math.ceil(len(order) / math.ceil(len(order) / size))
+    return [order[start : start + size] for start in range(0, len(order), size)]
+
+
+def lay(rows: Sequence[Sequence[int]], tokens: Mapping[int, Sequence[int]]) -> Laid:
+    """Lay the next tokens of each row's suffixes, which are called by numbers, one after another."""
+    order = [number for row in rows for number in row]
+    place = {number: at for at, number in enumerate(order)}
+    whole = [[token for number in row for token in tokens[number]] for row in rows]
+    owners = [[number for number in row for _ in tokens[number]] for row in rows]
+    length = max(map(len, whole))
+    last = []
+    for at, row in enumerate(rows):
+        end = (at + 1) * length - 1
+        for number in reversed(row):
+            last.append(end)
+            end -= len(tokens[number])
+    ids, _ = pad_left(whole, 0)
+    mask, _ = pad_left([[SHARED + 1 + number for number in row] for row in owners], PADDING)
+    samples, _ = pad_left([[place[number] for number in row] for row in owners], 0)
+    return Laid(ids, mask, samples, torch.tensor(sorted(last)))
+
+
+def pad_left(rows: Sequence[Sequence[int]], fill: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Stack to (B, S) int64 on the CPU, with the mask that is 0 on padding, never in the last column."""
+    length = max(map(len, rows))
+    padded = torch.tensor([[fill] * (length - len(row)) + list(row) for row in rows])
+    mask = torch.tensor([[PADDING] * (length - len(row)) + [SHARED] * len(row) for row in rows])
+    return padded, mask
+
+
+def sees(mask: torch.Tensor, length: int) -> torch.Tensor:
+    """What the last positions may see.
+
+    Args:
+        mask: (B, T) int64 over all positions so far.
+        length: S, how many of them ask.
+
+    Returns:
+        (B, S, T) bool.
+
+    """
+    total = mask.shape[1]
+    order = torch.arange(total, device=mask.device)
+    alike = mask[:, None, :] == mask[:, total - length :, None]
+    open_to = (mask[:, None, :] == SHARED) | alike & (mask[:, None, :] != PADDING)
+    return open_to & (order <= order[total - length :, None])

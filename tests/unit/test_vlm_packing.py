@@ -1,0 +1,85 @@
+"""Suffixes that share a row: which do, and that each sees its prefix and itself alone.
+
+That answers stay the plain model's is in test_vlm_exact.py, for every family.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+
+from stages import vlm
+from stages.vlm.packing import PADDING, SHARED, lay, packs, sees
+from tests import tiny
+from tests.vlm_helpers import noise_images, soft_prompt
+
+LENGTHS = {4: 30, 7: 10, 1: 12, 9: 11, 2: 10}
+
+
+@pytest.mark.parametrize("room", [5, 24, 60, 1000])
+@pytest.mark.parametrize("most", [1, 2, 8])
+def test_rows_hold_what_there_is_room_for(room: int, most: int) -> None:
+    rows = packs(LENGTHS, room, most)
+    assert sorted(number for row in rows for number in row) == sorted(LENGTHS)
+    for row in rows:
+        assert len(row) == 1 or sum(LENGTHS[number] for number in row) <= room
+        assert len(row) <= most
+
+
+def test_rows_are_about_as_full() -> None:
+    assert [len(row) for row in packs(dict.fromkeys(range(40), 45), 614, 32)] == [10, 10, 10, 10]
+
+
+def test_a_suffix_sees_its_prefix_and_itself() -> None:
+    laid = lay([[3, 0], [5]], {0: [20, 21], 3: [10, 11, 12], 5: [30, 31]})
+    assert laid.ids.tolist() == [[10, 11, 12, 20, 21], [0, 0, 0, 30, 31]]
+    assert laid.samples.tolist() == [[0, 0, 0, 1, 1], [0, 0, 0, 2, 2]]
+    assert laid.last.tolist() == [2, 4, 9]
+    before = torch.tensor([[SHARED, SHARED], [PADDING, SHARED]])
+    seen = sees(torch.cat([before, laid.mask], 1), 5)
+    assert seen[0].int().tolist() == [
+        [1, 1, 1, 0, 0, 0, 0],
+        [1, 1, 1, 1, 0, 0, 0],
+        [1, 1, 1, 1, 1, 0, 0],
+        [1, 1, 0, 0, 0, 1, 0],
+        [1, 1, 0, 0, 0, 1, 1],
+    ]
+    assert seen[1].int().tolist() == [
+        *[[0, 1, 0, 0, 0, 0, 0]] * 3,
+        [0, 1, 0, 0, 0, 1, 0],
+        [0, 1, 0, 0, 0, 1, 1],
+    ]
+
+
+def test_questions_about_one_image_share_its_prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    system = "The dog is next to the tree. " * 8  # so that a prefix is longer than several questions
+    base = vlm.load(str(tiny.llava(tmp_path)), system=system.strip())
+    prefixes = vlm.encode_prefixes(base, noise_images(3))
+    queries = [
+        vlm.Query(question, image, soft_prompt(base, "bo", rows, seed=rows))
+        for question in ("Is <bo> here?", "What?", "What color is the dog next to <bo>?")
+        for image in (1, 0, None)
+        for rows in (2, 3)
+    ]
+    gathered: list[Sequence[int | None]] = []
+    batches = vlm.PrefixCache.batches
+
+    def watched(
+        self: vlm.PrefixCache, order: Iterator[Sequence[int | None]], spare: int
+    ) -> Iterator[vlm.PrefixBatch]:
+        return batches(self, (gathered.append(rows) or rows for rows in order), spare)
+
+    monkeypatch.setattr(vlm.PrefixCache, "batches", watched)
+    shared, alone = (
+        vlm.answer(base, queries, prefixes, max_new_tokens=4, batch_size=size) for size in (12, 1)
+    )
+    copied = sum(map(len, gathered)) - len(queries)  # by the first of the two
+    assert 3 <= copied <= len(queries) / 2
+    assert [answer.text for answer in shared] == [answer.text for answer in alone]
+    torch.testing.assert_close(
+        torch.tensor([answer.probabilities for answer in shared]),
+        torch.tensor([answer.probabilities for answer in alone]),
+        rtol=1e-4,
+        atol=1e-6,
+    )
