@@ -63,9 +63,11 @@ readme: setup  ## rewrite the generated parts of README.md: graph, parameters, r
 	$(BIN)/python -m tests.pipeline.readme
 
 bench: setup  ## measure training, evaluation and synthesis against the published loop and PEFT, and all methods
-	$(BIN)/python -m tests.benchmarks.token_training
-	$(BIN)/python -m tests.benchmarks.evaluation
-	$(BIN)/python -m tests.benchmarks.synthesis
+	for model in small llava-1.5-25m; do \
+		for benchmark in token_training evaluation synthesis; do \
+			$(BIN)/python -m tests.benchmarks.$$benchmark --model $$model || exit 1; \
+		done; \
+	done
 	$(BIN)/python -m tests.benchmarks.scaling
 	$(BIN)/python -m tests.benchmarks.methods
 

@@ -102,15 +102,13 @@ def _batches(
     batch_size: int,
 ) -> list[list[list[int]]]:
     """Numbers of the queries in each row of each batch; rows of a batch are about as long."""
-    lengths: dict[int | None, dict[int, int]] = defaultdict(
-        dict
-    )  # image → query → positions, answer included
+    by_image: dict[int | None, dict[int, int]] = defaultdict(dict)  # positions of queries, their answers too
     for i, (query, asked) in enumerate(zip(queries, suffixes, strict=True)):
-        lengths[query.image][i] = len(asked.ids) + max_new_tokens - 1
+        by_image[query.image][i] = len(asked.ids) + max_new_tokens - 1
     rows = [
         row
-        for image, of_image in lengths.items()
-        for row in packs(of_image, prefixes.shared(image), batch_size)
+        for image, lengths in by_image.items()
+        for row in packs(lengths, prefixes.shared(image), batch_size)
     ]
     rows.sort(key=lambda row: (queries[row[0]].image is None, sum(len(suffixes[i].ids) for i in row), row))
     batches: list[list[list[int]]] = []

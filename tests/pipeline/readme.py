@@ -31,6 +31,7 @@ COLUMNS = {  # measure → head of its column in the results
     "general.pope.accuracy": "POPE",
 }
 BENCHMARKS = paths.REPORTS / "benchmarks"
+BATCH_SIZES = BENCHMARKS / "batch_size-cpu-small.json"
 TIMES = BENCHMARKS / "methods-cpu-small.json"
 SECONDS = ("s to add", "ms per answer")
 SPEEDUPS = {  # key in a benchmark's file → what was faster than what
@@ -153,7 +154,7 @@ def costs(methods: Sequence[Mapping[str, Any]]) -> str:
 
 
 def speed() -> str:
-    """How many times faster than others, one row per committed benchmark."""
+    """How many times faster than others, one row per committed benchmark; and what larger batches save."""
     rows = []
     for path in sorted(BENCHMARKS.glob("*-*.json")):
         found = io.read_json(path)
@@ -166,7 +167,21 @@ def speed() -> str:
             for key in SPEEDUPS
         ]
         rows.append([path.stem, *cells, f"`{found['commit'][:7]}`"])
-    return _table(["times faster than", *SPEEDUPS.values(), "commit"], rows)
+    return f"{_table(['times faster than', *SPEEDUPS.values(), 'commit'], rows)}\n{_batch_sizes()}"
+
+
+def _batch_sizes() -> str:
+    """Seconds and accuracy by batch size; ranges over seeds."""
+    found = io.read_json(BATCH_SIZES)
+    rows = [
+        [
+            str(of["batch_size"]),
+            f"{of['seconds']:.0f} ({' to '.join(f'{end:.0f}' for end in of['seconds_range'])})",
+            wording.text(Interval(of["weighted"], *of["weighted_range"])),
+        ]
+        for of in found["batch_sizes"]
+    ]
+    return _table(["samples in a batch", "s for a subject", "validation accuracy"], rows)
 
 
 def _cell(estimate: Mapping[str, float | None] | None) -> str:
