@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from stages.vlm.inline import image_rows
 from stages.vlm.layout import IGNORE, Suffix
 from stages.vlm.memory import move
-from stages.vlm.packing import pad_left
+from stages.vlm.packing import mask_of, pad_left
 from stages.vlm.rows import Rows
 from stages.vlm.soft_prompt import SoftPrompt
 from stages.vlm.splice import hidden_states
@@ -40,8 +40,9 @@ def suffix_loss(
         (B,) float32 on the model's device.
 
     """
-    ids, mask = pad_left([suffix.ids for suffix in suffixes], 0)  # (B, S)
-    labels, _ = pad_left([suffix.labels for suffix in suffixes], IGNORE)
+    ids = pad_left([suffix.ids for suffix in suffixes], 0)  # (B, S)
+    mask = mask_of([suffix.ids for suffix in suffixes])
+    labels = pad_left([suffix.labels for suffix in suffixes], IGNORE)
     samples, before = (labels[:, 1:] != IGNORE).nonzero(as_tuple=True)  # (N,): the positions that predict
     targets = labels[samples, before + 1]
     positions = samples * ids.shape[1] + before

@@ -58,18 +58,23 @@ def lay(rows: Sequence[Sequence[int]], tokens: Mapping[int, Sequence[int]]) -> L
         for number in reversed(row):
             last.append(end)
             end -= len(tokens[number])
-    ids, _ = pad_left(whole, 0)
-    mask, _ = pad_left([[SHARED + 1 + number for number in row] for row in owners], PADDING)
-    samples, _ = pad_left([[place[number] for number in row] for row in owners], 0)
-    return Laid(ids, mask, samples, torch.tensor(sorted(last)))
+    return Laid(
+        pad_left(whole, 0),
+        pad_left([[SHARED + 1 + number for number in row] for row in owners], PADDING),
+        pad_left([[place[number] for number in row] for row in owners], 0),
+        torch.tensor(sorted(last)),
+    )
 
 
-def pad_left(rows: Sequence[Sequence[int]], fill: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Stack to (B, S) int64 on the CPU, with the mask that is 0 on padding, never in the last column."""
+def pad_left(rows: Sequence[Sequence[int]], fill: int) -> torch.Tensor:
+    """Stack to (B, S) int64 on the CPU; no row is padded in the last column."""
     length = max(map(len, rows))
-    padded = torch.tensor([[fill] * (length - len(row)) + list(row) for row in rows])
-    mask = torch.tensor([[PADDING] * (length - len(row)) + [SHARED] * len(row) for row in rows])
-    return padded, mask
+    return torch.tensor([[fill] * (length - len(row)) + list(row) for row in rows])
+
+
+def mask_of(suffixes: Sequence[Sequence[int]]) -> torch.Tensor:
+    """Make the mask (B, S) of suffixes that have a row each."""
+    return pad_left([[SHARED] * len(suffix) for suffix in suffixes], PADDING)
 
 
 def sees(mask: torch.Tensor, length: int) -> torch.Tensor:

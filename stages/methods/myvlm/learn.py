@@ -23,7 +23,7 @@ from stages.methods.myvlm.views import changed
 from stages.vlm.appended import appended_ids, appended_rows, through_image
 from stages.vlm.attention import attention_weights
 from stages.vlm.layout import IGNORE
-from stages.vlm.packing import pad_left
+from stages.vlm.packing import mask_of, pad_left
 from stages.vlm.splice import hidden_states
 
 
@@ -102,8 +102,9 @@ def losses(
     """
     first = appended_ids(base, 1)
     before = through_image(base, prefixes)
-    ids, mask = pad_left([first + suffix.ids for suffix in suffixes], 0)  # (B, S)
-    labels, _ = pad_left([[IGNORE] * len(first) + suffix.labels for suffix in suffixes], IGNORE)
+    rows = [first + suffix.ids for suffix in suffixes]
+    ids, mask = pad_left(rows, 0), mask_of(rows)  # (B, S)
+    labels = pad_left([[IGNORE] * len(first) + suffix.labels for suffix in suffixes], IGNORE)
     ids, mask, labels = (vlm.move(tensor, base.device) for tensor in (ids, mask, labels))
     place = ids.shape[1] - mask.sum(1)  # (B,): of the vector within the suffix
     mask = torch.cat([before.mask, mask], 1)  # (B, P + S)
