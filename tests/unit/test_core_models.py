@@ -7,6 +7,7 @@ from pathlib import Path
 
 import huggingface_hub
 import pytest
+import transformers
 
 from stages import vlm
 from stages.core.clip import Clip
@@ -47,6 +48,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         constants, "HUGGINGFACE_CO_URL_TEMPLATE", f"{address}/{{repo_id}}/{{revision}}/{{filename}}"
     )
     monkeypatch.setattr(constants, "ENDPOINT", address)
+    monkeypatch.setattr(transformers.utils.hub, "_hf_api", None)  # which keeps the address it first saw
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     yield
     server.shutdown()
