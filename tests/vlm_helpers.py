@@ -32,6 +32,17 @@ def soft_prompt(
     return vlm.SoftPrompt(subject, prompt.embeddings, 2 * prompt.output_row)
 
 
+def assert_same_answers(found: Sequence[vlm.Answer], expected: Sequence[vlm.Answer]) -> None:
+    """The same words, and probabilities that differ by rounding alone."""
+    assert [answer.text for answer in found] == [answer.text for answer in expected]
+    torch.testing.assert_close(
+        torch.tensor([answer.probabilities for answer in found]),
+        torch.tensor([answer.probabilities for answer in expected]),
+        rtol=1e-4,
+        atol=1e-6,
+    )
+
+
 def resized(base: vlm.Base, *prompts: vlm.SoftPrompt) -> torch.nn.Module:
     """Copy the model and put the learned rows behind its tables: the plain way to use soft prompts.
 

@@ -19,7 +19,7 @@ from stages import vlm
 from stages.vlm.answer import decode
 from stages.vlm.layout import IGNORE, soft_prompts
 from tests import families, tiny
-from tests.vlm_helpers import SHAPES, full_inputs, noise_images, resized, soft_prompt
+from tests.vlm_helpers import SHAPES, assert_same_answers, full_inputs, noise_images, resized, soft_prompt
 
 IMAGES = noise_images(3, SHAPES)
 Sample = tuple[int | None, str, str]
@@ -232,13 +232,7 @@ def test_answers_keep_their_order_in_any_batching(base: vlm.Base) -> None:
     ]
     prefixes = vlm.encode_prefixes(base, IMAGES)
     one, many = (vlm.answer(base, queries, prefixes, max_new_tokens=4, batch_size=size) for size in (1, 7))
-    assert [a.text for a in one] == [a.text for a in many]
-    torch.testing.assert_close(
-        torch.tensor([a.probabilities for a in one]),
-        torch.tensor([a.probabilities for a in many]),
-        rtol=1e-4,
-        atol=1e-6,
-    )
+    assert_same_answers(one, many)
 
 
 def test_bfloat16_errs_no_more_than_the_plain_forward_does(base: vlm.Base) -> None:

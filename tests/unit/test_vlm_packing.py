@@ -12,7 +12,7 @@ import torch
 from stages import vlm
 from stages.vlm.packing import PADDING, SHARED, lay, packs, sees
 from tests import tiny
-from tests.vlm_helpers import noise_images, soft_prompt
+from tests.vlm_helpers import assert_same_answers, noise_images, soft_prompt
 
 LENGTHS = {4: 30, 7: 10, 1: 12, 9: 11, 2: 10}
 
@@ -76,10 +76,4 @@ def test_questions_about_one_image_share_its_prefix(tmp_path: Path, monkeypatch:
     )
     copied = sum(map(len, gathered)) - len(queries)  # by the first of the two
     assert 3 <= copied <= len(queries) / 2
-    assert [answer.text for answer in shared] == [answer.text for answer in alone]
-    torch.testing.assert_close(
-        torch.tensor([answer.probabilities for answer in shared]),
-        torch.tensor([answer.probabilities for answer in alone]),
-        rtol=1e-4,
-        atol=1e-6,
-    )
+    assert_same_answers(shared, alone)
