@@ -16,7 +16,7 @@ from urllib.parse import quote
 from PIL import Image, UnidentifiedImageError
 
 from stages.core.errors import UserError
-from stages.core.images import load_image
+from stages.core.images import FORMATS, load_image, shape_problem
 from stages.core.io import sha256_bytes
 from stages.core.opener import Limits, opener
 
@@ -112,8 +112,8 @@ def keep(data: bytes, limits: Limits) -> Picture:
     """Check a picture's bytes and bring it into the form in which it is kept.
 
     Bytes stay as they are when that is possible: a plain RGB JPEG or PNG that is small enough and carries no
-    EXIF (which may turn it or tell where it was taken). Anything else is converted and scaled down once.
-    Raises Unusable.
+    color profile and no EXIF (which may turn it or tell where it was taken). Anything else is converted and
+    scaled down once. Raises Unusable.
     """
     original = sha256_bytes(data)
     if not data:
@@ -121,11 +121,14 @@ def keep(data: bytes, limits: Limits) -> Picture:
     if len(data) > limits.max_bytes:
         raise Unusable("too large")
     try:
-        with Image.open(io.BytesIO(data)) as head:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as head:
             if head.width * head.height > limits.max_pixels:
                 raise Unusable("too many pixels")
+            if shape_problem(*head.size):
+                raise Unusable("unusable shape")
             form = head.format
-            plain = form in {"JPEG", "PNG"} and head.mode == "RGB" and not head.getexif()
+            profile = head.info.get("icc_profile")
+            plain = form in {"JPEG", "PNG"} and head.mode == "RGB" and not head.getexif() and not profile
     except Unusable:
         raise
     except Image.DecompressionBombError:
@@ -138,7 +141,7 @@ def keep(data: bytes, limits: Limits) -> Picture:
         image = load_image(data)
     except UserError:
         raise Unusable("damaged") from None
-    form = "JPEG" if form in {"JPEG", "WEBP"} else "PNG"
+    form = "JPEG" if form in {"JPEG", "MPO", "WEBP", "HEIF", "AVIF"} else "PNG"
     if not plain or max(image.size) > limits.max_side:
         data = _encode(shrink(image, limits.max_side), form)
         image = load_image(data)  # JPEG changes pixels: hashes and embeddings are those of the bytes we keep

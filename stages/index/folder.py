@@ -5,6 +5,7 @@ from pathlib import Path
 
 from stages.core import progress, web
 from stages.core.errors import UserError
+from stages.core.images import is_leftover
 from stages.core.listed import Listed
 from stages.index.rows import Rows, row
 
@@ -41,7 +42,7 @@ def picture(path: Path, limits: web.Limits) -> web.Picture:
 
 
 def _visible(name: Path) -> bool:
-    return not any(part.startswith(".") for part in name.parts)
+    return not any(is_leftover(part) for part in name.parts)
 
 
 def _caption(path: Path) -> str | None:
