@@ -63,8 +63,9 @@ def report(
         subject: subject_view(subject, material[subject], p, scores, examples)
         for subject in scores.worst_first()
     }
-    io.write_json(paths.METRICS, results.flat_metrics(scores, questions, counts))
-    io.write_json(paths.INTERVALS, results.intervals(scores, p.tables))
+    flat = results.as_json(results.flat_metrics(scores, questions, counts))
+    io.write_json(paths.METRICS, {name: interval["value"] for name, interval in flat.items()})
+    io.write_json(paths.INTERVALS, {"metrics": flat} | results.intervals(scores, p.tables))
     io.write_bytes(paths.TABLES, tables(scores, p.tables, kinds, counts).encode())
     for name, rows in drawn.items():
         io.write_json(paths.PLOTS / f"{name}.json", rows)

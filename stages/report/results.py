@@ -1,9 +1,10 @@
 """The numbers for programs: metrics.json (small, flat, stable names) and intervals.json (everything).
 
 metrics.json holds the names that `dvc metrics diff` compares across commits, in four digits; what no subject
-has (look-alikes and questions for one's own photos) is null. Higher is better, but for `…parse_failures` and
-`calibration.error`. `questions.control.{base,majority}` are about the text questions, `blind` about the
-visual ones. The tables for people are in tables.py.
+has (look-alikes and questions for one's own photos) is null. Under `metrics` in intervals.json each has its
+95 % interval, by which `make agree` tells what another processor may change. Higher is better, but for
+`…parse_failures` and `calibration.error`. `questions.control.{base,majority}` are about the text questions,
+`blind` about the visual ones. The tables for people are in tables.py.
 """
 
 import math
@@ -42,11 +43,11 @@ COST = ("trainable", "stored_bytes", "prompt_tokens")
 
 def flat_metrics(
     scores: Scores, questions: pd.DataFrame, counts: Mapping[str, Mapping[str, int]]
-) -> dict[str, Any]:
-    """The content of metrics.json; `counts` is by subject (see material.py)."""
-    weighted = {
-        subject: scores.of(subject, SOFT_PROMPT, "recognition.weighted") for subject in scores.subjects
-    }
+) -> dict[str, Interval]:
+    """What metrics.json names; `counts` is by subject (see material.py).
+
+    Sums over subjects have the interval of the subjects that a resample draws.
+    """
     found = {measure: (SOFT_PROMPT, measure) for measure in FLAT}
     for control in CONTROLS:
         if control != "blind":
@@ -58,16 +59,20 @@ def flat_metrics(
     for method in scores.methods:
         if method != SOFT_PROMPT:
             found |= {f"methods.{method}.{name}": (method, measure) for measure, name in MAIN.items()}
-    return {name: _rounded(scores.interval(*where).value) for name, where in found.items()} | {
-        "questions.parse_failures": parse_failures(questions).get(SOFT_PROMPT, 0),
-        "calibration.error": _rounded(scores.calibration_error(SOFT_PROMPT).value),
-        "subjects.n": len(scores.subjects),
-        "subjects.worst_weighted": _rounded(
-            min((w for w in weighted.values() if not math.isnan(w)), default=math.nan)
-        ),
-        "data.hard_negatives": sum(count["hard_negatives"] for count in counts.values()),
-        "data.conversations": sum(count["conversations"] for count in counts.values()),
+    unreadable = questions[(questions.method == SOFT_PROMPT) & questions.parsed.isna()].subject.value_counts()
+    return {name: scores.interval(*where) for name, where in found.items()} | {
+        "questions.parse_failures": scores.total({s: int(unreadable.get(s, 0)) for s in scores.subjects}),
+        "calibration.error": scores.calibration_error(SOFT_PROMPT),
+        "subjects.n": scores.total(dict.fromkeys(scores.subjects, 1)),
+        "subjects.worst_weighted": scores.lowest(SOFT_PROMPT, "recognition.weighted"),
+        "data.hard_negatives": scores.total({s: count["hard_negatives"] for s, count in counts.items()}),
+        "data.conversations": scores.total({s: count["conversations"] for s, count in counts.items()}),
     }
+
+
+def as_json(metrics: Mapping[str, Interval]) -> dict[str, dict[str, float | None]]:
+    """The same for a file, in four digits."""
+    return {name: _as_json(interval) for name, interval in metrics.items()}
 
 
 def intervals(scores: Scores, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
