@@ -71,7 +71,7 @@ bench: setup  ## measure training, evaluation and synthesis against the publishe
 	$(BIN)/python -m tests.benchmarks.scaling
 	$(BIN)/python -m tests.benchmarks.methods
 
-bench-gpu: setup  ## measure LLaVA-1.5 with random weights on a GPU: nine minutes a call, until nothing is left
+bench-gpu: setup  ## measure LLaVA-1.5 with random weights on a GPU, in one call of nine minutes
 	$(BIN)/python -m tests.benchmarks.gpu
 
 ablation: setup  ## what each part brings, as DVC experiments: STUDIES for each of SEEDS

@@ -43,23 +43,22 @@ class Cost:
 def engine(
     base: vlm.Base, model: str, of: Measure, one_in: int, subjects: int = 1, batch_size: int = 1
 ) -> Taken:
-    """Ours, an epoch for all these subjects at once; what it takes for one."""
+    """Ours, an epoch for all these subjects at once; what it takes for one.
+
+    A part of the pictures gets as small a part of the room, so that no larger share of them is kept at hand.
+    """
     work = data.work(model, subjects)
-    cost = engine_cost(base, work.share(one_in), of, batch_size)
-    lesson = work.first()[1]
-    steps = math.ceil(len(lesson.training) / batch_size)
-    return Taken(cost.whole(lesson, work.epochs), steps * work.epochs, steps)
-
-
-def engine_cost(base: vlm.Base, work: data.Work, of: Measure, batch_size: int = 1) -> Cost:
-    """What an epoch of ours takes, divided by all that it goes through."""
-    training = ours.Training(base, work.lessons, batch_size)
-    lessons = work.lessons.values()
-    return Cost(
+    part = work.share(one_in)
+    training = ours.Training(base, part.lessons, batch_size, share=part.pictures / work.pictures)
+    lessons = part.lessons.values()
+    cost = Cost(
         of(training.encode) * (1 / sum(len(lesson.images) for lesson in lessons)),
         of(training.steps) * (1 / sum(len(lesson.training) for lesson in lessons)),
         of(training.validate) * (1 / sum(len(lesson.validation) for lesson in lessons)),
     )
+    (_, whole), (_, run) = work.first(), part.first()
+    steps = math.ceil(len(whole.training) / batch_size) * work.epochs
+    return Taken(cost.whole(whole, work.epochs), steps, math.ceil(len(run.training) / batch_size))
 
 
 def loop(
