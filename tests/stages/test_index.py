@@ -40,6 +40,7 @@ AGENT = "personal-vlm/test (somebody@corpus.example)"
 def _base_clip(workspace: Path, clip_folder: Path):
     set_params(
         {"base.clip": str(clip_folder), "index.timeout_s": 3, "index.retries": 0, "index.agent": AGENT}
+        | {"index.allowed_hosts": ["127.0.0.1"]}
     )
 
 

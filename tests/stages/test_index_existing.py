@@ -28,7 +28,7 @@ from tests import hostile, tiny
 from tests.helpers import set_params
 from tests.index_helpers import check_consistent, images, made
 
-LIMITS = Limits(3.0, 0, 2**20, 10**6, 256, per_host=1, agent="personal-vlm/test")
+LIMITS = Limits(3.0, 0, 2**20, 10**6, 256, 2, 10, per_host=1, agent="personal-vlm/test")
 SLURM = [f"slurm_{name}" for name in (
     "job_name", "partition", "nodes", "job_comment", "nodelist", "exclude", "job_timeout", "cache_path",
     "verbose_wait",

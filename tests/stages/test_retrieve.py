@@ -32,8 +32,11 @@ LIMITS = {
     "max_bytes": 2**20,
     "max_pixels": 10**6,
     "max_side": 256,
+    "min_side": 2,
+    "max_aspect": 10,
     "per_host": 4,
     "agent": "personal-vlm/test",
+    "allowed": ["127.0.0.1"],
 }
 
 
@@ -44,6 +47,7 @@ def _ready(workspace: Path, clip_folder: Path):
         {
             "subjects": {"rex": {"kind": "pet"}},
             "base.clip": str(clip_folder),
+            "index.allowed_hosts": ["127.0.0.1"],
             "retrieve": {
                 "hard": 10,
                 "easy": 8,
