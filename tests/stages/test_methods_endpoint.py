@@ -222,7 +222,7 @@ def test_a_slow_server_times_out_and_a_gone_one_is_named(server: Server, subject
         ask(method, ["?"])
     gone = endpoint(server, retries=0)
     server.close()
-    with pytest.raises(UserError, match=r"failed 1 times, at last with: no connection"):
+    with pytest.raises(UserError, match=r"failed 1 times, at last with: connection refused"):
         ask(gone, ["?"])
 
 
