@@ -85,6 +85,8 @@ def inside(folder: Path, name: str) -> Path:
     """
     path = Path(folder) / name
     try:
+        if UNKNOWN in plain(name) or not {"\n", "\t"}.isdisjoint(name):
+            raise ValueError
         place = path.resolve()
         if not place.is_relative_to(Path(folder).resolve()):
             raise UserError(
@@ -92,7 +94,7 @@ def inside(folder: Path, name: str) -> Path:
             )
         if place.exists() and not place.is_file():
             raise UserError(f"{printable(name)} is no regular file in {folder}: name a file")
-    except (OSError, ValueError, RuntimeError):  # too long, with a NUL, or a loop of links
+    except (OSError, ValueError, RuntimeError):  # too long, with control characters, or a loop of links
         raise UserError(f"{printable(name)} cannot be the name of a file in {folder}: rename it") from None
     return path
 

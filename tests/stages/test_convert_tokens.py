@@ -68,7 +68,7 @@ def test_files_that_claim_more_than_they_hold_are_refused(trained: Trained) -> N
     torch.save(good, "a-lmhead.pt")
     for bad, reason in [
         (torch.zeros(1, 1).expand(1000, 30_000), "fewer numbers than it says"),
-        (torch.zeros(32).as_strided((6, 32), (1, 1)), "fewer numbers than it says"),
+        (torch.zeros(37).as_strided((6, 32), (1, 1)), "fewer numbers than it says"),
         (torch.zeros(2000, 32), "no table of numbers of up to 1025 rows"),
         (good.to_sparse(), "no table of numbers"),
         (good.to_sparse_csr(), "no table of numbers"),

@@ -252,7 +252,7 @@ def test_a_running_service(clip_folder: Path):
             card = read_json(paths.INDEX_CARD)
             for change, sentence in (
                 ({"indice_name": "other"}, "Internal Server Error"),
-                ({"url": host + "knn-service"}, "HTTP 501 and no JSON"),
+                ({"url": host + "knn-service"}, "HTTP 501, Invalid JSON"),
             ):
                 write_json(paths.INDEX_CARD, card | {"service": card["service"] | change})
                 with pytest.raises(UserError, match=sentence):
@@ -269,7 +269,7 @@ def test_a_running_service(clip_folder: Path):
             service.process.kill()
             service.process.wait()
             write_json(paths.INDEX_CARD, card)
-            with pytest.raises(UserError, match=r"no answer for index corpus \(ConnectionError\)"):
+            with pytest.raises(UserError, match=r"no answer for index corpus \(connection refused\)"):
                 stage.main()
 
 
