@@ -12,7 +12,7 @@ from typing import Any
 from stages.convert import files
 from stages.core import io, names, paths, schema
 from stages.core.errors import UserError
-from stages.core.foreign import UNKNOWN, printable
+from stages.core.foreign import UNKNOWN, plain, printable
 
 EXCHANGED = ("qa", "caption")
 KEPT = files.kept_by("synthesize")
@@ -94,10 +94,11 @@ def left_out(count: int) -> str:
 
 def learnable(subject: str, turn: Turn) -> Turn:
     """The turn in our words. Raises UserError if it names somebody else, or a photo by more than its name."""
-    if turn.photo is not None and Path(turn.photo).name != turn.photo:
-        raise UserError(f"{printable(turn.photo)} is not the name of a photo: write the file's name alone")
+    photo = turn.photo
+    if photo is not None and (Path(photo).name != photo or photo == ".." or UNKNOWN in plain(photo)):
+        raise UserError(f"{printable(photo)} is not the name of a photo: write the file's name alone")
     asked, said = (names.about(subject, text) for text in (turn.question, turn.answer))
-    return Turn(turn.kind, turn.photo, asked, said)
+    return Turn(turn.kind, photo, asked, said)
 
 
 def _rows(subject: str) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from stages.core.clip import SAME_CLIP, Clip, embed, unit
 from stages.core.errors import UserError
 from stages.core.images import load_image
 from stages.core.listed import NAMES, Listed, columns
+from stages.core.vectors import read_index
 from stages.index import listing
 from stages.index.folder import picture
 from stages.index.rows import Rows, row
@@ -116,7 +117,7 @@ def _vectors(folder: Path) -> np.ndarray:
         else:
             import faiss
 
-            index = faiss.read_index(str(folder / "image.index"))
+            index = read_index(folder / "image.index")
             if inverted := faiss.try_extract_index_ivf(index):
                 inverted.make_direct_map()
             vectors = index.reconstruct_n(0, index.ntotal)
