@@ -1,7 +1,6 @@
 # make repro: from a fresh clone to the report. Needs Python 3.11 and make; everything else goes into .venv.
 
 PYTHON ?= python3.11
-UV_VERSION := 0.13.9
 SEEDS ?= 0 1 2
 # of ablation; all if empty: ladder, latent_tokens, photos, methods, further
 STUDIES ?=
@@ -19,19 +18,20 @@ UNREACHABLE = $(call refuse, the packages of requirements.lock could not be inst
 	setting up needs the network once; mend that and run make again)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-fast lint reproduce agree readme bench bench-gpu ablation pretrain
+.PHONY: help setup repro test test-fast hostile lint reproduce agree readme bench bench-gpu ablation pretrain
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED)  ## make .venv with exactly the locked packages
 
-$(INSTALLED): requirements.lock
+$(INSTALLED): requirements.lock setup.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2> /dev/null || $(call refuse, \
 		$(PYTHON) is not a Python 3.11: install one or name it as in `make repro PYTHON=/path/to/python3.11`)
 	@echo 'installing the packages of requirements.lock into .venv'
 	@$(PYTHON) -m venv --clear .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) || $(UNREACHABLE)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+		--requirement setup.lock || $(UNREACHABLE)
 	@# the lock file names everything: nothing is resolved, and pyproject's overrides, which made it, would put
 	@# versions that came out since in the place of the locked ones
 	@$(BIN)/uv pip install --quiet --no-config --no-deps --python .venv --require-hashes \
@@ -46,6 +46,9 @@ test: setup  ## all tests
 
 test-fast: setup  ## all tests but those that run whole stages
 	$(BIN)/python -m pytest -m "not slow"
+
+hostile: setup  ## try thousands of hostile inputs, and rewrite tests/hostile/RESULTS.md
+	$(BIN)/python -m tests.hostile
 
 lint: setup  ## style
 	$(BIN)/ruff check

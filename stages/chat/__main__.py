@@ -1,6 +1,7 @@
 """Ask about a trained subject: `python -m stages.chat <id> [--image photo.jpg] [--question "…"]`."""
 
 import argparse
+import sys
 
 from stages.core import params, paths, seed
 from stages.core.errors import run
@@ -26,8 +27,9 @@ def main(*words: str) -> str:
     seed.seed_everything(p.seed, p.threads)
     base = vlm.load(**p.base.opening)
     prompt = vlm.SoftPrompt.load(paths.subject_model(options.subject), base)
-    questions = [options.question] if options.question else typed(prompt.token)
-    return f"{talk(base, prompt, image, questions)} answered"
+    if options.question and not talk(base, prompt, image, [options.question]):
+        sys.exit(1)  # talk has said why
+    return f"{1 if options.question else talk(base, prompt, image, typed(prompt.token))} answered"
 
 
 if __name__ == "__main__":

@@ -111,10 +111,13 @@ class Index(Section):
     image_size: Positive
     max_image_mb: Positive
     max_image_pixels: Positive
+    min_image_side: Positive
+    max_image_aspect: Annotated[float, Field(ge=1)]
     timeout_s: Seconds
     retries: Count
     deadline_s: Seconds
     per_host: Positive
+    allowed_hosts: list[Annotated[str, StringConstraints(pattern=r"^[^\s/@]+$", to_lower=True)]]
     agent: Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]+$")]
     shard: Positive
     processes: Positive

@@ -1,5 +1,6 @@
 """A folder of images becomes rows of the index, with captions from text files of the same name."""
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -23,7 +24,8 @@ def read(folder: Path, limits: web.Limits) -> tuple[Rows, Counter]:
     )
     rows, failures = [], Counter()
     for path in progress.bar([path for path in paths if path.suffix.lower() not in BESIDE], "read"):
-        name = path.relative_to(folder).as_posix()
+        # old archives and cameras write names that are no UTF-8: \xe9 stands for such a byte
+        name = os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "backslashreplace")
         try:
             rows.append(row(name, Listed(name, _caption(path)), picture(path, limits)))
         except web.Unusable as failure:

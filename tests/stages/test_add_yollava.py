@@ -183,11 +183,9 @@ def test_questions_in_either_schema_and_what_is_wrong_with_them():
 def test_missing_files_of_questions_are_reported_and_damaged_ones_refused():
     (DATA / "yollava-text-only-qa.json").unlink()
     (DATA / "yollava-visual-qa.json").write_text("{")
-    assert refused("yollava", "published").startswith(
-        f"error: {DATA}/yollava-visual-qa.json is not valid JSON ("
-    )
+    assert refused("yollava", "published").startswith(f"error: {DATA}/yollava-visual-qa.json, Invalid JSON: ")
     write("yollava-visual-qa.json", [])
-    assert "does not map subjects to questions: copy the published file again" in refused(
+    assert "valid dictionary; subjects are mapped to questions: mend the file" in refused(
         "yollava", "published"
     )
     (DATA / "yollava-visual-qa.json").unlink()

@@ -28,7 +28,7 @@ from tests import hostile, tiny
 from tests.helpers import set_params
 from tests.index_helpers import check_consistent, images, made
 
-LIMITS = Limits(3.0, 0, 2**20, 10**6, 256, per_host=1, agent="personal-vlm/test")
+LIMITS = Limits(3.0, 0, 2**20, 10**6, 256, 2, 10, per_host=1, agent="personal-vlm/test")
 SLURM = [f"slurm_{name}" for name in (
     "job_name", "partition", "nodes", "job_comment", "nodelist", "exclude", "job_timeout", "cache_path",
     "verbose_wait",
@@ -90,6 +90,28 @@ def test_an_index_that_knows_urls_alone(workspace: Path, clip_folder: Path, tmp_
     assert card["images_by_url_only"] == 10 and card["fetch"]["limits"]["timeout_s"] == 3
     set_params({"index.max_punsafe": 0.5})
     assert "9 images, failed: 1 unsafe" in stage.main()
+
+
+def test_an_index_reads_pictures_of_its_own_folder_and_vectors_that_are_some(
+    workspace: Path, clip_folder: Path, tmp_path: Path
+):
+    folder = clip_retrieval_index(tmp_path / "theirs", clip_folder)
+    metadata, vectors = folder / "metadata/metadata_0.parquet", folder / "img_emb/img_emb_0.npy"
+    paths_there = pq.read_table(metadata)["image_path"].to_pylist()
+    secret = tmp_path / "secret.png"
+    Path(paths_there[0]).rename(secret)
+    (folder / "linked.png").symlink_to(secret)
+    paths_there[:3] = [str(secret), f"{folder}/../secret.png", str(folder / "linked.png")]
+    pq.write_table(pa.table({"image_path": paths_there}), metadata)
+    found = np.load(vectors)
+    found[3] = np.nan
+    np.save(vectors, found)
+    set_params({"index.source": "index", "index.location": str(folder)})
+    assert "6 images, failed: 3 no image and no URL, 1 no vector" in stage.main()
+    for damaged in (b"", b"\x93NUMPY\x01\x00", vectors.read_bytes()[:200]):
+        vectors.write_bytes(damaged)
+        with pytest.raises(UserError, match=r"needs img_emb/\*\.npy or a readable image\.index"):
+            stage.main()
 
 
 def test_an_index_that_is_not_ours_to_use(workspace: Path, clip_folder: Path, tmp_path: Path):
