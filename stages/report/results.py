@@ -1,19 +1,21 @@
 """The numbers for programs: metrics.json (small, flat, stable names) and intervals.json (everything).
 
 metrics.json holds the names that `dvc metrics diff` compares across commits, in four digits; what no subject
-has (look-alikes and questions for one's own photos) is null. Higher is better, but for `…parse_failures` and
-`calibration.error`. `questions.control.{base,majority}` are about the text questions, `blind` about the
-visual ones. The tables for people are in tables.py.
+has (look-alikes and questions for one's own photos) is null. All are about the subjects of one domain (see
+domains.py); those of another stand under `own.…`, if there are some. Higher is better, but for
+`…parse_failures` and `calibration.error`. `questions.control.{base,majority}` are about the text questions,
+`blind` about the visual ones. The tables for people are in tables.py.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from stages.core.paths import SOFT_PROMPT
 from stages.report.benchmarks import AT_THRESHOLD, MAIN, MEASURES
+from stages.report.domains import Domain
 from stages.report.metrics import Interval
 from stages.report.scores import CONTROLS, Scores
 
@@ -35,6 +37,15 @@ FLAT = (  # of the soft prompt, under their own names
     "general.pope.unchanged",
     "general.mmbench.accuracy",
     "general.mmbench.unchanged",
+)
+APART = (  # what is said of the soft prompt in another domain than the headline's
+    "recognition.positive",
+    "recognition.negative",
+    "recognition.weighted",
+    "recognition.siblings.weighted",
+    "questions.visual",
+    "questions.text",
+    "captions.unnamed.f1",
 )
 READ = ("recognition", "questions", "together", "general")  # tables whose answers are one of some words
 COST = ("trainable", "stored_bytes", "prompt_tokens")
@@ -68,6 +79,17 @@ def flat_metrics(
         "data.hard_negatives": sum(count["hard_negatives"] for count in counts.values()),
         "data.conversations": sum(count["conversations"] for count in counts.values()),
     }
+
+
+def apart(domains: Sequence[Domain]) -> dict[str, Any]:
+    """What metrics.json holds besides, of subjects that are not part of the headline: `own.…`."""
+    found: dict[str, Any] = {}
+    for domain in domains:
+        found[f"{domain.source}.subjects.n"] = len(domain.subjects)
+        for measure in APART:
+            interval = domain.scores.interval(SOFT_PROMPT, measure)
+            found[f"{domain.source}.{measure}"] = _rounded(interval.value)
+    return found
 
 
 def intervals(scores: Scores, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:

@@ -62,6 +62,11 @@ def test_a_caption_names_the_subject_by_the_exact_token():
     value = {name.rpartition(".")[2]: array[0] for (_, name), array in found.items()}
     assert value == pytest.approx({"recall": 1 / 3, "precision": 0.5, "f1": 0.4})
 
+    own = pd.DataFrame(
+        row for row in rows if row["label"]
+    )  # no photo of another: nothing can be named wrongly
+    assert {name for _, name in tasks.captions(own, "bo", seed=0, resamples=5)} == {"captions.unnamed.recall"}
+
 
 def asked(
     benchmark: str, method: str, answers: list[tuple[str, str, str | None, str]], category: str = "random"
