@@ -18,6 +18,7 @@ TABLES = {  # of evaluate
     "recognition": schema.RECOGNITION,
     "validation": schema.VALIDATION,
     "questions": schema.QUESTIONS,
+    "open_answers": schema.OPEN_ANSWERS,
     "together": schema.TOGETHER,
     "captions": schema.CAPTIONS,
     "general": schema.GENERAL,

@@ -4,7 +4,7 @@ metrics.json holds the names that `dvc metrics diff` compares across commits, in
 has (look-alikes and questions for one's own photos) is null. All are about the subjects of one domain (see
 domains.py); those of another stand under `own.…`, if there are some. Higher is better, but for
 `…parse_failures` and `calibration.error`. `questions.control.{base,majority}` are about the text questions,
-`blind` about the visual ones. The tables for people are in tables.py.
+`blind` about the visual ones; so are those of `open`. The tables for people are in tables.py.
 """
 
 import math
@@ -29,6 +29,9 @@ FLAT = (  # of the soft prompt, under their own names
     "recognition.siblings.marking_auc",
     "questions.visual",
     "questions.text",
+    "open.visual",
+    "open.text",
+    "open.named",
     "together.weighted",
     "together.sides",
     "captions.named.f1",
@@ -66,6 +69,8 @@ def flat_metrics(
     found["questions.control.base"] = ("base", "questions.text")
     found["questions.control.majority"] = ("majority", "questions.text")
     found["questions.control.blind"] = ("blind", "questions.visual")
+    found["open.control.base"] = ("base", "open.text")
+    found["open.control.blind"] = ("blind", "open.visual")
     for method in scores.methods:
         if method != SOFT_PROMPT:
             found |= {f"methods.{method}.{name}": (method, measure) for measure, name in MAIN.items()}

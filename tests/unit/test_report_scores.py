@@ -51,7 +51,7 @@ def given(
 ) -> dict[str, pd.DataFrame]:
     """Evaluate's tables with these rows; the others are empty."""
     columns = {"questions": schema.QUESTIONS, "validation": schema.VALIDATION, "together": schema.TOGETHER}
-    columns |= {"captions": schema.CAPTIONS, "general": schema.GENERAL}
+    columns |= {"open_answers": schema.OPEN_ANSWERS, "captions": schema.CAPTIONS, "general": schema.GENERAL}
     rows = {"questions": questions, "validation": validation}
     found = {name: pd.DataFrame(list(rows.get(name, ())), columns=of.names) for name, of in columns.items()}
     return found | {"recognition": pd.DataFrame(recognition)}
