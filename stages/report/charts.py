@@ -77,7 +77,7 @@ def line_chart(
 def dot_chart(
     title: str, x: Axis, y: Axis, dots: Sequence[Dot], diagonal: bool = False, joined: bool = False
 ) -> Markup:
-    """Dots over axes, by request joined; texts stand beside them where neither a dot nor another text is."""
+    """Dots over axes; texts stand beside them, or above where a line joins them, and cover nothing."""
     parts = [_axes(x, y)]
     if diagonal:
         parts.append(_diagonal(x, y))
@@ -93,7 +93,7 @@ def dot_chart(
             stem = Markup('<line class="stem" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>')
             stem = stem.format(across, low, high)
         mark = Markup('<circle cx="{}" cy="{}" r="{}"/>').format(across, up, round(dot.radius, 2))
-        label = _label(dot, across, up, taken)
+        label = _label(dot, across, up, taken, above=joined)
         parts.append(
             Markup('<g class="dot {}"><title>{}</title>{}{}{}</g>').format(
                 dot.style, dot.title, stem, mark, label
@@ -153,12 +153,13 @@ def decades(low: float, high: float) -> list[float]:
     return [10.0**power for power in range(first, max(last, first + 1) + 1)]
 
 
-def _label(dot: Dot, x: float, y: float, taken: list[tuple[float, float]]) -> Markup:
-    """The text of a dot at the first free place beside it, which is then taken."""
+def _label(dot: Dot, x: float, y: float, taken: list[tuple[float, float]], above: bool) -> Markup:
+    """The text of a dot at the first free place above or beside it, which is then taken."""
     if not dot.text:
         return Markup("")
     beside = dot.radius + 4 + 4 * len(dot.text)
-    places = [(x + side, y + up) for up in (0, -11, 11, -22, 22) for side in (beside, -beside)]
+    places = [(x, y - 12), (x, y - 23)] if above else []
+    places += [(x + side, y + up) for up in (0, -11, 11, -22, 22) for side in (beside, -beside)]
     free = (
         place for place in places if all(abs(place[0] - a) > 11 or abs(place[1] - b) > 9 for a, b in taken)
     )

@@ -39,12 +39,13 @@ def render(
     unread: Mapping[str, float],
     subjects: Sequence[Row],
     failures: Sequence[Row],
+    shown: Row | None,
 ) -> str:
     """The whole page: the numbers of the headline's domain, then those of the rest.
 
     `made_with` holds what the numbers depend on, by name, `totals` counts by name, `plots` rows by file
     name, `curves` ROC rows, `costs` means and `unread` shares of answers by method, `subjects` and `failures`
-    views in order.
+    views in order, `shown` a dialog (see subject_view.dialog).
     """
     scores = headline.scores
     environment = Environment(
@@ -61,7 +62,7 @@ def render(
         style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
         headline=headline,
         made_with=made_with,
-        shown=_sample(subjects, headline),
+        shown=shown,
         apart=[{"domain": domain, "rows": _apart(domain)} for domain in rest],
         heads_apart=[MEASURES[measure] for measure in APART] + [FOREIGN],
         gain=_gain(scores),
@@ -92,15 +93,6 @@ def render(
 
 def _row(scores: Scores, method: str) -> Row:
     return {"method": method, "label": scores.titles[method], "control": method in CONTROLS}
-
-
-def _sample(subjects: Sequence[Row], headline: Domain) -> Row | None:
-    """A dialog about a photo of the subject in the middle of the ranking, neither the best nor the worst."""
-    ranked = [view for view in subjects if view["id"] in headline.subjects]
-    view = ranked[len(ranked) // 2]
-    about = [chat for chat in view["chats"] if chat["image"]]
-    turns = [chat for chat in about if chat["photo"] == about[0]["photo"]]
-    return {"view": view, "turns": turns} if turns else None
 
 
 def _apart(domain: Domain) -> list[Row]:

@@ -11,7 +11,7 @@ from stages.report import domains, page, plots, results, sheets
 from stages.report.answers import Predictions, failures
 from stages.report.domains import Domain
 from stages.report.material import gather, made_with
-from stages.report.subject_view import subject_view
+from stages.report.subject_view import dialog, subject_view
 from stages.report.tables import tables
 
 TABLES = {  # of evaluate
@@ -69,10 +69,11 @@ def report(
         for domain in found
         for subject in domain.scores.worst_first()
     }
+    shown = dialog([views[subject] for subject in scores.worst_first()])
     flat = results.flat_metrics(scores, p.tables["questions"], counts) | results.apart(rest)
     io.write_json(paths.METRICS, flat)
     io.write_json(paths.INTERVALS, results.intervals(scores, p.tables))
-    io.write_bytes(paths.TABLES, tables(headline, rest, kinds, counts).encode())
+    io.write_bytes(paths.TABLES, tables(headline, rest, kinds, counts, shown).encode())
     for name, rows in drawn.items():
         io.write_json(paths.PLOTS / f"{name}.json", rows)
     for name, subject in sheets.choose(scores.worst_first()).items():
@@ -89,6 +90,7 @@ def report(
         results.failure_rates(pd.concat([p.tables[name][["method", "parsed"]] for name in results.READ])),
         list(views.values()),
         failures(p, {subject: of.train[0] for subject, of in material.items()}, scores, 2 * examples),
+        shown,
     )
     io.write_bytes(paths.PAGE, html.encode())
     return found

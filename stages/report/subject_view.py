@@ -50,6 +50,18 @@ def subject_view(subject: str, material: Material, domain: Domain, examples: int
     }
 
 
+def dialog(views: Sequence[View]) -> View | None:
+    """The subject in the middle of these, neither the best nor the worst, asked about its first test photo.
+
+    Also what it is asked without one, last.
+    """
+    view = views[len(views) // 2]
+    about = [chat for chat in view["chats"] if chat["image"]]
+    turns = [chat for chat in about if chat["photo"] == about[0]["photo"]]
+    alone = [chat for chat in view["chats"] if not chat["image"]]
+    return {"subject": view["id"], "turns": turns + alone} if turns else None
+
+
 def _sizes(rows: pd.DataFrame) -> list[int]:
     counted = rows[rows.method == SOFT_PROMPT].against.value_counts()
     return [int(counted.get(group, 0)) for group in GROUPS]

@@ -10,6 +10,7 @@ from stages.report.domains import Domain
 from stages.report.results import APART, READ, differences, failure_rates, mean_costs
 from stages.report.scores import CONTROLS, Scores
 
+DIALOG = "## A dialog about a test picture of"
 FOREIGN = "Pictures of the other sort rejected"
 Rows = list[list[Any]]
 
@@ -19,10 +20,11 @@ def tables(
     rest: Sequence[Domain],
     kinds: Mapping[str, str],
     counts: Mapping[str, Mapping[str, int]],
+    dialog: Mapping[str, Any] | None,
 ) -> str:
     """The content of tables.md: by method, differences, cost, by kind, by subject, the data, other domains.
 
-    `counts` is by subject of the headline (see material.py).
+    `counts` is by subject of the headline (see material.py), `dialog` as subject_view.dialog gives it.
     """
     scores, found = headline.scores, headline.predictions.tables
     names = list(next(iter(counts.values())))
@@ -88,6 +90,10 @@ def tables(
             _apart(domain),
         )
     lines += _section("Data", ["subject", *(name.replace("_", " ") for name in names)], data)
+    if dialog:
+        lines += ["", f"{DIALOG} <{dialog['subject']}>", "", "```"]
+        lines += [text for turn in dialog["turns"] for text in (f"> {turn['question']}", turn["soft_prompt"])]
+        lines += ["```"]
     return "\n".join([*lines, ""])
 
 

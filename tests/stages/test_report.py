@@ -70,6 +70,9 @@ def test_it_writes_everything_that_dvc_names_and_the_same_bytes_again(predicted)
     assert set(intervals["soft_prompt_minus"]["general.pope.unchanged"]) >= {"rival", "base"}
     assert "| control: Constant answer |" in first["reports/tables.md"].decode()
     assert "| The rival |" in first["reports/tables.md"].decode()
+    assert (
+        "test picture of <bo>\n\n```\n> Where is <bo>?\n<bo> is red." in first["reports/tables.md"].decode()
+    )
     with Image.open(paths.SHEETS / "1-lowest.png") as sheet:
         assert sheet.width > 500
 

@@ -165,7 +165,7 @@ def test_every_method_is_compared_with_the_soft_prompt_and_listed_before_the_con
     assert minus["rival"]["value"] == 0.25 and minus["rival"]["excludes_zero"]
     assert minus["base"]["value"] == -0.25 and minus["base"]["high"] < 0
     headline = Domain("world", Predictions(predicted, {}), scores, {})
-    text = tables(headline, [], {"bo": "pet"}, {"bo": {"n": 1}})
+    text = tables(headline, [], {"bo": "pet"}, {"bo": {"n": 1}}, None)
     assert text.index("| Rival |") < text.index("| control: Base |")
     assert "| Rival | 7 | 1.5 kB | 3 | 0 |  |  |  |" in text  # nobody was asked anything else
 
@@ -195,7 +195,8 @@ def test_flat_metrics_have_the_documented_names_and_null_for_what_nobody_has():
         | {"questions.visual", "questions.text", "questions.parse_failures"}
         | {f"questions.control.{name}" for name in ("base", "majority", "blind")}
         | {f"methods.rival.{name}" for name in ("recognition", "siblings", "marking_auc", "visual", "text")}
-        | {f"methods.rival.{name}" for name in ("together", "caption", "pope", "mmbench")}
+        | {f"methods.rival.{name}" for name in ("open", "together", "caption", "pope", "mmbench")}
+        | {f"open.{name}" for name in ("visual", "text", "named", "control.base", "control.blind")}
         | {"together.weighted", "together.sides", "captions.named.f1", "captions.unnamed.f1"}
         | {f"general.{name}.{of}" for name in ("pope", "mmbench") for of in ("accuracy", "unchanged")}
         | {"calibration.error"}
