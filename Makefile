@@ -51,6 +51,8 @@ $(PLOTS): .dvc/plots.html $(INSTALLED)
 		pathlib.Path("$@").write_text(page.replace("{vega}", vl_convert.javascript_bundle()))'
 
 quick: setup  ## a first look: the whole pipeline with three subjects, in two minutes
+	@git diff --quiet HEAD -- params.yaml || $(call refuse, params.yaml has changes (those of an earlier \
+		`make quick`?): commit them or bring it back with `git checkout -- params.yaml`; `make repro` goes on with them)
 	$(BIN)/dvc exp run --name quick $(QUICK:%=--set-param '%')
 	@echo 'reports/index.html is about three subjects. All again: git checkout -- params.yaml && make repro'
 

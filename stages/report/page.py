@@ -64,7 +64,7 @@ def render(
         made_with=made_with,
         shown=shown,
         apart=[{"domain": domain, "rows": _apart(domain)} for domain in rest],
-        heads_apart=[MEASURES[measure] for measure in APART] + [FOREIGN],
+        heads_apart=[HEADS[measure] for measure in APART] + [FOREIGN],
         gain=_gain(scores),
         heads_main=[HEADS[measure] for measure in scores.main()],
         overview=_overview(scores, unread),

@@ -85,8 +85,8 @@ def tables(
     )
     for domain in rest:
         lines += _section(
-            f"Apart from these: {len(domain.subjects)} subjects of {domain.title}, each against its like",
-            ["method", *(MEASURES[measure] for measure in APART), FOREIGN],
+            f"Apart from these: {len(domain.subjects)} subjects ({domain.title}), each against its like",
+            ["method", *(HEADS[measure] for measure in APART), FOREIGN],
             _apart(domain),
         )
     lines += _section("Data", ["subject", *(name.replace("_", " ") for name in names)], data)

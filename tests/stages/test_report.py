@@ -86,7 +86,7 @@ def test_own_photos_beside_the_drawings_change_no_number_about_these(predicted):
     assert {name: value for name, value in beside.items() if not name.startswith("own.")} == alone
     assert beside["own.recognition.positive"] is not None
     assert beside["own.recognition.weighted"] is None  # no other photographs to tell it from
-    assert "## Apart from these: 1 subjects of own photos" in tables
+    assert "## Apart from these: 1 subjects (own photos)" in tables
     assert "## Apart" not in paths.TABLES.read_text()
 
 
@@ -106,7 +106,7 @@ def test_own_subjects_are_told_from_each_other_and_not_from_drawings(workspace):
     )
     assert row.endswith("| .00 |")  # which the last column says
     page = paths.PAGE.read_text()
-    assert "These subjects are drawings" in page and "Apart: 2 subjects of own photos" in page
+    assert "These subjects are drawings" in page and "Apart: 2 subjects (own photos)" in page
 
 
 class Page(HTMLParser):
