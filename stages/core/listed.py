@@ -43,12 +43,10 @@ def columns(names: Sequence[str]) -> dict[str, str]:
 def answered(found: Mapping[str, Any]) -> Listed:
     """An entry as a service answers it; a value that is not of its column's type counts as unknown."""
     values = {ours: found[theirs] for ours, theirs in columns([str(name) for name in found]).items()}
-    texts = {name: value if isinstance(value, str) else None for name, value in values.items()}
-    number, listed_hash = values.get("punsafe"), values.get("listed_hash")
+    number, listed_hash = values.pop("punsafe", None), values.get("listed_hash")
     known = isinstance(number, (int, float)) and math.isfinite(number)
-    return Listed(
-        **{"url": None}
-        | texts
-        | {"punsafe": float(number) if known else None}
-        | {"listed_hash": str(listed_hash) if isinstance(listed_hash, (str, int)) else None}
-    )
+    texts = {"url": None} | {
+        name: value if isinstance(value, str) else None for name, value in values.items()
+    }
+    texts["listed_hash"] = str(listed_hash) if isinstance(listed_hash, (str, int)) else None
+    return Listed(**texts, punsafe=float(number) if known else None)

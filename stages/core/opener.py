@@ -63,7 +63,7 @@ class _Courteous(urllib.request.AbstractHTTPHandler):
         super().__init__()
         self.limits, self.hosts = limits, hosts
 
-    def do_open(
+    def do_open(  # ty: ignore[incompatible-method-override]  (its names, not its types)
         self, connection: type, request: urllib.request.Request, **settings: Any
     ) -> http.client.HTTPResponse:
         """One hop of a download. What another attempt cannot mend is not asked for again."""
@@ -160,4 +160,4 @@ def _read(response: http.client.HTTPResponse, limits: Limits) -> None:
             raise TimeoutError("timed out")
     if promised is not None and len(body) < promised:
         raise http.client.IncompleteRead(bytes(body), promised - len(body))
-    response.read = io.BytesIO(body).read  # type: ignore[method-assign]
+    response.read = io.BytesIO(body).read  # ty: ignore[invalid-assignment]
