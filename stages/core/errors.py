@@ -59,7 +59,7 @@ def run(main: Callable[..., str]) -> None:
     `UserError`, a file that the system refuses and a GPU without memory left are printed as one line and end
     with exit code 1; anything else is a defect of ours and keeps its traceback.
     """
-    stage = main.__globals__["__package__"].rpartition(".")[2]
+    stage = (sys.modules[main.__module__].__package__ or "").rpartition(".")[2]
     started = time.monotonic()
     try:
         summary = main(*_arguments(stage, main))
@@ -90,7 +90,7 @@ def _arguments(stage: str, main: Callable[..., str]) -> list[str]:
     # such a main has a help of its own
     reads_itself = bool(parameters) and parameters[0].kind is inspect.Parameter.VAR_POSITIONAL
     if words in (["--help"], ["-h"]) and not reads_itself:
-        print(main.__globals__["__doc__"])
+        print(sys.modules[main.__module__].__doc__)
         sys.exit()
     try:
         wanted.bind(*words)

@@ -110,7 +110,7 @@ def _mmbench(path: Path) -> Iterator[General]:
         if original != key and original in rows:
             continue
         where = f"{path}, index {key}"
-        options = tuple(takewhile(bool, (row.get(letter) for letter in LETTERS)))
+        options = tuple(takewhile(bool, (row.get(letter, "") for letter in LETTERS)))
         answer = row.get("answer")
         if "question" not in row or len(options) < 2:
             raise UserError(f"{where}: a row needs a question and the options A and B: fill them in")

@@ -13,6 +13,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -155,11 +156,11 @@ def write_csv(path: Path, rows: Rows) -> None:
     """Write rows that share their keys as CSV with a header; None becomes an empty cell."""
     if not rows:
         raise ValueError(f"{path}: a CSV file needs at least one row to name its columns")
-    lines: list[str] = []
-    writer = csv.DictWriter(_Lines(lines), fieldnames=list(rows[0]), lineterminator="\n")
+    lines = StringIO()
+    writer = csv.DictWriter(lines, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_bytes(path, "".join(lines).encode())
+    write_bytes(path, lines.getvalue().encode())
 
 
 def write_parquet(path: Path, table: pa.Table | Rows, schema: pa.Schema, sort_by: SortKey) -> None:
@@ -245,13 +246,6 @@ def refuse_strays(wanted: Iterable[Path]) -> None:
         raise UserError(
             f"no subject or method in params.yaml has {', '.join(strays)}: run `rm -r {' '.join(strays)}`"
         )
-
-
-class _Lines:
-    """The one method of a text file that `csv` needs."""
-
-    def __init__(self, lines: list[str]) -> None:
-        self.write = lines.append
 
 
 @contextmanager

@@ -74,7 +74,7 @@ class _Courteous(Requests):
         super().__init__(limits.allowed)
         self.limits, self.deadline, self.hosts = limits, deadline, hosts
 
-    def do_open(
+    def do_open(  # ty: ignore[incompatible-method-override]  (its names, not its types)
         self, connection: type, request: urllib.request.Request, **settings: Any
     ) -> http.client.HTTPResponse:
         """One hop of a download. What another attempt cannot mend is not asked for again."""
@@ -183,7 +183,7 @@ def _read(response: http.client.HTTPResponse, limits: Limits) -> None:
     plain = bytes(body)
     if response.headers.get("Content-Encoding", "").strip().lower() in COMPRESSED:
         plain = _unpacked(plain, limits.max_bytes)
-    response.read = io.BytesIO(plain).read  # type: ignore[method-assign]
+    response.read = io.BytesIO(plain).read  # ty: ignore[invalid-assignment]
 
 
 def _unpacked(body: bytes, max_bytes: int) -> bytes:

@@ -34,9 +34,8 @@ def seed_everything(seed: int, threads: int) -> None:
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = (
-        False  # a twentieth of the time; nothing of ours reads it
-    )
+    # a twentieth of the time; nothing of ours reads it
+    torch.utils.deterministic.fill_uninitialized_memory = False  # ty: ignore[missing-attribute]
 
 
 def stream(seed: int, *names: str | int) -> np.random.Generator:

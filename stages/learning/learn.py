@@ -85,7 +85,11 @@ def start(
 
 def unchanged(base: vlm.Base, lesson: Lesson, label: bool, recipe: Recipe) -> torch.Tensor:
     """Image tokens (n, P, D) of the validation pictures, which are the unchanged ones, with this label."""
-    chosen = [lesson.images[sample.image] for sample in lesson.validation if sample.label is label]
+    chosen = [
+        lesson.images[sample.image]
+        for sample in lesson.validation
+        if sample.image is not None and sample.label is label
+    ]
     return vlm.image_tokens(base, chosen, recipe.scored_at_once)
 
 
@@ -93,7 +97,7 @@ def validate(
     base: vlm.Base,
     prompt: vlm.SoftPrompt,
     samples: Sequence[Sample],
-    prefixes: vlm.PrefixCache,
+    prefixes: vlm.Prefixes,
     batch_size: int,
 ) -> dict[str, float]:
     """`told_rightly` of the samples: of Yes and No, is the right one more probable as the first word?

@@ -65,7 +65,7 @@ class Learner:
         cls, base: vlm.Base, start: vlm.SoftPrompt, samples: Sequence[Sample], recipe: Recipe
     ) -> "Learner":
         """Copy the start, and draw the order of the samples."""
-        rows = (
+        embeddings, output_row = (
             values.to(base.device, copy=True).requires_grad_()
             for values in (start.embeddings, start.output_row)
         )
@@ -75,7 +75,7 @@ class Learner:
             for _ in range(recipe.epochs)
         ]
         return cls(
-            vlm.SoftPrompt(start.subject, *rows),
+            vlm.SoftPrompt(start.subject, embeddings, output_row),
             samples,
             [vlm.suffix(base, start, s.question, s.answer, image=s.image is not None) for s in samples],
             [batch.tolist() for order in orders for batch in order],
@@ -89,12 +89,14 @@ class Learner:
 
     def snapshot(self) -> vlm.SoftPrompt:
         """Copy the rows as they are now to the CPU."""
-        rows = (values.detach().cpu().clone() for values in (self.prompt.embeddings, self.prompt.output_row))
-        return vlm.SoftPrompt(self.subject, *rows)
+        embeddings, output_row = (
+            values.detach().cpu().clone() for values in (self.prompt.embeddings, self.prompt.output_row)
+        )
+        return vlm.SoftPrompt(self.subject, embeddings, output_row)
 
 
 def epochs(
-    base: vlm.Base, learners: Sequence[Learner], prefixes: vlm.PrefixCache, recipe: Recipe
+    base: vlm.Base, learners: Sequence[Learner], prefixes: vlm.Prefixes, recipe: Recipe
 ) -> Iterator[tuple[Learner, torch.Tensor]]:
     """Train; after each epoch of a learner, give it and its mean loss, () float32, still on the device.
 

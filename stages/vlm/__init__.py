@@ -11,7 +11,7 @@ from stages.vlm.layout import Definition, Query, Suffix, suffix
 from stages.vlm.load import Base, load
 from stages.vlm.loss import suffix_loss
 from stages.vlm.memory import Room, move
-from stages.vlm.prefix import encode_prefixes, image_tokens
+from stages.vlm.prefix import Prefixes, encode_prefixes, image_tokens
 from stages.vlm.soft_prompt import SoftPrompt
 from stages.vlm.store import PrefixBatch, PrefixCache
 from stages.vlm.system import in_system
@@ -24,6 +24,7 @@ __all__ = [
     "Illustrated",
     "PrefixBatch",
     "PrefixCache",
+    "Prefixes",
     "Query",
     "Room",
     "SoftPrompt",

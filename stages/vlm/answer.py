@@ -14,7 +14,7 @@ import torch
 
 from stages.core.errors import UserError
 from stages.core.progress import bar
-from stages.vlm.inline import image_rows
+from stages.vlm.inline import PhotoCache, image_rows
 from stages.vlm.layout import Query, Suffix, soft_prompts, suffix
 from stages.vlm.memory import move
 from stages.vlm.packing import lay, packs
@@ -44,7 +44,7 @@ class Answer:
 def answer(
     base: "Base",
     queries: Sequence[Query],
-    prefixes: PrefixCache,
+    prefixes: PrefixCache | PhotoCache,
     *,
     max_new_tokens: int,
     batch_size: int,
@@ -97,7 +97,7 @@ def answer(
 def _batches(
     queries: Sequence[Query],
     suffixes: Sequence[Suffix],
-    prefixes: PrefixCache,
+    prefixes: PrefixCache | PhotoCache,
     max_new_tokens: int,
     batch_size: int,
 ) -> list[list[list[int]]]:

@@ -23,6 +23,8 @@ from stages.vlm.store import Prefix, PrefixCache
 if TYPE_CHECKING:
     from stages.vlm.load import Base
 
+Prefixes = PrefixCache | PhotoCache  # of images; which of both is the layout's business
+
 # A training forward holds the prefix of each row about this many times: gathered, gathered for the next
 # batch, extended by the suffix, and, in activations kept for the backward pass, as much again.
 WORKING_COPIES = 4
@@ -40,7 +42,7 @@ def encode_prefixes(
     *,
     room: Room | None = None,
     progress: str | None = None,
-) -> PrefixCache | PhotoCache:
+) -> Prefixes:
     """Run the prefix, for LLaVA ``[SYSTEM ]USER: <image>\\n``, of every image; keep what there is room for.
 
     The first images are kept on the device, the next in host memory; of the rest only the pixels are, and
@@ -63,7 +65,7 @@ def encode_prefixes(
         return words
     if base.layout.photo_in_suffix:
         return PhotoCache(words, image_tokens(base, images, batch_size))
-    before, position = base.layout.prefix_text(image=True), text.kv[..., 0, :].nbytes
+    before, position = base.layout.prefix_text(image=True), text.states[..., 0, :].nbytes
     if room is None:
         largest = max(images, key=lambda image: image.width * image.height)
         longest = _processed(base, [largest], before)[0]["input_ids"].shape[1]
@@ -79,7 +81,7 @@ def encode_prefixes(
         computed = iter(compute([each for each, place in zip(inputs, places, strict=True) if place]))
         for each, place in zip(inputs, places, strict=True):
             prefix = next(computed) if place else Prefix(None, each)
-            prefixes.append(prefix._replace(kv=to_host(prefix.kv)) if place == "host" else prefix)
+            prefixes.append(prefix._replace(kv=to_host(prefix.states)) if place == "host" else prefix)
     return PrefixCache(prefixes, text, compute)
 
 

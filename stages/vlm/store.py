@@ -35,7 +35,13 @@ class Prefix(NamedTuple):
     @property
     def length(self) -> int:
         """P."""
-        return self.inputs["input_ids"].shape[1] if self.kv is None else self.kv.shape[-2]
+        return self.inputs["input_ids"].shape[1] if self.inputs else self.states.shape[-2]
+
+    @property
+    def states(self) -> torch.Tensor:
+        """kv of a prefix that is kept."""
+        assert self.kv is not None, "this prefix is computed when it is asked for"
+        return self.kv
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +170,7 @@ class PrefixCache:
                 cache carries no gradients.
 
         """
-        device = self.text.kv.device
+        device = self.text.states.device
         copies = torch.cuda.Stream(device) if device.type == "cuda" else None
         ready: list[PrefixBatch] = []
         for indices in order:
@@ -179,7 +185,7 @@ class PrefixCache:
         self, indices: Sequence[int | None], spare: int, copies: torch.cuda.Stream | None
     ) -> PrefixBatch:
         rows = self._rows(indices)
-        text = self.text.kv
+        text = self.text.states
         length = max(row.length for row in rows)
         space = text.new_empty(len(rows), *text.shape[:3], length + spare, text.shape[-1])
         mask = torch.ones(len(rows), length, dtype=torch.long)
@@ -188,10 +194,10 @@ class PrefixCache:
             padding = length - row.length
             shown[:padding] = 0
             place[..., :padding, :] = 0  # never read, but no number there may be infinite
-            if row.kv.device == text.device:
-                place[..., padding:, :] = row.kv
+            if row.states.device == text.device:
+                place[..., padding:, :] = row.states
             else:
-                afar.append((place[..., padding:, :], row.kv))
+                afar.append((place[..., padding:, :], row.states))
         if copies is not None:  # space may lie where the work queued so far still reads or writes
             copies.wait_stream(torch.cuda.current_stream(text.device))
         with torch.cuda.stream(copies):
@@ -204,7 +210,7 @@ class PrefixCache:
         """The prefixes of a batch, those that are not kept computed, each once."""
         asked = {index for index in indices if index is not None}
         lacking = sorted(index for index in asked if self.prefixes[index].kv is None)
-        computed = self.compute([self.prefixes[index].inputs for index in lacking])
+        computed = self.compute([inputs for index in lacking if (inputs := self.prefixes[index].inputs)])
         found = {index: self.prefixes[index] for index in asked} | dict(zip(lacking, computed, strict=True))
         return [self.text if index is None else found[index] for index in indices]
 

@@ -33,6 +33,7 @@ ASKED = {
     "visual": ["soft_prompt", "base", "short_description", "majority"],
     "blind": ["blind"],
     "text": ["soft_prompt", "base", "short_description", "majority"],
+    "open": ["soft_prompt", "base", "short_description"],
     "together": ["soft_prompt", "base", "short_description", "majority"],
     "general": ["soft_prompt", "base", "short_description", "empty_prompt", "majority"],
     "caption": ["soft_prompt", "base", "short_description", "other_subject"],
