@@ -34,6 +34,7 @@ def seed_everything(seed: int, threads: int) -> None:
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
+    torch.backends.cuda.enable_cudnn_sdp(False)  # attention by cuDNN has no deterministic backward pass
     torch.utils.deterministic.fill_uninitialized_memory = (
         False  # a twentieth of the time; nothing of ours reads it
     )

@@ -16,7 +16,7 @@ from stages import vlm
 from stages.core.errors import UserError
 from stages.core.samples import Lesson, Sample, pooled, told_rightly
 from stages.core.seed import torch_stream
-from stages.learning.steps import Learner, Recipe, epochs, names
+from stages.learning.steps import Learner, Recipe, epochs, names, widest
 from stages.vlm.layout import LATENT
 
 Learned = tuple[vlm.SoftPrompt, list[dict[str, Any]]]  # of the best epoch; the curve, one row per epoch
@@ -45,7 +45,11 @@ def learn(
         Learner.of(base, best[subject], lesson.training, recipe) for subject, lesson in lessons.items()
     ]
     images = next(iter(lessons.values())).images  # of all lessons
-    prefixes = vlm.encode_prefixes(base, images, recipe.scored_at_once, progress=f"{names(learners)}: images")
+    # Validation asks one question a row, without gradients: a row takes half as much as one of training.
+    rows = max(widest(learners, recipe), math.ceil(recipe.scored_at_once / 2))
+    prefixes = vlm.encode_prefixes(
+        base, images, recipe.scored_at_once, working_rows=rows, progress=f"{names(learners)}: images"
+    )
     for learner, loss in epochs(base, learners, prefixes, recipe):
         prompt, curve = learner.snapshot(), curves[learner.subject]
         if not math.isfinite(loss.item()):

@@ -132,6 +132,12 @@ def epochs(
                     losses[number] = 0.0
 
 
+def widest(learners: Sequence[Learner], recipe: Recipe) -> int:
+    """Samples in the largest forward of `epochs`."""
+    most = sum(min(recipe.batch_size, len(learner.samples)) for learner in learners)
+    return min(most, recipe.scored_at_once)
+
+
 def _forwards(
     learners: Sequence[Learner], batches: Sequence[Sequence[int]], at_once: int
 ) -> list[list[Turn]]:

@@ -56,7 +56,7 @@ class Tools:
     base: "Callable[[], vlm.Base]"
     clip: "Callable[[], Clip]"
     seed: int
-    batch_size: int  # questions or samples per forward
+    batch_size: int  # rows per forward: samples, or images with their questions
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,8 @@ def answer(
         queries: what is asked; definitions may differ from query to query.
         prefixes: of the images that queries refer to.
         max_new_tokens: at least 1; 1 costs a single forward.
-        batch_size: queries per forward.
+        batch_size: rows per forward; a row holds as many queries about one image as are together no longer
+            than its prefix.
         options: answers whose probabilities are wanted; their first tokens must differ.
         progress: title of a progress bar; None for no bar.
 
@@ -105,18 +106,9 @@ def _batches(
     by_image: dict[int | None, dict[int, int]] = defaultdict(dict)  # positions of queries, their answers too
     for i, (query, asked) in enumerate(zip(queries, suffixes, strict=True)):
         by_image[query.image][i] = len(asked.ids) + max_new_tokens - 1
-    rows = [
-        row
-        for image, lengths in by_image.items()
-        for row in packs(lengths, prefixes.shared(image), batch_size)
-    ]
+    rows = [row for image, lengths in by_image.items() for row in packs(lengths, prefixes.shared(image))]
     rows.sort(key=lambda row: (queries[row[0]].image is None, sum(len(suffixes[i].ids) for i in row), row))
-    batches: list[list[list[int]]] = []
-    for row in rows:
-        if not batches or sum(map(len, batches[-1])) + len(row) > batch_size:
-            batches.append([])
-        batches[-1].append(row)
-    return batches
+    return [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
 
 
 @torch.inference_mode()

@@ -33,14 +33,14 @@ class Laid(NamedTuple):
     last: torch.Tensor
 
 
-def packs(lengths: Mapping[int, int], room: int, most: int) -> list[list[int]]:
+def packs(lengths: Mapping[int, int], room: int) -> list[list[int]]:
     """Divide the suffixes of one image (number → length) into rows of about as many.
 
-    Those of a row are together no longer than `room`, or there is only one; and no more than `most`. With
-    the prefix's length as room, attention reads at most twice the positions that it must.
+    Those of a row are together no longer than `room`, or there is only one. With the prefix's length as
+    room, attention reads at most twice the positions that it must.
     """
     order = sorted(lengths, key=lambda number: lengths[number])
-    size = min(most, max(1, room // max(lengths.values())))
+    size = max(1, room // max(lengths.values()))
     size = math.ceil(len(order) / math.ceil(len(order) / size))
     return [order[start : start + size] for start in range(0, len(order), size)]
 

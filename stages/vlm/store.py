@@ -1,8 +1,9 @@
 """Prefixes at hand: owns where each image's keys and values are kept and batches made of them.
 
 An image's prefix is kept on the device, in host memory (pinned where the device is a GPU) or nowhere, to be
-computed again when asked for. The place changes no number, only the time a batch takes. Does not own
-computing prefixes (`prefix`) or measuring memory (`memory`).
+computed again when asked for. The place changes no number, only the time a batch takes, because a prefix is
+always computed alone, in one and the same forward. Does not own computing prefixes (`prefix`) or measuring
+memory (`memory`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -124,13 +125,13 @@ class PrefixCache:
     Attributes:
         prefixes: of the n images.
         text: the one without an image, on the device.
-        compute: what prefixes are computed from → prefixes, on the device.
+        compute: what a prefix is computed from → the prefix, on the device.
 
     """
 
     prefixes: Sequence[Prefix]
     text: Prefix
-    compute: Callable[[Sequence[Inputs]], list[Prefix]]
+    compute: Callable[[Inputs], Prefix]
 
     def __len__(self) -> int:
         """Count the images."""
@@ -202,11 +203,12 @@ class PrefixCache:
 
     def _rows(self, indices: Sequence[int | None]) -> list[Prefix]:
         """The prefixes of a batch, those that are not kept computed, each once."""
-        asked = {index for index in indices if index is not None}
-        lacking = sorted(index for index in asked if self.prefixes[index].kv is None)
-        computed = self.compute([self.prefixes[index].inputs for index in lacking])
-        found = {index: self.prefixes[index] for index in asked} | dict(zip(lacking, computed, strict=True))
-        return [self.text if index is None else found[index] for index in indices]
+        found: dict[int | None, Prefix] = {None: self.text}
+        for index in dict.fromkeys(indices):
+            if index is not None:
+                prefix = self.prefixes[index]
+                found[index] = self.compute(prefix.inputs) if prefix.kv is None else prefix
+        return [found[index] for index in indices]
 
 
 def _wait(copies: torch.cuda.Stream | None, device: torch.device) -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from stages import vlm
+from stages.vlm import answer
 from stages.vlm.packing import PADDING, SHARED, lay, packs, sees
 from tests import tiny
 from tests.vlm_helpers import assert_same_answers, noise_images, soft_prompt
@@ -18,17 +19,15 @@ LENGTHS = {4: 30, 7: 10, 1: 12, 9: 11, 2: 10}
 
 
 @pytest.mark.parametrize("room", [5, 24, 60, 1000])
-@pytest.mark.parametrize("most", [1, 2, 8])
-def test_rows_hold_what_there_is_room_for(room: int, most: int) -> None:
-    rows = packs(LENGTHS, room, most)
+def test_rows_hold_what_there_is_room_for(room: int) -> None:
+    rows = packs(LENGTHS, room)
     assert sorted(number for row in rows for number in row) == sorted(LENGTHS)
     for row in rows:
         assert len(row) == 1 or sum(LENGTHS[number] for number in row) <= room
-        assert len(row) <= most
 
 
 def test_rows_are_about_as_full() -> None:
-    assert [len(row) for row in packs(dict.fromkeys(range(40), 45), 614, 32)] == [10, 10, 10, 10]
+    assert [len(row) for row in packs(dict.fromkeys(range(40), 45), 614)] == [10, 10, 10, 10]
 
 
 def test_a_suffix_sees_its_prefix_and_itself() -> None:
@@ -71,9 +70,26 @@ def test_questions_about_one_image_share_its_prefix(tmp_path: Path, monkeypatch:
         return batches(self, (gathered.append(rows) or rows for rows in order), spare)
 
     monkeypatch.setattr(vlm.PrefixCache, "batches", watched)
-    shared, alone = (
-        vlm.answer(base, queries, prefixes, max_new_tokens=4, batch_size=size) for size in (12, 1)
-    )
-    copied = sum(map(len, gathered)) - len(queries)  # by the first of the two
-    assert 3 <= copied <= len(queries) / 2
+    shared = vlm.answer(base, queries, prefixes, max_new_tokens=4, batch_size=3)
+    assert 3 <= sum(map(len, gathered)) <= len(queries) / 2
+    assert all(len(rows) == 3 for rows in gathered[:-1])
+    alone = [vlm.answer(base, [query], prefixes, max_new_tokens=4, batch_size=1)[0] for query in queries]
     assert_same_answers(shared, alone)
+
+
+def test_all_questions_about_as_many_images_as_a_batch_has_rows_share_a_forward(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = vlm.load(str(tiny.llava(tmp_path)), system="The dog is next to the tree. " * 40)
+    prefixes = vlm.encode_prefixes(base, noise_images(10))
+    queries = [vlm.Query(f"What is {it}?", image) for image in range(10) for it in "abcdef"]
+    packed = []
+    real = answer.decode
+
+    def watched(*args: object, **kwargs: object) -> object:
+        packed.append(kwargs["packed"])
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(answer, "decode", watched)
+    vlm.answer(base, queries, prefixes, max_new_tokens=4, batch_size=10)
+    assert packed == [[6] * 10]
