@@ -116,13 +116,14 @@ def epochs(
     ready = prefixes.batches(
         [learners[number].samples[i].image for number, i in turns] for forwards in plan for turns in forwards
     )
+    static = _static(base, learners, prefixes, plan) if vlm.capturable(base) else None
     losses = torch.zeros(len(learners), device=base.device)  # sums over the epoch
     with bar(len(steps), f"{names(learners)}: steps") as progress:
         for done, (batches, forwards) in enumerate(zip(steps, plan, strict=True), 1):
             sizes = torch.tensor([max(len(batch), 1) for batch in batches])
             optimizer.zero_grad()
             for turns in forwards:
-                losses += _backward(base, learners, turns, next(ready), sizes)
+                losses += _backward(base, learners, turns, next(ready), sizes, static)
             optimizer.step()
             schedule.step()
             progress.update()
@@ -148,12 +149,25 @@ def _forwards(
     return [turns[start : start + size] for start in range(0, len(turns), size)]
 
 
+def _static(
+    base: vlm.Base,
+    learners: Sequence[Learner],
+    prefixes: vlm.PrefixCache,
+    plan: Sequence[Sequence[Sequence[Turn]]],
+) -> vlm.StaticForward:
+    """Static memory for these forwards."""
+    forwards = [turns for step in plan for turns in step]
+    longest = [max(len(learners[number].suffixes[i].ids) for number, i in turns) for turns in forwards]
+    return vlm.StaticForward(base, prefixes, max(map(len, forwards)), longest)
+
+
 def _backward(
     base: vlm.Base,
     learners: Sequence[Learner],
     turns: Sequence[Turn],
     prefixes: vlm.PrefixBatch,
     sizes: torch.Tensor,
+    static: vlm.StaticForward | None,
 ) -> torch.Tensor:
     """Add to the gradients, and return each learner's sum of losses in these turns, (K,) on the device.
 
@@ -166,6 +180,7 @@ def _backward(
         prefixes,
         [learners[number].suffixes[i] for number, i in turns],
         [learners[number].prompt for number, _ in turns],
+        static,
     )
     sums = torch.zeros(len(learners), device=base.device).index_add(0, numbers, each * weights)
     (sums / vlm.move(sizes, base.device)).sum().backward()

@@ -6,6 +6,7 @@ Does not own training (`stages.learning`) or any file but a subject's model.
 """
 
 from stages.vlm.answer import Answer, answer
+from stages.vlm.graph import StaticForward, capturable
 from stages.vlm.inline import PHOTO, Illustrated
 from stages.vlm.layout import Definition, Query, Suffix, suffix
 from stages.vlm.load import Base, load
@@ -27,8 +28,10 @@ __all__ = [
     "Query",
     "Room",
     "SoftPrompt",
+    "StaticForward",
     "Suffix",
     "answer",
+    "capturable",
     "encode_prefixes",
     "image_tokens",
     "in_system",

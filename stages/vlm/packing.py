@@ -66,15 +66,15 @@ def lay(rows: Sequence[Sequence[int]], tokens: Mapping[int, Sequence[int]]) -> L
     )
 
 
-def pad_left(rows: Sequence[Sequence[int]], fill: int) -> torch.Tensor:
-    """Stack to (B, S) int64 on the CPU; no row is padded in the last column."""
-    length = max(map(len, rows))
+def pad_left(rows: Sequence[Sequence[int]], fill: int, length: int | None = None) -> torch.Tensor:
+    """Stack to (B, S) int64 on the CPU; S is `length`, or None for that of the longest row."""
+    length = length or max(map(len, rows))
     return torch.tensor([[fill] * (length - len(row)) + list(row) for row in rows])
 
 
-def mask_of(suffixes: Sequence[Sequence[int]]) -> torch.Tensor:
-    """Make the mask (B, S) of suffixes that have a row each."""
-    return pad_left([[SHARED] * len(suffix) for suffix in suffixes], PADDING)
+def mask_of(suffixes: Sequence[Sequence[int]], length: int | None = None) -> torch.Tensor:
+    """Make the mask (B, S) of suffixes that have a row each; S as in `pad_left`."""
+    return pad_left([[SHARED] * len(suffix) for suffix in suffixes], PADDING, length)
 
 
 def sees(mask: torch.Tensor, length: int) -> torch.Tensor:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stages.vlm.load import Base
 
 # A training forward holds the prefix of each row about this many times: gathered, gathered for the next
-# batch, extended by the suffix, and, in activations kept for the backward pass, as much again. So does one
+# batch, extended by the suffix, and, in static memory (`graph`) or activations, as much again. So does one
 # that answers: there a row holds questions as long as its prefix, and is gathered with the next.
 WORKING_COPIES = 4
 # Of a processor's tensors; others are of the image.
