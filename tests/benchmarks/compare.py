@@ -17,7 +17,8 @@ from tests.benchmarks import measure, models, report
 
 ROUNDS = 15  # at most
 
-Measure = Callable[[Callable[[], object]], Any]  # of a call: its seconds, or its `measure.Count`
+# Of a call: its seconds, or its `measure.Count`; of what cannot be counted, other work that can comes with it.
+Measure = Callable[..., Any]
 Numbers = dict[str, Any]  # as they are written
 
 

@@ -81,7 +81,7 @@ def training(base: vlm.Base, model: str, one_in: int, *, whole_room: bool) -> di
     for each in (trained.encode, trained.steps, trained.validate):
         timer(each)
     seconds = dict(zip(("encode", "steps", "validate"), (call.seconds for call in timer.calls), strict=True))
-    return {"prefixes": trained.kept(), "steps": len(part.first()[1].training), "seconds_of": seconds}
+    return {"prefixes": trained.kept(), "captured": trained.captured, "steps": len(part.first()[1].training), "seconds_of": seconds}
 
 
 def bare_step(base: vlm.Base, rows: int) -> Step:

@@ -1,7 +1,9 @@
 """All that the benchmarks use of our engine, in one place."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import islice, zip_longest
 
 import torch
 from PIL import Image
@@ -37,12 +39,12 @@ def order(subject: str, samples: int) -> list[int]:
     return torch.randperm(samples, generator=torch_stream(SEED, "train", subject, "order")).tolist()
 
 
-def recipe(batch_size: int, rows: int) -> steps.Recipe:
-    """The paper's recipe, for one epoch."""
+def recipe(batch_size: int, rows: int, epochs: int = 1) -> steps.Recipe:
+    """The paper's recipe, for fewer epochs."""
     return steps.Recipe(
         latent_tokens=LATENT_TOKENS,
         initial="random",
-        epochs=1,
+        epochs=epochs,
         learning_rate=LEARNING_RATE,
         schedule="constant",
         weight_decay=WEIGHT_DECAY,
@@ -58,9 +60,9 @@ def train(base: vlm.Base, subject: str, lesson: Lesson) -> vlm.SoftPrompt:
     return learn.learn(base, {subject: lesson}, recipe(1, at_once(base.device)))[subject][0]
 
 
-def room(base: vlm.Base, images: Sequence[Image.Image], rows: int, share: float) -> vlm.Room:
-    """A share of the memory that these images' prefixes would find."""
-    (prefix,) = vlm.encode_prefixes(base, images[:1]).prefixes
+def _room(base: vlm.Base, image: Image.Image, rows: int, share: float) -> vlm.Room:
+    """A share of the memory that prefixes as long as this image's would find."""
+    (prefix,) = vlm.encode_prefixes(base, [image]).prefixes
     free = vlm.Room.measured(base.device, WORKING_COPIES * rows * prefix.kv.nbytes, base.prefix_bytes)
     return vlm.Room(int(share * free.device), int(share * free.host))
 
@@ -69,7 +71,7 @@ class Training:
     """The same in its three parts, to be measured one by one: prefixes, steps, validation.
 
     `rows` are those in a forward, None for `at_once`; `share` is the part of the free memory that prefixes
-    may take.
+    may take. Where steps are captured for replay, there is a second epoch, which does not capture.
     """
 
     def __init__(
@@ -80,10 +82,14 @@ class Training:
         rows: int | None = None,
         share: float = 1.0,
     ) -> None:
-        self._base = base
-        self._recipe = recipe(batch_size, rows or at_once(base.device))
+        self.captured = vlm.capturable(base)
+        self._base, self._share = base, share
+        self._recipe = recipe(batch_size, rows or at_once(base.device), epochs=2 if self.captured else 1)
         self.lessons = pooled(lessons)
-        self._room = room(base, next(iter(self.lessons.values())).images, self._recipe.scored_at_once, share)
+        self._learners = [
+            steps.Learner.of(base, start(base, subject), lesson.training, self._recipe)
+            for subject, lesson in self.lessons.items()
+        ]
         self.trained: dict[str, vlm.SoftPrompt] = {}
 
     def run(self) -> None:
@@ -96,7 +102,10 @@ class Training:
         """Compute the prefixes of all images."""
         images = next(iter(self.lessons.values())).images
         rows = self._recipe.scored_at_once
-        self._prefixes = vlm.encode_prefixes(self._base, images, rows, room=self._room)
+        working = max(steps.widest(self._learners, self._recipe), math.ceil(rows / 2))  # as `learn` does
+        room = _room(self._base, images[0], working, self._share) if self._share < 1 else None
+        self._prefixes = vlm.encode_prefixes(self._base, images, rows, working_rows=working, room=room)
+        self._epochs = steps.epochs(self._base, self._learners, self._prefixes, self._recipe)
 
     def kept(self) -> dict[str, int]:
         """How many prefixes lie on the device, how many in host memory, and how many nowhere."""
@@ -104,13 +113,23 @@ class Training:
         return dict(Counter(places))
 
     def steps(self) -> None:
-        """Train all subjects for an epoch."""
-        learners = [
-            steps.Learner.of(self._base, start(self._base, subject), lesson.training, self._recipe)
-            for subject, lesson in self.lessons.items()
-        ]
-        for learner, _ in steps.epochs(self._base, learners, self._prefixes, self._recipe):
+        """Train all subjects for the next epoch."""
+        for learner, _ in islice(self._epochs, len(self._learners)):
             self.trained[learner.subject] = learner.snapshot()
+
+    def uncaptured_steps(self) -> None:
+        """Compute the first epoch's gradients, one forward and backward after another, and update nothing."""
+        rows = self._recipe.scored_at_once
+        for batches in zip_longest(*(each.batches[: each.epoch] for each in self._learners), fillvalue=()):
+            turns = [(each, i) for each, batch in zip(self._learners, batches, strict=True) for i in batch]
+            turns.sort(key=lambda turn: len(turn[0].suffixes[turn[1]].ids))
+            for forward in (turns[at : at + rows] for at in range(0, len(turns), rows)):
+                vlm.suffix_loss(
+                    self._base,
+                    self._prefixes.batch([learner.samples[i].image for learner, i in forward]),
+                    [learner.suffixes[i] for learner, i in forward],
+                    [learner.prompt for learner, _ in forward],
+                ).sum().backward()
 
     def validate(self) -> None:
         """Score what was learned."""
