@@ -125,7 +125,7 @@ def _collect(entries: Mapping[int, Listed], limits: web.Limits) -> tuple[Rows, C
         for found in table.to_pylist():
             try:
                 if found["png"] is None:
-                    raise web.Unusable(web.cause(found["error_message"]))
+                    raise web.Unusable(web.cause(found["error_message"] or ""))
                 picture = web.keep(found["png"], limits)
             except web.Unusable as failure:
                 failures[str(failure)] += 1

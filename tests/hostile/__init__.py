@@ -114,7 +114,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._send(b"no", 500)
 
     def _stall(self, _: str) -> None:
-        self.server.released.wait(60)
+        self.server.released.wait()
 
     def _second(self, number: str) -> None:
         """Stalls the first time that this address is asked for."""
