@@ -106,7 +106,12 @@ class Requests(urllib.request.AbstractHTTPHandler):
         if proxied and self.allowed is not ANYWHERE:  # the user's proxy looks names up: only numbers show
             _refuse_local_number(urlsplit(request.full_url).hostname or "")
         allowed = ANYWHERE if proxied else self.allowed
-        return super().do_open(partial(kind, allowed=allowed), request, **settings)
+        try:
+            return super().do_open(partial(kind, allowed=allowed), request, **settings)
+        except urllib.error.URLError as error:  # in which urllib wraps whatever a connection raises
+            if isinstance(error.reason, Final):
+                raise error.reason from None
+            raise
 
 
 class Http(Requests, urllib.request.HTTPHandler):

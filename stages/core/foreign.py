@@ -44,12 +44,12 @@ def parsed(data: bytes, form: type[T], max_bytes: int = MAX_BYTES) -> T:
     text = data.decode("utf-8-sig", "replace")
     try:
         value = json.loads(text, parse_constant=_refuse)
+        if "\\ud" in text.lower():
+            value = _whole(value)
     except RecursionError:
         raise FormError("too deeply nested") from None
     except ValueError as error:
         raise FormError(f"Invalid JSON: {error}") from None
-    if "\\ud" in text.lower():
-        value = _whole(value)
     try:
         return TypeAdapter(form).validate_python(value)
     except ValidationError as error:

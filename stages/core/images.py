@@ -7,7 +7,6 @@ stages that need them.
 
 import io
 import stat
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,11 +28,9 @@ FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "GIF", "BMP", "TIFF")
 MAX_PIXELS = 80_000_000  # 240 MB decoded; below Pillow's own warning, above today's cameras' usual output
 MIN_SIDE = 8  # pixels; smaller ones are spacers and tracking dots
 MAX_ASPECT = 20  # longer side over shorter; beyond are dividers and banners, which no vision tower can use
-AT_ONCE = 4  # pictures that threads decode at the same time, so that memory is bounded whatever their number
 STRIP = 256  # rows of deep gray converted at once
 LEFTOVERS = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"}  # of Windows and macOS, in small letters
 
-_decoding = threading.BoundedSemaphore(AT_ONCE)
 # The limits above are checked before anything is decoded, so Pillow's softer warning adds nothing.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
@@ -77,7 +74,7 @@ def load_image(source: Path | str | bytes, name: str = "the image") -> Image.Ima
     else:
         name = str(source)
         data = read_bytes(Path(source))
-    with _decoding, open_image(data, name) as image:
+    with open_image(data, name) as image:
         image.seek(0)
         return _to_srgb(ImageOps.exif_transpose(image))
 

@@ -117,7 +117,7 @@ class Index(Section):
     retries: Count
     deadline_s: Seconds
     per_host: Positive
-    allowed_hosts: list[Annotated[str, StringConstraints(pattern=r"^[^\s/@]+$", to_lower=True)]]
+    allowed_hosts: Annotated[str, StringConstraints(pattern=r"^[^/@,]*$")]
     agent: Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]+$")]
     shard: Positive
     processes: Positive

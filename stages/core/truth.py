@@ -38,6 +38,8 @@ class Question(BaseModel):
     def _a_choice(self) -> "Question":
         if self.options[0] == self.options[1]:
             raise ValueError("both options are the same")
+        if foreign.UNKNOWN in "".join([self.question, *self.options]):
+            raise ValueError("it is not UTF-8: save the file as UTF-8")
         return self
 
 

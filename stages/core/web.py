@@ -6,6 +6,7 @@ which downloads long lists under the same rules.
 """
 
 import io
+import threading
 import urllib.request
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from stages.core.images import FORMATS, load_image
 from stages.core.io import sha256_bytes
 from stages.core.opener import Limits, opener
 
+DECODING = threading.Semaphore(2)  # pictures decoded at once, of which each may take gigabytes
 NOISE = "".join(map(chr, range(33)))  # what browsers take off both ends of an address
 
 
@@ -105,9 +107,9 @@ def keep(data: bytes, limits: Limits) -> Picture:
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as head:
             refuse_shape(head.size, limits)
-            form = head.format
+            kind = head.format
             profile = head.info.get("icc_profile")
-            plain = form in {"JPEG", "PNG"} and head.mode == "RGB" and not head.getexif() and not profile
+            plain = kind in {"JPEG", "PNG"} and head.mode == "RGB" and not head.getexif() and not profile
     except Unusable:
         raise
     except Image.DecompressionBombError:
@@ -116,14 +118,15 @@ def keep(data: bytes, limits: Limits) -> Picture:
         raise Unusable("not an image") from None
     except Exception:  # damaged files make Pillow's decoders raise nearly every kind of exception
         raise Unusable("damaged") from None
-    try:
-        image = load_image(data)
-    except UserError:
-        raise Unusable("damaged") from None
-    form = "JPEG" if form in {"JPEG", "MPO", "WEBP", "HEIF", "AVIF"} else "PNG"
-    if not plain or max(image.size) > limits.max_side:
-        data = _encode(shrink(image, limits.max_side), form)
-        image = load_image(data)  # JPEG changes pixels: hashes and embeddings are those of the bytes we keep
+    form = "JPEG" if kind in {"JPEG", "MPO", "WEBP", "HEIF", "AVIF"} else "PNG"
+    with DECODING:
+        try:
+            image = load_image(data)
+        except UserError:
+            raise Unusable("damaged") from None
+        if not plain or max(image.size) > limits.max_side:
+            data = _encode(shrink(image, limits.max_side), form)
+            image = load_image(data)  # JPEG changes pixels: hashes and embeddings are those of what we keep
     return Picture(data, sha256_bytes(data), original, image, ".jpg" if form == "JPEG" else ".png")
 
 

@@ -25,7 +25,7 @@ def main() -> str:
         max_aspect=index.max_image_aspect,
         per_host=index.per_host,
         agent=index.agent,
-        allowed=tuple(index.allowed_hosts),
+        allowed=tuple(index.allowed_hosts.lower().split()),
     )
     serve = Path(index.serve) if index.serve else None
     workers = (index.distributor, index.processes, index.threads)

@@ -125,7 +125,7 @@ def _collect(entries: Mapping[int, Listed], limits: web.Limits) -> tuple[Rows, C
         for found in table.to_pylist():
             try:
                 if found["png"] is None:
-                    raise web.Unusable(web.cause(found["error_message"]))
+                    raise web.Unusable(web.cause(found["error_message"] or ""))
                 picture = web.keep(found["png"], limits)
             except web.Unusable as failure:
                 failures[str(failure)] += 1
@@ -170,6 +170,19 @@ def _moved(url: str, base_url: str, host: str | None) -> str:
     return host + url[len(base_url) :] if host and url.startswith(base_url) else url
 
 
+def in_turns(urls: Mapping[int, str]) -> list[int]:
+    """The positions of a list, each host's first before any host's second.
+
+    So a host that answers slowly, or never, cannot hold all workers while the others' pictures wait.
+    """
+    asked, turn = Counter(), {}
+    for i, url in urls.items():
+        host = urlsplit(url).netloc
+        turn[i] = asked[host]
+        asked[host] += 1
+    return sorted(urls, key=lambda i: (turn[i], i))
+
+
 def _img2dataset(urls: Mapping[int, str], limits: web.Limits, how: Download) -> bool:
     """Run img2dataset until all is done; after the deadline nothing is asked for any more.
 
@@ -177,7 +190,8 @@ def _img2dataset(urls: Mapping[int, str], limits: web.Limits, how: Download) -> 
     """
     if not urls:
         return True
-    pq.write_table(pa.table({"row": list(urls), "url": list(urls.values())}), WORK / "list.parquet")
+    rows = in_turns(urls)
+    pq.write_table(pa.table({"row": rows, "url": [urls[i] for i in rows]}), WORK / "list.parquet")
     settings = {
         "url_list": str(WORK / "list.parquet"),
         "input_format": "parquet",

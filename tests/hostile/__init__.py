@@ -4,6 +4,7 @@ import base64
 import gzip
 import http.server
 import io
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -64,15 +65,17 @@ class Seen(NamedTuple):
 
 
 @contextmanager
-def server(seen: list[Seen] | None = None) -> Iterator[str]:
-    """Run the server; yields "http://127.0.0.1:PORT". Requests are added to `seen`."""
+def server(seen: list[Seen] | None = None, tls: ssl.SSLContext | None = None) -> Iterator[str]:
+    """Run the server; yields "http://127.0.0.1:PORT", or https with `tls`. Requests are added to `seen`."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as host:
+        if tls:
+            host.socket = tls.wrap_socket(host.socket, server_side=True)
         host.released = threading.Event()
         host.seen = [] if seen is None else seen
         host.under_way = 0
         threading.Thread(target=host.serve_forever, args=(0.05,), daemon=True).start()
         try:
-            yield f"http://127.0.0.1:{host.server_port}"
+            yield f"{'https' if tls else 'http'}://127.0.0.1:{host.server_port}"
         finally:
             host.released.set()  # lets the stalling requests end
             host.shutdown()
@@ -111,7 +114,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._send(b"no", 500)
 
     def _stall(self, _: str) -> None:
-        self.server.released.wait(60)
+        self.server.released.wait()
 
     def _second(self, number: str) -> None:
         """Stalls the first time that this address is asked for."""

@@ -40,7 +40,7 @@ AGENT = "personal-vlm/test (somebody@corpus.example)"
 def _base_clip(workspace: Path, clip_folder: Path):
     set_params(
         {"base.clip": str(clip_folder), "index.timeout_s": 3, "index.retries": 0, "index.agent": AGENT}
-        | {"index.allowed_hosts": ["127.0.0.1"]}
+        | {"index.allowed_hosts": "127.0.0.1"}
     )
 
 
@@ -104,15 +104,18 @@ def test_what_is_finished_at_the_deadline_is_kept(workspace: Path, clip_folder: 
     seen: list[hostile.Seen] = []
     with hostile.server(seen) as host:
         good = [f"/ok/{i}" for i in range(5)]
-        list_of([host + path for path in [*good, *(f"/second/{i}" for i in range(5, 8))]])
+        list_of([host + path for path in [*good, *(f"/stall/{i}" for i in range(3))]])
+        said = ""
         for deadline in (15, 60, 240):  # by how long the machine takes to begin
             set_params({"index.deadline_s": deadline})
             with suppress(UserError):
-                assert "5 images, failed: 3 deadline" in stage.main()
+                said = stage.main()
+            if "3 deadline" in said:
                 break
+        assert "5 images, failed: 3 deadline" in said
         assert WORK.exists() and {each.path for each in seen} >= set(good)
-        set_params({"index.deadline_s": 600})
-        assert "8 images, failed: none" in stage.main()
+        set_params({"index.deadline_s": 600, "index.timeout_s": 2})
+        assert "5 images, failed: 3 timed out" in stage.main()
     assert not WORK.exists()
     check_consistent(clip_folder)
 
@@ -121,7 +124,7 @@ def test_a_list_may_not_name_hosts_of_ones_own_network(workspace: Path):
     """Its workers are img2dataset's; ours on loopback is reached all the same."""
     images(Path("served"), range(3))
     seen: list[hostile.Seen] = []
-    set_params({"index.serve": "served", "index.allowed_hosts": []})
+    set_params({"index.serve": "served", "index.allowed_hosts": ""})
     with hostile.server(seen) as host:
         list_of([f"http://corpus.example/{i:03d}.png" for i in range(3)] + [f"{host}/ok/1", f"{host}/ok/2"])
         assert "3 images, failed: 2 local address" in stage.main()

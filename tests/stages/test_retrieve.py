@@ -47,7 +47,7 @@ def _ready(workspace: Path, clip_folder: Path):
         {
             "subjects": {"rex": {"kind": "pet"}},
             "base.clip": str(clip_folder),
-            "index.allowed_hosts": ["127.0.0.1"],
+            "index.allowed_hosts": "127.0.0.1",
             "retrieve": {
                 "hard": 10,
                 "easy": 8,

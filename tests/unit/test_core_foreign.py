@@ -27,6 +27,7 @@ def test_a_mark_bad_bytes_and_half_surrogates_lose_nothing():
         (b"", "Invalid JSON"),
         (b"[" * 100_000, "too deeply nested"),
         (b'{"a":' * 100_000, "too deeply nested"),
+        (b"[" * 700 + b'"\\ud800"' + b"]" * 700, "too deeply nested"),
         (b'[{"name": "a", "value": NaN}]', "NaN is no number"),
         (b'[{"name": "a", "value": -Infinity}]', "no number"),
         (b'[{"name": "a", "value": 1' + b"0" * 5000 + b"}]", "Invalid JSON"),

@@ -9,7 +9,7 @@ from email.message import Message
 import pytest
 from PIL import Image
 
-from stages.core import web
+from stages.core import opener, web
 from stages.core.images import load_image, pixel_sha256
 from stages.core.io import sha256_bytes
 from stages.core.opener import robots_tags
@@ -81,6 +81,20 @@ def test_what_is_refused_for_good_is_asked_for_once():
         web.fetch([host + path for path in paths], replace(LIMITS, retries=2), threads=6)
     asked = Counter(each.path for each in seen)
     assert asked == Counter(paths) + Counter({"/broken": 2})  # a server error may pass
+
+
+def test_an_address_that_may_not_be_reached_is_not_tried_again(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(opener, "PAUSE_S", None)  # on which a further attempt would fail in another way
+    assert (
+        str(web.fetch(["http://10.0.0.1/a.png"], replace(LIMITS, retries=2), threads=1)[0]) == "local address"
+    )
+
+
+def test_after_the_deadline_of_a_list_nothing_is_asked_for():
+    seen: list[hostile.Seen] = []
+    with hostile.server(seen) as host, pytest.raises(OSError, match="the deadline of the list has passed"):
+        opener.opener(LIMITS, time.time() - 1).open(f"{host}/ok/1")
+    assert not seen
 
 
 def test_an_opt_out_for_others_is_none_for_us():
