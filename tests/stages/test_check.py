@@ -232,3 +232,23 @@ def test_camera_photos_pass():
             for file in chosen:
                 shutil.copy(file, folder)
     assert "are fit to run" in accepted()
+
+
+@pytest.mark.parametrize("name", ["base", "majority", "soft_prompt"])
+def test_a_method_may_not_take_the_name_of_a_control(name: str):
+    set_params({"methods": {name: {"method": "training_free", "title": "-", "threshold": None}}})
+    (sentence,) = refusal()
+    assert sentence.startswith(f"params.yaml: methods.{name} cannot be named so")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"retrieve.hard": 0, "retrieve.easy": 0}, "retrieve.hard and retrieve.easy are both 0"),
+        ({"train.data.hard": False, "train.data.easy": False}, "train.data uses none of the negatives"),
+        ({"train.data.hard": False, "retrieve.easy": 0}, "train.data uses none of the negatives"),
+    ],
+)
+def test_nobody_learns_without_negatives(changes: dict, sentence: str):
+    set_params(changes)
+    assert sentence in refusal()[0]
