@@ -77,17 +77,19 @@ def _metadata(folder: Path) -> tuple[list[tuple[Listed, str | None]], set[str]]:
         raise UserError(
             f"index.location: {folder} has no metadata/*.parquet: name a folder of clip-retrieval's"
         )
-    try:
-        tables = [pq.ParquetFile(file).read() for file in files]
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(f"index.location: the metadata in {folder} cannot be read ({error})") from error
     rows, known = [], set(NAMES)
-    for table in tables:
-        found = columns(table.column_names)
-        local = "image_path" in table.column_names
-        files = table["image_path"].to_pylist() if local else [None] * table.num_rows
-        rows += zip(listing.rows(table, found), files, strict=True)
-        known &= set(found)
+    try:
+        for table in [pq.ParquetFile(file).read() for file in files]:
+            found = columns(table.column_names)
+            local = "image_path" in table.column_names
+            images = table["image_path"].to_pylist() if local else [None] * table.num_rows
+            rows += zip(listing.rows(table, found), images, strict=True)
+            known &= set(found)
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(
+            f"index.location: the metadata in {folder} cannot be read ({error}): make it again with "
+            "clip-retrieval"
+        ) from error
     return rows, known
 
 
