@@ -53,16 +53,16 @@ def shown(path: object) -> str:
 
 
 def run(main: Callable[..., str]) -> None:
-    """Run a stage's `main` with the command line's words and end the process.
+    """Run the `main` of a stage or a command with the command line's words and end the process.
 
     `main` returns what it made ("12 subjects, 1,146 hard negatives"), which becomes the closing line. A
     `UserError`, a file that the system refuses and a GPU without memory left are printed as one line and end
     with exit code 1; anything else is a defect of ours and keeps its traceback.
     """
-    stage = (sys.modules[main.__module__].__package__ or "").rpartition(".")[2]
+    package = sys.modules[main.__module__].__package__ or ""
     started = time.monotonic()
     try:
-        summary = main(*_arguments(stage, main))
+        summary = main(*_arguments(package, main))
     except UserError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
@@ -80,10 +80,10 @@ def run(main: Callable[..., str]) -> None:
         )
     except KeyboardInterrupt:
         sys.exit(130)
-    progress.closing(stage, summary, time.monotonic() - started)
+    progress.closing(package.rpartition(".")[2], summary, time.monotonic() - started)
 
 
-def _arguments(stage: str, main: Callable[..., str]) -> list[str]:
+def _arguments(package: str, main: Callable[..., str]) -> list[str]:
     """The command line's words; `--help` prints what the stage's `__main__` says of itself."""
     words, wanted = sys.argv[1:], inspect.signature(main)
     parameters = list(wanted.parameters.values())
@@ -99,5 +99,5 @@ def _arguments(stage: str, main: Callable[..., str]) -> list[str]:
             f"[{one.name.upper()} ...]" if one.kind is one.VAR_POSITIONAL else one.name.upper()
             for one in parameters
         )
-        raise UserError(f"usage: python -m stages.{stage} {usage}".rstrip()) from None
+        raise UserError(f"usage: python -m {package} {usage}".rstrip()) from None
     return words

@@ -153,6 +153,15 @@ class Retrieve(Section):
     max_similarity: Cosine
     near_duplicate: Cosine
 
+    @model_validator(mode="after")
+    def _some(self) -> "Retrieve":
+        if not self.hard + self.easy:
+            raise ValueError(
+                "retrieve.hard and retrieve.easy are both 0, but without negatives nothing learns to say no: "
+                "raise one"
+            )
+        return self
+
 
 class Synthesize(Section):
     """Conversations by the base model."""
@@ -265,6 +274,16 @@ class Params(Section):
                     f"subjects.{name} has source: world, but world.subjects has no {name}: "
                     f"use one of {', '.join(self.world.subjects)}, or leave out source for your own photos"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _negatives_are_in_use(self) -> "Params":
+        used, drawn = self.train.data, self.retrieve
+        if not ((used.hard and drawn.hard) or (used.easy and drawn.easy)):
+            raise ValueError(
+                "train.data uses none of the negatives that retrieve looks for (retrieve.hard, "
+                "retrieve.easy): set train.data.hard or train.data.easy to true, or raise the number"
+            )
         return self
 
     def subject(self, name: str) -> Subject:

@@ -34,11 +34,13 @@ class Answer:
     Attributes:
         text: greedy answer up to the end token, stripped; the identifier reads ``<bo>``.
         probabilities: softmax over the options' first tokens at the first answer position.
+        cut_off: whether it ran into the token limit; else the model ended it.
 
     """
 
     text: str
     probabilities: tuple[float, ...]
+    cut_off: bool = False
 
 
 def answer(
@@ -91,7 +93,8 @@ def answer(
             option_ids=option_ids,
         )
         for i, named, new, chances in zip(chosen, prompts, ids, probabilities, strict=True):
-            answers[i] = Answer(base.layout.decode(new, base.vocab_size, named), tuple(chances))
+            text = base.layout.decode(new, base.vocab_size, named)
+            answers[i] = Answer(text, tuple(chances), cut_off=len(new) == max_new_tokens)
     return [answers[i] for i in range(len(queries))]
 
 

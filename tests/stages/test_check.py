@@ -252,7 +252,7 @@ def test_a_name_that_is_no_utf8_is_refused_in_print():
     shutil.copy(REX / "train/0.png", os.fsencode(REX / "train") + b"/caf\xe9.png")
     save_photo(REX / "train/0.png", 77)
     assert refusal() == [
-        f"{REX}/train/caf\\udce9.png: the name is not UTF-8, which tables cannot hold: rename it"
+        f"{REX}/train/caf\\udce9.png: the name is not UTF-8, and tables hold no other: rename it"
     ]
 
 
@@ -284,3 +284,23 @@ def test_an_experiment_in_a_workspace_without_the_photos_says_so(monkeypatch: py
     assert problem.startswith(
         "an experiment in a temporary workspace (--temp, --queue) has no photos of yours"
     )
+
+
+@pytest.mark.parametrize("name", ["base", "majority", "soft_prompt"])
+def test_a_method_may_not_take_the_name_of_a_control(name: str):
+    set_params({"methods": {name: {"method": "training_free", "title": "-", "threshold": None}}})
+    (sentence,) = refusal()
+    assert sentence.startswith(f"params.yaml: methods.{name} cannot be named so")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"retrieve.hard": 0, "retrieve.easy": 0}, "retrieve.hard and retrieve.easy are both 0"),
+        ({"train.data.hard": False, "train.data.easy": False}, "train.data uses none of the negatives"),
+        ({"train.data.hard": False, "retrieve.easy": 0}, "train.data uses none of the negatives"),
+    ],
+)
+def test_nobody_learns_without_negatives(changes: dict, sentence: str):
+    set_params(changes)
+    assert sentence in refusal()[0]

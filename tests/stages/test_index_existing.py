@@ -208,3 +208,13 @@ def test_clip_retrieval_computes_what_we_search_with(clip_folder: Path):
     rows = [{"image": {"bytes": hostile.picture(i)}} for i in range(70)]
     pictures = [load_image(row["image"]["bytes"]) for row in rows]
     assert (build.embed_rows(clip, rows) == embed(clip, pictures)).all()
+
+
+def test_metadata_of_other_types_are_one_sentence(workspace: Path, clip_folder: Path, tmp_path: Path):
+    folder = clip_retrieval_index(tmp_path / "theirs", clip_folder, urls=True)
+    metadata = folder / "metadata/metadata_0.parquet"
+    table = pq.read_table(metadata).drop_columns(["punsafe"])
+    pq.write_table(table.append_column("punsafe", pa.array(["hardly"] * 10)), metadata)
+    set_params({"index.source": "index", "index.location": str(folder)})
+    with pytest.raises(UserError, match=r"index\.location: the metadata in .* cannot be read \(.*hardly"):
+        stage.main()
