@@ -80,7 +80,7 @@ reproduce: repro  ## run everything once more from nothing and demand the same b
 	$(BIN)/dvc repro --force
 	diff .venv/first.lock dvc.lock
 
-agree: setup  ## compare reports/metrics.json with the one in git, within the tolerance of params.yaml
+agree: setup  ## compare reports/metrics.json with the one in git, within what their intervals allow
 	$(BIN)/python -m tests.pipeline.agree
 
 readme: setup  ## rewrite the generated parts of README.md and of those in stages/ and reports/

@@ -190,7 +190,7 @@ class Report(Section):
     """What the report shows and what counts as the same number."""
 
     bootstrap: Positive
-    tolerance: Share
+    agreement: Annotated[float, Field(gt=0)]
     examples: Positive
 
 

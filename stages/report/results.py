@@ -2,7 +2,8 @@
 
 metrics.json holds the names that `dvc metrics diff` compares across commits, in four digits; what no subject
 has (look-alikes and questions for one's own photos) is null. All are about the subjects of one domain (see
-domains.py); those of another stand under `own.…`, if there are some. Higher is better, but for
+domains.py); those of another stand under `own.…`, if there are some. Under `metrics` in intervals.json each
+has its 95 % interval, by which `make agree` tells what another processor may change. Higher is better, but for
 `…parse_failures` and `calibration.error`. `questions.control.{base,majority}` are about the text questions,
 `blind` about the visual ones; so are those of `open`. The tables for people are in tables.py.
 """
@@ -56,11 +57,11 @@ COST = ("trainable", "stored_bytes", "prompt_tokens")
 
 def flat_metrics(
     scores: Scores, questions: pd.DataFrame, counts: Mapping[str, Mapping[str, int]]
-) -> dict[str, Any]:
-    """The content of metrics.json; `counts` is by subject (see material.py)."""
-    weighted = {
-        subject: scores.of(subject, SOFT_PROMPT, "recognition.weighted") for subject in scores.subjects
-    }
+) -> dict[str, Interval]:
+    """What metrics.json names; `counts` is by subject (see material.py).
+
+    Sums over subjects have the interval of the subjects that a resample draws.
+    """
     found = {measure: (SOFT_PROMPT, measure) for measure in FLAT}
     for control in CONTROLS:
         if control != "blind":
@@ -74,27 +75,30 @@ def flat_metrics(
     for method in scores.methods:
         if method != SOFT_PROMPT:
             found |= {f"methods.{method}.{name}": (method, measure) for measure, name in MAIN.items()}
-    return {name: _rounded(scores.interval(*where).value) for name, where in found.items()} | {
-        "questions.parse_failures": parse_failures(questions).get(SOFT_PROMPT, 0),
-        "calibration.error": _rounded(scores.calibration_error(SOFT_PROMPT).value),
-        "subjects.n": len(scores.subjects),
-        "subjects.worst_weighted": _rounded(
-            min((w for w in weighted.values() if not math.isnan(w)), default=math.nan)
-        ),
-        "data.hard_negatives": sum(count["hard_negatives"] for count in counts.values()),
-        "data.conversations": sum(count["conversations"] for count in counts.values()),
+    unreadable = questions[(questions.method == SOFT_PROMPT) & questions.parsed.isna()].subject.value_counts()
+    return {name: scores.interval(*where) for name, where in found.items()} | {
+        "questions.parse_failures": scores.total({s: int(unreadable.get(s, 0)) for s in scores.subjects}),
+        "calibration.error": scores.calibration_error(SOFT_PROMPT),
+        "subjects.n": scores.total(dict.fromkeys(scores.subjects, 1)),
+        "subjects.worst_weighted": scores.lowest(SOFT_PROMPT, "recognition.weighted"),
+        "data.hard_negatives": scores.total({s: count["hard_negatives"] for s, count in counts.items()}),
+        "data.conversations": scores.total({s: count["conversations"] for s, count in counts.items()}),
     }
 
 
-def apart(domains: Sequence[Domain]) -> dict[str, Any]:
-    """What metrics.json holds besides, of subjects that are not part of the headline: `own.…`."""
-    found: dict[str, Any] = {}
+def apart(domains: Sequence[Domain]) -> dict[str, Interval]:
+    """What metrics.json names besides, of subjects that are not part of the headline: `own.…`."""
+    found: dict[str, Interval] = {}
     for domain in domains:
-        found[f"{domain.source}.subjects.n"] = len(domain.subjects)
+        found[f"{domain.source}.subjects.n"] = domain.scores.total(dict.fromkeys(domain.subjects, 1))
         for measure in APART:
-            interval = domain.scores.interval(SOFT_PROMPT, measure)
-            found[f"{domain.source}.{measure}"] = _rounded(interval.value)
+            found[f"{domain.source}.{measure}"] = domain.scores.interval(SOFT_PROMPT, measure)
     return found
+
+
+def as_json(metrics: Mapping[str, Interval]) -> dict[str, dict[str, float | None]]:
+    """The same for a file, in four digits."""
+    return {name: _as_json(interval) for name, interval in metrics.items()}
 
 
 def intervals(scores: Scores, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:

@@ -79,6 +79,19 @@ class Scores:
         """Method minus another on the same resamples."""
         return metrics.interval(self._macro(method, measure, None) - self._macro(other, measure, None))
 
+    def lowest(self, method: str, measure: str) -> Interval:
+        """The subject that does worst, of those that a resample draws."""
+        drawn = self._weights(range(len(self.subjects))).T > 0  # (S, R)
+        known = drawn & ~np.isnan(self._values(method, measure))
+        lowest = np.where(known, self._values(method, measure), np.inf).min(axis=0)
+        return metrics.interval(np.where(np.isinf(lowest), np.nan, lowest))
+
+    def total(self, counts: Mapping[str, int]) -> Interval:
+        """A sum over subjects (id → count), exactly, with its interval."""
+        each = np.array([counts[subject] for subject in self.subjects])
+        drawn = metrics.interval(self._weights(range(len(self.subjects))) @ each)
+        return drawn._replace(value=sum(counts.values()))
+
     def calibration_error(self, method: str) -> Interval:
         """Expected calibration error of P(yes) over all photos of all subjects."""
         if method not in self.bins:
@@ -110,8 +123,12 @@ class Scores:
         chosen = [
             self.subjects.index(subject) for subject in (self.subjects if subjects is None else subjects)
         ]
+        return metrics.macro(self._weights(chosen), self._values(method, measure)[chosen])
+
+    def _values(self, method: str, measure: str) -> Array:
+        """(S, R), NaN where nobody was asked."""
         nothing = np.full((len(self.subjects), self._rows), np.nan)
-        return metrics.macro(self._weights(chosen), self.values.get((method, measure), nothing)[chosen])
+        return self.values.get((method, measure), nothing)
 
     def _weights(self, chosen: Iterable[int]) -> Array:
         chosen = list(chosen)

@@ -170,14 +170,27 @@ def test_every_method_is_compared_with_the_soft_prompt_and_listed_before_the_con
     assert "| Rival | 7 | 1.5 kB | 3 | 0 |  |  |  |" in text  # nobody was asked anything else
 
 
+def test_sums_and_the_worst_subject_have_the_intervals_of_the_subjects_drawn():
+    subjects = ("bo", "mam", "rex")
+    rows = [row for s in subjects for row in asked(s, "positive", [YES]) + asked(s, "others", [NO])]
+    rows += asked("rex", "others", [YES, YES, YES])
+    scores = scored(rows, subjects=subjects)
+    lowest = scores.lowest("soft_prompt", "recognition.weighted")
+    assert lowest.value == 0.625 and lowest.low < 0.625 < lowest.high == 1  # where rex is not drawn
+    assert scores.total(dict.fromkeys(subjects, 5)) == (15, 15, 15)
+    uneven = scores.total({"bo": 5, "mam": 5, "rex": 4})
+    assert uneven.value == 14 and uneven.low < 14 < uneven.high
+    assert math.isnan(scores.lowest("soft_prompt", "questions.text").value)
+
+
 def test_flat_metrics_have_the_documented_names_and_null_for_what_nobody_has():
     rows = asked("bo", "positive", [YES]) + asked("bo", "others", [NO, NO, YES])
     questions = told("bo", "text", "soft_prompt", [True, False], parsed=None)
     frame = pd.DataFrame(questions)
     counts = {"bo": {"hard_negatives": 7, "conversations": 3}}
-    flat = results.flat_metrics(
-        scored(rows + [row | {"method": "rival"} for row in rows], questions), frame, counts
-    )
+    scores = scored(rows + [row | {"method": "rival"} for row in rows], questions)
+    written = results.as_json(results.flat_metrics(scores, frame, counts))
+    flat = {name: interval["value"] for name, interval in written.items()}
     assert flat["recognition.negative"] == 0.6667 and flat["recognition.weighted"] == 0.8333
     assert flat["recognition.siblings.weighted"] is None and flat["questions.visual"] is None
     assert flat["questions.parse_failures"] == 2
