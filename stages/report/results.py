@@ -3,9 +3,9 @@
 metrics.json holds the names that `dvc metrics diff` compares across commits, in four digits; what no subject
 has (look-alikes and questions for one's own photos) is null. All are about the subjects of one domain (see
 domains.py); those of another stand under `own.…`, if there are some. Under `metrics` in intervals.json each
-has its 95 % interval, by which `make agree` tells what another processor may change. Higher is better, but for
-`…parse_failures` and `calibration.error`. `questions.control.{base,majority}` are about the text questions,
-`blind` about the visual ones; so are those of `open`. The tables for people are in tables.py.
+has its 95 % interval, by which `make agree` tells what another processor may change. Higher is better, but
+for `…parse_failures` and `calibration.error`. `questions.control.{base,majority}` are about the text
+questions, `blind` about the visual ones; so are those of `open`. The tables for people are in tables.py.
 """
 
 import math
