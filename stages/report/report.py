@@ -70,10 +70,10 @@ def report(
         for subject in domain.scores.worst_first()
     }
     shown = dialog([views[subject] for subject in scores.worst_first()])
-    flat = results.flat_metrics(scores, p.tables["questions"], counts) | results.apart(rest)
-    metrics = results.as_json(flat)
-    io.write_json(paths.METRICS, {name: interval["value"] for name, interval in metrics.items()})
-    io.write_json(paths.INTERVALS, {"metrics": metrics} | results.intervals(scores, p.tables))
+    measured = results.flat_metrics(scores, p.tables["questions"], counts) | results.apart(rest)
+    flat = results.as_json(measured)
+    io.write_json(paths.METRICS, {name: interval["value"] for name, interval in flat.items()})
+    io.write_json(paths.INTERVALS, {"metrics": flat} | results.intervals(scores, p.tables))
     io.write_bytes(paths.TABLES, tables(headline, rest, kinds, counts, shown).encode())
     for name, rows in drawn.items():
         io.write_json(paths.PLOTS / f"{name}.json", rows)

@@ -31,6 +31,7 @@ COLUMNS = {  # measure → head of its column in the results
     "recognition.siblings.marking_auc": "AUC, marking only",
     "questions.visual": "questions, photo",
     "questions.text": "questions, no photo",
+    "open.visual": "free answers, photo",
     "together.weighted": "photos of two",
     "general.pope.accuracy": "POPE",
 }
@@ -103,13 +104,14 @@ def results(commit: str | None = None) -> str:
     if not paths.INTERVALS.exists():
         return "None yet: run `make repro`, commit reports/, and run `make readme`.\n"
     found = io.read_json(paths.INTERVALS)
+    shown = {measure: head for measure, head in COLUMNS.items() if found["estimates"].get(measure)}
     rows = [
-        [_name(method), *(_cell(found["estimates"][measure].get(method["name"])) for measure in COLUMNS)]
+        [_name(method), *(_cell(found["estimates"][measure].get(method["name"])) for measure in shown)]
         for method in found["methods"]
     ]
     commit = commit or _git("log", "-1", "--format=%h", "--", str(paths.INTERVALS))
     said = f"Commit `{commit}`. Means over subjects, in brackets 95 % intervals."
-    return "\n".join([said, "", _table(["", *COLUMNS.values()], rows)])
+    return "\n".join([said, "", _table(["", *shown.values()], rows)])
 
 
 def details() -> str:
