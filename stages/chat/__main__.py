@@ -27,9 +27,10 @@ def main(*words: str) -> str:
     seed.seed_everything(p.seed, p.threads)
     base = vlm.load(**p.base.opening)
     prompt = vlm.SoftPrompt.load(paths.subject_model(options.subject), base)
-    if options.question and not talk(base, prompt, image, [options.question]):
+    answered = talk(base, prompt, image, [options.question] if options.question else typed(prompt.token))
+    if options.question and not answered:
         sys.exit(1)  # talk has said why
-    return f"{1 if options.question else talk(base, prompt, image, typed(prompt.token))} answered"
+    return f"{answered} answered"
 
 
 if __name__ == "__main__":

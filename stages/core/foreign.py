@@ -27,8 +27,9 @@ class FormError(ValueError):
 def parsed(data: bytes, form: type[T], max_bytes: int = MAX_BYTES) -> T:
     """Read and check JSON of others.
 
-    A byte order mark is passed over. Bytes that are no UTF-8, and halves of surrogate pairs, become UNKNOWN,
-    for one bad text should not lose the others.
+    A byte order mark is passed over. Bytes that are no UTF-8, and halves of surrogate pairs, become UNKNOWN;
+    NaN and infinity, which JSON does not have and Python services write, become null. One bad value should
+    not lose the others.
 
     Args:
         data: UTF-8.
@@ -36,14 +37,14 @@ def parsed(data: bytes, form: type[T], max_bytes: int = MAX_BYTES) -> T:
         max_bytes: more are refused before anything is decoded.
 
     Raises:
-        FormError: it is too large, too deeply nested, no JSON, holds NaN or infinity, or has another form.
+        FormError: it is too large, too deeply nested, no JSON, or has another form.
 
     """
     if len(data) > max_bytes:
         raise FormError(f"more than {max_bytes:,} bytes")
     text = data.decode("utf-8-sig", "replace")
     try:
-        value = json.loads(text, parse_constant=_refuse)
+        value = json.loads(text, parse_constant=lambda _: None)
         if "\\ud" in text.lower():
             value = _whole(value)
     except RecursionError:
@@ -112,10 +113,6 @@ def plain(text: str) -> str:
         for letter in text
         if unicodedata.category(letter) != "Cf" or letter in "\u200c\u200d"
     )
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is no number of JSON")
 
 
 def _whole(value: Any) -> Any:

@@ -138,6 +138,7 @@ def test_an_index_that_is_not_ours_to_use(workspace: Path, clip_folder: Path, tm
             "no clip-retrieval service",
         ),
         ('{"url": "http://127.0.0.1:1/", "indice_name": "t", "size": 5}', "must hold url"),
+        ('{"url": "http://u:p@127.0.0.1:1/knn-service", "indice_name": "t", "size": 5}', "user or password"),
     ],
 )
 def test_a_service_that_is_not_there(text: str, sentence: str):

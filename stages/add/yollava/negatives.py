@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from stages.add import pictures
 from stages.add.pictures import Picture
@@ -74,18 +74,25 @@ def _scores(path: Path, wrong: list[str]) -> dict[str, float]:
     if not path.exists():
         wrong.append(f"{path} is missing")
         return {}
+    scores = {}
     try:
-        return {record.stem: record.clip_score for record in _records(foreign.contents(path))}
-    except (foreign.FormError, ValidationError) as error:
-        wrong.append(f"{path} cannot be read ({foreign.printable(error)})")
-        return {}
+        for number, record in enumerate(_records(foreign.contents(path))):
+            try:
+                found = Record.model_validate(record)
+            except ValidationError as error:
+                wrong.append(f"{path}: record {number}: {foreign.printable(error.errors()[0]['msg'])}")
+            else:
+                scores[found.stem] = found.clip_score
+    except foreign.FormError as error:
+        wrong.append(f"{path} cannot be read ({error})")
+    return scores
 
 
-def _records(data: bytes) -> list[Record]:
+def _records(data: bytes) -> list[Any]:
     try:
         found = foreign.parsed(data, dict[str, Any] | list[Any])
     except foreign.FormError:
-        found = [foreign.parsed(line, dict[str, Any]) for line in data.splitlines() if line.strip()]
+        return [foreign.parsed(line, Any) for line in data.splitlines() if line.strip()]
     if isinstance(found, dict):
-        found = [found] if "clip_score" in found else list(found.values())
-    return TypeAdapter(list[Record]).validate_python(found)
+        return [found] if "clip_score" in found else list(found.values())
+    return found
