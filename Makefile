@@ -17,9 +17,9 @@ PLOTS := .venv/plots.html
 # what `make quick` changes in params.yaml: three subjects, one method beside the soft prompt, a small world
 QUICK := ~subjects.ana ~subjects.eva ~subjects.mam ~subjects.tom ~subjects.cup ~subjects.bolt ~subjects.boo \
 	~methods.lora ~methods.reference_photo ~methods.myvlm \
-	world.corpus=800 world.look_alikes=40 world.general_photos=6 world.test_photos=6 world.sibling_photos=6 \
-	retrieve.hard=40 retrieve.easy=40 retrieve.neighbors=100 \
-	train.epochs=6 evaluate.general_subjects=1 report.bootstrap=300
+	world.corpus=500 world.look_alikes=30 world.general_photos=4 world.test_photos=5 world.sibling_photos=5 \
+	retrieve.hard=30 retrieve.easy=30 retrieve.neighbors=80 \
+	train.epochs=4 evaluate.general_subjects=1 report.bootstrap=300
 
 refuse = { echo 'error:$(1)' >&2; exit 1; }
 UNREACHABLE = $(call refuse, the packages of requirements.lock could not be installed (see above): \
@@ -51,7 +51,7 @@ $(PLOTS): .dvc/plots.html $(INSTALLED)
 	@$(BIN)/python -c 'import pathlib, vl_convert; page = pathlib.Path("$<").read_text(); \
 		pathlib.Path("$@").write_text(page.replace("{vega}", vl_convert.javascript_bundle()))'
 
-quick: setup  ## a first look: the whole pipeline with three subjects, in two minutes
+quick: setup  ## a first look: the whole pipeline with three subjects, in three minutes
 	@git diff --quiet HEAD -- params.yaml || $(call refuse, params.yaml has changes (those of an earlier \
 		`make quick`?): commit them or bring it back with `git checkout -- params.yaml`; `make repro` goes on with them)
 	$(BIN)/dvc exp run --name quick $(QUICK:%=--set-param '%')

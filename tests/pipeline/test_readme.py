@@ -1,6 +1,7 @@
 """The README files keep up with what they are made from, name what exists, and what they print runs."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -22,21 +23,35 @@ def _in_the_repository(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(ROOT)
 
 
+@pytest.fixture
+def committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The last commit's README files and reports: a run on another machine may have changed those here."""
+    files = subprocess.run(
+        ["git", "archive", "HEAD", "README.md", "reports"], check=True, capture_output=True
+    )
+    subprocess.run(["tar", "-x", "-C", tmp_path], input=files.stdout, check=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
 def part(name: str) -> str:
-    text = TEXTS[readme.PARTS[name]]
+    text = readme.PARTS[name].read_text()
     start, end = readme.span(text, name)
     return text[start:end]
 
 
-@pytest.mark.parametrize("name", ["dialog", "graph", "speed", "details"])
-def test_generated_parts_are_up_to_date(name: str):
-    assert part(name) == getattr(readme, name)(), "run `make readme`"
+def test_the_graph_is_that_of_dvc_yaml():
+    assert part("graph") == readme.graph(), "run `make readme`"
 
 
-def test_the_results_are_those_in_reports():
-    written = part("results")
-    commit = re.search(r"Commit `(\w+)`", written)
-    assert written == readme.results(commit and commit[1]), "commit reports/ and run `make readme`"
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs a git checkout")
+@pytest.mark.usefixtures("committed")
+@pytest.mark.parametrize("name", ["dialog", "speed", "details", "results"])
+def test_generated_parts_are_those_of_the_committed_reports(name: str):
+    written = part(name)
+    commit = re.search(r"^Commit `(\w+)`", written)
+    made = getattr(readme, name)(*commit.groups() if name == "results" and commit else ())
+    assert written == made, "commit reports/, run `make readme`, and commit what it wrote"
 
 
 def test_the_first_page_is_short():
