@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from stages import vlm
-from stages.vlm import answer
 from stages.vlm.packing import PADDING, SHARED, lay, packs, sees
 from tests import tiny
 from tests.vlm_helpers import assert_same_answers, noise_images, soft_prompt
@@ -51,9 +50,30 @@ def test_a_suffix_sees_its_prefix_and_itself() -> None:
     ]
 
 
-def test_questions_about_one_image_share_its_prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    system = "The dog is next to the tree. " * 8  # so that a prefix is longer than several questions
-    base = vlm.load(str(tiny.llava(tmp_path)), system=system.strip())
+@pytest.fixture
+def gathered(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[int | None]]:
+    """Of each batch so far, whose prefixes its rows begin with."""
+    made: list[Sequence[int | None]] = []
+    batches = vlm.PrefixCache.batches
+
+    def watched(
+        self: vlm.PrefixCache, order: Iterator[Sequence[int | None]], spare: int
+    ) -> Iterator[vlm.PrefixBatch]:
+        return batches(self, (made.append(rows) or rows for rows in order), spare)
+
+    monkeypatch.setattr(vlm.PrefixCache, "batches", watched)
+    return made
+
+
+def verbose(folder: Path) -> vlm.Base:
+    """A model whose prefixes are longer than several questions."""
+    return vlm.load(str(tiny.llava(folder)), system=("The dog is next to the tree. " * 8).strip())
+
+
+def test_questions_about_one_image_share_its_prefix(
+    tmp_path: Path, gathered: list[Sequence[int | None]]
+) -> None:
+    base = verbose(tmp_path)
     prefixes = vlm.encode_prefixes(base, noise_images(3))
     queries = [
         vlm.Query(question, image, soft_prompt(base, "bo", rows, seed=rows))
@@ -61,15 +81,6 @@ def test_questions_about_one_image_share_its_prefix(tmp_path: Path, monkeypatch:
         for image in (1, 0, None)
         for rows in (2, 3)
     ]
-    gathered: list[Sequence[int | None]] = []
-    batches = vlm.PrefixCache.batches
-
-    def watched(
-        self: vlm.PrefixCache, order: Iterator[Sequence[int | None]], spare: int
-    ) -> Iterator[vlm.PrefixBatch]:
-        return batches(self, (gathered.append(rows) or rows for rows in order), spare)
-
-    monkeypatch.setattr(vlm.PrefixCache, "batches", watched)
     shared = vlm.answer(base, queries, prefixes, max_new_tokens=4, batch_size=3)
     assert 3 <= sum(map(len, gathered)) <= len(queries) / 2
     assert all(len(rows) == 3 for rows in gathered[:-1])
@@ -77,19 +88,11 @@ def test_questions_about_one_image_share_its_prefix(tmp_path: Path, monkeypatch:
     assert_same_answers(shared, alone)
 
 
-def test_all_questions_about_as_many_images_as_a_batch_has_rows_share_a_forward(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_batch_has_as_many_rows_as_are_asked_for_whatever_they_hold(
+    tmp_path: Path, gathered: list[Sequence[int | None]]
 ) -> None:
-    base = vlm.load(str(tiny.llava(tmp_path)), system="The dog is next to the tree. " * 40)
+    base = verbose(tmp_path)
     prefixes = vlm.encode_prefixes(base, noise_images(10))
-    queries = [vlm.Query(f"What is {it}?", image) for image in range(10) for it in "abcdef"]
-    packed = []
-    real = answer.decode
-
-    def watched(*args: object, **kwargs: object) -> object:
-        packed.append(kwargs["packed"])
-        return real(*args, **kwargs)
-
-    monkeypatch.setattr(answer, "decode", watched)
-    vlm.answer(base, queries, prefixes, max_new_tokens=4, batch_size=10)
-    assert packed == [[6] * 10]
+    queries = [vlm.Query(question, image) for image in range(10) for question in ("What?", "Is it?", "Who?")]
+    vlm.answer(base, queries, prefixes, max_new_tokens=2, batch_size=10)
+    assert [sorted(rows) for rows in gathered] == [list(range(10))]
