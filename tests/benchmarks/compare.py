@@ -17,7 +17,7 @@ from tests.benchmarks import measure, models, report
 
 ROUNDS = 15  # at most
 
-# Of a call: its seconds, or its `measure.Count`; of what cannot be counted, other work that can comes with it.
+# Of a call: its seconds, or its `measure.Count`; what cannot be counted comes with the same work that can.
 Measure = Callable[..., Any]
 Numbers = dict[str, Any]  # as they are written
 

@@ -5,6 +5,7 @@ some rows behind their prefixes, without loss and optimizer.
 """
 
 import time
+import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -73,15 +74,25 @@ def training(base: vlm.Base, model: str, one_in: int, *, whole_room: bool) -> di
     """Where the prefixes lie, and what each part of an epoch takes, with one in so many samples.
 
     With the whole room, a small part of the pictures finds it on the device: the difference is the traffic.
+    Steps that should be captured as CUDA graphs and cannot be are warned of.
     """
     work = data.work(model, 1)
     part = work.share(one_in)
     share = 1.0 if whole_room else part.pictures / work.pictures
     trained, timer = ours.Training(base, part.lessons, 1, share=share), measure.Timer(base.device)
-    for each in (trained.encode, trained.steps, trained.validate):
-        timer(each)
-    seconds = dict(zip(("encode", "steps", "validate"), (call.seconds for call in timer.calls), strict=True))
-    return {"prefixes": trained.kept(), "captured": trained.captured, "steps": len(part.first()[1].training), "seconds_of": seconds}
+    parts = {"encode": trained.encode, "steps": trained.steps, "validate": trained.validate}
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        for each in parts.values():
+            timer(each)
+    seconds = dict(zip(parts, (call.seconds for call in timer.calls), strict=True))
+    return {
+        "prefixes": trained.kept(),
+        "captured": trained.captured,
+        "warned": [str(each.message) for each in warned],
+        "steps": len(part.first()[1].training),
+        "seconds_of": seconds,
+    }
 
 
 def bare_step(base: vlm.Base, rows: int) -> Step:

@@ -105,9 +105,7 @@ class Count:
         return Count(self.flops * factor, self.tokens * factor, self.images * factor)
 
 
-def count(
-    base: vlm.Base, work: Callable[[], object], countable: Callable[[], object] | None = None
-) -> Count:
+def count(base: vlm.Base, work: Callable[[], object], countable: Callable[[], object] | None = None) -> Count:
     """Count every matrix product and attention that is really executed, forward and backward, padding too.
 
     Where a CUDA graph is replayed nothing is seen of it: `countable` is the same work without.

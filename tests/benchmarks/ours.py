@@ -82,7 +82,7 @@ class Training:
         rows: int | None = None,
         share: float = 1.0,
     ) -> None:
-        self.captured = vlm.capturable(base)
+        self.captured = vlm.capturable(base)  # whether steps are to be, as CUDA graphs
         self._base, self._share = base, share
         self._recipe = recipe(batch_size, rows or at_once(base.device), epochs=2 if self.captured else 1)
         self.lessons = pooled(lessons)
@@ -130,6 +130,7 @@ class Training:
                     [learner.suffixes[i] for learner, i in forward],
                     [learner.prompt for learner, _ in forward],
                 ).sum().backward()
+        self.trained = {learner.subject: learner.snapshot() for learner in self._learners}
 
     def validate(self) -> None:
         """Score what was learned."""

@@ -87,6 +87,17 @@ def test_flops_of_ours_are_those_of_the_suffix(base: vlm.Base, lesson: Lesson) -
     assert found.flops == expected["forward"] + expected["backward"] + 2 * head
 
 
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_steps_that_cannot_be_counted_are_counted_as_if_they_were_not_captured(
+    base: vlm.Base, lesson: Lesson, batch_size: int
+) -> None:
+    training = ours.Training(base, dict.fromkeys(("bo", "mo"), lesson), batch_size)
+    training.encode()
+    one_by_one = measure.count(base, training.steps, training.uncaptured_steps)
+    assert one_by_one == measure.count(base, training.steps)
+    assert one_by_one.flops > 0
+
+
 def test_memory_is_the_growth_at_its_highest() -> None:
     device = torch.device("cpu")
     value, peak = measure.peak_bytes(device, lambda: torch.ones(2**24).sum().item())
