@@ -9,14 +9,32 @@ from typing import Any
 
 from tqdm import tqdm
 
+SECONDS_BETWEEN_LINES = 60  # in a log
+
+
+class Log:
+    """A file for bars where nothing can be drawn over: each state of a bar is a line of its own."""
+
+    def write(self, text: str) -> None:
+        """Print what is to be seen of a state; what only moves the cursor or clears a line is left out."""
+        if shown := text.strip():
+            print(shown, file=sys.stderr, flush=True)
+
+    def flush(self) -> None:
+        """Every line is flushed already."""
+
 
 def bar(work: Iterable[Any] | int, desc: str) -> tqdm:
     """A progress bar over an iterable, or over a number of steps that the caller counts with `.update()`.
 
-    Shown on terminals only, so that logs stay readable.
+    On a terminal it is drawn. In a log there is a line a minute, and none of what takes less.
     """
     options = {"total": work} if isinstance(work, int) else {"iterable": work}
-    return tqdm(**options, desc=desc, file=sys.stderr, disable=None, dynamic_ncols=True, leave=False)
+    if sys.stderr.isatty():
+        return tqdm(**options, desc=desc, file=sys.stderr, dynamic_ncols=True, leave=False)
+    pause = SECONDS_BETWEEN_LINES
+    sparse = {"mininterval": pause, "maxinterval": pause, "delay": pause}
+    return tqdm(**options, desc=desc, file=Log(), ascii=True, ncols=80, leave=False, **sparse)
 
 
 def closing(stage: str, summary: str, seconds: float) -> None:

@@ -33,7 +33,8 @@ def seed_everything(seed: int, threads: int) -> None:
     np.random.seed(seed)
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
+    # as use_deterministic_algorithms does, which imports the compiler beside: four seconds of every stage
+    torch.set_deterministic_debug_mode("error")
     torch.backends.cuda.enable_cudnn_sdp(False)  # attention by cuDNN has no deterministic backward pass
     # a twentieth of the time; nothing of ours reads it
     torch.utils.deterministic.fill_uninitialized_memory = False  # ty: ignore[missing-attribute]
