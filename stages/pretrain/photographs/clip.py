@@ -30,8 +30,8 @@ DIMENSION = 512  # of an embedding
 SPECIAL = ("<unk>", "<pad>", "<s>", "</s>")  # the last not at 2, which CLIPTextModel takes for a mistake
 SEEN = 3  # times that a word must occur in the captions to be one
 LONGEST = 64  # tokens of a text
-WIDTH = 256  # of the text side
-EPOCHS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 10, 512, 1e-3, 0.1
+WIDTH = 128  # of the text side
+EPOCHS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 4, 256, 3e-3, 0.1
 SCALE = 20.0  # of the cosines, at first
 
 
