@@ -2,9 +2,9 @@
 
 FOLDER holds a folder of photos for each subject, and classes.csv (subject, class). A temporary copy of this
 commit gets these subjects in the place of the world's, through `python -m stages.add`, and runs `dvc repro`
-as `RUNS` says: with all methods; without photographs to take negatives from, as for a user who has none; and
-with the base for drawings. Writes reports/photographs/{results.json, tables.md}, which hold numbers only, and,
-for one's own eyes, index.html of the first run.
+as `RUNS` says: with all methods; without photographs to take negatives from, as for a user who has none;
+and with the base for drawings. Writes reports/photographs/{results.json, tables.md}, which hold numbers only,
+and, for one's own eyes, index.html of the first run.
 """
 
 import csv
