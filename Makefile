@@ -2,6 +2,8 @@
 
 PYTHON ?= python3.11
 SEEDS ?= 0 1 2
+# of photographs: a folder of photos for each subject, and classes.csv (subject,class)
+PHOTOS ?= ../shared/photos
 # of ablation; all if empty: ladder, latent_tokens, photos, methods, further
 STUDIES ?=
 
@@ -27,10 +29,10 @@ UNREACHABLE = $(call refuse, the packages of requirements.lock could not be inst
 
 .DEFAULT_GOAL := help
 .PHONY: help setup quick repro test test-fast hostile lint lock reproduce agree readme bench bench-gpu ablation \
-	pretrain
+	photographs pretrain
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) $(PLOTS)  ## make .venv with exactly the locked packages
 
@@ -104,6 +106,9 @@ bench-gpu: setup  ## measure LLaVA-1.5 with random weights on a GPU, in one call
 
 ablation: setup  ## what each part brings, as DVC experiments: STUDIES for each of SEEDS
 	$(BIN)/python -m tests.benchmarks.ablation $(STUDIES) $(SEEDS)
+
+photographs: setup  ## run the pipeline on the real subjects in PHOTOS, with the base for photographs
+	$(BIN)/python -m tests.benchmarks.photographs $(PHOTOS)
 
 pretrain: setup  ## remake the base models from nothing; resumes where it was stopped
 	$(BIN)/python -m stages.pretrain

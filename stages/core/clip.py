@@ -1,6 +1,6 @@
 """The base CLIP as image embeddings, with the arithmetic of clip-retrieval's mapper.
 
-Owns loading a Hugging Face CLIPModel folder and turning images into unit vectors. Index and retrieve both
+Owns loading one of `MODELS` and turning images into unit vectors. Index and retrieve both
 embed through here, so that a photo and its copy in the index get the same numbers. Does not own searching.
 """
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from stages.core.errors import UserError
 from stages.core.models import explained
 
 if TYPE_CHECKING:
@@ -17,25 +18,34 @@ if TYPE_CHECKING:
 
 SAME_CLIP = 0.9  # cosine that one model reaches between an image and its scaled or re-encoded copy
 BATCH = 64  # images per forward; fixed, because the batch shape may change the last bits
+MODELS = ("clip", "vision-text-dual-encoder")  # by the config's model_type: those with one space for both
 
 
 class Clip:
-    """A frozen CLIPModel and its processor, with the methods that clip-retrieval expects of a model."""
+    """A frozen model and its processor, with the methods that clip-retrieval expects of a model."""
 
     def __init__(self, model: str, revision: str | None, device: str) -> None:
         """Load from a folder (revision None) or a hub id at a commit, in float32; `device` as base.device.
 
-        Raises UserError when there is no CLIP there.
+        Raises UserError when there is none of `MODELS` there.
         """
         import torch
-        from transformers import CLIPModel, CLIPProcessor, logging
+        from transformers import AutoConfig, AutoModel, AutoProcessor, logging
 
         if device == "auto":  # it is small: one device holds it
             device = "cuda" if torch.cuda.is_available() else "cpu"
         logging.disable_progress_bar()  # it would count tensors, which says nothing to anyone
         with explained("clip", model, revision):
-            self.processor = CLIPProcessor.from_pretrained(model, revision=revision)
-            weights = CLIPModel.from_pretrained(model, revision=revision, use_safetensors=True)
+            kind = AutoConfig.from_pretrained(model, revision=revision).model_type
+            if kind not in MODELS:
+                raise UserError(
+                    f"{model} is a model of type {kind}: base.clip in params.yaml needs one of type "
+                    f"{', '.join(MODELS)}, for example openai/clip-vit-large-patch14"
+                )
+            self.processor = AutoProcessor.from_pretrained(model, revision=revision)
+            weights = AutoModel.from_pretrained(
+                model, revision=revision, dtype=torch.float32, use_safetensors=True
+            )
         self.model = weights.to(device).eval().requires_grad_(False)
         self.device = device
         self.dimension: int = self.model.config.projection_dim

@@ -101,14 +101,19 @@ class World(Section):
         return self
 
 
-class Index(Section):
+class Stored(Section):
+    """How pictures are kept."""
+
+    image_size: Positive
+
+
+class Index(Stored):
     """Where the corpus comes from and how it is downloaded."""
 
     source: Literal["urls", "folder", "index", "service"]
     location: str
     serve: str | None
     base_url: str
-    image_size: Positive
     max_image_mb: Positive
     max_image_pixels: Positive
     min_image_side: Positive
@@ -142,7 +147,14 @@ class Index(Section):
         return self
 
 
-class Retrieve(Section):
+class Similarity(Section):
+    """From where on a CLIP takes two pictures for one thing."""
+
+    max_similarity: Cosine
+    near_duplicate: Cosine
+
+
+class Retrieve(Similarity):
     """Which neighbors become negatives."""
 
     hard: Count
@@ -150,8 +162,6 @@ class Retrieve(Section):
     neighbors: Positive
     rounds: Positive
     min_similarity: Cosine
-    max_similarity: Cosine
-    near_duplicate: Cosine
 
     @model_validator(mode="after")
     def _some(self) -> "Retrieve":
@@ -163,10 +173,14 @@ class Retrieve(Section):
         return self
 
 
-class Synthesize(Section):
-    """Conversations by the base model."""
+class Answering(Section):
+    """How long answers may be."""
 
     max_new_tokens: Positive
+
+
+class Synthesize(Answering):
+    """Conversations by the base model."""
 
 
 class Augment(Section):
@@ -179,18 +193,21 @@ class Augment(Section):
     noise: Share
 
 
-class Assemble(Section):
-    """The training set."""
+class Pictures(Stored):
+    """How pictures are kept and changed for training."""
 
-    image_size: Positive
-    positive_copies: Positive
     augment: Augment
 
 
-class Evaluate(Section):
+class Assemble(Pictures):
+    """The training set."""
+
+    positive_copies: Positive
+
+
+class Evaluate(Answering):
     """Asking the test's questions."""
 
-    max_new_tokens: Positive
     validation_negatives: Positive
     together: str
     general: str
@@ -214,10 +231,15 @@ class Subject(Section):
 
 
 class Preset(Section):
-    """What stands in `base` and `train` where these say null."""
+    """What stands in these sections where they say null: all that depends on the frozen models."""
 
     base: Models
+    index: Stored
+    retrieve: Similarity
+    synthesize: Answering
+    assemble: Pictures
     train: Pace
+    evaluate: Answering
 
 
 class Params(Section):
@@ -241,22 +263,13 @@ class Params(Section):
     @model_validator(mode="before")
     @classmethod
     def _filled_from_the_preset(cls, values: Any) -> Any:
-        """Put the preset's values where base and train say null.
-
-        A commit stays null if params.yaml names another model than the preset: it would be the wrong one's.
-        """
+        """Put the preset's values where its sections say null."""
         try:
             name, presets = values["base"]["preset"], values["presets"]
             if name not in presets:
                 raise ValueError(f"base.preset is {name!r}: use one of {', '.join(presets)}")
             filled = {
-                section: {
-                    key: presets[name][section].get(key)
-                    if value is None and values[section].get(PINNED.get(key)) is None
-                    else value
-                    for key, value in values[section].items()
-                }
-                for section in ("base", "train")
+                section: _filled(values[section], presets[name][section]) for section in Preset.model_fields
             }
         except (AttributeError, KeyError, TypeError):
             return values  # not of the form that this needs: the sections' own checks say where
@@ -305,6 +318,21 @@ def load(path: Path | str = paths.PARAMS) -> Params:
     except (YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not valid YAML: {_yaml_problem(error)}") from None
     return settings.checked(Params, values, path)
+
+
+def _filled(section: dict[str, Any], preset: dict[str, Any]) -> dict[str, Any]:
+    """A section with the preset's values where it says null, in mappings below it, too.
+
+    A commit stays null if the section names another model than the preset: it would be the wrong one's.
+    """
+    filled = {}
+    for key, value in section.items():
+        if isinstance(value, dict) and isinstance(preset.get(key), dict):
+            filled[key] = _filled(value, preset[key])
+        else:
+            ours = value is None and section.get(PINNED.get(key)) is None
+            filled[key] = preset.get(key) if ours else value
+    return filled
 
 
 def _yaml_problem(error: Exception) -> str:

@@ -15,6 +15,7 @@ DAG: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")
 STAGES: dict[str, dict[str, Any]] = {name: stage.get("do", stage) for name, stage in DAG["stages"].items()}
 GIT_KEEPS = (
     *("params.yaml", "data/subjects", "models/base/llava", "models/base/clip"),
+    "models/photographs/clip",
     *("${index.location}", "${evaluate.general}", "${evaluate.together}"),
 )
 

@@ -23,6 +23,7 @@ from stages.convert.__main__ import main
 from stages.core import io, paths
 from stages.core.errors import UserError
 from stages.vlm.answer import decode
+from tests import tiny
 from tests.families import BUILDERS
 from tests.helpers import ROOT, set_params
 from tests.vlm_helpers import noise_images, soft_prompt
@@ -127,6 +128,36 @@ def test_the_code_that_models_readme_prints_runs_without_ours_and_answers_as_cha
     query = vlm.Query("Where is <bo>?", 0, prompt)
     said = vlm.answer(base, [query], prefixes, max_new_tokens=24, batch_size=1)[0].text
     assert done.stdout.split() == said.split() != []  # decode joins added tokens with other spaces
+
+
+@pytest.mark.parametrize("family", ["llava", "fast_vlm"])
+def test_a_padded_batch_is_answered_as_its_questions_are_one_by_one(family: str, tmp_path: Path) -> None:
+    base = loaded({"llava": tiny.llava, **BUILDERS}[family](tmp_path / "model"), SYSTEM)
+    huggingface.export(base, soft_prompt(base, "bo", 5), SYSTEM, tmp_path / "out")
+    processor = AutoProcessor.from_pretrained(tmp_path / "out")
+    model = AutoModelForImageTextToText.from_pretrained(tmp_path / "out")
+    messages = [
+        [{"role": "user", "content": [{"type": "image", "image": image}, {"type": "text", "text": question}]}]
+        for image in IMAGES
+        for question in QUESTIONS
+    ]
+
+    def answers(asked: list) -> list[str]:
+        inputs = processor.apply_chat_template(
+            asked,
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=True,
+            return_tensors="pt",
+            processor_kwargs={"padding": True},
+        )
+        assert len(asked) == 1 or not inputs["attention_mask"].all()
+        out = model.generate(**inputs, max_new_tokens=NEW_TOKENS)
+        return processor.batch_decode(out[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+
+    together = answers(messages)
+    assert together == [answer for message in messages for answer in answers([message])]
+    assert len(set(together)) > 1
 
 
 def test_the_template_adds_what_the_user_leaves_out(tiny_llava: Path, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def test_the_shipped_file_loads_and_is_frozen():
         ({"base.device": "gpu"}, "base.device is 'gpu': string should match pattern"),
         ({"base.dtype": "int8"}, "base.dtype is 'int8': input should be 'float32', 'bfloat16' or 'float16'"),
         ({"base.prefix_gb": -1}, "base.prefix_gb is -1: input should be greater than or equal to 0"),
-        ({"base.preset": "llava"}, "base.preset is 'llava': use one of embedded, llava-7b, llava-13b, "),
+        ({"base.preset": "llava"}, "base.preset is 'llava': use one of embedded, photographs, llava-7b, "),
         ({"presets.llava-7b.base.dtype": "int8"}, "presets.llava-7b.base.dtype is 'int8': input should be"),
         ({"-presets.embedded.train.epochs": 0}, "presets.embedded.train.epochs is missing: add it"),
         (
@@ -79,13 +79,13 @@ PRESETS = YAML(typ="safe").load(ROOT / "params.yaml")["presets"]
 def test_one_key_selects_a_base_with_all_that_belongs_to_it(name: str):
     set_params({"base.preset": name, "train.epochs": None})
     params = load()
-    for section in ("base", "train"):
-        own = {key: getattr(getattr(params, section), key) for key in PRESETS[name][section]}
-        assert own == PRESETS[name][section]
+    for section, values in PRESETS[name].items():
+        own = getattr(params, section).model_dump()
+        assert {key: own[key] for key in values} == values
     assert params.base.opening["model"] == PRESETS[name]["base"]["model"]
 
 
-@pytest.mark.parametrize("name", [name for name in PRESETS if name != "embedded"])
+@pytest.mark.parametrize("name", [name for name in PRESETS if name not in ("embedded", "photographs")])
 def test_presets_pin_hub_models_to_commits(name: str):
     base = PRESETS[name]["base"]
     for key in ("model", "clip"):
@@ -97,7 +97,9 @@ def test_what_params_name_themselves_counts_and_another_model_has_another_commit
     set_params({"base.preset": "llava-7b", "base.system": "", "base.dtype": "float16", "train.epochs": 2})
     base, train = load().base, load().train
     assert (base.system, base.dtype, train.epochs, train.learning_rate) == ("", "float16", 2, 0.001)
-    set_params({"base.model": "owner/finetuned"})
+    set_params({"base.model": "owner/finetuned", "assemble.augment.rotate": 30})
+    assert load().assemble.augment.rotate == 30
+    assert load().assemble.augment.shift == PRESETS["llava-7b"]["assemble"]["augment"]["shift"]
     assert load().base.revision is None and load().base.clip_revision
     set_params({"base.revision": "0" * 40, "base.clip": "models/base/clip"})
     assert load().base.revision == "0" * 40 and load().base.clip_revision is None
