@@ -97,12 +97,12 @@ class Requests(urllib.request.AbstractHTTPHandler):
             request.add_unredirected_header("Authorization", f"Basic {encoded}")
         return self.do_request_(request)
 
-    def do_open(
+    def do_open(  # ty: ignore[incompatible-method-override]  (its names, not its types)
         self, connection: type, request: urllib.request.Request, **settings: Any
     ) -> http.client.HTTPResponse:
         """One request and the head of its response."""
         kind = _Secure if issubclass(connection, http.client.HTTPSConnection) else _Plain
-        proxied = bool(request._tunnel_host) or request.has_proxy()
+        proxied = bool(getattr(request, "_tunnel_host", None)) or request.has_proxy()
         if proxied and self.allowed is not ANYWHERE:  # the user's proxy looks names up: only numbers show
             _refuse_local_number(urlsplit(request.full_url).hostname or "")
         allowed = ANYWHERE if proxied else self.allowed
@@ -126,10 +126,11 @@ class Https(Requests, urllib.request.HTTPSHandler):
     https_request = Requests.prepared
 
 
-class _Bounded:
+class _Bounded(http.client.HTTPConnection):
     def __init__(self, host: str, *, allowed: Collection[str] | None, **settings: Any) -> None:
         super().__init__(host, **settings)
-        self.allowed, self.end = allowed, time.monotonic() + self.timeout
+        self.allowed = allowed
+        self.end = time.monotonic() + self.timeout  # ty: ignore[unsupported-operator]  (which requests set)
         self._create_connection = self._open
 
     def _open(self, place: tuple[str, int], *_: object) -> "_Timed":
@@ -139,7 +140,7 @@ class _Bounded:
             raise Final("port must be 1 to 65535")
         problem: OSError = Final("no address associated with the host")
         for family, kind, protocol, _name, address in socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM):
-            if not self._may_reach(host.lower(), port, address[0]):
+            if not self._may_reach(host.lower(), port, str(address[0])):
                 problem = Final("a local address, which is not allowed")
                 continue
             peer = _Timed(socket.socket(family, kind, protocol), self.end)
@@ -157,14 +158,14 @@ class _Bounded:
         return not {host, f"{host}:{port}", f"[{host}]:{port}"}.isdisjoint(self.allowed)
 
 
-class _Plain(_Bounded, http.client.HTTPConnection):
+class _Plain(_Bounded):
     pass
 
 
 class _Secure(_Bounded, http.client.HTTPSConnection):
     def connect(self) -> None:
         super().connect()
-        self.sock = _Timed(self.sock, self.end)
+        self.sock = _Timed(self.sock, self.end)  # ty: ignore[invalid-argument-type]  (a socket, so far)
 
 
 class _Timed:
@@ -184,7 +185,7 @@ class _Timed:
             raise TimeoutError("timed out")
         self.peer.settimeout(left)
 
-    def connect(self, address: tuple) -> None:
+    def connect(self, address: tuple[Any, ...]) -> None:
         self.wait()
         self.peer.connect(address)
         self.wait()
@@ -223,5 +224,5 @@ def _refuse_local_number(host: str) -> None:
         found = socket.getaddrinfo(host, None, 0, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
     except (OSError, UnicodeError):
         found = [(None, None, None, None, ("127.0.0.1",))] if host == "localhost" else []
-    if not all(is_global(address[0]) for *_, address in found):
+    if not all(is_global(str(address[0])) for *_, address in found):
         raise Final("a local address, which is not allowed")

@@ -184,7 +184,8 @@ def _by_profile(image: Image.Image) -> Image.Image:
         if "srgb" in ImageCms.getProfileDescription(source).lower():
             return image.convert("RGB")  # exact, where a conversion would change last digits
         target = ImageCms.createProfile("sRGB")
-        return ImageCms.profileToProfile(image.convert(colors), source, target, outputMode="RGB")
+        transform = ImageCms.buildTransform(source, target, colors, "RGB")
+        return transform.point(image.convert(colors))
     except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
         return image.convert("RGB")
 

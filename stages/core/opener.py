@@ -74,7 +74,7 @@ class _Courteous(Requests):
         super().__init__(limits.allowed)
         self.limits, self.deadline, self.hosts = limits, deadline, hosts
 
-    def do_open(  # ty: ignore[incompatible-method-override]  (its names, not its types)
+    def do_open(
         self, connection: type, request: urllib.request.Request, **settings: Any
     ) -> http.client.HTTPResponse:
         """One hop of a download. What another attempt cannot mend is not asked for again."""

@@ -118,7 +118,9 @@ def epochs(
     ready = prefixes.batches(
         [learners[number].samples[i].image for number, i in turns] for forwards in plan for turns in forwards
     )
-    static = _static(base, learners, prefixes, plan) if vlm.capturable(base) else None
+    static = None
+    if vlm.capturable(base) and isinstance(prefixes, vlm.PrefixCache):
+        static = _static(base, learners, prefixes, plan)
     losses = torch.zeros(len(learners), device=base.device)  # sums over the epoch
     with bar(len(steps), f"{names(learners)}: steps") as progress:
         for done, (batches, forwards) in enumerate(zip(steps, plan, strict=True), 1):

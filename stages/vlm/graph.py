@@ -53,9 +53,9 @@ class StaticForward:
         # Lengths of suffixes lie close together; where they do not, the shorter half is padded to less.
         most = _rounded(max(longest))
         self._lengths = sorted({most, _rounded(most // 2)})
-        *shape, _, size = prefixes.text.kv.shape
+        *shape, _, size = prefixes.text.states.shape
         before = max(prefixes.length, prefixes.text.length)
-        kv = prefixes.text.kv.new_zeros(rows, *shape, before, size)
+        kv = prefixes.text.states.new_zeros(rows, *shape, before, size)
         later = torch.zeros(rows, 1, dtype=torch.long, device=kv.device)
         self._static: dict[int, Static] = {}
         for length in sorted({self.length(each) for each in longest}, reverse=True):
@@ -105,7 +105,7 @@ def _captured(base: "Base", static: dict[int, Static]) -> dict[int, Forward]:
     # One pool of memory: of two lengths, never is one's backward pass still to come when the other begins.
     pool = torch.cuda.graph_pool_handle()
     try:
-        return {
+        return {  # ty: ignore[invalid-explicit-return]  (given one function, it gives one)
             length: torch.cuda.make_graphed_callables(forward, buffers, pool=pool)
             for length, buffers in static.items()
         }

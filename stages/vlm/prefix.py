@@ -160,10 +160,10 @@ def _encode(base: "Base", inputs: Inputs) -> Prefix:
         use_cache=True,
     )
     layers = [torch.cat([layer.keys, layer.values]).to(base.device) for layer in cache.layers]
-    return Prefix(torch.stack(layers), None, later.item())  # kv: (L, 2, H, P, d)
+    return Prefix(torch.stack(layers), None, int(later.item()))  # kv: (L, 2, H, P, d)
 
 
 def _moved(prefix: Prefix, place: torch.Tensor) -> Prefix:
     """Copy keys and values to a place in host memory without waiting: read the copy on the same stream."""
-    target = place.view(prefix.kv.dtype).view(prefix.kv.shape)
-    return prefix._replace(kv=target.copy_(prefix.kv, non_blocking=True))
+    target = place.view(prefix.states.dtype).view(prefix.states.shape)
+    return prefix._replace(kv=target.copy_(prefix.states, non_blocking=True))

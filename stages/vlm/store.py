@@ -213,7 +213,7 @@ class PrefixCache:
         for index in dict.fromkeys(indices):
             if index is not None:
                 prefix = self.prefixes[index]
-                found[index] = self.compute(prefix.inputs) if prefix.kv is None else prefix
+                found[index] = self.compute(prefix.inputs) if prefix.inputs else prefix
         return [found[index] for index in indices]
 
 
