@@ -7,12 +7,12 @@ import pytest
 import torch
 from PIL import Image
 
-from stages.core.clip import Clip, embed
-from stages.core.errors import UserError
-from stages.core.images import list_photos, load_image
-from tests import tiny
-from tests.helpers import REAL_PHOTOS, ROOT
-from tests.vlm_helpers import noise_images
+from common.clip import Clip, embed
+from common.core.errors import UserError
+from common.core.images import list_photos, load_image
+from tests.support import tiny
+from tests.support.helpers import REAL_PHOTOS, ROOT
+from tests.support.vlm_helpers import noise_images
 
 SHIPPED = [str(ROOT / "models" / base / "clip") for base in ("base", "photographs")]
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from stages.core.clip import Clip
-from stages.pretrain.photographs import clip, tower
-from tests.vlm_helpers import noise_images
+from commands.pretrain.photographs import clip, tower
+from common.clip import Clip
+from tests.support.vlm_helpers import noise_images
 
 THINGS = ("dog", "cat", "ball", "tree", "car", "hat")
 CAPTIONS = [[f"a {thing} in the grass", f"one more {thing}"] for thing in THINGS for _ in range(4)]
