@@ -69,7 +69,7 @@ test-fast: setup  ## all tests but those that run whole stages
 	$(BIN)/python -m pytest -m "not slow"
 
 hostile: setup  ## try thousands of hostile inputs, and rewrite tests/hostile/RESULTS.md
-	$(BIN)/python -m tests.support.hostile
+	$(BIN)/python -m tests.hostile
 
 lint: setup  ## style, spelling and types
 	$(BIN)/ruff check

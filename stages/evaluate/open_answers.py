@@ -18,7 +18,7 @@ SORT_BY = ("subject", "method", "kind", "photo", "question")
 Row = dict[str, Any]
 
 
-def asks(
+def build_requests(
     questions: Mapping[str, Questions], photos: Sequence[EvalPhoto], max_new_tokens: int, responder: Responder
 ) -> list[tuple[Row, Request]]:
     """Each question once, however often its options differ; `options` holds them all, the right one first."""
@@ -38,7 +38,7 @@ def asks(
     return found
 
 
-def answered(row: Row, answer: vlm.Answer) -> Row:
+def parse_response(row: Row, answer: vlm.Answer) -> Row:
     """The finished row of OPEN_ANSWERS."""
     known, options = dict(row), row["options"]
     del known["options"]

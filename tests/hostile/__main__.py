@@ -1,4 +1,4 @@
-"""The whole campaign: `python -m tests.support.hostile [EXAMPLES]`, or `make hostile`.
+"""The whole campaign: `python -m tests.hostile [EXAMPLES]`, or `make hostile`.
 
 Tries so many inputs of each kind (1000 if not said), prints and keeps a table, and ends with 1 if one failed.
 """
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.support.hostile import campaign
+from tests.hostile import campaign
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HEAD = """# Hostile inputs

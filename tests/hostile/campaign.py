@@ -16,7 +16,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.support.hostile import drawn, imports, lists, peers, picture, tensors
+from tests.hostile import drawn, imports, lists, peers, picture, tensors
 
 
 @dataclass

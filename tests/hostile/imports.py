@@ -9,7 +9,7 @@ from common.core import foreign, io, paths, schema
 from common.core.errors import UserError
 from common.testdata import ground_truth
 from common.testdata.general_vqa import load_general_vqa
-from tests.support.hostile.drawn import JSON, WORDS, like, written
+from tests.hostile.drawn import JSON, WORDS, like, written
 
 TURN = like({"Human": WORDS, "AI": WORDS})
 ROLE = written(st.dictionaries(WORDS, st.lists(TURN, max_size=2), max_size=2))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from common.core.errors import UserError
 from common.corpus import web
-from tests.support.hostile.drawn import URLS, check_entry, damaged
+from tests.hostile.drawn import URLS, check_entry, damaged
 
 ROWS = 40  # of a drawn table at most
 

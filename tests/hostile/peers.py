@@ -13,8 +13,8 @@ from common.core.connection import is_global
 from common.core.replies import NoReplyError, ask
 from common.corpus import web
 from common.corpus.corpus_entry import from_service
-from tests.support.hostile import picture, raw
-from tests.support.hostile.drawn import LIMITS, NUMBERS, URLS, WORDS, check_entry, damaged, like, written
+from tests.hostile import picture, raw
+from tests.hostile.drawn import LIMITS, NUMBERS, URLS, WORDS, check_entry, damaged, like, written
 
 
 def addresses(url: str) -> None:

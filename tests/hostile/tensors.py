@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from common.core.errors import UserError
-from tests.support.hostile.drawn import damaged
+from tests.hostile.drawn import damaged
 
 
 @st.composite

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.hostile import campaign
+from tests.hostile import campaign
 
 
 @pytest.mark.parametrize("kind", campaign.KINDS)

@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from tests.support.hostile import raw
+from tests.hostile import raw
 
 from common.core.connection import cause, is_global, retry_after
 from common.core.replies import NoReplyError, ask

@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 from PIL import Image
-from tests.support.hostile import picture
+from tests.hostile import picture
 
 from common.core.images import pixel_sha256
 from common.core.seed import stream

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.support.hostile import raw
+from tests.hostile import raw
 
 from common.core.errors import UserError
 from stages.retrieve.service import RemoteService
