@@ -69,7 +69,7 @@ def evaluate(responder: Responder, eval_set: EvalSet, method: str, sizes: Sizes,
         ),
         "open_answers": (
             open_answers,
-            open_answers.asks(subjects, photos, sizes.max_new_tokens, responder),
+            open_answers.build_requests(subjects, photos, sizes.max_new_tokens, responder),
             schema.OPEN_ANSWERS,
         ),
         "conversations": (sample_dialogs, chat, schema.SAMPLE_CONVERSATIONS),

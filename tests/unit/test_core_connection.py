@@ -11,13 +11,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from tests.hostile import raw
 
 from common.core.connection import cause, is_global, retry_after
 from common.core.replies import NoReplyError, ask
 from common.corpus.polite_http import Limits
 from common.corpus.web import fetch
 from tests import hostile
+from tests.hostile import raw
 
 
 @pytest.mark.parametrize(

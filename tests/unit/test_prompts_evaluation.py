@@ -60,7 +60,7 @@ def test_a_question_is_asked_freely_once_and_the_photo_left_out_for_the_blind():
     )
     photos = [SimpleNamespace(owner="bo", path=Path("00.png"), group="test")]
     responder = SimpleNamespace(methods_asked=lambda kind: ["blind"] if kind == "blind" else ["soft_prompt"])
-    methods_asked = open_answers.asks(
+    methods_asked = open_answers.build_requests(
         {"bo": Questions(visual=[beside], text=[color, again])}, photos, 24, responder
     )
     assert [(request.method, request.photo, request.question) for _, request in methods_asked] == [
@@ -69,7 +69,7 @@ def test_a_question_is_asked_freely_once_and_the_photo_left_out_for_the_blind():
         ("soft_prompt", None, "What color is <bo>?"),
     ]
     rows = [
-        open_answers.answered(dict(row), SimpleNamespace(text=text))
+        open_answers.parse_response(dict(row), SimpleNamespace(text=text))
         for (row, _), text in zip(
             methods_asked, ["The person is next to a box.", "A ball.", "<bo> is green."], strict=True
         )

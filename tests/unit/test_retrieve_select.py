@@ -4,13 +4,13 @@ import io
 
 import numpy as np
 from PIL import Image
-from tests.hostile import picture
 
 from common.core.images import pixel_sha256
 from common.core.seed import stream
 from common.corpus import web
 from common.corpus.corpus_entry import CorpusEntry
 from stages.retrieve.select import Candidate, Choice, QuerySubject, draw, interleave
+from tests.hostile import picture
 
 LIMITS = web.Limits(1.0, 0, 2**20, 10**6, 256, per_host=1, agent="personal-vlm/test")
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.hostile import raw
 
 from common.core.errors import UserError
 from stages.retrieve.service import RemoteService
+from tests.hostile import raw
 
 GOOD = {"id": 3, "similarity": 0.5, "caption": "a \ud800", "url": "http://a.example/"}
 QUERY = np.ones((1, 4), np.float32)
