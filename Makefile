@@ -1,7 +1,6 @@
 # make repro: from a fresh clone to the report. Needs Python 3.11 and make; everything else goes into .venv.
 
 PYTHON ?= python3.11
-UV_VERSION := 0.13.9
 SEEDS ?= 0 1 2
 # of ablation; all if empty: ladder, latent_tokens, photos, methods, further
 STUDIES ?=
@@ -13,30 +12,50 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE :=
 # a copy of the lock file that .venv was made from
 INSTALLED := .venv/installed.lock
+# the page of `dvc plots show`, with Vega's JavaScript in it: DVC's own loads that from the network
+PLOTS := .venv/plots.html
+# what `make quick` changes in params.yaml: three subjects, one method beside the soft prompt, a small world
+QUICK := ~subjects.ana ~subjects.eva ~subjects.mam ~subjects.tom ~subjects.cup ~subjects.bolt ~subjects.boo \
+	~methods.lora ~methods.reference_photo ~methods.myvlm \
+	world.corpus=500 world.look_alikes=30 world.general_photos=4 world.test_photos=5 world.sibling_photos=5 \
+	retrieve.hard=30 retrieve.easy=30 retrieve.neighbors=80 \
+	train.epochs=4 evaluate.general_subjects=1 report.bootstrap=300
 
 refuse = { echo 'error:$(1)' >&2; exit 1; }
 UNREACHABLE = $(call refuse, the packages of requirements.lock could not be installed (see above): \
 	setting up needs the network once; mend that and run make again)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-fast lint reproduce agree readme bench bench-gpu ablation pretrain
+.PHONY: help setup quick repro test test-fast hostile lint lock reproduce agree readme bench bench-gpu ablation \
+	pretrain
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(INSTALLED)  ## make .venv with exactly the locked packages
+setup: $(INSTALLED) $(PLOTS)  ## make .venv with exactly the locked packages
 
-$(INSTALLED): requirements.lock
+$(INSTALLED): requirements.lock setup.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2> /dev/null || $(call refuse, \
 		$(PYTHON) is not a Python 3.11: install one or name it as in `make repro PYTHON=/path/to/python3.11`)
 	@echo 'installing the packages of requirements.lock into .venv'
 	@$(PYTHON) -m venv --clear .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) || $(UNREACHABLE)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+		--requirement setup.lock || $(UNREACHABLE)
 	@# the lock file names everything: nothing is resolved, and pyproject's overrides, which made it, would put
 	@# versions that came out since in the place of the locked ones
 	@$(BIN)/uv pip install --quiet --no-config --no-deps --python .venv --require-hashes \
 		--requirement requirements.lock || $(UNREACHABLE)
 	@cp requirements.lock $(INSTALLED)
+
+$(PLOTS): .dvc/plots.html $(INSTALLED)
+	@$(BIN)/python -c 'import pathlib, vl_convert; page = pathlib.Path("$<").read_text(); \
+		pathlib.Path("$@").write_text(page.replace("{vega}", vl_convert.javascript_bundle()))'
+
+quick: setup  ## a first look: the whole pipeline with three subjects, in three minutes
+	@git diff --quiet HEAD -- params.yaml || $(call refuse, params.yaml has changes (those of an earlier \
+		`make quick`?): commit them or bring it back with `git checkout -- params.yaml`; `make repro` goes on with them)
+	$(BIN)/dvc exp run --name quick $(QUICK:%=--set-param '%')
+	@echo 'reports/index.html is about three subjects. All again: git checkout -- params.yaml && make repro'
 
 repro: setup  ## run what changed, up to reports/index.html
 	$(BIN)/dvc repro
@@ -47,9 +66,18 @@ test: setup  ## all tests
 test-fast: setup  ## all tests but those that run whole stages
 	$(BIN)/python -m pytest -m "not slow"
 
-lint: setup  ## style
+hostile: setup  ## try thousands of hostile inputs, and rewrite tests/hostile/RESULTS.md
+	$(BIN)/python -m tests.hostile
+
+lint: setup  ## style, spelling and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/codespell
+	$(BIN)/ty check
+
+lock: setup  ## resolve requirements.lock again, after a change in pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --group dev --generate-hashes --no-header --no-annotate \
+		--python-version 3.11 --output-file requirements.lock
 
 reproduce: repro  ## run everything once more from nothing and demand the same bytes
 	cp dvc.lock .venv/first.lock
@@ -59,7 +87,7 @@ reproduce: repro  ## run everything once more from nothing and demand the same b
 agree: setup  ## compare reports/metrics.json with the one in git, within what their intervals allow
 	$(BIN)/python -m tests.pipeline.agree
 
-readme: setup  ## rewrite the generated parts of README.md: graph, parameters, results
+readme: setup  ## rewrite the generated parts of README.md and of those in stages/ and reports/
 	$(BIN)/python -m tests.pipeline.readme
 
 bench: setup  ## measure training, evaluation and synthesis against the published loop and PEFT, and all methods
@@ -71,7 +99,7 @@ bench: setup  ## measure training, evaluation and synthesis against the publishe
 	$(BIN)/python -m tests.benchmarks.scaling
 	$(BIN)/python -m tests.benchmarks.methods
 
-bench-gpu: setup  ## measure LLaVA-1.5 with random weights on a GPU: nine minutes a call, until nothing is left
+bench-gpu: setup  ## measure LLaVA-1.5 with random weights on a GPU, in one call of nine minutes
 	$(BIN)/python -m tests.benchmarks.gpu
 
 ablation: setup  ## what each part brings, as DVC experiments: STUDIES for each of SEEDS

@@ -6,16 +6,11 @@ from stages import vlm
 from stages.core.samples import Lesson
 from tests.benchmarks import data, models
 
-TINY = models.Architecture(
-    width=32, inner_width=64, layers=2, heads=4, vocabulary=1000, device="cpu",
-    vision_width=32, vision_inner_width=64, vision_layers=3, vision_heads=4, patch=8, image_size=24,
-)  # fmt: skip
-
 
 def tiny_base() -> vlm.Base:
     """The same weights each time."""
     torch.manual_seed(0)
-    return models.build("tiny", TINY, dtype=torch.float32)
+    return models.build("tiny", models.TINY, dtype=torch.float32)
 
 
 def small_lesson() -> Lesson:

@@ -10,11 +10,16 @@ from pathlib import Path
 import torch
 from tokenizers import pre_tokenizers, trainers
 from transformers import (
+    CLIPImageProcessor,
+    FastVlmConfig,
+    FastVlmForConditionalGeneration,
     LlamaConfig,
     LlavaNextConfig,
     LlavaNextForConditionalGeneration,
     LlavaNextImageProcessor,
     LlavaNextProcessor,
+    LlavaProcessor,
+    PreTrainedTokenizerFast,
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
     Qwen2_5_VLProcessor,
@@ -25,6 +30,7 @@ from transformers import (
     Qwen3VLForConditionalGeneration,
     Qwen3VLProcessor,
     Qwen3VLVideoProcessor,
+    TimmWrapperConfig,
 )
 
 from tests import tiny
@@ -41,24 +47,39 @@ CHAT_ML = (
 MARKS = ["<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"]
 
 
+def fast_vlm(folder: Path) -> Path:
+    """FastVLM with a Llama: timm's smallest EfficientNet makes 9 tokens of an image squeezed to a square."""
+    text = tiny.tokenizer()
+    torch.manual_seed(0)
+    config = FastVlmConfig(
+        vision_config=TimmWrapperConfig(
+            architecture="test_efficientnet", hidden_size=256, num_labels=0
+        ).to_dict(),
+        text_config=_llama(text),
+        image_token_id=text.convert_tokens_to_ids("<image>"),
+        image_seq_length=9,
+        tie_word_embeddings=False,
+    )
+    config.initializer_range = STD
+    model = FastVlmForConditionalGeneration(config)
+    _see(model.model.vision_tower)
+    processor = LlavaProcessor(
+        image_processor=CLIPImageProcessor(size={"height": 96, "width": 96}, do_center_crop=False),
+        tokenizer=text,
+        patch_size=32,
+        vision_feature_select_strategy="full",
+        chat_template=CHAT_TEMPLATE,
+    )
+    return _saved(model, processor, folder)
+
+
 def llava_next(folder: Path) -> Path:
     """LLaVA-NeXT with a Llama: an image is itself and two or four tiles of 9 tokens, less the padding."""
     text = tiny.tokenizer()
     torch.manual_seed(0)
     config = LlavaNextConfig(
         vision_config=tiny.vision(),
-        text_config=LlamaConfig(
-            vocab_size=len(text) + 3,
-            hidden_size=32,
-            intermediate_size=64,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            num_key_value_heads=2,
-            initializer_range=STD,
-            bos_token_id=text.bos_token_id,
-            eos_token_id=text.eos_token_id,
-            pad_token_id=text.pad_token_id,
-        ),
+        text_config=_llama(text),
         image_token_index=text.convert_tokens_to_ids("<image>"),
         image_grid_pinpoints=TILES,
         vision_feature_layer=-2,
@@ -118,6 +139,7 @@ def qwen3_vl(folder: Path) -> Path:
 
 
 BUILDERS: dict[str, Callable[[Path], Path]] = {
+    "fast_vlm": fast_vlm,
     "llava_next": llava_next,
     "qwen2_5_vl": qwen2_5_vl,
     "qwen3_vl": qwen3_vl,
@@ -140,6 +162,22 @@ def tokenizer() -> Qwen2Tokenizer:
     )
     text.add_special_tokens({"additional_special_tokens": MARKS})
     return text
+
+
+def _llama(text: PreTrainedTokenizerFast) -> LlamaConfig:
+    return LlamaConfig(
+        vocab_size=len(text) + 3,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=512,
+        initializer_range=STD,
+        bos_token_id=text.bos_token_id,
+        eos_token_id=text.eos_token_id,
+        pad_token_id=text.pad_token_id,
+    )
 
 
 def _tower() -> dict:
@@ -176,6 +214,16 @@ def _decoder(text: Qwen2Tokenizer) -> dict:
         "pad_token_id": text.pad_token_id,
         "tie_word_embeddings": True,
     }
+
+
+@torch.no_grad()
+def _see(tower: torch.nn.Module) -> None:
+    """Measure what its batch norms divide by, without which nothing of an image passes random layers."""
+    for module in tower.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = None
+    tower.train()(torch.randn(16, 3, 96, 96, generator=torch.Generator().manual_seed(0)))
+    tower.eval()
 
 
 def _ids(text: Qwen2Tokenizer) -> dict[str, int]:

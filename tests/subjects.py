@@ -44,6 +44,8 @@ def populate(subjects: Mapping[str, str], *, train: int = 2, test: int = 3, sibl
             (truth / "questions.json").write_text(json.dumps(questions).replace("{id}", subject))
         _tables(subject, source)
         _curve(subject, epochs=3)
+        base = {"model": "models/base/llava", "dtype": "float32", "fingerprint": "sha256:0123456789"}
+        io.write_json(paths.subject_model(subject) / "soft_prompt.json", {"base": base, "latent_tokens": 3})
     _of_two(list(subjects))
     _general()
 

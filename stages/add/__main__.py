@@ -12,11 +12,12 @@ def main(*words: str) -> str:
     options = command.read(words, get_args(params.Kind))
     if options.subject == command.DATASET:
         found = yollava.read(options.folder)
-        text, _ = listing.proposal(found.kinds, params.load)
+        kinds = found.kinds
     else:
-        text, p = listing.proposal({options.subject: options.kind}, params.load)
+        kinds = {options.subject: options.kind}
+        _, p = listing.proposal(kinds, params.load)  # a mistake is told before the photos are read
         found = folder.read(options.folder, options.subject, options.test, p.seed)
-    with listing.written_last(text):
+    with listing.written_last(kinds, params.load):
         found.place()
     print(found.say_next())
     return found.summary()

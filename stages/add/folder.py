@@ -30,7 +30,9 @@ class Subject:
                 for number, photo in enumerate(photos):
                     data, suffix = pictures.clean(photo.path)
                     # numbers, because the names people give tell of persons and places too
-                    (folder / split / f"{number:02}{suffix}").write_bytes(data)
+                    copy = folder / split / f"{number:02}{suffix}"
+                    copy.write_bytes(data)
+                    copy.chmod(photo.path.stat().st_mode & 0o666)  # what only its owner may see stays so
 
     def summary(self) -> str:
         """What was added."""
@@ -57,7 +59,7 @@ def read(folder: Path, name: str, share: float | None, number: int) -> Subject:
     left_out += [
         f"{path} is a folder: its photos are not read"
         for path in sorted(folder.iterdir())
-        if path.is_dir() and not path.name.startswith(".")
+        if path.is_dir() and not images.is_leftover(path.name)
     ]
     distinct = _distinct(photos, left_out)
     for sentence in left_out:
@@ -82,12 +84,17 @@ def _distinct(photos: Sequence[Picture], left_out: list[str]) -> list[Picture]:
     """The photos without copies of each other and of other subjects'; `left_out` gains their sentences."""
     others = pictures.of_other_subjects()
     kept: list[Picture] = []
-    for photo in sorted(photos, key=lambda photo: photo.pixels):  # so that names of files choose nothing
+    # the copy with the most detail first; then by pixels, so that names of files choose nothing
+    for photo in sorted(photos, key=lambda photo: (*(-size for size in photo.detail), photo.pixels)):
         if other := next(filter(photo.near, others), None):
-            left_out.append(f"{photo.path} is the same picture as {other.path}, which is another subject's")
+            same = _same(photo, other)
+            left_out.append(f"{photo.path} {same} {other.path}, which is another subject's")
         elif twin := next(filter(photo.near, kept), None):
-            same = "the same picture as" if twin.pixels == photo.pixels else "nearly the same picture as"
-            left_out.append(f"{photo.path} is {same} {twin.path}")
+            left_out.append(f"{photo.path} {_same(photo, twin)} {twin.path}")
         else:
             kept.append(photo)
     return kept
+
+
+def _same(photo: Picture, other: Picture) -> str:
+    return "is the same picture as" if photo.pixels == other.pixels else "looks like a copy of"

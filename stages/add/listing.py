@@ -41,10 +41,13 @@ def proposal(kinds: Mapping[str, str], load: Callable[[Path], Params]) -> tuple[
 
 
 @contextmanager
-def written_last(text: str) -> Iterator[None]:
-    """Replace params.yaml by `text` once the body has ended well; its room on the disk is taken before."""
+def written_last(kinds: Mapping[str, str], load: Callable[[Path], Params]) -> Iterator[None]:
+    """Add the lines to params.yaml once the body has ended well; its room on the disk is taken before.
+
+    Nobody else can add meanwhile, and what was added since the proposal is kept. Raises as `proposal`.
+    """
     with io.atomic(paths.PARAMS) as file:
-        file.write(text.encode())
+        file.write(proposal(kinds, load)[0].encode())
         yield
 
 

@@ -1,7 +1,6 @@
 """Photos on their way into data/subjects: read, compared, and saved as pixels and nothing else.
 
-Owns which pictures count as the same and what a clean copy is. Decoding belongs to `core.images`, to which
-HEIC is added here: the pipeline itself never meets it, for copies are JPEG.
+Owns which pictures count as the same and what a clean copy is. Decoding belongs to `core.images`.
 """
 
 import io
@@ -9,17 +8,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import pi_heif
+import numpy as np
 from PIL import Image
 
 from stages.core import images, paths, progress
 from stages.core.errors import UserError
 
-pi_heif.register_heif_opener()
-
-# Of 128 bits. On the camera photos it was measured with, scaled and recompressed copies differ in 6 at most,
-# other photos of the same thing in 28 at least.
-NEAR = 10
+# Of the 128 bits of two difference hashes, and of 255 in every cell of an 8 x 8 miniature in color. On 64
+# camera photos, copies scaled to 64 pixels and saved in poor quality differ by up to 14 and 20, other photos
+# by 28 and 63 at least. Things on plain ground may have one hash: a patch of another color is seen by color.
+NEAR_BITS, NEAR_COLOR = 16, 24
+MINIATURE = (8, 8)
 SAVED = {  # format → suffix and options
     "JPEG": (".jpg", {"quality": 95, "subsampling": 0}),
     "WEBP": (".webp", {"quality": 95}),
@@ -29,17 +28,27 @@ LOSSY = {"HEIF", "AVIF", "MPO"}  # become JPEG; formats that are in neither tabl
 LFS_POINTER = b"version https://git-lfs"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Picture:
     """A readable photo and what its copies are found by."""
 
     path: Path
     pixels: str  # SHA-256 of size and RGB values
     look: int  # difference hashes of the picture and of it lying on its side
+    colors: np.ndarray  # (8, 8, 3) int16, a miniature
+    detail: tuple[int, int]  # pixels, bytes of the file: of near copies, the one with more is the original
+
+    @classmethod
+    def of(cls, path: Path, data: bytes, image: Image.Image) -> "Picture":
+        """Describe a decoded photo."""
+        small = np.asarray(image.resize(MINIATURE, Image.Resampling.BOX), np.int16)
+        detail = (image.width * image.height, len(data))
+        return cls(path, images.pixel_sha256(image), _look(image), small, detail)
 
     def near(self, other: "Picture") -> bool:
-        """Do both show the same to the eye?"""
-        return (self.look ^ other.look).bit_count() <= NEAR
+        """Do both look the same, in their shapes and in their colors?"""
+        alike = (self.look ^ other.look).bit_count() <= NEAR_BITS
+        return alike and bool(np.abs(self.colors - other.colors).max() <= NEAR_COLOR)
 
 
 def read(files: Iterable[Path], what: str) -> tuple[list[Picture], list[str]]:
@@ -57,7 +66,7 @@ def read(files: Iterable[Path], what: str) -> tuple[list[Picture], list[str]]:
                 ) from None
             unreadable.append(str(error))
         else:
-            found.append(Picture(path, images.pixel_sha256(image), _look(image)))
+            found.append(Picture.of(path, data, image))
     return found, unreadable
 
 
@@ -74,12 +83,13 @@ def of_other_subjects() -> list[Picture]:
 
 def clean(path: Path) -> tuple[bytes, str]:
     """The photo as bytes of a new file, upright and without metadata, and the suffix of its name."""
-    with Image.open(path) as opened:
+    data = images.read_bytes(path)
+    with images.open_image(data, str(path)) as opened:
         form = opened.format
     if form not in SAVED:
         form = "JPEG" if form in LOSSY else "PNG"
     suffix, options = SAVED[form]
-    image, out = images.load_image(path), io.BytesIO()
+    image, out = images.load_image(data, str(path)), io.BytesIO()
     # made anew from the pixels, because Pillow hands comments and color profiles on
     Image.frombytes("RGB", image.size, image.tobytes()).save(out, form, **options)
     return out.getvalue(), suffix

@@ -1,6 +1,7 @@
 """Ask about a trained subject: `python -m stages.chat <id> [--image photo.jpg] [--question "…"]`."""
 
 import argparse
+import sys
 
 from stages.core import params, paths, seed
 from stages.core.errors import run
@@ -26,8 +27,10 @@ def main(*words: str) -> str:
     seed.seed_everything(p.seed, p.threads)
     base = vlm.load(**p.base.opening)
     prompt = vlm.SoftPrompt.load(paths.subject_model(options.subject), base)
-    questions = [options.question] if options.question else typed(prompt.token)
-    return f"{talk(base, prompt, image, questions)} answered"
+    answered = talk(base, prompt, image, [options.question] if options.question else typed(prompt.token))
+    if options.question and not answered:
+        sys.exit(1)  # talk has said why
+    return f"{answered} answered"
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import sys
 
 from stages import methods
 from stages.check.photos import inspect
-from stages.check.sources import missing_sources
+from stages.check.sources import missing_sources, remains
 from stages.core import errors, io, params, paths
 
 RECEIPT = b"params.yaml and data/subjects are fit to run.\n"
@@ -18,7 +18,8 @@ def main() -> str:
     named = {"model": (p.base.model, p.base.revision), "clip": (p.base.clip, p.base.clip_revision)}
     places = {"index.location": p.index.location, "evaluate.together": p.evaluate.together}
     places["evaluate.general"] = p.evaluate.general
-    problems = missing_sources(named, places) + methods.check(p.methods) + found.problems
+    problems = missing_sources(named, places) + remains(p.subjects, p.methods)
+    problems += methods.check(p.methods) + found.problems
     if problems:
         raise errors.UserError("\n       ".join(problems))
     for warning in found.warnings:

@@ -4,15 +4,17 @@ Owns what is required of data/subjects/<id>/{train,test,truth}. Decoding, and th
 cannot be decoded, belong to `core.images`; the form of questions to `core.truth`.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from stages.core import images, io, paths, progress, truth
-from stages.core.errors import UserError
+from stages.core.errors import UserError, shown
 
 LEAST = {"train": 2, "test": 1}
 RECOMMENDED_TRAIN = 5
+TEMPORARY = ".dvc/tmp/exps"  # folders in here are DVC's workspaces for one experiment
 TRUTH = ("questions.json", *(f"siblings/{name}" for name in truth.SIBLINGS.values()))
 
 
@@ -40,6 +42,12 @@ def inspect(subjects: Sequence[str]) -> Findings:
     found = Findings()
     photos: list[Photo] = []
     copies: list[str] = []
+    if subjects and any(parent.match(TEMPORARY) for parent in Path.cwd().parents):
+        raise UserError(
+            "an experiment in a temporary workspace (--temp, --queue) has no photos of yours, for neither "
+            "Git nor DVC takes them there: run it without, or without your own subjects"
+        )
+    found.problems += _links(subjects)
     for subject in subjects:
         folders = {"train": paths.train_photos(subject, "own"), "test": paths.test_photos(subject, "own")}
         own = [photo for split in folders for photo in _readable(subject, split, folders[split], found)]
@@ -60,6 +68,14 @@ def inspect(subjects: Sequence[str]) -> Findings:
     return found
 
 
+def _links(subjects: Sequence[str]) -> Iterator[str]:
+    """A sentence for each link to a folder: DVC hashes none of its files, so that no change would count."""
+    roots = [paths.photos_dir(subject, "own") for subject in subjects]
+    for path in (paths.OWN_SUBJECTS, *roots, *(path for root in roots for path in sorted(root.rglob("*")))):
+        if path.is_symlink() and path.is_dir():
+            yield f"{path} is a link to a folder, and changes in it would go unnoticed: put the folder there"
+
+
 def _questions(subject: str) -> None:
     truth.load_questions(subject, "own")
 
@@ -78,11 +94,16 @@ def _readable(subject: str, split: str, folder: Path, found: Findings) -> Iterat
     found.problems += [
         f"{path} is a folder: move its photos up into {folder}"
         for path in sorted(folder.iterdir())
-        if path.is_dir() and not path.name.startswith(".")
+        if path.is_dir() and not images.is_leftover(path.name)
     ]
     for path in progress.bar(files, f"check {subject}/{split}"):
         try:
+            os.fsencode(path.name).decode()
             pixels = images.pixel_sha256(images.load_image(path))
+        except UnicodeDecodeError:
+            found.problems.append(
+                f"{shown(path)}: the name is not UTF-8, which tables cannot hold: rename it"
+            )
         except UserError as error:
             found.problems.append(str(error))
         else:
@@ -120,7 +141,7 @@ def _unused(subject: str) -> Iterator[str]:
     folder = paths.truth_dir(subject, "own")
     for path in sorted([*folder.glob("*"), *folder.glob("siblings/*")]):
         name = path.relative_to(folder).as_posix()
-        if name not in (*TRUTH, "siblings") and not path.name.startswith("."):
+        if name not in (*TRUTH, "siblings") and not images.is_leftover(path.name):
             yield f"{path} is not used: {folder} may hold {', '.join(TRUTH)}"
 
 

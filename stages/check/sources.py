@@ -1,12 +1,13 @@
-"""Do the folders and models that params.yaml names exist?
+"""Do the folders and models that params.yaml names exist, and nothing of subjects and methods it had before?
 
 Only what is certain without the network: a hub id is taken as it is, and what render makes may not exist yet.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from stages.core import paths
+from stages.core import io, paths
+from stages.core.errors import UserError
 from stages.core.models import problem
 
 
@@ -22,4 +23,21 @@ def missing_sources(models: Mapping[str, tuple[str, str | None]], locations: Map
         for key, location in locations.items()
         if not Path(location).exists() and not Path(location).is_relative_to(paths.WORLD)
     ]
+    return problems
+
+
+def remains(subjects: Iterable[str], methods: Iterable[str]) -> list[str]:
+    """One sentence per folder that holds results of a removed subject or method; later stages refuse them."""
+    subjects, methods = list(subjects), list(methods)
+    made = (
+        [*map(paths.subject_model, subjects), *map(paths.train_curve, subjects)],
+        [paths.fitted(method) for method in methods],
+        [paths.predictions(method, "").parent for method in (paths.SOFT_PROMPT, *methods)],
+    )
+    problems = []
+    for wanted in made:
+        try:
+            io.refuse_strays(wanted)
+        except UserError as error:
+            problems.append(str(error))
     return problems

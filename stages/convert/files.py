@@ -8,11 +8,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
-
-from stages.core import io
+from stages.core import foreign, io
 from stages.core.errors import UserError
-from stages.core.images import load_image, read_bytes
+from stages.core.images import list_photos, load_image, read_bytes
 
 T = TypeVar("T")
 
@@ -24,31 +22,28 @@ def refuse_existing(*found: Path) -> None:
             raise UserError(f"{path} exists already: remove it, or choose another place")
 
 
-def read_json(path: Path, form: type[T], about: str) -> T:
-    """Read and check JSON.
-
-    Args:
-        path: the file.
-        form: a type that pydantic checks, for example ``dict[str, list[str]]``.
-        about: the form in words, for the error.
-
-    Raises:
-        UserError: the file is missing, not JSON, or of another form.
-
-    """
-    return _checked(path, "", read_bytes(path), form, about)
-
-
 def read_lines(path: Path, form: type[T], about: str) -> list[T]:
-    """Read and check JSONL; blank lines are skipped. Arguments and errors as in `read_json`."""
-    lines = enumerate(read_bytes(path).splitlines(), 1)
-    return [_checked(path, f" line {i}", line, form, about) for i, line in lines if line.strip()]
+    """Read and check JSONL; blank lines are skipped. Arguments and errors as in `foreign.read`."""
+    found = []
+    for number, line in enumerate(foreign.contents(path).splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            found.append(foreign.parsed(line, form))
+        except foreign.FormError as error:
+            raise UserError(f"{path} line {number}, {error}; {about}: mend the file") from None
+    return found
 
 
 def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write JSONL, keys in the order given."""
     text = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
     io.write_bytes(path, text.encode())
+
+
+def own_photos(folder: Path) -> dict[str, Path]:
+    """The photos of a folder by their names; none if it is missing."""
+    return {path.name: path for path in list_photos(folder)} if folder.is_dir() else {}
 
 
 def picture(path: Path) -> bytes:
@@ -66,12 +61,3 @@ def picture_name(row: Mapping[str, Any]) -> str:
 def kept_by(stages: str) -> str:
     """What to tell who has read a file in place of what these stages made."""
     return f"keep it: `dvc commit -f {stages}`, undo it: `dvc checkout -f {stages}`"
-
-
-def _checked(path: Path, where: str, data: bytes, form: type[T], about: str) -> T:
-    try:
-        return TypeAdapter(form).validate_json(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        at = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"{path}{where}{at and f', {at}'}: {first['msg']}; {about}: mend the file") from None

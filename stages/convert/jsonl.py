@@ -88,9 +88,9 @@ def read(job: Job) -> str:
         for number, asked in questions.items()
         if number in answers
     ]
-    talk.replace(job.subject, turns, job.photos)
+    spoiled = talk.replace(job.subject, turns, job.photos)
     left = len(questions) - len(turns)
-    return f"{len(turns)} answers read, {left} questions without one left ({talk.KEPT})"
+    return f"{len(turns)} answers read, {left} questions without one left{spoiled} ({talk.KEPT})"
 
 
 def _by_id(job: Job, name: str, form: type, about: str) -> dict:

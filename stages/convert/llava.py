@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 
 from stages.convert import files, talk
 from stages.convert.job import Job
-from stages.core import io, paths, schema
+from stages.core import foreign, io, paths, schema
 from stages.core.errors import UserError
 
 IMAGE = "<image>"
@@ -67,10 +67,10 @@ def read(job: Job) -> str:
 
     Raises UserError if the form is another, speakers do not alternate, or nothing can be used.
     """
-    turns, left = [], 0
-    for number, item in enumerate(files.read_json(job.path, list[Item], ABOUT)):
+    turns, left, there = [], 0, files.own_photos(job.photos)
+    for number, item in enumerate(foreign.read(job.path, list[Item], ABOUT)):
         photo = Path(item.image).name if item.image else None
-        if photo and not (job.photos / photo).is_file():
+        if photo and photo not in there:
             left += 1
             continue
         said = item.conversations
@@ -79,5 +79,5 @@ def read(job: Job) -> str:
         for question, answer in zip(said[::2], said[1::2], strict=True):
             asked = question.value.replace(IMAGE, "").strip()
             turns.append(talk.Turn("qa", photo, asked, answer.value.strip()))
-    talk.replace(job.subject, turns, job.photos)
-    return f"{len(turns)} questions read, {left} items about other images left ({talk.KEPT})"
+    spoiled = talk.replace(job.subject, turns, job.photos)
+    return f"{len(turns)} questions read, {left} items about other images left{spoiled} ({talk.KEPT})"

@@ -8,8 +8,8 @@ very string that MyVLM makes of data_root, name and file, so give the path here 
 MyVLM replaces the name wherever its letters stand, and ``bo`` would spoil "box". The name written is
 therefore ``bo_``. Captions that do not name the subject are left out: MyVLM could not put its identifier in
 them. Assumed: captions.json holds the first of each photo's captions. Reading takes the concept's name from
-the folder's, knows ``sks`` (the published identifier) too, and leaves the photos where they are (`stages.add`
-copies photos).
+the folder's, beside the names that all formats may use (`core.names`), and leaves the photos where they are
+(`stages.add` copies photos).
 """
 
 import re
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from stages.convert import files, talk
 from stages.convert.job import Job
-from stages.core import io
+from stages.core import foreign, io
 from stages.core.errors import UserError
 from stages.core.images import read_bytes
 
@@ -51,9 +51,12 @@ def write(job: Job) -> str:
         )
     # MyVLM loads the photos that have captions and looks up each one's questions
     asked = {str(folder / photo): asked.get(str(folder / photo), []) for photo in captions}
+    there = files.own_photos(job.photos)
+    if lost := sorted(set(captions) - set(there)):
+        raise UserError(f"{job.photos} has no photo {foreign.printable(lost[0])}: run `dvc repro synthesize`")
     with io.whole_folder(folder) as made:
         for photo in captions:
-            (made / photo).write_bytes(read_bytes(job.photos / photo))
+            (made / photo).write_bytes(read_bytes(there[photo]))
         io.write_json(made / CAPTIONS, {photo: texts[:1] for photo, texts in captions.items()})
         io.write_json(made / AUGMENTED, captions)
         io.write_json(made / VQA, asked)
@@ -68,16 +71,16 @@ def read(job: Job) -> str:
     present = [name for name in (AUGMENTED, CAPTIONS) if (job.path / name).is_file()]
     if not present:
         raise UserError(f"{job.path} has neither {AUGMENTED} nor {CAPTIONS}: name the folder of one concept")
-    name = re.compile(rf"(?<!\w)(?:{re.escape(job.path.resolve().name)}|sks)(?!\w)", re.IGNORECASE)
+    name = re.compile(rf"(?<![\w<]){re.escape(job.path.resolve().name)}(?![\w>])", re.IGNORECASE)
 
     def named(text: str) -> str:
         return name.sub(job.token, text)
 
     # the augmented file, where there is one, takes the other's place, as in MyVLM
-    captions = files.read_json(job.path / present[0], dict[str, list[str]], ABOUT)
+    captions = foreign.read(job.path / present[0], dict[str, list[str]], ABOUT)
     asked: dict[str, list[tuple[str, str]]] = {}
     if (job.path / VQA).is_file():
-        asked = files.read_json(job.path / VQA, dict[str, list[tuple[str, str]]], ABOUT_VQA)
+        asked = foreign.read(job.path / VQA, dict[str, list[tuple[str, str]]], ABOUT_VQA)
     turns = [
         talk.Turn("qa", Path(photo).name, named(question), named(answer))
         for photo, pairs in asked.items()
@@ -88,8 +91,8 @@ def read(job: Job) -> str:
         for photo, texts in captions.items()
         for text in texts
     ]
-    talk.replace(job.subject, turns, job.path)
-    return f"{_count(captions)} captions and {_count(asked)} questions read ({talk.KEPT})"
+    spoiled = talk.replace(job.subject, turns, job.path)
+    return f"{_count(captions)} captions and {_count(asked)} questions read{spoiled} ({talk.KEPT})"
 
 
 def _count(lists: dict[str, list]) -> int:

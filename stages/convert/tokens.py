@@ -9,6 +9,7 @@ win (`rows.silent`); read are none. bfloat16 keeps 8 bits of the pipeline's floa
 """
 
 import io as memory
+import zipfile
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     import torch
 
 TOKEN, HEAD = "-token.pt", "-lmhead.pt"
+MAX_BYTES = 256 * 2**20  # of a file; a pair of the paper's has 170 kB
+MAX_ROWS = 1025  # an identifier and far more latent tokens than a context has room for
 
 
 def write(job: Job) -> str:
@@ -49,12 +52,13 @@ def write(job: Job) -> str:
 def read(job: Job) -> str:
     """Make models/subjects/<id> of a pair, for the base model of params.yaml.
 
-    Raises UserError if a file is missing, holds anything but a tensor, or does not fit the base or its pair.
+    Raises UserError if a file is missing, damaged, holds anything but a table of numbers, or does not fit the
+    base or its pair.
     """
     from stages.vlm import SoftPrompt
 
     token, head = _pair(job.path)
-    embeddings, output = _load(token), _load(head)
+    embeddings, output = _load(token), _load(head)  # nothing is computed before all shapes are known
     if len(output) not in (1, len(embeddings)) or output.shape[1] != embeddings.shape[1]:
         raise UserError(
             f"{head} holds {_shape(output)} numbers and {token.name} {_shape(embeddings)}: "
@@ -66,6 +70,7 @@ def read(job: Job) -> str:
             f"{token} holds rows of {embeddings.shape[1]} numbers, and those of {base.name} have "
             f"{base.hidden_size}: set base.model in params.yaml to the model that the rows were learned for"
         )
+    embeddings, output = _finite(token, embeddings), _finite(head, output[:1])
     info = {
         "base": {
             "model": base.name,
@@ -74,7 +79,7 @@ def read(job: Job) -> str:
         },
         "imported": {path.name: io.sha256_file(path) for path in (token, head)},
     }
-    SoftPrompt(job.subject, embeddings, output[:1].clone(), info).save(paths.subject_model(job.subject))
+    SoftPrompt(job.subject, embeddings, output, info).save(paths.subject_model(job.subject))
     return f"{len(embeddings)} rows read for {job.token} ({files.kept_by(f'train@{job.subject}')})"
 
 
@@ -85,23 +90,61 @@ def _pair(token: Path) -> tuple[Path, Path]:
 
 
 def _load(path: Path) -> "torch.Tensor":
-    """Give (n, D) float32 on the CPU, n ≥ 1; nothing in the file is executed."""
+    """Give (n, D) as stored, 1 ≤ n ≤ MAX_ROWS, in no more memory than the file; nothing is executed."""
     import torch
 
-    if not path.is_file():
-        raise UserError(f"{path} is missing: put the token file and its head file side by side")
+    _refuse_damaged(path)
     try:
         rows = torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, RuntimeError, ValueError, EOFError, OSError) as error:
+    except (UnpicklingError, RuntimeError, ValueError, EOFError, OSError, LookupError, TypeError) as error:
+        raise _damaged(path, type(error).__name__) from None
+    table = isinstance(rows, torch.Tensor) and rows.layout == torch.strided and rows.ndim == 2
+    if (
+        not table
+        or rows.device.type != "cpu"
+        or not rows.is_floating_point()
+        or not 0 < len(rows) <= MAX_ROWS
+    ):
         raise UserError(
-            f"{path} is damaged, or holds code, which is not loaded ({type(error).__name__}): "
-            "take the tensor file that training wrote"
-        ) from None
-    if not isinstance(rows, torch.Tensor) or rows.ndim != 2 or not len(rows) or not rows.is_floating_point():
-        raise UserError(f"{path} holds no table of numbers: take the tensor file that training wrote")
+            f"{path} holds no table of numbers of up to {MAX_ROWS} rows: take the file that training wrote"
+        )
+    if rows.numel() * rows.element_size() > rows.untyped_storage().nbytes():
+        raise UserError(f"{path} holds fewer numbers than it says: take the tensor file that training wrote")
+    return rows.detach()
+
+
+def _refuse_damaged(path: Path) -> None:
+    """Raise UserError unless this is an archive of torch.save's whose checksums hold."""
+    if not path.is_file():
+        raise UserError(f"{path} is missing: put the token file and its head file side by side")
+    if path.stat().st_size > MAX_BYTES:
+        raise UserError(
+            f"{path} is larger than {MAX_BYTES:,} bytes: take the tensor file that training wrote"
+        )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            packed = any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist())
+            if packed or archive.testzip():  # torch itself does not look at checksums
+                raise _damaged(path, "its checksum is wrong")
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError, EOFError) as error:
+        raise _damaged(path, type(error).__name__) from None
+
+
+def _damaged(path: Path, reason: str) -> UserError:
+    return UserError(
+        f"{path} is damaged, or holds code, which is not loaded ({reason}): "
+        "take the tensor file that training wrote"
+    )
+
+
+def _finite(path: Path, rows: "torch.Tensor") -> "torch.Tensor":
+    """The rows as float32, which must be able to hold them."""
+    rows = rows.float().contiguous()
     if not rows.isfinite().all():
-        raise UserError(f"{path} holds NaN or infinity: take a file of an earlier epoch")
-    return rows.detach().float().contiguous()
+        raise UserError(
+            f"{path} holds NaN, infinity or numbers too large for float32: take a file of an earlier epoch"
+        )
+    return rows
 
 
 def _shape(rows: "torch.Tensor") -> str:

@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field
 
 from stages.convert import files, talk
 from stages.convert.job import Job
-from stages.core import io, paths, schema
+from stages.core import foreign, io, names, paths, schema
 from stages.core.errors import UserError
 
 Row = dict[str, Any]
@@ -93,9 +93,11 @@ def read(scheme: Scheme, job: Job) -> str:
 
     As in the original, every image is validated on once, with the original's question.
 
-    Raises UserError if the positives, all negatives or an image is missing, or no text names ``<id>``.
+    Raises UserError if the positives, all negatives or an image is missing, an image's name leads out of the
+    folder, a text names somebody else, or no question names ``<id>``.
     """
-    training = [row for role in scheme.names for row in _training(scheme, job, role)]
+    found = [row for role in scheme.names for row in _training(scheme, job, role)]
+    training = [row for row in found if talk.legible(row["question"], row["answer"])]
     folder = job.path / scheme.folder / job.subject
     if not {"yes", "no"} <= {row["label"] for row in training}:
         raise UserError(
@@ -113,7 +115,8 @@ def read(scheme: Scheme, job: Job) -> str:
     ]
     io.write_parquet(paths.dataset(job.subject), rows, schema.DATASET, sort_by=["sample"])
     return (
-        f"{len(training)} samples read, {len(spoken)} of them without an image "
+        f"{len(training)} samples read, {len(spoken)} of them without an image"
+        f"{talk.left_out(len(found) - len(training))} "
         f"({files.kept_by('assemble synthesize')})"
     )
 
@@ -123,10 +126,12 @@ def _training(scheme: Scheme, job: Job, role: str) -> Iterator[Row]:
     path = job.path / scheme.folder / job.subject / f"{scheme.names[role]}.json"
     if not path.exists():
         return
-    for key, turns in files.read_json(path, dict[str, list[Turn]], ABOUT).items():
-        image = _text(job.path / key) if role == "text" else _image(job.path / key, role)
+    for key, turns in foreign.read(path, dict[str, list[Turn]], ABOUT).items():
+        place = foreign.inside(job.path, key)
+        image = _text(place) if role == "text" else _image(place, role)
         for turn in turns:
-            said = turn.model_dump() | {"role": role, "split": "train"}
+            said = {name: names.about(job.subject, text) for name, text in turn.model_dump().items()}
+            said |= {"role": role, "split": "train"}
             yield dict.fromkeys(schema.DATASET.names) | image | said
 
 

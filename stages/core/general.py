@@ -12,18 +12,32 @@ Owns the form of these files; what the answers are worth is evaluate's and the r
 
 import base64
 import binascii
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import takewhile
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-from stages.core import images
+from pydantic import BaseModel, BeforeValidator
+
+from stages.core import foreign
 from stages.core.errors import UserError
 
 LETTERS = "ABCD"
 COPY = 1_000_000  # what MMBench adds to the index of a rotated copy
 COLUMNS = {"index", "question", "A", "B", "answer", "image"}
+
+
+Words = Annotated[str, BeforeValidator(str)]  # some copies have numbers where others have text
+
+
+class Poll(BaseModel):
+    """A line of POPE's files."""
+
+    question_id: Words
+    image: Words
+    text: Words
+    label: Words
+    category: Words | None = None
 
 
 class General(NamedTuple):
@@ -67,25 +81,26 @@ def photos(questions: Iterable[General]) -> list[Path | bytes]:
 
 def _pope(path: Path) -> Iterator[General]:
     seen = set()
-    for number, line in enumerate(_text(path).splitlines(), 1):
+    for number, line in enumerate(foreign.contents(path).splitlines(), 1):
         where = f"{path}, line {number}"
         try:
-            row = json.loads(line)
-            key, image, text, label = (str(row[name]) for name in ("question_id", "image", "text", "label"))
-        except (ValueError, KeyError, TypeError):
+            row = foreign.parsed(line, Poll)
+        except foreign.FormError:
             raise UserError(
                 f"{where}: one JSON object per line must hold question_id, image, text and label"
             ) from None
-        if label not in ("yes", "no"):
-            raise UserError(f"{where}: the label is {label!r}: write yes or no")
-        if key in seen:
-            raise UserError(f"{where}: question_id {key} is there twice: give each question its own")
-        seen.add(key)
-        photo = path.parent / "images" / image
-        if not photo.is_file():
+        if row.label not in ("yes", "no"):
+            raise UserError(f"{where}: the label is {row.label!r}: write yes or no")
+        if row.question_id in seen:
+            raise UserError(
+                f"{where}: question_id {row.question_id} is there twice: give each question its own"
+            )
+        seen.add(row.question_id)
+        photo = foreign.inside(path.parent / "images", row.image)
+        if not photo.exists():
             raise UserError(f"{where}: {photo} is missing: put the image there")
-        category = str(row.get("category", path.stem.rpartition("_")[2]))
-        yield General("pope", path.name, key, category, photo, text, (), label)
+        category = row.category or path.stem.rpartition("_")[2]
+        yield General("pope", path.name, row.question_id, category, photo, row.text, (), row.label)
 
 
 def _mmbench(path: Path) -> Iterator[General]:
@@ -95,7 +110,7 @@ def _mmbench(path: Path) -> Iterator[General]:
         if original != key and original in rows:
             continue
         where = f"{path}, index {key}"
-        options = tuple(takewhile(bool, (row.get(letter) for letter in LETTERS)))
+        options = tuple(takewhile(bool, (row.get(letter, "") for letter in LETTERS)))
         answer = row.get("answer")
         if "question" not in row or len(options) < 2:
             raise UserError(f"{where}: a row needs a question and the options A and B: fill them in")
@@ -116,7 +131,7 @@ def _table(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
 
     try:
         # Empty cells, "nan" and "None" are left out, as in the published scripts.
-        table = pd.read_csv(path, sep="\t", dtype=str)
+        table = pd.read_csv(path, sep="\t", dtype=str, encoding_errors="replace")
     except (ValueError, OSError) as error:
         raise UserError(f"{path} is no table with tabs between its columns ({error}): mend it") from None
     if missing := sorted(COLUMNS - set(table.columns)):
@@ -141,10 +156,3 @@ def _image(where: str, cell: str, rows: Mapping[str, Mapping[str, str]]) -> byte
     if not data:
         raise UserError(f"{where}: the image is neither base64 nor the index of a row that has one: mend it")
     return data
-
-
-def _text(path: Path) -> str:
-    try:
-        return images.read_bytes(path).decode()
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 ({error.reason}): save it as UTF-8") from None

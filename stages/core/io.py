@@ -1,17 +1,19 @@
 """Files in one canonical form: the same content gives the same bytes, and a file is whole or absent.
 
-Every writer fills a hidden neighbor and renames it when it is complete and on disk, so that neither a kill
-nor a full disk leaves half a file, or half a folder, under the real name. Does not own what the files mean
-(`schema`, `paths`).
+Every writer fills a hidden neighbor, locked while it does, and renames it when it is complete and on disk, so
+that neither a kill nor a full disk nor a second writer leaves half a file or folder under the real name. Does
+not own what the files mean (`schema`, `paths`).
 """
 
 import csv
+import fcntl
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -32,22 +34,21 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
     """Open `path` for writing so that it appears whole or not at all; parents are made.
 
     The body should only write: any OSError in it is reported as a failed write of `path`.
-    Raises UserError when the disk is full or the folder is not writable.
+    Raises UserError when the disk is full, the folder is not writable, or another process writes `path`.
     """
     path = Path(path)
     partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        with _owned(partial, lambda: os.open(partial, os.O_RDWR | os.O_CREAT, 0o666), path) as handle:
+            os.truncate(handle, 0)  # left by a kill
+            with os.fdopen(os.dup(handle), "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
     except OSError as error:
         raise write_error(path, error) from error
-    finally:
-        with suppress(OSError):  # gone after the rename, which is the good case
-            partial.unlink()
 
 
 @contextmanager
@@ -55,20 +56,69 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """A hidden neighbor of `path` to fill; it takes the place of `path` when the body has ended well.
 
     For thousands of small files: the body writes them plainly, for forcing each to disk takes minutes.
-    Any OSError in the body is reported as a failed write of `path`.
+    Any OSError in the body is reported as a failed write of `path`, as is another process that fills it.
     """
     path = Path(path)
     partial = path.with_name(f".{path.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # left by a kill
+
+    def opened() -> int:
+        partial.mkdir(parents=True, exist_ok=True)
+        return os.open(partial, os.O_RDONLY)
+
     try:
-        partial.mkdir(parents=True)
-        yield partial
-        shutil.rmtree(path, ignore_errors=True)
-        partial.rename(path)
+        with _owned(partial, opened, path):
+            _empty(partial)  # left by a kill
+            yield partial
+            shutil.rmtree(path, ignore_errors=True)
+            partial.rename(path)
     except OSError as error:
         raise write_error(path, error) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def _owned(partial: Path, opened: Callable[[], int], path: Path) -> Iterator[int]:
+    """The file or folder `partial`, which no other process has meanwhile; it is gone after the body.
+
+    A lock ends with its process, so that nobody waits for one that was killed. A first writer may have moved
+    `partial` to its place between our opening and our locking it: then there is a new one to open.
+    """
+    while True:
+        handle = opened()
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(
+                    f"another process is writing {path}: wait until it is done and run the command again"
+                ) from None
+            if not _is_at(handle, partial):
+                continue
+            try:
+                yield handle
+            finally:
+                if _is_at(handle, partial):  # it was not moved to its place, which is the good case
+                    _remove(partial)
+            return
+        finally:
+            os.close(handle)
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    """Whether what was opened is what stands there now."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        _remove(path)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -106,11 +156,11 @@ def write_csv(path: Path, rows: Rows) -> None:
     """Write rows that share their keys as CSV with a header; None becomes an empty cell."""
     if not rows:
         raise ValueError(f"{path}: a CSV file needs at least one row to name its columns")
-    lines: list[str] = []
-    writer = csv.DictWriter(_Lines(lines), fieldnames=list(rows[0]), lineterminator="\n")
+    lines = StringIO()
+    writer = csv.DictWriter(lines, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_bytes(path, "".join(lines).encode())
+    write_bytes(path, lines.getvalue().encode())
 
 
 def write_parquet(path: Path, table: pa.Table | Rows, schema: pa.Schema, sort_by: SortKey) -> None:
@@ -196,13 +246,6 @@ def refuse_strays(wanted: Iterable[Path]) -> None:
         raise UserError(
             f"no subject or method in params.yaml has {', '.join(strays)}: run `rm -r {' '.join(strays)}`"
         )
-
-
-class _Lines:
-    """The one method of a text file that `csv` needs."""
-
-    def __init__(self, lines: list[str]) -> None:
-        self.write = lines.append
 
 
 @contextmanager

@@ -18,6 +18,7 @@ NAMES = {  # column of ours → theirs, in small letters; the first that there i
     "listed_hash": ("hash",),
     "punsafe": ("punsafe",),
 }
+LONGEST_NUMBER = 40  # digits of a number in the place of a text, such as a hash
 
 
 class Listed(NamedTuple):
@@ -40,15 +41,34 @@ def columns(names: Sequence[str]) -> dict[str, str]:
     }
 
 
+def entry(found: Mapping[str, Any]) -> Listed:
+    """An entry of these raw values, ours by name, whatever they are.
+
+    A text is taken as it is, of a list its first text; a number counts where it is finite; anything else is
+    unknown, for one odd value should lose neither its row nor the others.
+    """
+    texts = {name: _text(found.get(name)) for name in Listed._fields if name != "punsafe"}
+    return Listed(**texts, punsafe=_number(found.get("punsafe")))
+
+
 def answered(found: Mapping[str, Any]) -> Listed:
-    """An entry as a service answers it; a value that is not of its column's type counts as unknown."""
-    values = {ours: found[theirs] for ours, theirs in columns([str(name) for name in found]).items()}
-    texts = {name: value if isinstance(value, str) else None for name, value in values.items()}
-    number, listed_hash = values.get("punsafe"), values.get("listed_hash")
-    known = isinstance(number, (int, float)) and math.isfinite(number)
-    return Listed(
-        **{"url": None}
-        | texts
-        | {"punsafe": float(number) if known else None}
-        | {"listed_hash": str(listed_hash) if isinstance(listed_hash, (str, int)) else None}
-    )
+    """An entry as a service answers it, under its names."""
+    return entry({ours: found[theirs] for ours, theirs in columns(list(found)).items()})
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, (list, tuple)):
+        return next(filter(None, map(_text, value)), None)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)[:LONGEST_NUMBER]
+    return value if isinstance(value, str) else None
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None

@@ -1,25 +1,29 @@
 """The one way to strangers' servers: bounded in time and size, polite to each host, heedful of opt-outs.
 
 Owns an opener of urllib's that retrieve's own downloads and every worker of img2dataset go through, so that
-both keep to the same rules. Does not own what is downloaded, or what a usable picture is (`web`).
+both keep to the same rules. Does not own the deadline and the reach of a connection (`connection`), what is
+downloaded, or what a usable picture is (`web`).
 """
 
 import http.client
 import io
+import math
 import threading
 import time
-import urllib.error
 import urllib.request
-from contextlib import suppress
+import zlib
 from dataclasses import dataclass, field
 from email.message import Message
 from typing import Any
 from urllib.parse import urlsplit
 
+from stages.core.connection import Final, Http, Https, Requests, retry_after
+
 CHUNK = 64 * 1024
 PAUSE_S = 0.5  # before a further attempt
 PASSING = {429, 500, 502, 503, 504}  # HTTP statuses that may be better at the next attempt
-OPT_OUT = {"noai", "noimageai", "noindex", "noimageindex"}  # of X-Robots-Tag, as img2dataset heeds them
+OPT_OUT = {"noai", "noimageai", "noindex", "noimageindex", "noml"}  # of X-Robots-Tag; noml beyond img2dataset
+COMPRESSED = {"gzip", "x-gzip", "deflate"}  # Content-Encoding of servers that were not asked for it
 VALUED = {"max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"}  # have a colon
 
 
@@ -27,13 +31,20 @@ VALUED = {"max-snippet", "max-image-preview", "max-video-preview", "unavailable_
 class Limits:
     """Bounds on one picture, and manners towards its server."""
 
-    timeout_s: float  # for a whole download attempt
+    timeout_s: float  # for a whole request, from its connection to the last byte of its response
     retries: int
     max_bytes: int
     max_pixels: int
     max_side: int  # of the picture as kept
+    min_side: int
+    max_aspect: float  # longer side by shorter side
     per_host: int  # requests at once to one host, of one process
     agent: str  # User-Agent; the part before the first "/" is our name in X-Robots-Tag
+    allowed: tuple[str, ...] = ()  # hosts ("host" or "host:port") that need no global address
+
+    def __post_init__(self) -> None:
+        """Take a list, as JSON has it."""
+        object.__setattr__(self, "allowed", tuple(self.allowed))
 
 
 @dataclass
@@ -51,19 +62,19 @@ class _Host:
 
     def heed(self, response: http.client.HTTPResponse) -> None:
         """Take Retry-After in seconds; its other form, a date, is left to the pause before a retry."""
-        with suppress(TypeError, ValueError):
-            if response.status in PASSING:
-                self.free_at = time.monotonic() + int(response.headers["Retry-After"])
+        seconds = retry_after(response.headers["Retry-After"])
+        if response.status in PASSING and seconds is not None:
+            self.free_at = time.monotonic() + seconds
 
 
-class _Courteous(urllib.request.AbstractHTTPHandler):
+class _Courteous(Requests):
     """A request at the host's turn, tried again if that may help, with the whole response read at once."""
 
-    def __init__(self, limits: Limits, hosts: dict[str, _Host]) -> None:
-        super().__init__()
-        self.limits, self.hosts = limits, hosts
+    def __init__(self, limits: Limits, deadline: float, hosts: dict[str, _Host]) -> None:
+        super().__init__(limits.allowed)
+        self.limits, self.deadline, self.hosts = limits, deadline, hosts
 
-    def do_open(
+    def do_open(  # ty: ignore[incompatible-method-override]  (its names, not its types)
         self, connection: type, request: urllib.request.Request, **settings: Any
     ) -> http.client.HTTPResponse:
         """One hop of a download. What another attempt cannot mend is not asked for again."""
@@ -86,35 +97,46 @@ class _Courteous(urllib.request.AbstractHTTPHandler):
         name = urlsplit(request.full_url).netloc
         host = self.hosts.setdefault(name, _Host(threading.Semaphore(self.limits.per_host)))
         with host.turns:  # waiting for one's turn does not count as the server's time
-            host.wait(self.limits.timeout_s)
-            response = super().do_open(connection, request, **settings)
-            host.heed(response)
-            refuse_opt_out(response, self.limits.agent)
-            _read(response, self.limits)
+            host.wait(min(self.limits.timeout_s, self._left()))
+            request.timeout = min(self.limits.timeout_s, self._left())
+            try:
+                response = super().do_open(connection, request, **settings)
+                host.heed(response)
+                refuse_opt_out(response, self.limits.agent)
+                _read(response, self.limits)
+            except OSError:
+                self._left()  # what the deadline has ended is not the server's failure
+                raise
         return response
 
+    def _left(self) -> float:
+        """Seconds until the deadline of the whole list; raises Final when there are none."""
+        left = self.deadline - time.time()
+        if left <= 0:
+            raise Final("the deadline of the list has passed")
+        return left
 
-class _Http(_Courteous, urllib.request.HTTPHandler):
+
+class _Http(_Courteous, Http):
     pass
 
 
-class _Https(_Courteous, urllib.request.HTTPSHandler):
+class _Https(_Courteous, Https):
     pass
 
 
-class Final(urllib.error.URLError):
-    """A failure that further attempts would not mend."""
+def opener(limits: Limits, deadline: float = math.inf) -> urllib.request.OpenerDirector:
+    """An opener that knows HTTP and HTTPS only, so that no URL or redirect leads to a local file.
 
-
-def opener(limits: Limits) -> urllib.request.OpenerDirector:
-    """An opener that knows HTTP and HTTPS only, so that no URL or redirect leads to a local file."""
+    From `deadline` on, a moment of time.time, for machines of a distributor share that, every download fails.
+    """
     hosts: dict[str, _Host] = {}
     director = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
         urllib.request.UnknownHandler(),
-        _Http(limits, hosts),
-        _Https(limits, hosts),
+        _Http(limits, deadline, hosts),
+        _Https(limits, deadline, hosts),
         urllib.request.HTTPDefaultErrorHandler(),
         urllib.request.HTTPRedirectHandler(),
         urllib.request.HTTPErrorProcessor(),
@@ -150,14 +172,27 @@ def robots_tags(headers: Message, agent: str) -> set[str]:
 
 
 def _read(response: http.client.HTTPResponse, limits: Limits) -> None:
-    """Replace `read` by the body; a server that sends a byte now and then runs out of time here."""
-    body, end, promised = bytearray(), time.monotonic() + limits.timeout_s, response.length
+    """Replace `read` by the body; the time that a server may take for it is the connection's."""
+    body, promised = bytearray(), response.length
     while (promised is None or len(body) < promised) and (chunk := response.read1(CHUNK)):
         body += chunk
         if len(body) > limits.max_bytes:
             raise Final(f"body larger than {limits.max_bytes} bytes")
-        if time.monotonic() > end:
-            raise TimeoutError("timed out")
     if promised is not None and len(body) < promised:
         raise http.client.IncompleteRead(bytes(body), promised - len(body))
-    response.read = io.BytesIO(body).read  # type: ignore[method-assign]
+    plain = bytes(body)
+    if response.headers.get("Content-Encoding", "").strip().lower() in COMPRESSED:
+        plain = _unpacked(plain, limits.max_bytes)
+    response.read = io.BytesIO(plain).read  # ty: ignore[invalid-assignment]
+
+
+def _unpacked(body: bytes, max_bytes: int) -> bytes:
+    """What a body holds if it is compressed indeed; some servers say so of a picture as it is."""
+    unpack = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib
+    try:
+        plain = unpack.decompress(body, max_bytes + 1)
+    except zlib.error:
+        return body
+    if len(plain) > max_bytes:
+        raise Final(f"unpacked body larger than {max_bytes} bytes")
+    return plain

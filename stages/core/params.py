@@ -111,10 +111,13 @@ class Index(Section):
     image_size: Positive
     max_image_mb: Positive
     max_image_pixels: Positive
+    min_image_side: Positive
+    max_image_aspect: Annotated[float, Field(ge=1)]
     timeout_s: Seconds
     retries: Count
     deadline_s: Seconds
     per_host: Positive
+    allowed_hosts: Annotated[str, StringConstraints(pattern=r"^[^/@,]*$")]
     agent: Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]+$")]
     shard: Positive
     processes: Positive
@@ -149,6 +152,15 @@ class Retrieve(Section):
     min_similarity: Cosine
     max_similarity: Cosine
     near_duplicate: Cosine
+
+    @model_validator(mode="after")
+    def _some(self) -> "Retrieve":
+        if not self.hard + self.easy:
+            raise ValueError(
+                "retrieve.hard and retrieve.easy are both 0, but without negatives nothing learns to say no: "
+                "raise one"
+            )
+        return self
 
 
 class Synthesize(Section):
@@ -262,6 +274,16 @@ class Params(Section):
                     f"subjects.{name} has source: world, but world.subjects has no {name}: "
                     f"use one of {', '.join(self.world.subjects)}, or leave out source for your own photos"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _negatives_are_in_use(self) -> "Params":
+        used, drawn = self.train.data, self.retrieve
+        if not ((used.hard and drawn.hard) or (used.easy and drawn.easy)):
+            raise ValueError(
+                "train.data uses none of the negatives that retrieve looks for (retrieve.hard, "
+                "retrieve.easy): set train.data.hard or train.data.easy to true, or raise the number"
+            )
         return self
 
     def subject(self, name: str) -> Subject:

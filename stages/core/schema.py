@@ -133,6 +133,19 @@ QUESTIONS = _schema(
     correct=(FLAG, "parsed equals truth"),
 )
 
+OPEN_ANSWERS = _schema(
+    "The same questions without their options, answered freely.",
+    subject=(TEXT, "the subject asked about"),
+    kind=(TEXT, "visual or text"),
+    photo=(TEXT, "file name of the photo; null for text questions"),
+    question=(TEXT, "what was asked"),
+    method=(TEXT, "the method or control that was asked; blind is the soft prompt without the photo"),
+    answer=(TEXT, "the generated answer"),
+    truth=(TEXT, "the right option"),
+    correct=(FLAG, "the answer holds the right option and none of the wrong ones"),
+    named=(FLAG, "the answer holds the subject's name"),
+)
+
 TOGETHER = _schema(
     "Photos of two subjects: who is there, and who stands on which side.",
     subject=(TEXT, "the subject asked about; for a side, who stands there"),

@@ -35,9 +35,9 @@ def seed_everything(seed: int, threads: int) -> None:
     torch.set_num_threads(threads)
     # as use_deterministic_algorithms does, which imports the compiler beside: four seconds of every stage
     torch.set_deterministic_debug_mode("error")
-    torch.utils.deterministic.fill_uninitialized_memory = (
-        False  # a twentieth of the time; nothing of ours reads it
-    )
+    torch.backends.cuda.enable_cudnn_sdp(False)  # attention by cuDNN has no deterministic backward pass
+    # a twentieth of the time; nothing of ours reads it
+    torch.utils.deterministic.fill_uninitialized_memory = False  # ty: ignore[missing-attribute]
 
 
 def stream(seed: int, *names: str | int) -> np.random.Generator:

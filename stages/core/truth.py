@@ -14,9 +14,9 @@ and by check for the user's own subjects, so that a mistake shows before anythin
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from stages.core import images, paths
+from stages.core import foreign, images, paths
 from stages.core.errors import UserError
 
 SIBLINGS = {"sibling-marking": "marking", "sibling-one": "one", "sibling-two": "two"}  # group → folder
@@ -38,6 +38,8 @@ class Question(BaseModel):
     def _a_choice(self) -> "Question":
         if self.options[0] == self.options[1]:
             raise ValueError("both options are the same")
+        if foreign.UNKNOWN in "".join([self.question, *self.options]):
+            raise ValueError("it is not UTF-8: save the file as UTF-8")
         return self
 
 
@@ -74,15 +76,12 @@ class Together(BaseModel):
 def load_together(folder: Path) -> list[Together]:
     """What `folder`/together.json says of the photos beside it.
 
-    Raises UserError if the file is missing or malformed, or a photo is missing.
+    Raises UserError if the file is missing or malformed, or a photo is missing or lies elsewhere.
     """
     path = Path(folder) / "together.json"
-    try:
-        rows = TypeAdapter(list[Together]).validate_json(images.read_bytes(path))
-    except ValidationError as error:
-        raise _malformed(path, error, TOGETHER) from error
+    rows = foreign.read(path, list[Together], TOGETHER)
     for row in rows:
-        if not (path.parent / row.image).is_file():
+        if not foreign.inside(path.parent, row.image).exists():
             raise UserError(f"{path}: {row.image} is not in {folder}: put it there, or remove its entry")
     return rows
 
@@ -95,10 +94,7 @@ def load_questions(subject: str, source: str) -> Questions:
     path = paths.truth_dir(subject, source) / "questions.json"
     if not path.exists():
         return Questions()
-    try:
-        questions = Questions.model_validate_json(images.read_bytes(path))
-    except ValidationError as error:
-        raise _malformed(path, error, ENTRY) from error
+    questions = foreign.read(path, Questions, ENTRY)
     folder = paths.test_photos(subject, source)
     names = {photo.name for photo in images.list_photos(folder)} if questions.visual else set()
     for question in questions.visual:
@@ -114,9 +110,3 @@ def sibling_folders(subject: str, source: str) -> dict[str, Path]:
     """The folders of the subject's look-alikes that exist, by group (a key of SIBLINGS)."""
     siblings = paths.truth_dir(subject, source) / "siblings"
     return {group: siblings / name for group, name in SIBLINGS.items() if (siblings / name).is_dir()}
-
-
-def _malformed(path: Path, error: ValidationError, entry: str) -> UserError:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return UserError(f"{path}, {where or 'whole file'}: {first['msg']}; {entry}")

@@ -1,46 +1,28 @@
 """Pictures from elsewhere: downloads, names for what went wrong, and the form we keep.
 
-Owns what makes every failure countable and a picture fit to keep. Does not own the manners and bounds of a
-download (`opener`), which pictures are fetched, or img2dataset, which downloads long lists under the same
-rules.
+Owns what makes an address fit to ask for and a picture fit to keep. Does not own the names of failures
+(`connection`), the manners and bounds of a download (`opener`), which pictures are fetched, or img2dataset,
+which downloads long lists under the same rules.
 """
 
-import http.client
 import io
+import threading
 import urllib.request
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from PIL import Image, UnidentifiedImageError
 
+from stages.core.connection import cause
 from stages.core.errors import UserError
-from stages.core.images import load_image
+from stages.core.images import FORMATS, load_image
 from stages.core.io import sha256_bytes
 from stages.core.opener import Limits, opener
 
-CAUSES = (  # part of an error message → name in the data card; the first match counts
-    ("infinite loop", "redirect loop"),
-    ("timed out", "timed out"),
-    ("x-robots-tag", "opted out"),
-    ("tdm-reservation", "opted out"),
-    ("left alone", "host busy"),
-    ("incompleteread", "truncated"),
-    ("larger than", "too large"),
-    ("connection refused", "connection refused"),
-    ("name or service not known", "host not found"),
-    ("name resolution", "host not found"),
-    ("no address associated", "host not found"),
-    ("nodename nor servname", "host not found"),
-    ("connection reset", "connection lost"),
-    ("closed connection", "connection lost"),
-    ("unknown url type", "not http"),
-    ("certificate", "bad certificate"),
-    ("control characters", "bad url"),
-    ("no host given", "bad url"),
-    ("nonnumeric port", "bad url"),
-)
+DECODING = threading.Semaphore(2)  # pictures decoded at once, of which each may take gigabytes
+NOISE = "".join(map(chr, range(33)))  # what browsers take off both ends of an address
 
 
 class Unusable(Exception):  # noqa: N818 — an outcome to count, not a defect
@@ -60,23 +42,23 @@ class Picture:
 
 def is_http(url: str | None) -> bool:
     """Whether this is a web address at all; everything else (file:, data:, a typo) is refused and counted."""
-    return bool(url) and url.lower().startswith(("http://", "https://"))
+    return bool(url) and url.strip(NOISE).lower().startswith(("http://", "https://"))
 
 
 def encoded(url: str) -> str:
-    """The URL with spaces and non-ASCII letters percent-encoded, which urllib does not do by itself."""
-    return quote(url, safe="%/:=&?~#+!$,;'@()*[]")
+    """The address as urllib wants it: percent-encoded, its host in ASCII, no space around, no breaks in it.
 
-
-def cause(message: str) -> str:
-    """Short name of a download error: no host, time or path in it, so that equal failures count as one."""
-    text = message.lower()
-    for part, name in CAUSES:
-        if part in text:
-            return name
-    if text.startswith("http error "):
-        return f"http {text.split()[2].rstrip(':')}"
-    return "other error"
+    Raises Unusable for what no server can be asked for.
+    """
+    text = url.strip(NOISE).translate(dict.fromkeys(map(ord, "\t\r\n")))
+    if "\ufffd" in text:  # bytes that were no UTF-8
+        raise Unusable("bad url")
+    try:
+        parts = urlsplit(text)
+        host = parts.netloc if parts.netloc.isascii() else parts.netloc.encode("idna").decode()
+        return quote(parts._replace(netloc=host).geturl(), safe="%/:=&?~#+!$,;'@()*[]")
+    except ValueError:
+        raise Unusable("bad url") from None
 
 
 def causes(failures: Mapping[str, int]) -> str:
@@ -104,7 +86,9 @@ def _download(director: urllib.request.OpenerDirector, url: str, limits: Limits)
     try:
         with director.open(encoded(url), timeout=limits.timeout_s) as response:
             return response.read()
-    except (OSError, http.client.HTTPException, ValueError) as error:
+    except Unusable:
+        raise
+    except Exception as error:  # broken servers make http.client raise nearly every kind of exception
         raise Unusable(cause(str(error))) from None
 
 
@@ -112,8 +96,8 @@ def keep(data: bytes, limits: Limits) -> Picture:
     """Check a picture's bytes and bring it into the form in which it is kept.
 
     Bytes stay as they are when that is possible: a plain RGB JPEG or PNG that is small enough and carries no
-    EXIF (which may turn it or tell where it was taken). Anything else is converted and scaled down once.
-    Raises Unusable.
+    color profile and no EXIF (which may turn it or tell where it was taken). Anything else is converted and
+    scaled down once. Raises Unusable.
     """
     original = sha256_bytes(data)
     if not data:
@@ -121,11 +105,11 @@ def keep(data: bytes, limits: Limits) -> Picture:
     if len(data) > limits.max_bytes:
         raise Unusable("too large")
     try:
-        with Image.open(io.BytesIO(data)) as head:
-            if head.width * head.height > limits.max_pixels:
-                raise Unusable("too many pixels")
-            form = head.format
-            plain = form in {"JPEG", "PNG"} and head.mode == "RGB" and not head.getexif()
+        with Image.open(io.BytesIO(data), formats=FORMATS) as head:
+            refuse_shape(head.size, limits)
+            kind = head.format
+            profile = head.info.get("icc_profile")
+            plain = kind in {"JPEG", "PNG"} and head.mode == "RGB" and not head.getexif() and not profile
     except Unusable:
         raise
     except Image.DecompressionBombError:
@@ -134,15 +118,27 @@ def keep(data: bytes, limits: Limits) -> Picture:
         raise Unusable("not an image") from None
     except Exception:  # damaged files make Pillow's decoders raise nearly every kind of exception
         raise Unusable("damaged") from None
-    try:
-        image = load_image(data)
-    except UserError:
-        raise Unusable("damaged") from None
-    form = "JPEG" if form in {"JPEG", "WEBP"} else "PNG"
-    if not plain or max(image.size) > limits.max_side:
-        data = _encode(shrink(image, limits.max_side), form)
-        image = load_image(data)  # JPEG changes pixels: hashes and embeddings are those of the bytes we keep
+    form = "JPEG" if kind in {"JPEG", "MPO", "WEBP", "HEIF", "AVIF"} else "PNG"
+    with DECODING:
+        try:
+            image = load_image(data)
+        except UserError:
+            raise Unusable("damaged") from None
+        if not plain or max(image.size) > limits.max_side:
+            data = _encode(shrink(image, limits.max_side), form)
+            image = load_image(data)  # JPEG changes pixels: hashes and embeddings are those of what we keep
     return Picture(data, sha256_bytes(data), original, image, ".jpg" if form == "JPEG" else ".png")
+
+
+def refuse_shape(size: tuple[int, int], limits: Limits) -> None:
+    """Raise Unusable for a size in pixels that no model can use: dividers, spacers, or too much to decode."""
+    short, long = sorted(size)
+    if short * long > limits.max_pixels:
+        raise Unusable("too many pixels")
+    if short < limits.min_side:
+        raise Unusable("too small")
+    if long > short * limits.max_aspect:
+        raise Unusable("extreme shape")
 
 
 def shrink(image: Image.Image, max_side: int) -> Image.Image:
@@ -150,8 +146,8 @@ def shrink(image: Image.Image, max_side: int) -> Image.Image:
     scale = max_side / max(image.size)
     if scale >= 1:
         return image
-    size = tuple(max(1, round(side * scale)) for side in image.size)
-    return image.resize(size, Image.Resampling.LANCZOS)
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    return image.resize((width, height), Image.Resampling.LANCZOS)
 
 
 def _encode(image: Image.Image, form: str) -> bytes:

@@ -11,7 +11,16 @@ import pyarrow as pa
 
 from stages.core import images, io, paths, schema
 from stages.core import seed as seeds
-from stages.evaluate import captions, chats, choices, general, recognition, together, validation
+from stages.evaluate import (
+    captions,
+    chats,
+    choices,
+    general,
+    open_answers,
+    recognition,
+    together,
+    validation,
+)
 from stages.evaluate.exam import Exam
 from stages.evaluate.photos import Photo
 from stages.methods.interface import Answering, Ask
@@ -24,7 +33,7 @@ Asked = list[tuple[Row, Ask]]
 class Sizes(NamedTuple):
     """How much is asked."""
 
-    max_new_tokens: int  # of a chat's answer, and of a caption
+    max_new_tokens: int  # of a free answer, and of a caption
     general_subjects: int  # how many of them are in place, one at a time, for the general questions
     captioned_others: int  # photos of others that a caption is asked of, per subject
 
@@ -46,6 +55,11 @@ def evaluate(answering: Answering, exam: Exam, method: str, sizes: Sizes, seed: 
         "recognition": (recognition, recognition.asks(photos, subjects, answering), schema.RECOGNITION),
         "validation": (validation, validation.asks(exam.seen, seen, answering), schema.VALIDATION),
         "questions": (choices, choices.asks(subjects, photos, answering), schema.QUESTIONS),
+        "open_answers": (
+            open_answers,
+            open_answers.asks(subjects, photos, sizes.max_new_tokens, answering),
+            schema.OPEN_ANSWERS,
+        ),
         "conversations": (chats, chat, schema.SAMPLE_CONVERSATIONS),
         "captions": (captions, caption, schema.CAPTIONS),
         "together": (together, together.asks(exam.together, of_two, subjects, answering), schema.TOGETHER),

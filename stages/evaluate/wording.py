@@ -4,6 +4,7 @@ The embedded base model was trained on these wordings, and LLaVA-1.5 knows them 
 its own): change one and both need checking again.
 """
 
+import re
 from collections.abc import Sequence
 
 BRIEF = "Answer the question using a single word or phrase."
@@ -42,3 +43,18 @@ def parse(answer: str, allowed: Sequence[str]) -> str | None:
     """
     bare = answer.strip().removesuffix(".").casefold()
     return next((word for word in allowed if word.casefold() == bare), None)
+
+
+def only_option(answer: str, options: Sequence[str]) -> str | None:
+    """The one option that a free answer holds as whole words, or None if it holds none or several.
+
+    Case and an option's article are forgiven: "<bo> is next to the Ball." holds "a ball".
+    """
+    said = " ".join(re.findall(r"\w+", answer.casefold()))
+    held = [option for option in options if f" {_bare(option)} " in f" {said} "]
+    return held[0] if len(held) == 1 else None
+
+
+def _bare(option: str) -> str:
+    words = re.findall(r"\w+", option.casefold())
+    return " ".join(words[1:] if len(words) > 1 and words[0] in ("a", "an", "the") else words)

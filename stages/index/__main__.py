@@ -21,8 +21,11 @@ def main() -> str:
         max_bytes=index.max_image_mb * 2**20,
         max_pixels=index.max_image_pixels,
         max_side=index.image_size,
+        min_side=index.min_image_side,
+        max_aspect=index.max_image_aspect,
         per_host=index.per_host,
         agent=index.agent,
+        allowed=tuple(index.allowed_hosts.lower().split()),
     )
     serve = Path(index.serve) if index.serve else None
     workers = (index.distributor, index.processes, index.threads)

@@ -2,21 +2,22 @@
 
 Reads the folders that `clip-retrieval inference` and `clip-retrieval index` write: metadata/*.parquet, and
 the vectors from img_emb/*.npy or, without those, reconstructed from image.index. Images that the metadata
-names by a local path are copied; those known by URL alone stay where they are until retrieve wants one.
+names by a path inside the folder are copied; others are known by URL alone, and stay where they are until
+retrieve wants one.
 """
 
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stages.core import progress, web
+from stages.core import foreign, progress, web
 from stages.core.clip import SAME_CLIP, Clip, embed, unit
 from stages.core.errors import UserError
 from stages.core.images import load_image
 from stages.core.listed import NAMES, Listed, columns
+from stages.core.vectors import read_index
 from stages.index import listing
 from stages.index.folder import picture
 from stages.index.rows import Rows, row
@@ -29,7 +30,8 @@ def read(folder: Path, limits: web.Limits) -> tuple[Rows, np.ndarray, Counter, s
     of the columns of `listing` there are.
     """
     metadata, known = _metadata(folder)
-    vectors = unit(_vectors(folder))
+    with np.errstate(all="ignore"):  # rows that are no vectors are counted below
+        vectors = unit(_vectors(folder))
     if len(vectors) != len(metadata):
         raise UserError(
             f"index.location: {folder} has {len(vectors):,} vectors but {len(metadata):,} rows of metadata: "
@@ -37,8 +39,10 @@ def read(folder: Path, limits: web.Limits) -> tuple[Rows, np.ndarray, Counter, s
         )
     rows, failures = [], Counter()
     for i, (listed, path) in enumerate(progress.bar(metadata, "read")):
-        local = Path(path) if path and Path(path).is_file() else None
         try:
+            if not np.isfinite(vectors[i]).all():
+                raise web.Unusable("no vector")
+            local = _local(folder, path)
             if not local and not web.is_http(listed.url):
                 raise web.Unusable("no image and no URL")
             named = listed._replace(url=listed.url or local.name)
@@ -77,32 +81,51 @@ def _metadata(folder: Path) -> tuple[list[tuple[Listed, str | None]], set[str]]:
         raise UserError(
             f"index.location: {folder} has no metadata/*.parquet: name a folder of clip-retrieval's"
         )
-    try:
-        tables = [pq.ParquetFile(file).read() for file in files]
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(f"index.location: the metadata in {folder} cannot be read ({error})") from error
     rows, known = [], set(NAMES)
-    for table in tables:
-        found = columns(table.column_names)
-        local = "image_path" in table.column_names
-        files = table["image_path"].to_pylist() if local else [None] * table.num_rows
-        rows += zip(listing.rows(table, found), files, strict=True)
-        known &= set(found)
+    for file in files:
+        try:
+            table = pq.ParquetFile(file).read()
+            local = "image_path" in table.column_names
+            paths = listing.values(table, "image_path") if local else [None] * table.num_rows
+            rows += zip(listing.rows(table), paths, strict=True)
+        except listing.UNREADABLE as error:
+            raise UserError(
+                f"index.location: {file} cannot be read ({foreign.printable(error)}): "
+                "make it again with clip-retrieval"
+            ) from error
+        known &= set(columns(table.column_names))
     return rows, known
 
 
+def _local(folder: Path, name: object) -> Path | None:
+    """The file that a row of metadata names, if it is in the index's folder, which is all that DVC hashes."""
+    if not isinstance(name, str) or not name:
+        return None
+    try:
+        path = foreign.inside(folder, name)
+    except UserError:
+        return None
+    return path if path.exists() else None
+
+
 def _vectors(folder: Path) -> np.ndarray:
+    """(n, d) numbers, as they are kept."""
     arrays = sorted((folder / "img_emb").glob("*.npy"))
     try:
         if arrays:
-            return np.concatenate([np.load(array) for array in arrays])
-        import faiss
+            vectors = np.concatenate([np.load(array) for array in arrays])
+        else:
+            import faiss
 
-        index = faiss.read_index(str(folder / "image.index"))
-        if inverted := faiss.try_extract_index_ivf(index):
-            inverted.make_direct_map()
-        return index.reconstruct_n(0, index.ntotal)
-    except (OSError, ValueError, RuntimeError) as error:
+            index = read_index(folder / "image.index")
+            if inverted := faiss.try_extract_index_ivf(index):
+                inverted.make_direct_map()
+            vectors = index.reconstruct_n(0, index.ntotal)
+        if vectors.ndim != 2 or vectors.dtype.kind != "f":
+            raise ValueError(f"{vectors.dtype} numbers of shape {vectors.shape}")
+    except (OSError, ValueError, RuntimeError, MemoryError, OverflowError, AssertionError, EOFError) as error:
         raise UserError(
-            f"index.location: {folder} needs img_emb/*.npy or a readable image.index: {str(error)[:200]}"
+            f"index.location: {folder} needs img_emb/*.npy or a readable image.index: "
+            f"{foreign.printable(error)}: make it again with clip-retrieval"
         ) from error
+    return vectors

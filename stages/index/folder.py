@@ -1,10 +1,12 @@
 """A folder of images becomes rows of the index, with captions from text files of the same name."""
 
+import os
 from collections import Counter
 from pathlib import Path
 
 from stages.core import progress, web
 from stages.core.errors import UserError
+from stages.core.images import is_leftover
 from stages.core.listed import Listed
 from stages.index.rows import Rows, row
 
@@ -22,7 +24,8 @@ def read(folder: Path, limits: web.Limits) -> tuple[Rows, Counter]:
     )
     rows, failures = [], Counter()
     for path in progress.bar([path for path in paths if path.suffix.lower() not in BESIDE], "read"):
-        name = path.relative_to(folder).as_posix()
+        # old archives and cameras write names that are no UTF-8: \xe9 stands for such a byte
+        name = os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "backslashreplace")
         try:
             rows.append(row(name, Listed(name, _caption(path)), picture(path, limits)))
         except web.Unusable as failure:
@@ -41,7 +44,7 @@ def picture(path: Path, limits: web.Limits) -> web.Picture:
 
 
 def _visible(name: Path) -> bool:
-    return not any(part.startswith(".") for part in name.parts)
+    return not any(is_leftover(part) for part in name.parts)
 
 
 def _caption(path: Path) -> str | None:

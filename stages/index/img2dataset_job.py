@@ -14,16 +14,19 @@ from stages.core.opener import Limits
 from stages.index.process import end_with_parent
 
 
-def main(limits: Limits, settings: dict) -> None:
-    """Download as `settings` say (img2dataset's own argument names)."""
+def main(limits: Limits, deadline: float, settings: dict) -> None:
+    """Download as `settings` say (img2dataset's own argument names).
+
+    `deadline` is a moment of time.time, from which on nothing is asked for.
+    """
     threading.Thread(target=end_with_parent, daemon=True).start()
     from stages.index.bounded import Bounded
 
     theirs = importlib.import_module("img2dataset.main")  # the package names a function so as well
-    theirs.Downloader = partial(Bounded, limits)
+    theirs.Downloader = partial(Bounded, limits, deadline)
     theirs.download(**settings)
 
 
 if __name__ == "__main__":
     job = json.loads(Path(sys.argv[1]).read_text())
-    main(Limits(**job["limits"]), job["img2dataset"])
+    main(Limits(**job["limits"]), job["deadline"], job["img2dataset"])

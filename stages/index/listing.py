@@ -5,12 +5,16 @@ Owns reading them. What their columns may be called is `core.listed`'s.
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stages.core.errors import UserError
-from stages.core.listed import NAMES, Listed, columns
+from stages.core.foreign import printable
+from stages.core.listed import NAMES, Listed, columns, entry
+
+UNREADABLE = (pa.ArrowException, OSError, ValueError, OverflowError)  # of damaged or odd tables
 
 
 def read(location: Path) -> tuple[list[Listed], set[str]]:
@@ -29,10 +33,10 @@ def read(location: Path) -> tuple[list[Listed], set[str]]:
             found = columns(table.schema_arrow.names)
             if "url" not in found:
                 raise UserError(f"index.location: {file} needs a column {' or '.join(NAMES['url'])}")
-            entries += rows(table.read(columns=list(found.values())), found)
-        except (pa.ArrowException, OSError) as error:
+            entries += rows(table.read(columns=list(found.values())))
+        except UNREADABLE as error:
             raise UserError(
-                f"index.location: {file} is not a Parquet file that can be read ({error})"
+                f"index.location: {file} is not a Parquet file that can be read ({printable(error)})"
             ) from error
         known &= set(found)
     if not entries:
@@ -40,9 +44,30 @@ def read(location: Path) -> tuple[list[Listed], set[str]]:
     return entries, known
 
 
-def rows(table: pa.Table, found: dict[str, str]) -> Iterator[Listed]:
-    """The entries of a table; `found` says which of its columns holds what."""
-    kinds = {name: pa.float64() if name == "punsafe" else pa.string() for name in found}
-    values = {ours: table[theirs].cast(kinds[ours]).to_pylist() for ours, theirs in found.items()}
+def rows(table: pa.Table) -> Iterator[Listed]:
+    """The entries of a table."""
+    found = {ours: values(table, theirs) for ours, theirs in columns(table.column_names).items()}
     for i in range(table.num_rows):
-        yield Listed(**{"url": None} | {name: column[i] for name, column in values.items()})
+        yield entry({name: column[i] for name, column in found.items()})
+
+
+def values(table: pa.Table, name: str) -> list[Any]:
+    """The values of the first column of this name, as Python has them.
+
+    Where one cannot be had so, its text with bytes that are no UTF-8 replaced stands for it, or else None.
+    """
+    column = table.column(table.column_names.index(name))
+    try:
+        return column.to_pylist()
+    except UNREADABLE:
+        return [_value(one) for one in column]
+
+
+def _value(scalar: pa.Scalar) -> Any:
+    try:
+        return scalar.as_py()
+    except UNREADABLE:
+        if isinstance(scalar, (pa.ListScalar, pa.LargeListScalar)):
+            return [_value(one) for one in scalar.values or []]
+        texts = (pa.StringScalar, pa.LargeStringScalar)
+        return scalar.as_buffer().to_pybytes() if isinstance(scalar, texts) else None

@@ -18,6 +18,7 @@ from types import MappingProxyType
 
 from stages.core import paths, progress
 from stages.core.errors import DISK_FULL, UserError, write_error
+from stages.core.foreign import printable
 
 ROOM = 2**20  # bytes; with less left on the disk, img2dataset does not fail: it waits for ever
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,7 +90,7 @@ def _watch(
 def failure(what: str, work: Path) -> UserError:
     """Why a job failed, as far as its log tells."""
     lines = (work / "log.txt").read_text(errors="replace").split("\n")
-    words = next((line.strip() for line in reversed(lines) if "rror" in line), "its log names no error")
+    words = printable(next((line for line in reversed(lines) if "rror" in line), "its log names no error"))
     full = any(os.strerror(code) in words for code in DISK_FULL)
     remedy = "the disk is full: free some space and" if full else "mend that and"
     return UserError(f"{what} ({words}): {remedy} run the command again")

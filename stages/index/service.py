@@ -7,11 +7,15 @@ subjects.
 from pathlib import Path
 from typing import Annotated, Any
 
-import requests
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from stages.core import io
+from stages.core import foreign, replies
 from stages.core.errors import UserError
+
+ABOUT = (
+    "it must hold url (http://HOST:PORT/knn-service), indice_name and size (number of images in the index)"
+)
+MAX_BYTES = 2**20  # of the list of a service's indexes
 
 
 class Service(BaseModel):
@@ -21,30 +25,33 @@ class Service(BaseModel):
 
     url: Annotated[str, Field(pattern=r"^https?://.+/knn-service$")]
     indice_name: str
-    size: Annotated[int, Field(ge=1)]  # images in the index, from which easy negatives are drawn
-    timeout_s: Annotated[float, Field(gt=0)] = 60.0
-    retries: Annotated[int, Field(ge=0)] = 2
+    size: Annotated[int, Field(ge=1, lt=2**62)]  # images in the index, from which easy negatives are drawn
+    timeout_s: Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)] = 60.0
+    retries: Annotated[int, Field(ge=0, le=100)] = 2
+
+    @field_validator("url")
+    @classmethod
+    def _no_password(cls, url: str) -> str:
+        """DVC keeps it in data/index/card.json."""
+        if replies.holds_password(url):
+            raise ValueError("holds a user or password, which have no place in files that DVC keeps")
+        return url
 
 
 def read(path: Path, timeout_s: float) -> dict[str, Any]:
     """Check the file, and that the service is up and has the index; raises UserError."""
-    try:
-        service = Service.model_validate(io.read_json(path))
-    except ValidationError as error:
-        detail = error.errors()[0]
-        key = ".".join(map(str, detail["loc"])) or "the file"
-        raise UserError(
-            f"{path}: {key}: {detail['msg'].lower()}: it must hold url (http://HOST:PORT/knn-service), "
-            "indice_name and size (number of images in the index)"
-        ) from error
+    service = foreign.read(path, Service, ABOUT)
     address = service.url.removesuffix("knn-service") + "indices-list"
     try:
-        names = requests.get(address, timeout=timeout_s, allow_redirects=False).json()
-    except (requests.RequestException, ValueError) as error:
+        reply = replies.ask(address, None, timeout_s, MAX_BYTES)
+        names = foreign.parsed(reply.data, list[str])
+    except (replies.NoReplyError, foreign.FormError) as error:
         raise UserError(
-            f"{path}: no clip-retrieval service answers at {service.url} ({type(error).__name__}): "
+            f"{path}: no clip-retrieval service answers at {replies.shown(service.url)} ({error}): "
             "start it with `clip-retrieval back`, or mend url"
-        ) from error
-    if not isinstance(names, list) or service.indice_name not in names:
-        raise UserError(f"{path}: the service has no index {service.indice_name!r}; it has {names}")
+        ) from None
+    if service.indice_name not in names:
+        raise UserError(
+            f"{path}: the service has no index {service.indice_name!r}; it has {foreign.printable(names)}"
+        )
     return service.model_dump()

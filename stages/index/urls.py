@@ -9,12 +9,14 @@ import http.server
 import json
 import shutil
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,6 +29,8 @@ from stages.index import process
 from stages.index.rows import Rows, row
 
 WORK = paths.INDEX.with_name(".index.download")  # outlives a run that was stopped
+GRACE_S = 60.0  # after the deadline, for img2dataset to write down what it has; then it is ended
+DEADLINE = "deadline"  # the cause under which `core.connection` counts what the deadline has cut off
 
 
 @dataclass(frozen=True)
@@ -55,21 +59,35 @@ def download(entries: Mapping[int, Listed], limits: web.Limits, how: Download) -
     What an earlier run of the same list had finished when it was killed, or at its deadline, is not asked for
     again.
     """
-    http = [(i, entry.url) for i, entry in entries.items() if web.is_http(entry.url)]
+    asked, refused = _addresses(entries)
     _go_on(entries, limits, how)
     with loopback(how.serve) if how.serve else _nobody() as host:
-        stand_in = [(i, web.encoded(_moved(url, how.base_url, host))) for i, url in http]
-        finished = _img2dataset(stand_in, limits, how)
+        stand_in = {i: _moved(url, how.base_url, host) for i, url in asked.items()}
+        reach = (*limits.allowed, urlsplit(host).netloc) if host else limits.allowed
+        finished = _img2dataset(stand_in, replace(limits, allowed=reach), how)
     rows, failures = _collect(entries, limits)
-    missing = len(http) - len(rows) - failures.total()
+    missing = len(asked) - len(rows) - failures.total()
     try:
         if finished and missing:
-            raise process.failure(f"img2dataset lost {missing} of {len(http)} URLs", WORK)
+            raise process.failure(f"img2dataset lost {missing} of {len(asked)} URLs", WORK)
     finally:
-        if finished:
+        if finished and not failures[DEADLINE]:
             shutil.rmtree(WORK)
-    failures.update({"deadline": missing, "not http": len(entries) - len(http)})
-    return rows, +failures
+    failures.update({DEADLINE: missing})
+    return rows, +(failures + refused)
+
+
+def _addresses(entries: Mapping[int, Listed]) -> tuple[dict[int, str], Counter]:
+    """The addresses that can be asked for, and the count of the others by cause."""
+    asked, refused = {}, Counter()
+    for i, entry in entries.items():
+        try:
+            if not web.is_http(entry.url):
+                raise web.Unusable("not http")
+            asked[i] = web.encoded(entry.url)
+        except web.Unusable as failure:
+            refused[str(failure)] += 1
+    return asked, refused
 
 
 def _go_on(entries: Mapping[int, Listed], limits: web.Limits, how: Download) -> None:
@@ -78,7 +96,8 @@ def _go_on(entries: Mapping[int, Listed], limits: web.Limits, how: Download) -> 
     Files served on loopback may have been drawn anew, and are near enough to be fetched again.
     """
     listed = json.dumps([(i, entry.url) for i, entry in entries.items()]).encode()
-    this = {"urls": io.sha256_bytes(listed), "limits": asdict(limits), "shard": how.shard}
+    bounds = asdict(limits) | {"allowed": list(limits.allowed)}
+    this = {"urls": io.sha256_bytes(listed), "limits": bounds, "shard": how.shard}
     of = WORK / "of.json"
     if how.serve or not of.is_file() or io.read_json(of) != this:
         shutil.rmtree(WORK, ignore_errors=True)
@@ -86,8 +105,11 @@ def _go_on(entries: Mapping[int, Listed], limits: web.Limits, how: Download) -> 
         io.write_json(of, this)
     for done in WORK.glob("out/*_stats.json"):
         try:
-            pq.ParquetFile(_table(done))
+            messages = pq.ParquetFile(_table(done)).read(columns=["error_message"])["error_message"]
+            whole = DEADLINE not in {web.cause(message or "") for message in messages.to_pylist()}
         except (OSError, pa.ArrowException):  # the machine went down before all was on the disk
+            whole = False
+        if not whole:
             done.unlink()
 
 
@@ -103,7 +125,7 @@ def _collect(entries: Mapping[int, Listed], limits: web.Limits) -> tuple[Rows, C
         for found in table.to_pylist():
             try:
                 if found["png"] is None:
-                    raise web.Unusable(web.cause(found["error_message"]))
+                    raise web.Unusable(web.cause(found["error_message"] or ""))
                 picture = web.keep(found["png"], limits)
             except web.Unusable as failure:
                 failures[str(failure)] += 1
@@ -148,12 +170,28 @@ def _moved(url: str, base_url: str, host: str | None) -> str:
     return host + url[len(base_url) :] if host and url.startswith(base_url) else url
 
 
-def _img2dataset(urls: list[tuple[int, str]], limits: web.Limits, how: Download) -> bool:
-    """Run img2dataset; whether it finished before the deadline."""
+def in_turns(urls: Mapping[int, str]) -> list[int]:
+    """The positions of a list, each host's first before any host's second.
+
+    So a host that answers slowly, or never, cannot hold all workers while the others' pictures wait.
+    """
+    asked, turn = Counter(), {}
+    for i, url in urls.items():
+        host = urlsplit(url).netloc
+        turn[i] = asked[host]
+        asked[host] += 1
+    return sorted(urls, key=lambda i: (turn[i], i))
+
+
+def _img2dataset(urls: Mapping[int, str], limits: web.Limits, how: Download) -> bool:
+    """Run img2dataset until all is done; after the deadline nothing is asked for any more.
+
+    Returns whether it finished by itself.
+    """
     if not urls:
         return True
-    rows, addresses = zip(*urls, strict=True)
-    pq.write_table(pa.table({"row": rows, "url": addresses}), WORK / "list.parquet")
+    rows = in_turns(urls)
+    pq.write_table(pa.table({"row": rows, "url": [urls[i] for i in rows]}), WORK / "list.parquet")
     settings = {
         "url_list": str(WORK / "list.parquet"),
         "input_format": "parquet",
@@ -174,12 +212,15 @@ def _img2dataset(urls: list[tuple[int, str]], limits: web.Limits, how: Download)
         "compute_hash": None,
         "enable_wandb": False,
     }
-    io.write_json(WORK / "job.json", {"limits": asdict(limits), "img2dataset": settings})
+    deadline = time.time() + how.deadline_s
+    io.write_json(
+        WORK / "job.json", {"limits": asdict(limits), "deadline": deadline, "img2dataset": settings}
+    )
     return process.run(
         "img2dataset",
         "stages.index.img2dataset_job",
         WORK,
-        how.deadline_s,
+        how.deadline_s + GRACE_S,
         len(urls),
         lambda: sum(json.loads(stats.read_text())["count"] for stats in WORK.glob("out/*_stats.json")),
     )

@@ -16,7 +16,7 @@ from stages import vlm
 from stages.core.errors import UserError
 from stages.core.samples import Lesson, Sample, pooled, told_rightly
 from stages.core.seed import torch_stream
-from stages.learning.steps import Learner, Recipe, epochs, names
+from stages.learning.steps import Learner, Recipe, epochs, names, widest
 from stages.vlm.layout import LATENT
 
 Learned = tuple[vlm.SoftPrompt, list[dict[str, Any]]]  # of the best epoch; the curve, one row per epoch
@@ -45,7 +45,11 @@ def learn(
         Learner.of(base, best[subject], lesson.training, recipe) for subject, lesson in lessons.items()
     ]
     images = next(iter(lessons.values())).images  # of all lessons
-    prefixes = vlm.encode_prefixes(base, images, recipe.scored_at_once, progress=f"{names(learners)}: images")
+    # Validation asks one question a row, without gradients: a row takes half as much as one of training.
+    rows = max(widest(learners, recipe), math.ceil(recipe.scored_at_once / 2))
+    prefixes = vlm.encode_prefixes(
+        base, images, recipe.scored_at_once, working_rows=rows, progress=f"{names(learners)}: images"
+    )
     for learner, loss in epochs(base, learners, prefixes, recipe):
         prompt, curve = learner.snapshot(), curves[learner.subject]
         if not math.isfinite(loss.item()):
@@ -85,7 +89,11 @@ def start(
 
 def unchanged(base: vlm.Base, lesson: Lesson, label: bool, recipe: Recipe) -> torch.Tensor:
     """Image tokens (n, P, D) of the validation pictures, which are the unchanged ones, with this label."""
-    chosen = [lesson.images[sample.image] for sample in lesson.validation if sample.label is label]
+    chosen = [
+        lesson.images[sample.image]
+        for sample in lesson.validation
+        if sample.image is not None and sample.label is label
+    ]
     return vlm.image_tokens(base, chosen, recipe.scored_at_once)
 
 
@@ -93,7 +101,7 @@ def validate(
     base: vlm.Base,
     prompt: vlm.SoftPrompt,
     samples: Sequence[Sample],
-    prefixes: vlm.PrefixCache,
+    prefixes: vlm.Prefixes,
     batch_size: int,
 ) -> dict[str, float]:
     """`told_rightly` of the samples: of Yes and No, is the right one more probable as the first word?

@@ -65,7 +65,7 @@ class Learner:
         cls, base: vlm.Base, start: vlm.SoftPrompt, samples: Sequence[Sample], recipe: Recipe
     ) -> "Learner":
         """Copy the start, and draw the order of the samples."""
-        rows = (
+        embeddings, output_row = (
             values.to(base.device, copy=True).requires_grad_()
             for values in (start.embeddings, start.output_row)
         )
@@ -75,7 +75,7 @@ class Learner:
             for _ in range(recipe.epochs)
         ]
         return cls(
-            vlm.SoftPrompt(start.subject, *rows),
+            vlm.SoftPrompt(start.subject, embeddings, output_row),
             samples,
             [vlm.suffix(base, start, s.question, s.answer, image=s.image is not None) for s in samples],
             [batch.tolist() for order in orders for batch in order],
@@ -89,12 +89,14 @@ class Learner:
 
     def snapshot(self) -> vlm.SoftPrompt:
         """Copy the rows as they are now to the CPU."""
-        rows = (values.detach().cpu().clone() for values in (self.prompt.embeddings, self.prompt.output_row))
-        return vlm.SoftPrompt(self.subject, *rows)
+        embeddings, output_row = (
+            values.detach().cpu().clone() for values in (self.prompt.embeddings, self.prompt.output_row)
+        )
+        return vlm.SoftPrompt(self.subject, embeddings, output_row)
 
 
 def epochs(
-    base: vlm.Base, learners: Sequence[Learner], prefixes: vlm.PrefixCache, recipe: Recipe
+    base: vlm.Base, learners: Sequence[Learner], prefixes: vlm.Prefixes, recipe: Recipe
 ) -> Iterator[tuple[Learner, torch.Tensor]]:
     """Train; after each epoch of a learner, give it and its mean loss, () float32, still on the device.
 
@@ -116,13 +118,14 @@ def epochs(
     ready = prefixes.batches(
         [learners[number].samples[i].image for number, i in turns] for forwards in plan for turns in forwards
     )
+    static = _static(base, learners, prefixes, plan) if vlm.capturable(base) else None
     losses = torch.zeros(len(learners), device=base.device)  # sums over the epoch
     with bar(len(steps), f"{names(learners)}: steps") as progress:
         for done, (batches, forwards) in enumerate(zip(steps, plan, strict=True), 1):
             sizes = torch.tensor([max(len(batch), 1) for batch in batches])
             optimizer.zero_grad()
             for turns in forwards:
-                losses += _backward(base, learners, turns, next(ready), sizes)
+                losses += _backward(base, learners, turns, next(ready), sizes, static)
             optimizer.step()
             schedule.step()
             progress.update()
@@ -130,6 +133,12 @@ def epochs(
                 if done % learner.epoch == 0 and done <= len(learner.batches):
                     yield learner, losses[number] / len(learner.samples)
                     losses[number] = 0.0
+
+
+def widest(learners: Sequence[Learner], recipe: Recipe) -> int:
+    """Samples in the largest forward of `epochs`."""
+    most = sum(min(recipe.batch_size, len(learner.samples)) for learner in learners)
+    return min(most, recipe.scored_at_once)
 
 
 def _forwards(
@@ -142,12 +151,25 @@ def _forwards(
     return [turns[start : start + size] for start in range(0, len(turns), size)]
 
 
+def _static(
+    base: vlm.Base,
+    learners: Sequence[Learner],
+    prefixes: vlm.PrefixCache,
+    plan: Sequence[Sequence[Sequence[Turn]]],
+) -> vlm.StaticForward:
+    """Static memory for these forwards."""
+    forwards = [turns for step in plan for turns in step]
+    longest = [max(len(learners[number].suffixes[i].ids) for number, i in turns) for turns in forwards]
+    return vlm.StaticForward(base, prefixes, max(map(len, forwards)), longest)
+
+
 def _backward(
     base: vlm.Base,
     learners: Sequence[Learner],
     turns: Sequence[Turn],
     prefixes: vlm.PrefixBatch,
     sizes: torch.Tensor,
+    static: vlm.StaticForward | None,
 ) -> torch.Tensor:
     """Add to the gradients, and return each learner's sum of losses in these turns, (K,) on the device.
 
@@ -160,6 +182,7 @@ def _backward(
         prefixes,
         [learners[number].suffixes[i] for number, i in turns],
         [learners[number].prompt for number, _ in turns],
+        static,
     )
     sums = torch.zeros(len(learners), device=base.device).index_add(0, numbers, each * weights)
     (sums / vlm.move(sizes, base.device)).sum().backward()

@@ -14,7 +14,7 @@ from typing import Any
 
 from stages.core import paths, settings
 from stages.core.errors import UserError
-from stages.methods.interface import Answering, Method, Tools
+from stages.methods.interface import TITLES, Answering, Method, Tools
 
 Sections = Mapping[str, Mapping[str, Any]]
 
@@ -48,6 +48,11 @@ def _open(name: str, sections: Sections) -> tuple[type[Method], settings.MethodS
     if name not in sections:
         known = ", ".join(sections) or "none yet"
         raise UserError(f"{paths.PARAMS} lists no method {name}: add methods.{name}, or use one of {known}")
+    if name in TITLES:
+        raise UserError(
+            f"{paths.PARAMS}: methods.{name} cannot be named so: results call the soft prompt or one of its "
+            "controls so; use another name"
+        )
     package = sections[name].get("method")
     there = sorted(path.parent.name for path in Path(__file__).parent.glob("*/__init__.py"))
     found = importlib.import_module(f"{__name__}.{package}") if package in there else None

@@ -57,7 +57,7 @@ def answer_group(
     definitions: Sequence[vlm.Definition],
     numbers: Sequence[int],
     group: Sequence[int],
-    prefixes: vlm.PrefixCache,
+    prefixes: vlm.Prefixes,
     batch_size: int,
 ) -> dict[int, vlm.Answer]:
     """Answer the asks of these numbers; `prefixes` holds those of the group's photos."""

@@ -18,6 +18,18 @@ if TYPE_CHECKING:
     from stages.core.clip import Clip
 
 
+TITLES = {  # of what the product's own method answers under: itself and its controls, as tables call them
+    "soft_prompt": "Soft prompt",  # the learned rows
+    "short_description": "Short description",  # one sentence by the base model
+    "long_description": "Long description",  # all captions by the base model
+    "base": "Base, name undefined",  # nothing: the identifier is a word the model has never seen
+    "other_subject": "Another subject's prompt",  # another subject's soft prompt under this subject's name
+    "empty_prompt": "Untrained prompt",  # a soft prompt as it is before training
+    "blind": "Soft prompt, no photo",  # asked about a photo that it is not shown
+    "majority": "Constant answer",  # the more frequent answer of training, whatever is asked
+}
+
+
 class Task(NamedTuple):
     """A kind of question: what it is about, how much may be answered, which two answers get probabilities."""
 
@@ -56,7 +68,7 @@ class Tools:
     base: "Callable[[], vlm.Base]"
     clip: "Callable[[], Clip]"
     seed: int
-    batch_size: int  # questions or samples per forward
+    batch_size: int  # rows per forward: samples, or images with their questions
 
 
 @dataclass(frozen=True)

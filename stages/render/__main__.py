@@ -16,11 +16,11 @@ def main() -> str:
     subjects = {name: entry.model_dump() for name, entry in world.subjects.items()}
     people = cast(subjects, p.seed)
     sizes = {"train": world.train_photos, "test": world.test_photos, "siblings": world.sibling_photos}
-    with (
-        whole_folder(paths.WORLD_SUBJECTS) as photos,
-        whole_folder(paths.WORLD_TRUTH) as truth,
-        whole_folder(paths.CORPUS) as corpus,
-    ):
+    with whole_folder(paths.WORLD) as folder:
+        photos, truth, corpus = (
+            folder / path.relative_to(paths.WORLD)
+            for path in (paths.WORLD_SUBJECTS, paths.WORLD_TRUTH, paths.CORPUS)
+        )
         write_corpus(corpus, people, size=world.corpus, look_alikes=world.look_alikes, seed=p.seed)
         for name, individual in people.items():
             write_subject(photos / name, truth / name, name, individual, **sizes, seed=p.seed)

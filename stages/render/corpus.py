@@ -51,7 +51,7 @@ def write_corpus(
         )
     shown += [draw_individual(rng) for _ in range(size - len(shown))]
     images, rows = folder / CORPUS_IMAGES.name, []
-    images.mkdir()
+    images.mkdir(parents=True)
     for number, index in enumerate(bar(rng.permutation(size), "render")):
         who, scene = shown[index], draw_scene(rng)
         file = f"{number:06d}.png"

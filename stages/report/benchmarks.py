@@ -43,6 +43,17 @@ BENCHMARKS = (
         },
     ),
     Benchmark(
+        "open",
+        "Free answers",
+        "The same questions without options. An answer is right if it holds the right option as whole words "
+        "and none of the wrong ones; the share that calls the subject by its name is counted apart.",
+        {
+            "open.visual": "Free answers about a photo",
+            "open.text": "Free answers without a photo",
+            "open.named": "Free answers that say the name",
+        },
+    ),
+    Benchmark(
         "together",
         "Two subjects in one photo",
         "Photos of two subjects: is this one here, with one taught; and who stands on which side, with both "
@@ -97,6 +108,7 @@ MAIN = {  # measure → its name after `methods.<method>.` in metrics.json; what
     "recognition.siblings.marking_auc": "marking_auc",
     "questions.visual": "visual",
     "questions.text": "text",
+    "open.visual": "open",
     "together.weighted": "together",
     "captions.unnamed.f1": "caption",
     "general.pope.accuracy": "pope",

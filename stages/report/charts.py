@@ -36,7 +36,7 @@ class Dot(NamedTuple):
 
 
 class Axis(NamedTuple):
-    """A labeled axis from `low` to `high` with ticks; `log` spaces by the logarithm of 1 + value."""
+    """A labeled axis from `low` to `high` with ticks; `log` spaces by the logarithm, of values above 0."""
 
     label: str
     low: float
@@ -46,7 +46,7 @@ class Axis(NamedTuple):
 
     def at(self, value: float, start: float, end: float) -> float:
         """Pixel of a value between the pixels of low and high."""
-        at, low, high = (math.log1p(v) if self.log else v for v in (value, self.low, self.high))
+        at, low, high = (math.log10(v) if self.log else v for v in (value, self.low, self.high))
         return round(start + (at - low) / ((high - low) or 1) * (end - start), 2)
 
 
@@ -74,11 +74,16 @@ def line_chart(
     return _svg(title, parts)
 
 
-def dot_chart(title: str, x: Axis, y: Axis, dots: Sequence[Dot], diagonal: bool = False) -> Markup:
-    """Dots over axes; the texts stand beside them where neither a dot nor another text is."""
+def dot_chart(
+    title: str, x: Axis, y: Axis, dots: Sequence[Dot], diagonal: bool = False, joined: bool = False
+) -> Markup:
+    """Dots over axes; texts stand beside them, or above where a line joins them, and cover nothing."""
     parts = [_axes(x, y)]
     if diagonal:
         parts.append(_diagonal(x, y))
+    if joined and dots:
+        through = _points([(dot.x, dot.y) for dot in dots], x, y)
+        parts.append(Markup('<polyline class="line thin" points="{}"/>').format(through))
     at = [(x.at(dot.x, LEFT, WIDTH - RIGHT), y.at(dot.y, HEIGHT - BOTTOM, TOP)) for dot in dots]
     taken = list(at)
     for dot, (across, up) in zip(dots, at, strict=True):
@@ -88,7 +93,7 @@ def dot_chart(title: str, x: Axis, y: Axis, dots: Sequence[Dot], diagonal: bool 
             stem = Markup('<line class="stem" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>')
             stem = stem.format(across, low, high)
         mark = Markup('<circle cx="{}" cy="{}" r="{}"/>').format(across, up, round(dot.radius, 2))
-        label = _label(dot, across, up, taken)
+        label = _label(dot, across, up, taken, above=joined)
         parts.append(
             Markup('<g class="dot {}"><title>{}</title>{}{}{}</g>').format(
                 dot.style, dot.title, stem, mark, label
@@ -142,17 +147,19 @@ def ticks(high: float) -> list[float]:
     return [round(step * i, 6) for i in range(int(high / step) + 1)]
 
 
-def powers(high: float, step: int) -> list[float]:
-    """0, 1 and every `step`-th power of ten that is not above `high`."""
-    return [0.0, *(10.0**power for power in range(0, int(math.log10(max(high, 1))) + 1, step))]
+def decades(low: float, high: float) -> list[float]:
+    """Powers of ten that enclose `low` and `high`, both above 0; two at least."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    return [10.0**power for power in range(first, max(last, first + 1) + 1)]
 
 
-def _label(dot: Dot, x: float, y: float, taken: list[tuple[float, float]]) -> Markup:
-    """The text of a dot at the first free place beside it, which is then taken."""
+def _label(dot: Dot, x: float, y: float, taken: list[tuple[float, float]], above: bool) -> Markup:
+    """The text of a dot at the first free place above or beside it, which is then taken."""
     if not dot.text:
         return Markup("")
     beside = dot.radius + 4 + 4 * len(dot.text)
-    places = [(x + side, y + up) for up in (0, -11, 11, -22, 22) for side in (beside, -beside)]
+    places = [(x, y - 12), (x, y - 23)] if above else []
+    places += [(x + side, y + up) for up in (0, -11, 11, -22, 22) for side in (beside, -beside)]
     free = (
         place for place in places if all(abs(place[0] - a) > 11 or abs(place[1] - b) > 9 for a, b in taken)
     )

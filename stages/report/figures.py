@@ -11,6 +11,7 @@ from stages.report.charts import Axis, Dot, Line
 from stages.report.scores import DESCRIPTIONS, Scores
 
 SHARE = (0.0, 0.25, 0.5, 0.75, 1.0)
+LOGARITHMIC = ("stored_bytes",)
 COLORS = 8  # of the style sheet; further methods are dashed
 Rows = Sequence[Mapping[str, Any]]
 
@@ -62,18 +63,17 @@ def histogram(rows: Rows) -> Markup:
 
 
 def reliability(scores: Scores, method: str) -> Markup:
-    """Mean P(yes) of each bin against the share that is the subject; dots are as large as bins are full."""
-    bins = scores.reliability(method).tolist()
-    total = sum(photos for photos, _, _ in bins)
+    """Mean P(yes) of each bin against the share that is the subject, beside it how many photos that is."""
     return charts.dot_chart(
         f"Reliability of P(yes): {scores.titles[method]}",
         Axis("mean P(yes)", 0, 1, SHARE),
         Axis("", 0, 1, SHARE),
         [
-            Dot(p, share, 2 + 8 * (n / total) ** 0.5, "method", "", f"{n:,.0f} photos: {p:.2f}, {share:.2f}")
-            for n, p, share in bins
+            Dot(p, share, 4.5, "method", f"{n:,.0f}", f"{n:,.0f} photos: {p:.2f}, {share:.2f}")
+            for n, p, share in scores.reliability(method).tolist()
         ],
         diagonal=True,
+        joined=True,
     )
 
 
@@ -85,8 +85,12 @@ def priced(scores: Scores) -> list[str]:
 def cost_quality(
     scores: Scores, costs: Mapping[str, Mapping[str, float]], cost: str, label: str, measure: str
 ) -> Markup:
-    """A measure with its interval against a cost on a logarithmic axis; numbers are places in the table."""
+    """A measure with its interval against a cost; numbers are places in the table.
+
+    Stored bytes stand on a logarithmic axis, prompt tokens, which may be 0, on a plain one.
+    """
     found = [(number, m, scores.interval(m, measure)) for number, m in enumerate(priced(scores), 1)]
+    log = cost in LOGARITHMIC
     dots = [
         Dot(
             costs[method][cost],
@@ -98,12 +102,19 @@ def cost_quality(
             None if math.isnan(i.low) else (i.low, i.high),
         )
         for number, method, i in found
-        if not math.isnan(i.value)
+        if not math.isnan(i.value) and (costs[method][cost] > 0 or not log)
     ]
-    high, lowest = 2 * max(dot.x for dot in dots), min(min(dot.y, *(dot.ends or ())) for dot in dots)
-    across = Axis(label, 0, high, charts.powers(high, 1 if cost == "prompt_tokens" else 2), log=True)
+    low, high = min(dot.x for dot in dots), max(dot.x for dot in dots)
+    across = charts.decades(low, high) if log else charts.ticks(1.1 * max(high, 1))
+    end = across[-1] if log else 1.1 * max(high, 1)
+    lowest = min(min(dot.y, *(dot.ends or ())) for dot in dots)
     ticks = [tick for tick in SHARE if tick > lowest - 0.25]
-    return charts.dot_chart(f"Quality against {label}", across, Axis("", ticks[0], 1, ticks), dots)
+    return charts.dot_chart(
+        f"Quality against {label}",
+        Axis(label, across[0], end, across, log),
+        Axis("", ticks[0], 1, ticks),
+        dots,
+    )
 
 
 def _roc(title: str, lines: Sequence[tuple[str, str, Rows, str]]) -> Markup:

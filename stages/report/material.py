@@ -3,6 +3,7 @@
 Reads one subject's files at a time and keeps thumbnails only, so memory stays small whatever the photos.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +65,32 @@ def gather(subject: str, kind: str, source: str, examples: int) -> Material:
             "dropped_answers": said.count("dropped"),
         },
     )
+
+
+def made_with(subjects: Sequence[str], seed: int, resamples: int) -> dict[str, str]:
+    """What the numbers depend on, as train wrote it beside the soft prompts; of several, all.
+
+    Raises UserError when a subject's file is missing.
+    """
+    cards = [_card(subject) for subject in subjects]
+    said = {
+        "base model": {
+            f"{card['base']['model']}, {card['base']['dtype']}, "
+            f"fingerprint {card['base']['fingerprint'].removeprefix('sha256:')[:8]}"
+            for card in cards
+        },
+        "latent tokens": {str(card["latent_tokens"]) for card in cards},
+        "seed": {str(seed)},
+        "resamples behind an interval": {f"{resamples:,}"},
+    }
+    return {name: "; ".join(sorted(values)) for name, values in said.items()}
+
+
+def _card(subject: str) -> dict[str, Any]:
+    path = paths.subject_model(subject) / "soft_prompt.json"
+    if not path.is_file():
+        raise UserError(f"{path} is missing: run `dvc repro train@{subject}` to make it")
+    return io.read_json(path)
 
 
 def _negative(row: dict[str, Any]) -> Negative:

@@ -17,17 +17,20 @@ from markupsafe import Markup
 from stages.core.paths import SOFT_PROMPT
 from stages.report import figures, wording
 from stages.report.benchmarks import AT_THRESHOLD, BENCHMARKS, BY_SUBJECT, HEADS, MEASURES
+from stages.report.domains import Domain
 from stages.report.metrics import Interval
-from stages.report.results import differences
+from stages.report.results import APART, differences
 from stages.report.scores import CONTROLS, Scores
-from stages.report.tables import members_by_kind
+from stages.report.tables import FOREIGN, members_by_kind
 
 HERE = Path(__file__).parent
 Row = dict[str, Any]
 
 
 def render(
-    scores: Scores,
+    headline: Domain,
+    rest: Sequence[Domain],
+    made_with: Mapping[str, str],
     kinds: Mapping[str, str],
     totals: Mapping[str, int],
     plots: Mapping[str, Sequence[Mapping[str, Any]]],
@@ -36,12 +39,15 @@ def render(
     unread: Mapping[str, float],
     subjects: Sequence[Row],
     failures: Sequence[Row],
+    shown: Row | None,
 ) -> str:
-    """The whole page.
+    """The whole page: the numbers of the headline's domain, then those of the rest.
 
-    `totals` are counts by name, `plots` rows by file name, `curves` ROC rows, `costs` means and `unread`
-    shares of answers by method, `subjects` and `failures` views in order.
+    `made_with` holds what the numbers depend on, by name, `totals` counts by name, `plots` rows by file
+    name, `curves` ROC rows, `costs` means and `unread` shares of answers by method, `subjects` and `failures`
+    views in order, `shown` a dialog (see subject_view.dialog).
     """
+    scores = headline.scores
     environment = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,
@@ -54,6 +60,11 @@ def render(
         environment.filters[name] = getattr(wording, name)
     return environment.get_template("page.html.jinja").render(
         style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
+        headline=headline,
+        made_with=made_with,
+        shown=shown,
+        apart=[{"domain": domain, "rows": _apart(domain)} for domain in rest],
+        heads_apart=[HEADS[measure] for measure in APART] + [FOREIGN],
         gain=_gain(scores),
         heads_main=[HEADS[measure] for measure in scores.main()],
         overview=_overview(scores, unread),
@@ -82,6 +93,19 @@ def render(
 
 def _row(scores: Scores, method: str) -> Row:
     return {"method": method, "label": scores.titles[method], "control": method in CONTROLS}
+
+
+def _apart(domain: Domain) -> list[Row]:
+    """What is said of subjects that are not part of the headline."""
+    return [
+        _row(domain.scores, method)
+        | {
+            "cells": [domain.scores.interval(method, measure) for measure in APART],
+            "rejected": domain.rejected.get(method, math.nan),
+        }
+        for method in domain.scores.titles
+        if any(domain.scores.has(method, measure) for measure in APART)
+    ]
 
 
 def _hardest(scores: Scores) -> str:
@@ -141,7 +165,7 @@ def _costs(scores: Scores, costs: Mapping[str, Mapping[str, float]]) -> list[Row
 
 def _cost_charts(scores: Scores, costs: Mapping[str, Mapping[str, float]]) -> list[Row]:
     measure = _hardest(scores)
-    axes = {"prompt_tokens": "prompt tokens", "stored_bytes": "stored bytes of a subject"}
+    axes = {"prompt_tokens": "prompt tokens", "stored_bytes": "stored bytes of a subject, logarithmic"}
     return [
         {
             "quality": MEASURES[measure],
@@ -187,5 +211,5 @@ def _by_kind(scores: Scores, kinds: Mapping[str, str]) -> list[Row]:
             "n": len(members),
             "cells": [scores.interval(SOFT_PROMPT, measure, members) for measure in BY_SUBJECT],
         }
-        for kind, members in members_by_kind(kinds).items()
+        for kind, members in members_by_kind(kinds, scores.subjects).items()
     ]

@@ -7,17 +7,18 @@ import pyarrow as pa
 
 from stages.core import io, paths, progress, schema
 from stages.core.paths import SOFT_PROMPT
-from stages.report import page, plots, results, sheets
+from stages.report import domains, page, plots, results, sheets
 from stages.report.answers import Predictions, failures
-from stages.report.material import gather
-from stages.report.scores import Scores, score
-from stages.report.subject_view import subject_view
+from stages.report.domains import Domain
+from stages.report.material import gather, made_with
+from stages.report.subject_view import dialog, subject_view
 from stages.report.tables import tables
 
 TABLES = {  # of evaluate
     "recognition": schema.RECOGNITION,
     "validation": schema.VALIDATION,
     "questions": schema.QUESTIONS,
+    "open_answers": schema.OPEN_ANSWERS,
     "together": schema.TOGETHER,
     "captions": schema.CAPTIONS,
     "general": schema.GENERAL,
@@ -33,25 +34,29 @@ def report(
     seed: int,
     resamples: int,
     examples: int,
-) -> Scores:
-    """Write every file of the report about these subjects (id → kind and source); returns the scores.
+) -> list[Domain]:
+    """Write every file of the report about these subjects (id → kind and source).
 
-    `methods` are those that the soft prompt is compared with.
+    Returns the headline's domain, then the rest. `methods` are what the soft prompt is compared with.
 
     Raises UserError when a file of an earlier stage is missing.
     """
-    p = _read([SOFT_PROMPT, *methods])
+    everything = _read([SOFT_PROMPT, *methods])
     kinds = {subject: kind for subject, (kind, _) in subjects.items()}
-    scores = score(p.tables, p.titles, subjects, seed, resamples)
-    recognition, questions = p.tables["recognition"], p.tables["questions"]
+    found = domains.split(
+        everything, {subject: source for subject, (_, source) in subjects.items()}, seed, resamples
+    )
+    headline, *rest = found
+    scores, p = headline.scores, headline.predictions
+    recognition = p.tables["recognition"]
     material = {
         subject: gather(subject, kind, source, examples)
         for subject, (kind, source) in progress.bar(subjects.items(), "report")
     }
-    counts = {subject: found.counts for subject, found in material.items()}
+    counts = {subject: material[subject].counts for subject in scores.subjects}
     curves = {method: plots.roc(recognition, method) for method in scores.methods}
     drawn = {
-        "loss": plots.loss_band({subject: found.curve for subject, found in material.items()}),
+        "loss": plots.loss_band({subject: material[subject].curve for subject in scores.subjects}),
         "methods": plots.methods(scores),
         "reliability": plots.reliability(scores),
         "roc": curves[SOFT_PROMPT],
@@ -60,19 +65,24 @@ def report(
     }
     totals = {name: sum(count[name] for count in counts.values()) for name in next(iter(counts.values()))}
     views = {
-        subject: subject_view(subject, material[subject], p, scores, examples)
-        for subject in scores.worst_first()
+        subject: subject_view(subject, material[subject], domain, examples)
+        for domain in found
+        for subject in domain.scores.worst_first()
     }
-    flat = results.as_json(results.flat_metrics(scores, questions, counts))
+    shown = dialog([views[subject] for subject in scores.worst_first()])
+    measured = results.flat_metrics(scores, p.tables["questions"], counts) | results.apart(rest)
+    flat = results.as_json(measured)
     io.write_json(paths.METRICS, {name: interval["value"] for name, interval in flat.items()})
     io.write_json(paths.INTERVALS, {"metrics": flat} | results.intervals(scores, p.tables))
-    io.write_bytes(paths.TABLES, tables(scores, p.tables, kinds, counts).encode())
+    io.write_bytes(paths.TABLES, tables(headline, rest, kinds, counts, shown).encode())
     for name, rows in drawn.items():
         io.write_json(paths.PLOTS / f"{name}.json", rows)
-    for name, subject in sheets.choose(list(views)).items():
+    for name, subject in sheets.choose(scores.worst_first()).items():
         io.write_bytes(paths.SHEETS / name, sheets.contact_sheet(views[subject], examples))
     html = page.render(
-        scores,
+        headline,
+        rest,
+        made_with(list(subjects), seed, resamples),
         kinds,
         totals | _tested(p),
         drawn,
@@ -80,10 +90,11 @@ def report(
         results.mean_costs(p.tables["methods"]),
         results.failure_rates(pd.concat([p.tables[name][["method", "parsed"]] for name in results.READ])),
         list(views.values()),
-        failures(p, {subject: found.train[0] for subject, found in material.items()}, scores, 2 * examples),
+        failures(p, {subject: of.train[0] for subject, of in material.items()}, scores, 2 * examples),
+        shown,
     )
     io.write_bytes(paths.PAGE, html.encode())
-    return scores
+    return found
 
 
 def _tested(predictions: Predictions) -> dict[str, int]:

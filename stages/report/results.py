@@ -1,20 +1,22 @@
 """The numbers for programs: metrics.json (small, flat, stable names) and intervals.json (everything).
 
 metrics.json holds the names that `dvc metrics diff` compares across commits, in four digits; what no subject
-has (look-alikes and questions for one's own photos) is null. Under `metrics` in intervals.json each has its
-95 % interval, by which `make agree` tells what another processor may change. Higher is better, but for
-`…parse_failures` and `calibration.error`. `questions.control.{base,majority}` are about the text questions,
-`blind` about the visual ones. The tables for people are in tables.py.
+has (look-alikes and questions for one's own photos) is null. All are about the subjects of one domain (see
+domains.py); those of another stand under `own.…`, if there are some. Under `metrics` in intervals.json each
+has its 95 % interval, by which `make agree` tells what another processor may change. Higher is better, but
+for `…parse_failures` and `calibration.error`. `questions.control.{base,majority}` are about the text
+questions, `blind` about the visual ones; so are those of `open`. The tables for people are in tables.py.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from stages.core.paths import SOFT_PROMPT
 from stages.report.benchmarks import AT_THRESHOLD, MAIN, MEASURES
+from stages.report.domains import Domain
 from stages.report.metrics import Interval
 from stages.report.scores import CONTROLS, Scores
 
@@ -28,6 +30,9 @@ FLAT = (  # of the soft prompt, under their own names
     "recognition.siblings.marking_auc",
     "questions.visual",
     "questions.text",
+    "open.visual",
+    "open.text",
+    "open.named",
     "together.weighted",
     "together.sides",
     "captions.named.f1",
@@ -36,6 +41,15 @@ FLAT = (  # of the soft prompt, under their own names
     "general.pope.unchanged",
     "general.mmbench.accuracy",
     "general.mmbench.unchanged",
+)
+APART = (  # what is said of the soft prompt in another domain than the headline's
+    "recognition.positive",
+    "recognition.negative",
+    "recognition.weighted",
+    "recognition.siblings.weighted",
+    "questions.visual",
+    "questions.text",
+    "captions.unnamed.f1",
 )
 READ = ("recognition", "questions", "together", "general")  # tables whose answers are one of some words
 COST = ("trainable", "stored_bytes", "prompt_tokens")
@@ -56,6 +70,8 @@ def flat_metrics(
     found["questions.control.base"] = ("base", "questions.text")
     found["questions.control.majority"] = ("majority", "questions.text")
     found["questions.control.blind"] = ("blind", "questions.visual")
+    found["open.control.base"] = ("base", "open.text")
+    found["open.control.blind"] = ("blind", "open.visual")
     for method in scores.methods:
         if method != SOFT_PROMPT:
             found |= {f"methods.{method}.{name}": (method, measure) for measure, name in MAIN.items()}
@@ -68,6 +84,16 @@ def flat_metrics(
         "data.hard_negatives": scores.total({s: count["hard_negatives"] for s, count in counts.items()}),
         "data.conversations": scores.total({s: count["conversations"] for s, count in counts.items()}),
     }
+
+
+def apart(domains: Sequence[Domain]) -> dict[str, Interval]:
+    """What metrics.json names besides, of subjects that are not part of the headline: `own.…`."""
+    found: dict[str, Interval] = {}
+    for domain in domains:
+        found[f"{domain.source}.subjects.n"] = domain.scores.total(dict.fromkeys(domain.subjects, 1))
+        for measure in APART:
+            found[f"{domain.source}.{measure}"] = domain.scores.interval(SOFT_PROMPT, measure)
+    return found
 
 
 def as_json(metrics: Mapping[str, Interval]) -> dict[str, dict[str, float | None]]:

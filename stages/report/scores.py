@@ -27,7 +27,12 @@ CONTROLS = (  # in the order of every table; what the soft prompt is compared wi
     "blind",
     "majority",
 )
-TASKS = {"together": tasks.together, "captions": tasks.captions, "general": tasks.general}  # by table
+TASKS = {  # by table
+    "open_answers": tasks.open_answers,
+    "together": tasks.together,
+    "captions": tasks.captions,
+    "general": tasks.general,
+}
 DESCRIPTIONS = ("short_description", "long_description")
 
 

@@ -8,17 +8,17 @@ from markupsafe import Markup
 
 from stages.core.paths import SOFT_PROMPT
 from stages.report import answers, charts
-from stages.report.answers import GROUPS, Photos, Predictions, View, data_uri, shown, wrong_answers
+from stages.report.answers import GROUPS, Photos, View, data_uri, shown, wrong_answers
 from stages.report.charts import Axis, Line
+from stages.report.domains import Domain
 from stages.report.material import Material
 from stages.report.measures import with_outcome
 from stages.report.scores import CONTROLS, Scores
 
 
-def subject_view(
-    subject: str, material: Material, predictions: Predictions, scores: Scores, examples: int
-) -> View:
+def subject_view(subject: str, material: Material, domain: Domain, examples: int) -> View:
     """One subject's part of the page; `examples` limits the wrong answers shown."""
+    predictions, scores = domain.predictions, domain.scores
     recognition, spoken = (predictions.tables[name] for name in ("recognition", "conversations"))
     rows = with_outcome(recognition[recognition.subject == subject])
     own = rows[(rows.method == SOFT_PROMPT) & (rows.against == "positive")].sort_values("photo")
@@ -27,6 +27,7 @@ def subject_view(
     return {
         "id": subject,
         "kind": material.kind,
+        "pictures": domain.title,
         "weighted": scores.of(subject, SOFT_PROMPT, "recognition.weighted"),
         "siblings": scores.of(subject, SOFT_PROMPT, "recognition.siblings.weighted"),
         "train": [data_uri(image) for image in material.train],
@@ -47,6 +48,18 @@ def subject_view(
         "descriptions": material.descriptions,
         "counts": material.counts,
     }
+
+
+def dialog(views: Sequence[View]) -> View | None:
+    """The subject in the middle of these, neither the best nor the worst, asked about its first test photo.
+
+    Also what it is asked without one, last.
+    """
+    view = views[len(views) // 2]
+    about = [chat for chat in view["chats"] if chat["image"]]
+    turns = [chat for chat in about if chat["photo"] == about[0]["photo"]]
+    alone = [chat for chat in view["chats"] if not chat["image"]]
+    return {"subject": view["id"], "turns": turns + alone} if turns else None
 
 
 def _sizes(rows: pd.DataFrame) -> list[int]:

@@ -3,34 +3,37 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
 from stages.core.paths import SOFT_PROMPT
 from stages.report import paper, wording
 from stages.report.benchmarks import AT_THRESHOLD, BENCHMARKS, BY_SUBJECT, HEADS, MEASURES
-from stages.report.results import READ, differences, failure_rates, mean_costs
+from stages.report.domains import Domain
+from stages.report.results import APART, READ, differences, failure_rates, mean_costs
 from stages.report.scores import CONTROLS, Scores
 
+DIALOG = "## A dialog about a test picture of"
+FOREIGN = "Pictures of the other sort rejected"
 Rows = list[list[Any]]
 
 
 def tables(
-    scores: Scores,
-    found: Mapping[str, pd.DataFrame],
+    headline: Domain,
+    rest: Sequence[Domain],
     kinds: Mapping[str, str],
     counts: Mapping[str, Mapping[str, int]],
+    dialog: Mapping[str, Any] | None,
 ) -> str:
-    """The content of tables.md: by method, differences, cost, by kind, by subject, and the data.
+    """The content of tables.md: by method, differences, cost, by kind, by subject, the data, other domains.
 
-    `found` are evaluate's tables, by name; `counts` is by subject (see material.py).
+    `counts` is by subject of the headline (see material.py), `dialog` as subject_view.dialog gives it.
     """
+    scores, found = headline.scores, headline.predictions.tables
     names = list(next(iter(counts.values())))
     data = [[subject, *(f"{count[name]:,}" for name in names)] for subject, count in counts.items()]
     lines = [
         "# Results",
         "",
-        f"{len(scores.subjects)} subjects; means over subjects with 95 % bootstrap intervals over "
-        "subjects and their photos.",
+        f"{len(scores.subjects)} subjects ({headline.title}); means over subjects with 95 % bootstrap "
+        "intervals over subjects and their photos.",
     ]
     for benchmark in BENCHMARKS:
         rows = _by_method(scores, list(benchmark.measures))
@@ -65,7 +68,7 @@ def tables(
                 len(members),
                 *(wording.text(scores.interval(SOFT_PROMPT, m, members)) for m in BY_SUBJECT),
             ]
-            for kind, members in members_by_kind(kinds).items()
+            for kind, members in members_by_kind(kinds, scores.subjects).items()
         ],
     )
     lines += _section(
@@ -80,13 +83,35 @@ def tables(
             for subject in scores.worst_first()
         ],
     )
+    for domain in rest:
+        lines += _section(
+            f"Apart from these: {len(domain.subjects)} subjects ({domain.title}), each against its like",
+            ["method", *(HEADS[measure] for measure in APART), FOREIGN],
+            _apart(domain),
+        )
     lines += _section("Data", ["subject", *(name.replace("_", " ") for name in names)], data)
+    if dialog:
+        lines += ["", f"{DIALOG} <{dialog['subject']}>", "", "```"]
+        lines += [text for turn in dialog["turns"] for text in (f"> {turn['question']}", turn["soft_prompt"])]
+        lines += ["```"]
     return "\n".join([*lines, ""])
 
 
-def members_by_kind(kinds: Mapping[str, str]) -> dict[str, list[str]]:
-    """Subjects by their kind, kinds in alphabetical order."""
-    return {kind: [s for s in kinds if kinds[s] == kind] for kind in sorted(set(kinds.values()))}
+def members_by_kind(kinds: Mapping[str, str], subjects: Sequence[str]) -> dict[str, list[str]]:
+    """These subjects by their kind, kinds in alphabetical order."""
+    return {kind: [s for s in subjects if kinds[s] == kind] for kind in sorted({kinds[s] for s in subjects})}
+
+
+def _apart(domain: Domain) -> Rows:
+    return [
+        [
+            _title(domain.scores, method),
+            *(wording.text(domain.scores.interval(method, measure)) for measure in APART),
+            wording.decimal(domain.rejected.get(method, float("nan"))),
+        ]
+        for method in domain.scores.titles
+        if any(domain.scores.has(method, measure) for measure in APART)
+    ]
 
 
 def _by_method(scores: Scores, measures: Sequence[str]) -> Rows:

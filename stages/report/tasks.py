@@ -1,4 +1,4 @@
-"""Measures of the other tasks: two subjects in one photo, captions, and general questions.
+"""Measures of the other tasks: free answers, two subjects in one photo, captions, and general questions.
 
 Each function gives one subject's arrays (R,) by (method, measure), as `scores` has them for recognition.
 Photos are the unit of the bootstrap: what is asked about one is drawn together, and alike for all methods.
@@ -16,6 +16,21 @@ from stages.report.metrics import Array
 
 READINGS = {"parsed": "", "read": ".published"}  # column -> what it adds to a measure's benchmark
 Measured = dict[tuple[str, str], Array]
+
+
+def open_answers(rows: pd.DataFrame, subject: str, seed: int, resamples: int) -> Measured:
+    """Free answers that say what is right, by kind of question, and those that say whom they are about.
+
+    Drawn by question: one about a photo together with what else is asked about it, text questions singly.
+    """
+    found: Measured = {}
+    rows = rows.assign(photo=rows.photo.fillna(rows.question))
+    weights = _Weights(rows, seed, resamples, "open answers", subject)
+    for method, answers in rows.groupby("method"):
+        for kind, part in answers.groupby("kind"):
+            found[method, f"open.{kind}"] = weights.mean(part, part.correct)
+        found[method, "open.named"] = weights.mean(answers, answers.named)
+    return found
 
 
 def together(rows: pd.DataFrame, subject: str, seed: int, resamples: int) -> Measured:
@@ -48,7 +63,8 @@ def captions(rows: pd.DataFrame, subject: str, seed: int, resamples: int) -> Mea
         said = answers.answer.str.contains(f"<{subject}>", regex=False).to_numpy(bool)
         truth = answers.label.to_numpy(bool)
         rates = detection(weights.of(answers), said, truth, said == truth)
-        for name in ("recall", "precision", "f1"):
+        # where no photo of others was asked about, a caption cannot name the subject wrongly
+        for name in ("recall", "precision", "f1") if not truth.all() else ("recall",):
             found[method, f"captions.{'named' if named else 'unnamed'}.{name}"] = getattr(rates, name)
     return found
 

@@ -17,6 +17,7 @@ from stages.core.clip import SAME_CLIP, Clip, embed
 from stages.core.errors import UserError
 from stages.core.images import load_image
 from stages.core.listed import Listed
+from stages.core.vectors import read_index
 from stages.retrieve.select import Candidate
 
 COLUMNS = Listed._fields
@@ -41,11 +42,9 @@ class LocalIndex:
 
     def __init__(self, clip: Clip, card: dict[str, Any]) -> None:
         """Open the index; raises UserError when its files do not belong together or to this CLIP."""
-        import faiss
-
         self.clip, self.fetching = clip, card.get("fetch")
         try:
-            self.index = faiss.read_index(str(paths.INDEX_IMAGES))
+            self.index = read_index(paths.INDEX_IMAGES)
             self.vectors = np.load(paths.INDEX_EMBEDDINGS, mmap_mode="r")  # (n, d) float32
             self.file = pq.ParquetFile(paths.INDEX_METADATA)
         except (OSError, ValueError, RuntimeError) as error:

@@ -5,15 +5,14 @@ with them. Everything a server may send is checked before it is used.
 """
 
 import base64
-import binascii
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
-import requests
+from pydantic import BaseModel, ConfigDict, Field
 
-from stages.core import web
+from stages.core import foreign, replies, web
 from stages.core.clip import Clip, embed
 from stages.core.errors import UserError
 from stages.core.listed import answered
@@ -21,7 +20,27 @@ from stages.core.safety import Safety
 from stages.retrieve.corpus import fetch
 from stages.retrieve.select import Candidate
 
+T = TypeVar("T")
+MAX_BYTES = 256 * 2**20  # of a reply: thousands of rows, some with their image
 SIMILARITY_GAP = 0.1  # between the service's cosine and ours for one image; a scaled copy stays well below
+
+
+Id = Annotated[int, Field(strict=True, ge=0)]  # a row of the index
+
+
+class Found(BaseModel):
+    """A result of knn-service; beside these it holds what metadata there is."""
+
+    model_config = ConfigDict(extra="allow")
+    id: Id
+    similarity: Annotated[float, Field(ge=-1.01, le=1.01, allow_inf_nan=False)]  # cosine, as rounded
+
+
+class Known(BaseModel):
+    """A row of metadata."""
+
+    id: Id
+    metadata: dict[str, Any]
 
 
 class Service:
@@ -53,14 +72,12 @@ class Service:
                 "use_safety_model": self.safety.max_punsafe is not None,
                 "use_violence_detector": False,
             }
-            for place, found in enumerate(self._post("knn-service", question)[:neighbors]):
-                try:
-                    i, similarity = int(found["id"]), float(found["similarity"])
-                except (KeyError, TypeError, ValueError):
-                    raise self._error("a result has no id or similarity") from None
-                scores[q, place], ids[q, place] = similarity, i
-                self.metadata[i] = found
-                self.asked[i] = vector, similarity
+            for place, found in enumerate(self._post("knn-service", question, Found)[:neighbors]):
+                if found.id >= self.size:
+                    raise self._error(f"a result is row {found.id:,} of {self.size:,}: mend size")
+                scores[q, place], ids[q, place] = found.similarity, found.id
+                self.metadata[found.id] = found.model_extra
+                self.asked[found.id] = vector, found.similarity
         return scores, ids
 
     def candidates(self, ids: Sequence[int], failures: Counter) -> list[Candidate]:
@@ -90,22 +107,15 @@ class Service:
     def _learn(self, ids: list[int]) -> None:
         if not ids:
             return
-        answer = self._post("metadata", {"ids": ids, "indice_name": self.service["indice_name"]})
-        for found in answer:
-            if (
-                not isinstance(found, dict)
-                or not isinstance(found.get("metadata"), dict)
-                or "id" not in found
-            ):
-                raise self._error("a row of metadata has no id")
-            self.metadata[found["id"]] = found["metadata"]
+        rows = self._post("metadata", {"ids": ids, "indice_name": self.service["indice_name"]}, Known)
+        self.metadata |= {row.id: row.metadata for row in rows if row.id in ids}
 
     def _inline(self, found: dict[str, Any]) -> web.Picture | None:
         """The image that a service with local files puts into its answer, as base64."""
         try:
             data = base64.b64decode(found["image"], validate=True)
             return web.keep(data, web.Limits(**self.fetching["limits"]))
-        except (KeyError, TypeError, binascii.Error, web.Unusable):
+        except (KeyError, TypeError, ValueError, web.Unusable):
             return None
 
     def _check_same_clip(self, ids: list[int], vectors: np.ndarray) -> None:
@@ -116,34 +126,27 @@ class Service:
         ]
         if gaps and np.median(gaps) > SIMILARITY_GAP:
             raise UserError(
-                f"the service at {self.service['url']} measures other similarities than base.clip "
-                f"(by {np.median(gaps):.2f}): set base.clip to the model that made its index"
+                f"the service at {replies.shown(self.service['url'])} measures other similarities than "
+                f"base.clip (by {np.median(gaps):.2f}): set base.clip to the model that made its index"
             )
 
-    def _post(self, name: str, question: dict[str, Any]) -> list[Any]:
+    def _post(self, name: str, question: dict[str, Any], row: type[T]) -> list[T]:
         """Ask and return the list that is the answer; anything else is tried again, then a UserError."""
         address, problem = self.service["url"].removesuffix("knn-service") + name, ""
         for _ in range(self.service["retries"] + 1):
             try:
-                response = requests.post(
-                    address, json=question, timeout=self.service["timeout_s"], allow_redirects=False
-                )
-                problem = f"HTTP {response.status_code} and no JSON"
-                answer = response.json()
-            except requests.JSONDecodeError:
-                continue
-            except requests.RequestException as error:
-                problem = type(error).__name__
-                continue
-            if isinstance(answer, list):
-                return answer
-            problem = (
-                f"HTTP {response.status_code}, {str(answer)[:100]}"  # it answers mistakes with a dictionary
-            )
+                reply = replies.ask(address, question, self.service["timeout_s"], MAX_BYTES)
+                problem = f"HTTP {reply.status}"
+                return foreign.parsed(reply.data, list[row])
+            except replies.NoReplyError as error:
+                problem = str(error)
+            except foreign.FormError as error:
+                said = foreign.printable(reply.data[:100].decode(errors="replace"))
+                problem = f"HTTP {reply.status}, {error}: {said}"  # it answers mistakes with a dictionary
         raise self._error(problem)
 
     def _error(self, problem: str) -> UserError:
         return UserError(
-            f"the clip-retrieval service at {self.service['url']} gives no answer for index "
+            f"the clip-retrieval service at {replies.shown(self.service['url'])} gives no answer for index "
             f"{self.service['indice_name']} ({problem}): see its log, or set another index.source"
         )

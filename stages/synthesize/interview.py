@@ -75,8 +75,7 @@ def interview(
     token = f"<{subject}>"
     rows = []
     for (photo, turn, use, prompt), answer in zip(asked, answers, strict=True):
-        length = len(base.tokenizer(answer.text, add_special_tokens=False).input_ids)
-        text, reason = usable(answer.text, names, token, cut_off=length >= max_new_tokens)
+        text, reason = usable(answer.text, names, token, answer.cut_off)
         rows.append(
             {
                 "kind": "dropped" if reason else use,

@@ -6,12 +6,13 @@ Does not own training (`stages.learning`) or any file but a subject's model.
 """
 
 from stages.vlm.answer import Answer, answer
+from stages.vlm.graph import StaticForward, capturable
 from stages.vlm.inline import PHOTO, Illustrated
 from stages.vlm.layout import Definition, Query, Suffix, suffix
 from stages.vlm.load import Base, load
 from stages.vlm.loss import suffix_loss
 from stages.vlm.memory import Room, move
-from stages.vlm.prefix import encode_prefixes, image_tokens
+from stages.vlm.prefix import Prefixes, encode_prefixes, image_tokens
 from stages.vlm.soft_prompt import SoftPrompt
 from stages.vlm.store import PrefixBatch, PrefixCache
 from stages.vlm.system import in_system
@@ -24,11 +25,14 @@ __all__ = [
     "Illustrated",
     "PrefixBatch",
     "PrefixCache",
+    "Prefixes",
     "Query",
     "Room",
     "SoftPrompt",
+    "StaticForward",
     "Suffix",
     "answer",
+    "capturable",
     "encode_prefixes",
     "image_tokens",
     "in_system",

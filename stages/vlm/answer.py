@@ -14,7 +14,7 @@ import torch
 
 from stages.core.errors import UserError
 from stages.core.progress import bar
-from stages.vlm.inline import image_rows
+from stages.vlm.inline import PhotoCache, image_rows
 from stages.vlm.layout import Query, Suffix, soft_prompts, suffix
 from stages.vlm.memory import move
 from stages.vlm.packing import lay, packs
@@ -34,17 +34,19 @@ class Answer:
     Attributes:
         text: greedy answer up to the end token, stripped; the identifier reads ``<bo>``.
         probabilities: softmax over the options' first tokens at the first answer position.
+        cut_off: whether it ran into the token limit; else the model ended it.
 
     """
 
     text: str
     probabilities: tuple[float, ...]
+    cut_off: bool = False
 
 
 def answer(
     base: "Base",
     queries: Sequence[Query],
-    prefixes: PrefixCache,
+    prefixes: PrefixCache | PhotoCache,
     *,
     max_new_tokens: int,
     batch_size: int,
@@ -58,7 +60,8 @@ def answer(
         queries: what is asked; definitions may differ from query to query.
         prefixes: of the images that queries refer to.
         max_new_tokens: at least 1; 1 costs a single forward.
-        batch_size: queries per forward.
+        batch_size: rows per forward; a row holds as many queries about one image as are together no longer
+            than its prefix.
         options: answers whose probabilities are wanted; their first tokens must differ.
         progress: title of a progress bar; None for no bar.
 
@@ -90,14 +93,15 @@ def answer(
             option_ids=option_ids,
         )
         for i, named, new, chances in zip(chosen, prompts, ids, probabilities, strict=True):
-            answers[i] = Answer(base.layout.decode(new, base.vocab_size, named), tuple(chances))
+            text = base.layout.decode(new, base.vocab_size, named)
+            answers[i] = Answer(text, tuple(chances), cut_off=len(new) == max_new_tokens)
     return [answers[i] for i in range(len(queries))]
 
 
 def _batches(
     queries: Sequence[Query],
     suffixes: Sequence[Suffix],
-    prefixes: PrefixCache,
+    prefixes: PrefixCache | PhotoCache,
     max_new_tokens: int,
     batch_size: int,
 ) -> list[list[list[int]]]:
@@ -105,18 +109,9 @@ def _batches(
     by_image: dict[int | None, dict[int, int]] = defaultdict(dict)  # positions of queries, their answers too
     for i, (query, asked) in enumerate(zip(queries, suffixes, strict=True)):
         by_image[query.image][i] = len(asked.ids) + max_new_tokens - 1
-    rows = [
-        row
-        for image, lengths in by_image.items()
-        for row in packs(lengths, prefixes.shared(image), batch_size)
-    ]
+    rows = [row for image, lengths in by_image.items() for row in packs(lengths, prefixes.shared(image))]
     rows.sort(key=lambda row: (queries[row[0]].image is None, sum(len(suffixes[i].ids) for i in row), row))
-    batches: list[list[list[int]]] = []
-    for row in rows:
-        if not batches or sum(map(len, batches[-1])) + len(row) > batch_size:
-            batches.append([])
-        batches[-1].append(row)
-    return batches
+    return [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
 
 
 @torch.inference_mode()

@@ -38,11 +38,12 @@ def _by_grid(model: "PreTrainedModel", inputs: Inputs) -> Positions:
 _GRID = ("input_ids", "mm_token_type_ids", "image_grid_thw")
 FAMILIES: dict[str, Callable[["PreTrainedModel", Inputs], Positions]] = {  # by the config's model_type
     "llava": _in_order,
+    "fast_vlm": _in_order,
     "llava_next": _in_order,
     "qwen2_5_vl": _by_grid,
     "qwen3_vl": _by_grid,
 }
-INLINE = ("llava",)  # whose image tokens are as many for every photo, and stand in order
+INLINE = ("llava", "fast_vlm")  # whose image tokens are as many for every photo, and stand in order
 
 
 def check(model: str, model_type: str) -> None:

@@ -5,7 +5,7 @@ explains a name, is computed with the suffix: its image tokens, which the vision
 the positions of the image token. Does not run the model.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -68,7 +68,7 @@ class PhotoCache:
         """Give only these photos, in this order."""
         return replace(self, photos=self.photos[list(indices)])
 
-    def batches(self, order: Iterable[Sequence[int | None]], spare: int = 0) -> Iterable[PrefixBatch]:
+    def batches(self, order: Iterable[Sequence[int | None]], spare: int = 0) -> Iterator[PrefixBatch]:
         """Batch after batch, each with the tokens of its rows' photos; see `PrefixCache.batches`."""
         for rows in order:
             (batch,) = self.before.batches([[None] * len(rows)], spare)

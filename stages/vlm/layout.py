@@ -197,6 +197,7 @@ def suffix(
                     f"the text {text!r} contains {token}, which means something else to the model: reword it"
                 )
     rows: list[int] = []
+    sentence = definition if isinstance(definition, str) else None
     prompts = soft_prompts(definition)
     if prompts:
         own = {prompt.token: row for prompt, row in zip(prompts, identifiers(prompts), strict=True)}
@@ -205,11 +206,11 @@ def suffix(
         rows += [own[name] for text in (question, answer or "") for name in token.findall(text)]
         question = token.sub(SLOT, question)
         answer = answer and token.sub(SLOT, answer)
-        definition = " ".join(prompt.text(SLOT, SLOT) for prompt in prompts)
+        sentence = " ".join(prompt.text(SLOT, SLOT) for prompt in prompts)
     elif isinstance(definition, Illustrated):
         check_inline(base.name, base.model.config.model_type)
-        definition = definition.written(layout.image_token)
-    prefix, prompt = layout.prefix_text(image), layout.prompt_text(definition, question, image)
+        sentence = definition.written(layout.image_token)
+    prefix, prompt = layout.prefix_text(image), layout.prompt_text(sentence, question, image)
     ids = layout.after(prefix, prompt)
     asked = len(ids)
     if answer is not None:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
+from stages.vlm.graph import StaticForward
 from stages.vlm.inline import image_rows
 from stages.vlm.layout import IGNORE, Suffix
 from stages.vlm.memory import move
 from stages.vlm.packing import mask_of, pad_left
 from stages.vlm.rows import Rows
 from stages.vlm.soft_prompt import SoftPrompt
-from stages.vlm.splice import hidden_states
+from stages.vlm.splice import embed, run
 from stages.vlm.store import PrefixBatch
 
 if TYPE_CHECKING:
@@ -25,7 +26,11 @@ if TYPE_CHECKING:
 
 
 def suffix_loss(
-    base: "Base", prefixes: PrefixBatch, suffixes: Sequence[Suffix], prompts: Sequence[SoftPrompt]
+    base: "Base",
+    prefixes: PrefixBatch,
+    suffixes: Sequence[Suffix],
+    prompts: Sequence[SoftPrompt],
+    static: StaticForward | None = None,
 ) -> torch.Tensor:
     """Mean cross-entropy over each sample's answer tokens.
 
@@ -35,14 +40,17 @@ def suffix_loss(
         suffixes: B suffixes with answers.
         prompts: the soft prompt of each sample's subject; samples of one subject share one object. Its rows
             may require gradients, and are then best on the model's device.
+        static: runs the model on static memory; None for memory of its own each time.
 
     Returns:
         (B,) float32 on the model's device.
 
     """
-    ids = pad_left([suffix.ids for suffix in suffixes], 0)  # (B, S)
-    mask = mask_of([suffix.ids for suffix in suffixes])
-    labels = pad_left([suffix.labels for suffix in suffixes], IGNORE)
+    longest = max(len(suffix.ids) for suffix in suffixes)
+    length = static.length(longest) if static else longest  # S
+    ids = pad_left([suffix.ids for suffix in suffixes], 0, length)  # (B, S)
+    mask = mask_of([suffix.ids for suffix in suffixes], length)
+    labels = pad_left([suffix.labels for suffix in suffixes], IGNORE, length)
     samples, before = (labels[:, 1:] != IGNORE).nonzero(as_tuple=True)  # (N,): the positions that predict
     targets = labels[samples, before + 1]
     positions = samples * ids.shape[1] + before
@@ -52,9 +60,11 @@ def suffix_loss(
         move(tensor, device) for tensor in (ids, mask, samples, targets, positions, lengths)
     )
     rows = Rows.of(base, [(prompt,) for prompt in prompts])
-    mask = torch.cat([prefixes.mask, mask], 1)  # (B, P + S)
-    photos = image_rows(suffixes, prefixes)
-    hidden = hidden_states(base, ids, rows, prefixes.cache(), mask, photos)  # (B, S, D)
+    embeddings = embed(base, ids, rows, image_rows(suffixes, prefixes))
+    if static:
+        hidden = static(embeddings, prefixes, mask)  # (B, S, D)
+    else:
+        hidden = run(base, embeddings, prefixes.cache(), torch.cat([prefixes.mask, mask], 1))
     answers = hidden.flatten(0, 1).index_select(0, positions)  # (N, D)
     losses = F.cross_entropy(rows.select(samples).logits(base, answers), targets, reduction="none")
     return losses.new_zeros(len(suffixes)).index_add(0, samples, losses) / lengths

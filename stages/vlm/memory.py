@@ -1,20 +1,17 @@
 """Memory: owns measuring how much image prefixes may take, and copies to and from a GPU without waiting.
 
 By arithmetic, a prefix of LLaVA-1.5 has 614 positions of 2 · layers · width · 2 bytes: 0.32 GB for 7B and
-0.50 GB for 13B; in pinned memory, which comes in powers of two, 0.54 GB for either. On a card of 24 GB,
-beside 7B's weights in bfloat16, 8 or 4 bits (14, 8 or 5 GB) and the work of two rows, 18, 34 or 41 prefixes
-find room, and 95 more in 64 GB of free host memory. Does not own the prefixes (`prefix`).
+0.50 GB for 13B. Beside 13B's weights and the training of one row, a card of 80 GB has room for about a
+hundred (tests/unit/test_vlm_store.py). Does not own the prefixes (`prefix`).
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import psutil
 import torch
 
-Place = Literal["device", "host"]
-HEADROOM = 0.2  # share of the free memory left alone: others need some, and allocators waste some
+HEADROOM = 0.1  # share of the free memory left alone: others need some, and allocators waste some
 CGROUPS = (  # limit, use and the part of it that the kernel gives back when asked: version 2, version 1
     ("memory.max", "memory.current", "inactive_file"),
     ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
@@ -53,14 +50,41 @@ class Room:
             host = min(host, limit - free)
         return cls(free, host)
 
-    def taken(self, size: int) -> tuple[Place | None, "Room"]:
-        """Where a prefix of `size` bytes finds room, None for nowhere, and the room that is left then."""
-        pinned = 1 << (size - 1).bit_length()  # torch takes pinned memory in powers of two
-        if size <= self.device:
-            return "device", Room(self.device - size, self.host)
-        if pinned <= self.host:
-            return "host", Room(self.device, self.host - pinned)
-        return None, self
+
+class HostMemory:
+    """Host memory in few large blocks, pinned if it is to be copied to a GPU.
+
+    torch takes pinned memory in powers of two: a block for every prefix would waste up to half of it.
+    """
+
+    def __init__(self, limit: int, pinned: bool) -> None:
+        """Take up to `limit` bytes, as they are asked for."""
+        self._left, self._pinned = limit, pinned
+        self._block = torch.empty(0, dtype=torch.uint8)  # what is left of the last one
+
+    def take(self, size: int, count: int) -> torch.Tensor | None:
+        """Give (size,) uint8; None if there is no room. As many will be asked for `count` times more."""
+        if len(self._block) < size:
+            block = block_size(self._left, size, count + 1)
+            if not block:
+                return None
+            self._left -= block
+            self._block = torch.empty(block, dtype=torch.uint8, pin_memory=self._pinned)
+        place, self._block = self._block[:size], self._block[size:]
+        return place
+
+
+def block_size(left: int, size: int, count: int) -> int:
+    """Bytes of the next block for `count` tensors of `size` bytes in the `left` bytes; 0 if none has room.
+
+    A power of two: the largest that they fill, or the smallest that holds one.
+    """
+    block = max(_power_within(min(left, count * size)), 1 << (size - 1).bit_length())
+    return block if block <= left else 0
+
+
+def _power_within(limit: int) -> int:
+    return 1 << (limit.bit_length() - 1) if limit else 0
 
 
 def move(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
@@ -68,12 +92,6 @@ def move(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     if device.type == "cpu" or tensor.device.type != "cpu":
         return tensor.to(device)
     return tensor.pin_memory().to(device, non_blocking=True)
-
-
-def to_host(tensor: torch.Tensor) -> torch.Tensor:
-    """Copy to host memory, pinned if from a GPU, without waiting: read the copy on the same stream."""
-    pinned = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=tensor.is_cuda)
-    return pinned.copy_(tensor, non_blocking=True)
 
 
 def host_available(groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:

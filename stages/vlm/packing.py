@@ -33,14 +33,14 @@ class Laid(NamedTuple):
     last: torch.Tensor
 
 
-def packs(lengths: Mapping[int, int], room: int, most: int) -> list[list[int]]:
+def packs(lengths: Mapping[int, int], room: int) -> list[list[int]]:
     """Divide the suffixes of one image (number → length) into rows of about as many.
 
-    Those of a row are together no longer than `room`, or there is only one; and no more than `most`. With
-    the prefix's length as room, attention reads at most twice the positions that it must.
+    Those of a row are together no longer than `room`, or there is only one. With the prefix's length as
+    room, attention reads at most twice the positions that it must.
     """
     order = sorted(lengths, key=lambda number: lengths[number])
-    size = min(most, max(1, room // max(lengths.values())))
+    size = max(1, room // max(lengths.values()))
     size = math.ceil(len(order) / math.ceil(len(order) / size))
     return [order[start : start + size] for start in range(0, len(order), size)]
 
@@ -66,15 +66,15 @@ def lay(rows: Sequence[Sequence[int]], tokens: Mapping[int, Sequence[int]]) -> L
     )
 
 
-def pad_left(rows: Sequence[Sequence[int]], fill: int) -> torch.Tensor:
-    """Stack to (B, S) int64 on the CPU; no row is padded in the last column."""
-    length = max(map(len, rows))
+def pad_left(rows: Sequence[Sequence[int]], fill: int, length: int | None = None) -> torch.Tensor:
+    """Stack to (B, S) int64 on the CPU; S is `length`, or None for that of the longest row."""
+    length = length or max(map(len, rows))
     return torch.tensor([[fill] * (length - len(row)) + list(row) for row in rows])
 
 
-def mask_of(suffixes: Sequence[Sequence[int]]) -> torch.Tensor:
-    """Make the mask (B, S) of suffixes that have a row each."""
-    return pad_left([[SHARED] * len(suffix) for suffix in suffixes], PADDING)
+def mask_of(suffixes: Sequence[Sequence[int]], length: int | None = None) -> torch.Tensor:
+    """Make the mask (B, S) of suffixes that have a row each; S as in `pad_left`."""
+    return pad_left([[SHARED] * len(suffix) for suffix in suffixes], PADDING, length)
 
 
 def sees(mask: torch.Tensor, length: int) -> torch.Tensor:

@@ -17,20 +17,20 @@ from stages.core.errors import UserError
 from stages.core.progress import bar
 from stages.vlm.families import Inputs, positions
 from stages.vlm.inline import PhotoCache
-from stages.vlm.memory import Room, move, to_host
+from stages.vlm.memory import HostMemory, Room, move
 from stages.vlm.store import Prefix, PrefixCache
 
 if TYPE_CHECKING:
     from stages.vlm.load import Base
 
+Prefixes = PrefixCache | PhotoCache  # of images; which of both is the layout's business
+
 # A training forward holds the prefix of each row about this many times: gathered, gathered for the next
-# batch, extended by the suffix, and, in activations kept for the backward pass, as much again.
+# batch, extended by the suffix, and, in static memory (`graph`) or activations, as much again. So does one
+# that answers: there a row holds questions as long as its prefix, and is gathered with the next.
 WORKING_COPIES = 4
-TEXT = (
-    "input_ids",
-    "attention_mask",
-    "mm_token_type_ids",
-)  # of a processor's tensors; others are of the image
+# Of a processor's tensors; others are of the image.
+TEXT = ("input_ids", "attention_mask", "mm_token_type_ids")
 
 
 def encode_prefixes(
@@ -38,48 +38,53 @@ def encode_prefixes(
     images: Sequence[Image.Image],
     batch_size: int = 32,
     *,
+    working_rows: int | None = None,
     room: Room | None = None,
     progress: str | None = None,
-) -> PrefixCache | PhotoCache:
+) -> Prefixes:
     """Run the prefix, for LLaVA ``[SYSTEM ]USER: <image>\\n``, of every image; keep what there is room for.
 
     The first images are kept on the device, the next in host memory; of the rest only the pixels are, and
-    their prefixes are computed whenever they are asked for. Where the layout has the photo in the suffix,
-    image tokens are all that is kept.
+    their prefixes are computed whenever they are asked for. Each is computed alone, then as now: in a batch,
+    its last bits would depend on the others. Where the layout has the photo in the suffix, image tokens are
+    all that is kept.
 
     Args:
         base: the model.
         images: RGB; may be empty, then only the text-only prefix is there.
-        batch_size: images per forward, here and later; memory for as many rows of training is left free.
+        batch_size: images that are made ready at once.
+        working_rows: rows of the forwards to come, for which memory is left free; None for `batch_size`.
         room: memory to keep prefixes in; None to measure what is free, within `base.prefix_bytes`.
         progress: title of a progress bar; None for no bar.
 
     """
     tokens = base.layout.tokenizer(base.layout.prefix_text(image=False), return_tensors="pt").input_ids
-    (text,) = _encode(base, [{"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}])
+    text = _encode(base, {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)})
     compute = partial(_encode, base)
     words = PrefixCache([], text, compute)
     if not images:
         return words
     if base.layout.photo_in_suffix:
         return PhotoCache(words, image_tokens(base, images, batch_size))
-    before, position = base.layout.prefix_text(image=True), text.kv[..., 0, :].nbytes
+    before, position = base.layout.prefix_text(image=True), text.states[..., 0, :].nbytes
     if room is None:
         largest = max(images, key=lambda image: image.width * image.height)
         longest = _processed(base, [largest], before)[0]["input_ids"].shape[1]
-        room = Room.measured(base.device, WORKING_COPIES * batch_size * position * longest, base.prefix_bytes)
+        rows = batch_size if working_rows is None else working_rows
+        room = Room.measured(base.device, WORKING_COPIES * rows * position * longest, base.prefix_bytes)
+    on_device, host = room.device, HostMemory(room.host, pinned=base.device.type == "cuda")
     prefixes: list[Prefix] = []
     starts = range(0, len(images), batch_size)
     for start in bar(starts, progress) if progress else starts:
-        inputs = _processed(base, images[start : start + batch_size], before)
-        places = []
-        for each in inputs:
-            place, room = room.taken(position * each["input_ids"].shape[1])
-            places.append(place)
-        computed = iter(compute([each for each, place in zip(inputs, places, strict=True) if place]))
-        for each, place in zip(inputs, places, strict=True):
-            prefix = next(computed) if place else Prefix(None, each)
-            prefixes.append(prefix._replace(kv=to_host(prefix.kv)) if place == "host" else prefix)
+        for inputs in _processed(base, images[start : start + batch_size], before):
+            size = position * inputs["input_ids"].shape[1]
+            if size <= on_device:
+                on_device -= size
+                prefixes.append(compute(inputs))
+            elif (place := host.take(size, len(images) - len(prefixes) - 1)) is not None:
+                prefixes.append(_moved(compute(inputs), place))
+            else:
+                prefixes.append(Prefix(None, inputs))
     return PrefixCache(prefixes, text, compute)
 
 
@@ -142,24 +147,23 @@ def _alike(inputs: Sequence[Inputs]) -> Iterator[tuple[list[int], Inputs]]:
 
 
 @torch.no_grad()
-def _encode(base: "Base", inputs: Sequence[Inputs]) -> list[Prefix]:
-    """Compute prefixes; those of equal shapes go through the model together, so that none is padded."""
+def _encode(base: "Base", inputs: Inputs) -> Prefix:
+    """Compute the prefix of one image or of none, alone in its forward."""
     from transformers import DynamicCache
 
-    found: dict[int, Prefix] = {}
-    for numbers, stacked in _alike(inputs):
-        places, later = positions(base.model, stacked)
-        cache = DynamicCache()
-        base.model.model(
-            **{name: move(values, base.device) for name, values in stacked.items()},
-            position_ids=None if places is None else move(places, base.device),
-            past_key_values=cache,
-            use_cache=True,
-        )
-        layers = [torch.stack([layer.keys, layer.values], 1).to(base.device) for layer in cache.layers]
-        kv = torch.stack(layers, 1)  # (B, L, 2, H, P, d)
-        found |= {
-            number: Prefix(row, None, shift)
-            for number, row, shift in zip(numbers, kv, later.tolist(), strict=True)
-        }
-    return [found[number] for number in range(len(inputs))]
+    places, later = positions(base.model, inputs)
+    cache = DynamicCache()
+    base.model.model(
+        **{name: move(values, base.device) for name, values in inputs.items()},
+        position_ids=None if places is None else move(places, base.device),
+        past_key_values=cache,
+        use_cache=True,
+    )
+    layers = [torch.cat([layer.keys, layer.values]).to(base.device) for layer in cache.layers]
+    return Prefix(torch.stack(layers), None, later.item())  # kv: (L, 2, H, P, d)
+
+
+def _moved(prefix: Prefix, place: torch.Tensor) -> Prefix:
+    """Copy keys and values to a place in host memory without waiting: read the copy on the same stream."""
+    target = place.view(prefix.kv.dtype).view(prefix.kv.shape)
+    return prefix._replace(kv=target.copy_(prefix.kv, non_blocking=True))

@@ -153,6 +153,6 @@ def spoken(group: Sequence[SoftPrompt]) -> list[int]:
 
 
 def _like(table: torch.Tensor, rows: int, generator: torch.Generator) -> torch.Tensor:
-    table = table.detach().float().cpu()
+    table = table.detach().float()  # on its device: a table of 13B takes seconds to copy and to read on a CPU
     noise = torch.randn(rows, table.shape[1], generator=generator)
-    return table.mean(0) + table.std(0) * noise
+    return table.mean(0).cpu() + table.std(0).cpu() * noise

@@ -4,6 +4,7 @@ Does not own the prefix (`prefix`), what stands in a row (`packing`), the learne
 (`loss`) or decoding (`answer`).
 """
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -42,14 +43,31 @@ def hidden_states(
         (B, S, D) in the model's dtype.
 
     """
+    return run(base, embed(base, ids, rows, photos, samples), cache, mask)
+
+
+def embed(
+    base: "Base",
+    ids: torch.Tensor,
+    rows: Rows,
+    photos: torch.Tensor | None = None,
+    samples: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Input embeddings (B, S, D) of a suffix, in the model's dtype; see `hidden_states`."""
     embeddings = rows.embed(base, ids, samples)
-    if photos is not None:
-        places = (ids == base.model.config.image_token_id).unsqueeze(-1)
-        photos = move(photos, embeddings.device).to(embeddings.dtype)
-        embeddings = embeddings.masked_scatter(places, photos)
+    if photos is None:
+        return embeddings
+    places = (ids == base.model.config.image_token_id).unsqueeze(-1)
+    return embeddings.masked_scatter(places, move(photos, embeddings.device).to(embeddings.dtype))
+
+
+def run(base: "Base", embeddings: torch.Tensor, cache: "GrowingCache", mask: torch.Tensor) -> torch.Tensor:
+    """Last hidden states of embeddings; see `hidden_states`. Nothing in it waits for a GPU."""
     # Made here: transformers would look into a (B, P + S) mask, and a GPU would have to wait for that.
-    seen = sees(mask, ids.shape[1]).unsqueeze(1)  # (B, 1, S, P + S)
-    blocked = torch.zeros(seen.shape, dtype=embeddings.dtype, device=mask.device)
+    seen = sees(mask, embeddings.shape[1]).unsqueeze(1)  # (B, 1, S, P + S)
+    # Rows begin at multiples of 8, or a GPU's attention would pad a copy of the mask in every layer.
+    *shape, total = seen.shape
+    blocked = embeddings.new_zeros(*shape, math.ceil(total / 8) * 8)[..., :total]
     return base.model.model.language_model(
         inputs_embeds=embeddings,
         attention_mask=blocked.masked_fill_(~seen, -torch.inf),

@@ -1,8 +1,9 @@
 """Prefixes at hand: owns where each image's keys and values are kept and batches made of them.
 
 An image's prefix is kept on the device, in host memory (pinned where the device is a GPU) or nowhere, to be
-computed again when asked for. The place changes no number, only the time a batch takes. Does not own
-computing prefixes (`prefix`) or measuring memory (`memory`).
+computed again when asked for. The place changes no number, only the time a batch takes, because a prefix is
+always computed alone, in one and the same forward. Does not own computing prefixes (`prefix`) or measuring
+memory (`memory`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -35,7 +36,13 @@ class Prefix(NamedTuple):
     @property
     def length(self) -> int:
         """P."""
-        return self.inputs["input_ids"].shape[1] if self.kv is None else self.kv.shape[-2]
+        return self.inputs["input_ids"].shape[1] if self.inputs else self.states.shape[-2]
+
+    @property
+    def states(self) -> torch.Tensor:
+        """kv of a prefix that is kept."""
+        assert self.kv is not None, "this prefix is computed when it is asked for"
+        return self.kv
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,13 +131,13 @@ class PrefixCache:
     Attributes:
         prefixes: of the n images.
         text: the one without an image, on the device.
-        compute: what prefixes are computed from → prefixes, on the device.
+        compute: what a prefix is computed from → the prefix, on the device.
 
     """
 
     prefixes: Sequence[Prefix]
     text: Prefix
-    compute: Callable[[Sequence[Inputs]], list[Prefix]]
+    compute: Callable[[Inputs], Prefix]
 
     def __len__(self) -> int:
         """Count the images."""
@@ -164,7 +171,7 @@ class PrefixCache:
                 cache carries no gradients.
 
         """
-        device = self.text.kv.device
+        device = self.text.states.device
         copies = torch.cuda.Stream(device) if device.type == "cuda" else None
         ready: list[PrefixBatch] = []
         for indices in order:
@@ -179,7 +186,7 @@ class PrefixCache:
         self, indices: Sequence[int | None], spare: int, copies: torch.cuda.Stream | None
     ) -> PrefixBatch:
         rows = self._rows(indices)
-        text = self.text.kv
+        text = self.text.states
         length = max(row.length for row in rows)
         space = text.new_empty(len(rows), *text.shape[:3], length + spare, text.shape[-1])
         mask = torch.ones(len(rows), length, dtype=torch.long)
@@ -188,10 +195,10 @@ class PrefixCache:
             padding = length - row.length
             shown[:padding] = 0
             place[..., :padding, :] = 0  # never read, but no number there may be infinite
-            if row.kv.device == text.device:
-                place[..., padding:, :] = row.kv
+            if row.states.device == text.device:
+                place[..., padding:, :] = row.states
             else:
-                afar.append((place[..., padding:, :], row.kv))
+                afar.append((place[..., padding:, :], row.states))
         if copies is not None:  # space may lie where the work queued so far still reads or writes
             copies.wait_stream(torch.cuda.current_stream(text.device))
         with torch.cuda.stream(copies):
@@ -202,11 +209,12 @@ class PrefixCache:
 
     def _rows(self, indices: Sequence[int | None]) -> list[Prefix]:
         """The prefixes of a batch, those that are not kept computed, each once."""
-        asked = {index for index in indices if index is not None}
-        lacking = sorted(index for index in asked if self.prefixes[index].kv is None)
-        computed = self.compute([self.prefixes[index].inputs for index in lacking])
-        found = {index: self.prefixes[index] for index in asked} | dict(zip(lacking, computed, strict=True))
-        return [self.text if index is None else found[index] for index in indices]
+        found: dict[int | None, Prefix] = {None: self.text}
+        for index in dict.fromkeys(indices):
+            if index is not None:
+                prefix = self.prefixes[index]
+                found[index] = self.compute(prefix.inputs) if prefix.kv is None else prefix
+        return [found[index] for index in indices]
 
 
 def _wait(copies: torch.cuda.Stream | None, device: torch.device) -> None:

@@ -9,7 +9,7 @@ photo but its image tokens can be reused.
 """
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from PIL import Image
 
@@ -55,10 +55,7 @@ def in_system(base: "Base") -> "Base":
     ids = processor(images=[blank], text=[image_token], return_tensors="pt").input_ids[0].tolist()
     photo = image_token * ids.count(base.model.config.image_token_id)
     prefix = head.rstrip(" ")
-    known = {field.name: getattr(marked, field.name) for field in fields(marked)}
-    layout = SystemLayout(
-        **known
-        | {"image_prefix": prefix, "text_prefix": prefix, "lead": head[len(prefix) :]}
-        | {"turn": turn.lstrip(" "), "photo_turn": photo_turn.lstrip(" ").replace(image_token, photo)}
-    )
-    return replace(base, layout=layout)
+    known: dict[str, Any] = {field.name: getattr(marked, field.name) for field in fields(marked)}
+    known |= {"image_prefix": prefix, "text_prefix": prefix, "lead": head[len(prefix) :]}
+    known |= {"turn": turn.lstrip(" "), "photo_turn": photo_turn.lstrip(" ").replace(image_token, photo)}
+    return replace(base, layout=SystemLayout(**known))

@@ -15,14 +15,13 @@ from stages.core.samples import Lesson, Sample
 from stages.evaluate.photos import Photo, gallery
 from stages.synthesize import interview
 from stages.synthesize.questions import OTHER
-from tests.benchmarks.models import SMALL
+from tests.benchmarks.models import ARCHITECTURES, SMALL
 
 # Of one subject in the paper: samples by kind. The photos of the subject come first among the images.
 POSITIVE, HARD, EASY, TEXT = 67, 115, 99, 40
 PHOTOS = 8  # of which half are only validated on, as those of the published conversations
 EPOCHS = 15
 SUBJECTS, TEST_PHOTOS, TRAIN_PHOTOS = 40, 333, 5
-SIDE = 336  # pixels of a picture of noise
 NOISE = Path(".cache/benchmarks")  # pictures of noise that have to be files
 
 
@@ -37,6 +36,11 @@ class Work:
         """A part of each lesson."""
         return replace(self, lessons={name: share(lesson, one_in) for name, lesson in self.lessons.items()})
 
+    @property
+    def pictures(self) -> int:
+        """Of all lessons; what several share counts once."""
+        return len(next(iter(samples.pooled(self.lessons).values())).images)
+
     def first(self) -> tuple[str, Lesson]:
         """The subject that is trained alone."""
         return next(iter(self.lessons.items()))
@@ -47,7 +51,7 @@ def work(model: str, subjects: int, balance: bool = False) -> Work:
     """The training work for a model, for that many subjects; the published loop does not balance."""
     settings = params.load()
     if model != SMALL:
-        return Work({name: papers(name, SIDE) for name in names(subjects)}, EPOCHS)
+        return Work({name: papers(name, _side(model)) for name in names(subjects)}, EPOCHS)
     found = list(settings.subjects)[:subjects]
     missing = [name for name in found if not paths.dataset(name).is_file()]
     if missing:
@@ -101,7 +105,7 @@ def exam(model: str, photos: int) -> tuple[list[str], list[Photo], int]:
     """Subjects, so many photos out of the whole test's, evenly chosen, and how many the whole test has."""
     if model != SMALL:
         found = []
-        for number, picture in enumerate(noise(photos, SIDE, "test")):
+        for number, picture in enumerate(noise(photos, _side(model), "test")):
             path = NOISE / f"{number}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             picture.save(path)
@@ -118,7 +122,7 @@ def exam(model: str, photos: int) -> tuple[list[str], list[Photo], int]:
 def interviewed(model: str) -> tuple[str, str, list[interview.Photo]]:
     """A subject, its kind and its train photos."""
     if model != SMALL:
-        pictures = noise(TRAIN_PHOTOS, SIDE, "train")
+        pictures = noise(TRAIN_PHOTOS, _side(model), "train")
         return "s0", "pet", [interview.Photo(f"{at}.png", "", each) for at, each in enumerate(pictures)]
     subject, settings = next(iter(params.load().subjects.items()))
     folder = paths.train_photos(subject, settings.source)
@@ -130,6 +134,11 @@ def interviewed(model: str) -> tuple[str, str, list[interview.Photo]]:
 def names(subjects: int) -> list[str]:
     """Subjects of which there may be any number."""
     return [f"s{number}" for number in range(subjects)]
+
+
+def _side(model: str) -> int:
+    """Pixels of a picture of noise that the model takes as it is."""
+    return ARCHITECTURES[model].image_size
 
 
 def noise(count: int, side: int, *names: str) -> list[Image.Image]:

@@ -37,10 +37,10 @@ class Exam:
     all_photos: int
 
     @classmethod
-    def of(cls, base: vlm.Base, model: str) -> "Exam":
-        """The test for a model, with soft prompts as they are before training."""
+    def of(cls, base: vlm.Base, model: str, one_in: int = 1) -> "Exam":
+        """The test for a model, every so many-th photo, with soft prompts as they are before training."""
         subjects, photos, all_photos = data.exam(model, PHOTOS)
-        return cls([ours.start(base, subject) for subject in subjects], photos, all_photos)
+        return cls([ours.start(base, subject) for subject in subjects], photos[::one_in], all_photos)
 
     @property
     def pairs(self) -> int:
@@ -64,15 +64,15 @@ class Exam:
 
 def engine(base: vlm.Base, model: str, of: Measure, one_in: int, subjects: int | None = None) -> Taken:
     """Ours, all pairs of some photos; or, with one of the subjects only, as if each were tested alone."""
-    exam = Exam.of(base, model)
-    prompts, photos = exam.prompts[:subjects], exam.photos[::one_in]
+    exam = Exam.of(base, model, one_in)
+    prompts, photos = exam.prompts[:subjects], exam.photos
     run = len(photos) * len(prompts)
     return Taken(of(lambda: ours.recognize(base, prompts, photos)) * (exam.pairs / run), exam.pairs, run)
 
 
 def reference(base: vlm.Base, model: str, of: Measure, one_in: int) -> Taken:
     """The plain way, some pairs."""
-    exam = Exam.of(base, model)
+    exam = Exam.of(base, model, one_in)
     chosen = _spread(exam.sequences(base), PAIRS // one_in)
     with grown(base, exam.prompts):
         plain = Plain(base, exam.images())
@@ -82,7 +82,7 @@ def reference(base: vlm.Base, model: str, of: Measure, one_in: int) -> Taken:
 
 def alternative(base: vlm.Base, model: str, of: Measure, one_in: int) -> Taken:
     """Features of some photos, and some batches of pairs."""
-    exam = Exam.of(base, model)
+    exam = Exam.of(base, model, one_in)
     images = exam.images()
     chosen = _spread(exam.sequences(base), BATCHES * AT_ONCE // one_in)
     batches = [chosen[start : start + AT_ONCE] for start in range(0, len(chosen), AT_ONCE)]

@@ -6,13 +6,13 @@ Knows no system and no model but for the two modules whose inputs are counted.
 import gc
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch.utils import flop_counter
@@ -24,16 +24,38 @@ _ATTENTION = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 _ATTENTION_BACKWARD = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
 
 
+class Timed(NamedTuple):
+    """Seconds of one call, and those until all of it was queued: if as many, the launches set the pace."""
+
+    seconds: float
+    queued: float
+
+
+class Timer:
+    """Measures calls, the device's queue included, and keeps what it found, in order."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.calls: list[Timed] = []
+
+    def __call__(self, work: Callable[[], object], countable: Callable[[], object] | None = None) -> float:
+        """Give the seconds of one call; `countable` is for `count`."""
+        finish(self.device)
+        start = time.perf_counter()
+        work()
+        queued = time.perf_counter() - start
+        finish(self.device)
+        self.calls.append(Timed(time.perf_counter() - start, queued))
+        return self.calls[-1].seconds
+
+
 def seconds(device: torch.device, work: Callable[[], object]) -> float:
     """Time of one call, the device's queue included."""
-    _finish(device)
-    start = time.perf_counter()
-    work()
-    _finish(device)
-    return time.perf_counter() - start
+    return Timer(device)(work)
 
 
-def _finish(device: torch.device) -> None:
+def finish(device: torch.device) -> None:
+    """Wait for all that is queued."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
@@ -83,8 +105,11 @@ class Count:
         return Count(self.flops * factor, self.tokens * factor, self.images * factor)
 
 
-def count(base: vlm.Base, work: Callable[[], object]) -> Count:
-    """Count every matrix product and attention that is really executed, forward and backward, padding too."""
+def count(base: vlm.Base, work: Callable[[], object], countable: Callable[[], object] | None = None) -> Count:
+    """Count every matrix product and attention that is really executed, forward and backward, padding too.
+
+    Where a CUDA graph is replayed nothing is seen of it: `countable` is the same work without.
+    """
     tokens, images = [], []
     hooks = [
         base.model.model.language_model.register_forward_pre_hook(
@@ -102,7 +127,7 @@ def count(base: vlm.Base, work: Callable[[], object]) -> Count:
     )
     try:
         with counter:
-            work()
+            (countable or work)()
     finally:
         for hook in hooks:
             hook.remove()
@@ -127,18 +152,21 @@ def _attention_backward_flops(
 
 
 def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """FLOP per second of a large matrix product: what the device can reach."""
+    """FLOP per second of a large product of random matrices, the device's best; ones would be faster."""
     size, times = (8192, 20) if device.type == "cuda" else (1024, 5)
-    left, right = (torch.ones(size, size, dtype=dtype, device=device) for _ in range(2))
+    left, right = (torch.randn(size, size, dtype=dtype, device=device) for _ in range(2))
     left @ right
     taken = [seconds(device, lambda: left @ right) for _ in range(times)]
     return 2 * size**3 / statistics.median(taken)
 
 
-def alternate(systems: Mapping[str, Callable[[], T]], rounds: int, enough: float) -> dict[str, list[T]]:
+def alternate(
+    systems: Mapping[str, Callable[[], T]], rounds: int, enough: float
+) -> Iterator[dict[str, list[T]]]:
     """Run the systems one after another, several times over, so that a slow spell of the machine hits all.
 
-    After two rounds, no further one begins when `enough` seconds are over.
+    Gives, after every round, all that was found. After two rounds, no further one begins when `enough`
+    seconds are over.
     """
     results: dict[str, list[T]] = {name: [] for name in systems}
     start = time.perf_counter()
@@ -147,7 +175,7 @@ def alternate(systems: Mapping[str, Callable[[], T]], rounds: int, enough: float
             break
         for name, run in systems.items():
             results[name].append(run())
-    return results
+        yield results
 
 
 def relative_error(actual: torch.Tensor, expected: torch.Tensor) -> float:

@@ -49,7 +49,7 @@ def compare(p: params.Params, rounds: int = ROUNDS, enough: float = ENOUGH) -> d
             base = vlm.load(**p.base.opening)  # one for each: a method may change it
             tools = Tools(lambda base=base: base, lambda: clip, p.seed, p.base.batch_size)
             runs[name] = partial(_round, p, tools, Subject(subject, entry.kind), asks)
-        taken = measure.alternate(runs, rounds, enough)
+        *_, taken = measure.alternate(runs, rounds, enough)
     return {
         "subject": subject,
         "methods": {

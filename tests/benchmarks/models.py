@@ -29,7 +29,7 @@ SYSTEM = (
 
 @dataclass(frozen=True)
 class Architecture:
-    """Sizes of a LLaVA: CLIP's vision tower, and Llama; and the device that is to run it."""
+    """Sizes of a LLaVA: CLIP's vision tower, and Llama; its device, and its dtype there."""
 
     width: int
     inner_width: int
@@ -43,13 +43,25 @@ class Architecture:
     patch: int = 14
     image_size: int = 336
     device: str = "cuda"
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Of the weights, as one trains with on this device."""
-        return torch.float32 if self.device == "cpu" else torch.bfloat16
+    dtype: torch.dtype = torch.bfloat16
+    threads: int | None = None  # as in params.yaml
 
 
+TINY = Architecture(  # for a rehearsal of what a GPU will do
+    width=32,
+    inner_width=64,
+    layers=2,
+    heads=4,
+    vocabulary=1000,
+    vision_width=32,
+    vision_inner_width=64,
+    vision_layers=3,
+    vision_heads=4,
+    patch=8,
+    image_size=24,
+    device="cpu",
+    threads=1,  # more would only wait for each other
+)
 ARCHITECTURES = {
     "llava-1.5-7b": Architecture(width=4096, inner_width=11008, layers=32, heads=32),
     "llava-1.5-13b": Architecture(width=5120, inner_width=13824, layers=40, heads=40),
@@ -65,17 +77,20 @@ ARCHITECTURES = {
         vision_layers=3,
         vision_heads=4,
         device="cpu",
+        dtype=torch.float32,
     ),
+    "llava-1.5-7b-tiny": TINY,
+    "llava-1.5-13b-tiny": replace(TINY, layers=3),
 }
 NAMES = (SMALL, *ARCHITECTURES)
 
 
 def open_model(name: str) -> vlm.Base:
     """Seed everything and open the model called `name`, one of NAMES."""
-    settings = params.load()
-    seed.seed_everything(settings.seed, settings.threads)
-    base = settings.base
     if name == SMALL:
+        settings = params.load()
+        seed.seed_everything(settings.seed, settings.threads)
+        base = settings.base
         return vlm.load(
             base.model,
             base.revision,
@@ -84,25 +99,23 @@ def open_model(name: str) -> vlm.Base:
             device=base.device,
             prefix_gb=base.prefix_gb,
         )
-    sizes = _sizes(name)
-    return build(name, sizes, dtype=sizes.dtype)
+    return _made(name, ARCHITECTURES[name], ARCHITECTURES[name].dtype)
 
 
 def open_exact(name: str) -> vlm.Base:
     """Open what proves equality: bfloat16 rounds too much, so of LLaVA-1.5 a few layers in float32."""
-    if name == SMALL or _sizes(name).dtype == torch.float32:
+    if name == SMALL or ARCHITECTURES[name].dtype == torch.float32:
         return open_model(name)
-    settings = params.load()
-    seed.seed_everything(settings.seed, settings.threads)
-    few = replace(_sizes(name), layers=2, vision_layers=3)
-    return build(name, few, dtype=torch.float32)
+    return _made(name, replace(ARCHITECTURES[name], layers=2, vision_layers=3), torch.float32)
 
 
-def _sizes(name: str) -> Architecture:
-    sizes = ARCHITECTURES[name]
+def _made(name: str, sizes: Architecture, dtype: torch.dtype) -> vlm.Base:
+    """Seed everything and make a model of these sizes."""
     if sizes.device == "cuda" and not torch.cuda.is_available():
         raise errors.UserError(f"{name} is measured on a GPU and there is none: leave out --model {name}")
-    return sizes
+    settings = params.load()
+    seed.seed_everything(settings.seed, sizes.threads or settings.threads)
+    return build(name, sizes, dtype=dtype)
 
 
 def build(name: str, sizes: Architecture, *, dtype: torch.dtype) -> vlm.Base:

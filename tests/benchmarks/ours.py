@@ -1,8 +1,12 @@
 """All that the benchmarks use of our engine, in one place."""
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import islice, zip_longest
 
 import torch
+from PIL import Image
 
 from stages import vlm
 from stages.core.samples import Lesson, pooled
@@ -13,12 +17,16 @@ from stages.learning import learn, steps
 from stages.methods.ask import answer_all
 from stages.methods.interface import Ask, Task
 from stages.synthesize import interview as interviewing
+from stages.vlm.prefix import WORKING_COPIES
 from tests.benchmarks import data
 from tests.benchmarks.plain import LEARNING_RATE, WEIGHT_DECAY
 
 SEED, LATENT_TOKENS = 0, 16
-# Rows in a forward. On a GPU a row's prefix has up to 0.5 GB, and a forward holds it four times.
-AT_ONCE = {"cpu": 32, "cuda": 8}
+
+
+def at_once(device: torch.device) -> int:
+    """Rows in a forward: on a GPU a row's prefix has up to 0.5 GB, and a forward holds it four times."""
+    return 8 if device.type == "cuda" else 32
 
 
 def start(base: vlm.Base, subject: str) -> vlm.SoftPrompt:
@@ -31,36 +39,57 @@ def order(subject: str, samples: int) -> list[int]:
     return torch.randperm(samples, generator=torch_stream(SEED, "train", subject, "order")).tolist()
 
 
-def recipe(batch_size: int, at_once: int) -> steps.Recipe:
-    """The paper's recipe, for one epoch."""
+def recipe(batch_size: int, rows: int, epochs: int = 1) -> steps.Recipe:
+    """The paper's recipe, for fewer epochs."""
     return steps.Recipe(
         latent_tokens=LATENT_TOKENS,
         initial="random",
-        epochs=1,
+        epochs=epochs,
         learning_rate=LEARNING_RATE,
         schedule="constant",
         weight_decay=WEIGHT_DECAY,
         batch_size=batch_size,
         balance=False,
         seed=SEED,
-        scored_at_once=at_once,
+        scored_at_once=rows,
     )
 
 
 def train(base: vlm.Base, subject: str, lesson: Lesson) -> vlm.SoftPrompt:
     """An epoch of the pipeline's own training."""
-    return learn.learn(base, {subject: lesson}, recipe(1, AT_ONCE[base.device.type]))[subject][0]
+    return learn.learn(base, {subject: lesson}, recipe(1, at_once(base.device)))[subject][0]
+
+
+def _room(base: vlm.Base, image: Image.Image, rows: int, share: float) -> vlm.Room:
+    """A share of the memory that prefixes as long as this image's would find."""
+    (prefix,) = vlm.encode_prefixes(base, [image]).prefixes
+    free = vlm.Room.measured(base.device, WORKING_COPIES * rows * prefix.kv.nbytes, base.prefix_bytes)
+    return vlm.Room(int(share * free.device), int(share * free.host))
 
 
 class Training:
-    """The same in its three parts, to be measured one by one: prefixes, steps, validation."""
+    """The same in its three parts, to be measured one by one: prefixes, steps, validation.
+
+    `rows` are those in a forward, None for `at_once`; `share` is the part of the free memory that prefixes
+    may take. Where steps are captured for replay, there is a second epoch, which does not capture.
+    """
 
     def __init__(
-        self, base: vlm.Base, lessons: Mapping[str, Lesson], batch_size: int, at_once: int | None = None
+        self,
+        base: vlm.Base,
+        lessons: Mapping[str, Lesson],
+        batch_size: int,
+        rows: int | None = None,
+        share: float = 1.0,
     ) -> None:
-        self._base = base
-        self._recipe = recipe(batch_size, at_once or AT_ONCE[base.device.type])
+        self.captured = vlm.capturable(base)  # whether steps are to be, as CUDA graphs
+        self._base, self._share = base, share
+        self._recipe = recipe(batch_size, rows or at_once(base.device), epochs=2 if self.captured else 1)
         self.lessons = pooled(lessons)
+        self._learners = [
+            steps.Learner.of(base, start(base, subject), lesson.training, self._recipe)
+            for subject, lesson in self.lessons.items()
+        ]
         self.trained: dict[str, vlm.SoftPrompt] = {}
 
     def run(self) -> None:
@@ -72,22 +101,42 @@ class Training:
     def encode(self) -> None:
         """Compute the prefixes of all images."""
         images = next(iter(self.lessons.values())).images
-        self._prefixes = vlm.encode_prefixes(self._base, images, self._recipe.scored_at_once)
+        rows = self._recipe.scored_at_once
+        working = max(steps.widest(self._learners, self._recipe), math.ceil(rows / 2))  # as `learn` does
+        room = _room(self._base, images[0], working, self._share) if self._share < 1 else None
+        self._prefixes = vlm.encode_prefixes(self._base, images, rows, working_rows=working, room=room)
+        self._epochs = steps.epochs(self._base, self._learners, self._prefixes, self._recipe)
+
+    def kept(self) -> dict[str, int]:
+        """How many prefixes lie on the device, how many in host memory, and how many nowhere."""
+        places = ["nowhere" if each.kv is None else each.kv.device.type for each in self._prefixes.prefixes]
+        return dict(Counter(places))
 
     def steps(self) -> None:
-        """Train all subjects for an epoch."""
-        learners = [
-            steps.Learner.of(self._base, start(self._base, subject), lesson.training, self._recipe)
-            for subject, lesson in self.lessons.items()
-        ]
-        for learner, _ in steps.epochs(self._base, learners, self._prefixes, self._recipe):
+        """Train all subjects for the next epoch."""
+        for learner, _ in islice(self._epochs, len(self._learners)):
             self.trained[learner.subject] = learner.snapshot()
+
+    def uncaptured_steps(self) -> None:
+        """Compute the first epoch's gradients, one forward and backward after another, and update nothing."""
+        rows = self._recipe.scored_at_once
+        for batches in zip_longest(*(each.batches[: each.epoch] for each in self._learners), fillvalue=()):
+            turns = [(each, i) for each, batch in zip(self._learners, batches, strict=True) for i in batch]
+            turns.sort(key=lambda turn: len(turn[0].suffixes[turn[1]].ids))
+            for forward in (turns[at : at + rows] for at in range(0, len(turns), rows)):
+                vlm.suffix_loss(
+                    self._base,
+                    self._prefixes.batch([learner.samples[i].image for learner, i in forward]),
+                    [learner.suffixes[i] for learner, i in forward],
+                    [learner.prompt for learner, _ in forward],
+                ).sum().backward()
+        self.trained = {learner.subject: learner.snapshot() for learner in self._learners}
 
     def validate(self) -> None:
         """Score what was learned."""
         for subject, lesson in self.lessons.items():
-            at_once = self._recipe.scored_at_once
-            learn.validate(self._base, self.trained[subject], lesson.validation, self._prefixes, at_once)
+            rows = self._recipe.scored_at_once
+            learn.validate(self._base, self.trained[subject], lesson.validation, self._prefixes, rows)
 
 
 def gradients(
@@ -98,7 +147,7 @@ def gradients(
     rows = [r.to(base.device, copy=True).requires_grad_() for r in (prompt.embeddings, prompt.output_row)]
     learned = vlm.SoftPrompt(prompt.subject, *rows)
     suffixes = [vlm.suffix(base, prompt, s.question, s.answer, image=s.image is not None) for s in samples]
-    prefixes = vlm.encode_prefixes(base, lesson.images, AT_ONCE[base.device.type])
+    prefixes = vlm.encode_prefixes(base, lesson.images, at_once(base.device))
     shown = prefixes.batch([sample.image for sample in samples])
     vlm.suffix_loss(base, shown, suffixes, [learned] * len(samples)).mean().backward()
     return [row.grad for row in rows]
@@ -113,13 +162,13 @@ def recognize(base: vlm.Base, prompts: Sequence[vlm.SoftPrompt], photos: Sequenc
         for photo, prompt in pairs
     ]
     paths = [photo.path for photo in photos]
-    return answer_all(base, paths, asks, [prompt for _, prompt in pairs], AT_ONCE[base.device.type])
+    return answer_all(base, paths, asks, [prompt for _, prompt in pairs], at_once(base.device))
 
 
 def interview(base: vlm.Base, model: str, photos: int, words: int) -> list[str]:
     """Raw answers of the base model about the subject's first photos, in `synthesize`'s order."""
     subject, kind, shown = data.interviewed(model)
     rows = interviewing.interview(
-        base, subject, kind, shown[:photos], max_new_tokens=words, batch_size=AT_ONCE[base.device.type]
+        base, subject, kind, shown[:photos], max_new_tokens=words, batch_size=at_once(base.device)
     )
     return [row["raw_answer"] for row in rows if "raw_answer" in row]

@@ -1,6 +1,7 @@
 """The file and the table that a benchmark makes of its numbers."""
 
 import argparse
+import os
 import platform
 import re
 import subprocess
@@ -15,7 +16,7 @@ from stages import vlm
 from stages.core import io, paths
 from tests.benchmarks import models
 
-FOLDER = paths.REPORTS / "benchmarks"
+FOLDER = paths.REPORTS / "benchmarks"  # of the repository; `BENCH_FOLDER` names another
 PACKAGES = ("torch", "transformers", "peft")
 MIB = 2**20
 
@@ -27,9 +28,9 @@ def chosen_model(words: Sequence[str]) -> str:
     return parser.parse_args(words).model
 
 
-def path(benchmark: str, device: torch.device, model: str) -> Path:
-    """Where a benchmark's numbers are kept."""
-    return FOLDER / f"{benchmark}-{device_slug(device)}-{model}.json"
+def folder() -> Path:
+    """Where numbers are kept."""
+    return Path(os.environ.get("BENCH_FOLDER", FOLDER))
 
 
 def device_slug(device: torch.device) -> str:
@@ -55,14 +56,22 @@ def origin(base: vlm.Base, model: str) -> dict[str, Any]:
 
 
 def commit() -> str:
-    """The commit, with ``-dirty`` where files differ from it; the benchmarks' own results do not count."""
+    """The commit, with ``-dirty`` where files differ from it; the benchmarks' own results do not count.
+
+    Where files travel without git's, `BENCH_COMMIT` names it.
+    """
+    if "BENCH_COMMIT" in os.environ:
+        return os.environ["BENCH_COMMIT"]
     here = _git("rev-parse", "HEAD")
     changed = _git("status", "--porcelain", "--", ".", f":!{FOLDER}")
     return here + "-dirty" * bool(changed) if here else "unknown"
 
 
 def _git(*words: str) -> str:
-    done = subprocess.run(["git", *words], capture_output=True, text=True)
+    try:
+        done = subprocess.run(["git", *words], capture_output=True, text=True)
+    except FileNotFoundError:
+        return ""
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
@@ -90,8 +99,10 @@ def table(title: str, found: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def write(benchmark: str, base: vlm.Base, model: str, found: dict[str, Any]) -> Path:
-    """Write the numbers."""
-    target = path(benchmark, base.device, model)
+def write(
+    benchmark: str, base: vlm.Base, model: str, found: dict[str, Any], into: Path | None = None
+) -> Path:
+    """Write the numbers into a folder, None for the usual one."""
+    target = (into or folder()) / f"{benchmark}-{device_slug(base.device)}-{model}.json"
     io.write_json(target, origin(base, model) | found)
     return target

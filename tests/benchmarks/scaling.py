@@ -109,12 +109,12 @@ def main(*words: str) -> str:
     base = models.open_model(model)
     wanted = curves(base.model.config.vision_config.image_size)
     systems = {f"{name}_{number}": of for name, points in wanted.items() for number, of in points.items()}
-    found = compare(base, model, systems, counted=1, timed=1, enough=ENOUGH)
-    measured = {name: {number: found[f"{name}_{number}"] for number in wanted[name]} for name in wanted}
-    for name, points in measured.items():
-        found |= {f"{name}_{key}": value for key, value in growth(points).items()}
+    for found in compare(base, model, systems, counted=1, timed=1, enough=ENOUGH):
+        measured = {name: {number: found[f"{name}_{number}"] for number in wanted[name]} for name in wanted}
+        for name, points in measured.items():
+            found |= {f"{name}_{key}": value for key, value in growth(points).items()}
+        target = report.write("scaling", base, model, found)
     print(report.table("Ours, growing (seconds of an epoch, or of a test)", found))
-    target = report.write("scaling", base, model, found)
     draw(measured, target.with_suffix(".svg"))
     return str(target)
 

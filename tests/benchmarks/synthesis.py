@@ -34,8 +34,8 @@ def sequences(base: vlm.Base, model: str) -> list[Whole]:
 def engine(base: vlm.Base, model: str, of: Measure, one_in: int) -> Taken:
     """Ours, some photos."""
     asked, photos = len(sequences(base, model)), len(images(model))
-    run = photos // one_in
-    taken = of(lambda: ours.interview(base, model, run, words()))
+    run, longest = photos // one_in, words()
+    taken = of(lambda: ours.interview(base, model, run, longest))
     return Taken(taken * (photos / run), asked, asked * run // photos)
 
 
@@ -43,8 +43,8 @@ def reference(base: vlm.Base, model: str, of: Measure, one_in: int) -> Taken:
     """One `generate` for a question, for some questions."""
     asked = sequences(base, model)
     chosen = asked[:: one_in * len(asked) // QUESTIONS]
-    plain = Plain(base, images(model))
-    taken = of(lambda: [plain.generate(question, words()) for question in chosen])
+    plain, longest = Plain(base, images(model)), words()
+    taken = of(lambda: [plain.generate(question, longest) for question in chosen])
     return Taken(taken * (len(asked) / len(chosen)), len(asked), len(chosen))
 
 
@@ -54,13 +54,14 @@ def alternative(base: vlm.Base, model: str, of: Measure, one_in: int) -> Taken:
     chosen = asked[::one_in]
     batches = [chosen[start : start + AT_ONCE] for start in range(0, len(chosen), AT_ONCE)]
     made: list[Featured] = []
+    longest = words()
     features = of(lambda: made.append(Featured(base, images(model))))
-    answers = of(lambda: [made[0].generate(batch, words()) for batch in batches])
+    answers = of(lambda: [made[0].generate(batch, longest) for batch in batches])
     return Taken(features + answers * (len(asked) / len(chosen)), len(asked), len(chosen))
 
 
 def words() -> int:
-    """The longest answer, in tokens."""
+    """The longest answer, in tokens. Reading them takes time, which no system is to be charged."""
     return params.load().synthesize.max_new_tokens
 
 
@@ -73,9 +74,10 @@ def exactness(base: vlm.Base, model: str) -> dict[str, float | None]:
     """The share of answers about the first photo that are the reference's, word by word."""
     asked = [question for question in sequences(base, model) if question.image == 0]
     plain, featured = Plain(base, images(model)), Featured(base, images(model))
-    own = ours.interview(base, model, 1, words())
-    batch = [_text(base, ids) for ids in featured.generate(asked, words())]
-    expected = [_text(base, plain.generate(question, words())) for question in asked]
+    longest = words()
+    own = ours.interview(base, model, 1, longest)
+    batch = [_text(base, ids) for ids in featured.generate(asked, longest)]
+    expected = [_text(base, plain.generate(question, longest)) for question in asked]
     return {
         "max_relative_gradient_error": None,  # nothing is learned here
         "identical_answers": _same(own, expected),

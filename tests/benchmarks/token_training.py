@@ -28,38 +28,41 @@ COMPARED = 8  # samples, or one more, whose gradients are compared; after as man
 
 @dataclass(frozen=True)
 class Cost:
-    """What one of each takes: an image, a sample trained on, an answer for validation."""
+    """What one of each takes: an image, a sample trained on, an answer for validation; and what begins it."""
 
     image: Any
     sample: Any
     answer: Any
+    beginning: Any
 
     def whole(self, lesson: Lesson, epochs: int) -> Any:
-        """A training: images once, samples and answers in every epoch."""
+        """A training: beginning and images once, samples and answers in every epoch."""
         epoch = self.sample * len(lesson.training) + self.answer * len(lesson.validation)
-        return self.image * len(lesson.images) + epoch * epochs
+        return self.beginning + self.image * len(lesson.images) + epoch * epochs
 
 
 def engine(
     base: vlm.Base, model: str, of: Measure, one_in: int, subjects: int = 1, batch_size: int = 1
 ) -> Taken:
-    """Ours, an epoch for all these subjects at once; what it takes for one."""
+    """Ours, an epoch for all these subjects at once; what it takes for one.
+
+    A part of the pictures gets as small a part of the room, so that no larger share of them is kept at hand.
+    """
     work = data.work(model, subjects)
-    cost = engine_cost(base, work.share(one_in), of, batch_size)
-    lesson = work.first()[1]
-    steps = math.ceil(len(lesson.training) / batch_size)
-    return Taken(cost.whole(lesson, work.epochs), steps * work.epochs, steps)
-
-
-def engine_cost(base: vlm.Base, work: data.Work, of: Measure, batch_size: int = 1) -> Cost:
-    """What an epoch of ours takes, divided by all that it goes through."""
-    training = ours.Training(base, work.lessons, batch_size)
-    lessons = work.lessons.values()
-    return Cost(
-        of(training.encode) * (1 / sum(len(lesson.images) for lesson in lessons)),
-        of(training.steps) * (1 / sum(len(lesson.training) for lesson in lessons)),
+    part = work.share(one_in)
+    training = ours.Training(base, part.lessons, batch_size, share=part.pictures / work.pictures)
+    lessons = part.lessons.values()
+    images, first = of(training.encode), of(training.steps, training.uncaptured_steps)
+    steps = of(training.steps, training.uncaptured_steps) if training.captured else first
+    cost = Cost(
+        images * (1 / sum(len(lesson.images) for lesson in lessons)),
+        steps * (1 / sum(len(lesson.training) for lesson in lessons)),
         of(training.validate) * (1 / sum(len(lesson.validation) for lesson in lessons)),
+        beginning=(first + steps * -1) * (1 / subjects),
     )
+    (_, whole), (_, run) = work.first(), part.first()
+    steps = math.ceil(len(whole.training) / batch_size) * work.epochs
+    return Taken(cost.whole(whole, work.epochs), steps, math.ceil(len(run.training) / batch_size))
 
 
 def loop(
@@ -87,6 +90,7 @@ def loop(
                 images * (1 / len(lesson.images)),
                 steps * (1 / sum(map(len, timed))),
                 of(lambda: made[0].says_yes(scored)) * (1 / len(scored)),
+                beginning=steps * 0,
             )
             steps_of_all = math.ceil(len(whole.training) / batch_size) * work.epochs
             return Taken(cost.whole(whole, work.epochs), steps_of_all, len(timed))

@@ -1,24 +1,28 @@
-"""python -m tests.pipeline.readme: write the parts of README.md that are made from other files.
+"""python -m tests.pipeline.readme: write the parts of the README files that are made from other files.
 
-The graph comes from dvc.yaml, the table of parameters from params.yaml and dvc.yaml, results and speed from
-the committed files in reports/. Everything else in README.md is written by hand.
+The graph comes from dvc.yaml, results and speed from the committed files in reports/. All else in these files
+is written by hand.
 """
 
-import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-from ruamel.yaml import YAML
 
 from stages.core import errors, io, paths
 from stages.report import wording
 from stages.report.metrics import Interval
+from stages.report.tables import DIALOG
 
-README = Path("README.md")
+PARTS = {  # name of a generated part → the file that holds it
+    "dialog": Path("README.md"),
+    "results": Path("README.md"),
+    "details": paths.REPORTS / "README.md",
+    "speed": paths.REPORTS / "README.md",
+    "graph": Path("stages/README.md"),
+}
 LADDER, METHODS = (paths.REPORTS / "ablation" / name for name in ("ladder.md", "methods.json"))
 KINDS = {"estimates": "mean", "soft_prompt_minus": "the soft prompt's lead"}  # of the tables in METHODS
 COLUMNS = {  # measure → head of its column in the results
@@ -27,6 +31,7 @@ COLUMNS = {  # measure → head of its column in the results
     "recognition.siblings.marking_auc": "AUC, marking only",
     "questions.visual": "questions, photo",
     "questions.text": "questions, no photo",
+    "open.visual": "free answers, photo",
     "together.weighted": "photos of two",
     "general.pope.accuracy": "POPE",
 }
@@ -40,23 +45,27 @@ SPEEDUPS = {  # key in a benchmark's file → what was faster than what
     "speedup_batched": "the same, batches of 16",
     "speedup_alternative": "PEFT or features kept, batched",
 }
-MAPPINGS = ("presets", "subjects", "world.subjects")  # keys that the user fills: one row each
 
 
 def main() -> str:
     """Rewrite the generated parts."""
-    for path in (paths.INTERVALS, LADDER, METHODS):
+    for path in (paths.INTERVALS, paths.TABLES, LADDER, METHODS):
         if _git("status", "--porcelain", "--", str(path)):
             raise errors.UserError(
                 f"{path} is not committed: commit it, so that README.md can name the commit"
             )
-    parts = {"graph": graph(), "parameters": parameters(), "results": results(), "speed": speed()}
-    content = README.read_text(encoding="utf-8")
-    for name, body in parts.items():
+    made = {
+        "dialog": dialog(),
+        "results": results(),
+        "details": details(),
+        "speed": speed(),
+        "graph": graph(),
+    }
+    for name, path in PARTS.items():
+        content = path.read_text(encoding="utf-8")
         start, end = span(content, name)
-        content = content[:start] + body + content[end:]
-    io.write_bytes(README, content.encode())
-    return f"{', '.join(parts)} of {README}"
+        io.write_bytes(path, (content[:start] + made[name] + content[end:]).encode())
+    return ", ".join(f"{name} of {path}" for name, path in PARTS.items())
 
 
 def span(content: str, name: str) -> tuple[int, int]:
@@ -64,7 +73,7 @@ def span(content: str, name: str) -> tuple[int, int]:
     found = re.search(rf"<!-- {name}: made by `make readme` -->\n(.*?)<!-- /{name} -->", content, re.DOTALL)
     if not found:
         raise errors.UserError(
-            f"{README} has lost the comments around its part {name!r}: restore them with git"
+            f"{PARTS[name]} has lost the comments around its part {name!r}: restore them with git"
         )
     return found.span(1)
 
@@ -78,17 +87,16 @@ def graph() -> str:
     return drawn.stdout.strip() + "\n"
 
 
-def parameters() -> str:
-    """One row per key of params.yaml: its default and the stages that read it."""
-    yaml = YAML(typ="safe")
-    values, stages = yaml.load(paths.PARAMS), yaml.load(Path("dvc.yaml"))["stages"]
-    readers = {name: stage.get("do", stage).get("params", []) for name, stage in stages.items()}
-    rows = []
-    for key, value in _leaves(values):
-        mine = [name for name, read in readers.items() if any(_covers(entry, key) for entry in read)]
-        shown = "a mapping" if key in MAPPINGS else f"`{json.dumps(value)}`"
-        rows.append([f"`{key}`", shown, ", ".join(mine) or "no stage"])
-    return _table(["key", "default", "read by"], rows)
+def dialog() -> str:
+    """What the committed report shows of a subject's answers."""
+    shown = paths.TABLES.read_text(encoding="utf-8").partition(DIALOG)[2]
+    if not shown:
+        return "None yet: run `make repro`, commit reports/, and run `make readme`.\n"
+    subject, _, turns = shown.partition("\n")
+    said = (
+        f"A drawn subject, `{subject.strip()}`, in the middle of the ranking; as generated, right or wrong:"
+    )
+    return f"{said}\n{turns}"
 
 
 def results(commit: str | None = None) -> str:
@@ -96,17 +104,24 @@ def results(commit: str | None = None) -> str:
     if not paths.INTERVALS.exists():
         return "None yet: run `make repro`, commit reports/, and run `make readme`.\n"
     found = io.read_json(paths.INTERVALS)
+    shown = {measure: head for measure, head in COLUMNS.items() if found["estimates"].get(measure)}
     rows = [
-        [_name(method), *(_cell(found["estimates"][measure].get(method["name"])) for measure in COLUMNS)]
+        [_name(method), *(_cell(found["estimates"][measure].get(method["name"])) for measure in shown)]
         for method in found["methods"]
     ]
     commit = commit or _git("log", "-1", "--format=%h", "--", str(paths.INTERVALS))
-    lines = [f"Commit `{commit}`. Means over subjects, in brackets 95 % intervals.", ""]
-    lines += [_table(["", *COLUMNS.values()], rows), costs(found["methods"])]
+    said = f"Commit `{commit}`. Means over subjects, in brackets 95 % intervals."
+    return "\n".join([said, "", _table(["", *shown.values()], rows)])
+
+
+def details() -> str:
+    """What a subject costs, all methods over seeds, and what each part brings."""
+    methods = io.read_json(paths.INTERVALS)["methods"] if paths.INTERVALS.exists() else []
+    lines = [costs(methods)]
     if METHODS.exists():
-        lines += ["### All methods over seeds", "", over_seeds(found["methods"])]
+        lines += ["## All methods over seeds", "", over_seeds(methods)]
     if LADDER.exists():
-        lines += ["### What each part brings", "", LADDER.read_text(encoding="utf-8").partition("\n\n")[2]]
+        lines += ["## What each part brings", "", LADDER.read_text(encoding="utf-8").partition("\n\n")[2]]
     return "\n".join(lines)
 
 
@@ -206,20 +221,6 @@ def _seconds(times: Mapping[str, Any] | None) -> list[str]:
         ends = (times[f"{kind}_seconds"], *times[f"{kind}_seconds_range"])
         shown.append("{:.1f} ({:.1f} to {:.1f})".format(*(factor * seconds for seconds in ends)))
     return shown
-
-
-def _leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        key = f"{above}{name}"
-        if isinstance(value, Mapping) and key not in MAPPINGS:
-            yield from _leaves(value, f"{key}.")
-        else:
-            yield key, value
-
-
-def _covers(entry: str, key: str) -> bool:
-    """Whether an entry of a stage's params names the key, a section around it, or one entry of a mapping."""
-    return f"{key}.".startswith(f"{entry.partition('.${')[0]}.")
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

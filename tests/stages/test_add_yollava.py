@@ -183,11 +183,9 @@ def test_questions_in_either_schema_and_what_is_wrong_with_them():
 def test_missing_files_of_questions_are_reported_and_damaged_ones_refused():
     (DATA / "yollava-text-only-qa.json").unlink()
     (DATA / "yollava-visual-qa.json").write_text("{")
-    assert refused("yollava", "published").startswith(
-        f"error: {DATA}/yollava-visual-qa.json is not valid JSON ("
-    )
+    assert refused("yollava", "published").startswith(f"error: {DATA}/yollava-visual-qa.json, Invalid JSON: ")
     write("yollava-visual-qa.json", [])
-    assert "does not map subjects to questions: copy the published file again" in refused(
+    assert "valid dictionary; subjects are mapped to questions: mend the file" in refused(
         "yollava", "published"
     )
     (DATA / "yollava-visual-qa.json").unlink()
@@ -234,6 +232,32 @@ def test_hard_negatives_are_kept_as_a_corpus_and_held_against_their_scores(form:
     assert sorted(path.name for path in corpus.iterdir()) == [f"{number}ab.png" for number in range(4)]
     assert "`index.location: data/yollava/negatives`" in report
     assert len(pixels(SUBJECTS / "yollava-bo/train")) == 6
+
+
+def test_a_bad_score_or_question_costs_itself_alone():
+    """A number that is none, bytes that are no UTF-8, a question about somebody else."""
+    folder = DATA / "train/bo/negative_example"
+    for number in range(3):
+        draw(folder / f"{number}ab.png", 60 + number)
+    good = [{"image": f"{number}ab", "clip_score": 0.5} for number in range(3)]
+    scores = [good[0], good[1] | {"clip_score": "much"}, 7, good[2]]
+    (folder / "scores.json").write_bytes(b"\xef\xbb\xbf" + json.dumps(scores).encode())
+    change("yollava-visual-qa.json", "bo", "./yollava-data/test/bo/0.png", row(name="<rex>"))
+    latin = {"bo": {"0": row("A", "option", "sks"), "1": row("A", "option", "caf\xe9")}}
+    text = json.dumps(latin, ensure_ascii=False).encode("latin-1")
+    (DATA / "yollava-text-only-qa.json").write_bytes(text)
+    report = imported()
+    assert section(report, "Hard negatives") == [
+        f"{folder}/scores.json: record 1: Input should be a valid number, unable to parse string as a number",
+        f"{folder}/scores.json: record 2: Input should be a valid dictionary or instance of Record",
+        f"{folder}/1ab.png has no score in scores.json (kept)",
+    ]
+    malformed = section(report, "Malformed questions")
+    assert len(malformed) == 2
+    assert "<rex> is unknown, for this is about <yollava-bo>" in malformed[0]
+    assert "it is not UTF-8" in malformed[1]
+    questions = truth.load_questions("yollava-bo", "own")
+    assert (len(questions.visual), len(questions.text)) == (2, 1)
 
 
 def test_what_cannot_be_imported_is_refused_or_left_out():

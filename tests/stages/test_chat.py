@@ -9,6 +9,7 @@ from stages import vlm
 from stages.chat.__main__ import main
 from stages.core import paths
 from stages.core.errors import UserError
+from stages.core.foreign import plain
 from tests.helpers import run_stage, save_photo, set_params
 from tests.vlm_helpers import soft_prompt
 
@@ -33,7 +34,8 @@ def expected(base: vlm.Base, prompt: vlm.SoftPrompt, question: str, image: Path 
 
     prefixes = vlm.encode_prefixes(base, [load_image(image)] if image else [])
     query = vlm.Query(question, 0 if image else None, prompt)
-    return vlm.answer(base, [query], prefixes, max_new_tokens=128, batch_size=1)[0].text
+    answer = vlm.answer(base, [query], prefixes, max_new_tokens=128, batch_size=1)[0]
+    return plain(answer.text)  # a random model says control characters as well
 
 
 def test_one_question(trained: vlm.SoftPrompt, base: vlm.Base, capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,6 +63,43 @@ def test_questions_until_quit(
     )
     monkeypatch.setattr("sys.stdin", io.StringIO("What is <bo>?\n"))
     assert main("bo") == "1 answered"  # the end of the input is a /quit
+
+
+def test_a_name_that_is_not_loaded_is_said_to_be_unknown(
+    trained: vlm.SoftPrompt,
+    base: vlm.Base,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines = "What is <Bo>?\nIs <rex> here?\nWhat is <bo>?\n"
+    monkeypatch.setattr("sys.stdin", io.StringIO(lines))
+    assert main("bo") == "1 answered"
+    printed = capsys.readouterr()
+    assert printed.out == f"{expected(base, trained, 'What is <bo>?')}\n"
+    assert printed.err.splitlines() == [
+        f"error: {name} is unknown, for this is about <bo>: write <bo>, or leave it out"
+        for name in ("<Bo>", "<rex>")
+    ]
+    with pytest.raises(SystemExit, match="1"):
+        main("bo", "--question", "Is <rex> here?")
+
+
+def test_a_question_that_is_no_utf_8_costs_itself_alone(
+    trained: vlm.SoftPrompt,
+    base: vlm.Base,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines = b"Is <bo> at the caf\xe9?\nIs <bo> \x1b[31mred?\nWhat is <bo>?\n"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines), "utf-8"))
+    assert main("bo") == "1 answered"
+    printed = capsys.readouterr()
+    assert printed.out == f"{expected(base, trained, 'What is <bo>?')}\n"
+    assert [line.endswith("is not plain UTF-8 text: type it again") for line in printed.err.splitlines()] == [
+        True,
+        True,
+    ]
+    assert "\x1b" not in printed.err
 
 
 def test_mistakes_are_one_sentence(trained: vlm.SoftPrompt, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The check stage through the command a user runs, on real files."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -81,7 +82,10 @@ def test_unreadable_files_are_all_named_at_once():
         "cut.png": (whole[: len(whole) * 3 // 4], "is truncated or damaged"),
         "empty.jpg": (b"", "is empty (0 bytes): copy the original photo again"),
         "invoice.jpg": (b"%PDF-1.4\n...", "is a PDF document: export the page as JPEG or PNG"),
-        "iphone.heic": (b"\0\0\0\x18ftypheic", "is a HEIC photo or a video: export it as JPEG"),
+        "iphone.heic": (
+            b"\0\0\0\x18ftypheic",
+            "is a video, or a HEIC photo of a kind that is not known: export it as JPEG",
+        ),
         "notes.txt": (b"my dog", "is not an image that can be read: use JPEG, PNG or WebP"),
         "bomb.png": (huge_png(30_000), "more than the 80,000,000 allowed: scale it down"),
     }
@@ -232,3 +236,71 @@ def test_camera_photos_pass():
             for file in chosen:
                 shutil.copy(file, folder)
     assert "are fit to run" in accepted()
+
+
+def test_a_linked_folder_is_refused_for_its_changes_would_go_unnoticed():
+    for name in ("data/subjects/rex", "data/subjects/mia/train"):
+        shutil.move(name, "elsewhere-" + Path(name).name)
+        Path(name).symlink_to(Path("elsewhere-" + Path(name).name).resolve())
+    assert refusal() == [
+        f"{name} is a link to a folder, and changes in it would go unnoticed: put the folder there"
+        for name in ("data/subjects/rex", "data/subjects/mia/train")
+    ]
+
+
+def test_a_name_that_is_no_utf8_is_refused_in_print():
+    shutil.copy(REX / "train/0.png", os.fsencode(REX / "train") + b"/caf\xe9.png")
+    save_photo(REX / "train/0.png", 77)
+    assert refusal() == [
+        f"{REX}/train/caf\\udce9.png: the name is not UTF-8, and tables hold no other: rename it"
+    ]
+
+
+def test_leftovers_of_systems_do_no_harm():
+    for name in ("Thumbs.db", "desktop.ini", ".DS_Store"):
+        (REX / "train" / name).write_bytes(b"left")
+    (REX / "train/__MACOSX").mkdir()
+    accepted()
+
+
+def test_what_removed_subjects_and_methods_left_is_named_before_the_hours_of_training():
+    for left in ("models/subjects/old", "models/methods/old", "data/predictions/old"):
+        Path(left).mkdir(parents=True)
+    Path("reports/train").mkdir(parents=True)
+    Path("reports/train/old.csv").touch()
+    problems = refusal()
+    assert len(problems) == 3
+    assert "run `rm -r models/subjects/old reports/train/old.csv`" in problems[0]
+    assert "run `rm -r models/methods/old`" in problems[1]
+    assert "run `rm -r data/predictions/old`" in problems[2]
+
+
+def test_an_experiment_in_a_workspace_without_the_photos_says_so(monkeypatch: pytest.MonkeyPatch):
+    workspace = Path(".dvc/tmp/exps/tmp123")
+    workspace.mkdir(parents=True)
+    shutil.copy(paths.PARAMS, workspace)
+    monkeypatch.chdir(workspace)
+    (problem,) = refusal()
+    assert problem.startswith(
+        "an experiment in a temporary workspace (--temp, --queue) has no photos of yours"
+    )
+
+
+@pytest.mark.parametrize("name", ["base", "majority", "soft_prompt"])
+def test_a_method_may_not_take_the_name_of_a_control(name: str):
+    set_params({"methods": {name: {"method": "training_free", "title": "-", "threshold": None}}})
+    (sentence,) = refusal()
+    assert sentence.startswith(f"params.yaml: methods.{name} cannot be named so")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"retrieve.hard": 0, "retrieve.easy": 0}, "retrieve.hard and retrieve.easy are both 0"),
+        ({"train.data.hard": False, "train.data.easy": False}, "train.data uses none of the negatives"),
+        ({"train.data.hard": False, "retrieve.easy": 0}, "train.data uses none of the negatives"),
+    ],
+)
+def test_nobody_learns_without_negatives(changes: dict, sentence: str):
+    set_params(changes)
+    assert sentence in refusal()[0]

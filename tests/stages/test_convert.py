@@ -67,7 +67,9 @@ def test_llava_about_the_train_photos(subject: Path) -> None:
     for bad, reason in [
         ([item | {"conversations": item["conversations"][:3]}], "item 0: human and gpt must alternate"),
         ([{"conversations": [{"from": "user", "value": "a"}]}], "0.conversations.0.from"),
-        ({}, "valid array"),
+        ({}, "valid list"),
+        ([item | {"conversations": nobody(item)}], "no text names <bo>"),
+        ([item | {"conversations": nobody(item, "<rex>")}], "<rex> is unknown, for this is about <bo>"),
         ([item | {"image": "other.png"}], "nothing was found"),
     ]:
         Path("a.json").write_text(json.dumps(bad))
@@ -75,6 +77,45 @@ def test_llava_about_the_train_photos(subject: Path) -> None:
             main("llava", "bo", "a.json", "--read")
     with pytest.raises(UserError, match="no suffix"):
         main("llava", "bo", "out")
+
+
+def nobody(item: dict, name: str = "it") -> list[dict]:
+    """The item's conversation without the subject's name."""
+    return [one | {"value": one["value"].replace("<bo>", name)} for one in item["conversations"]]
+
+
+def test_published_names_mean_the_subject_and_bad_bytes_cost_their_question_alone(subject: Path) -> None:
+    """LLaVA's JSON as it is found: <sks> for the subject, a byte order mark, Latin-1 in one answer."""
+    asked = [
+        ("What color is <sks>?", "sks is red."),
+        ("Who is <Bo>?", "A dog."),
+        ("Where is <sks>?", "caf\xe9"),
+    ]
+    items = [
+        {"conversations": [{"from": "human", "value": question}, {"from": "gpt", "value": answer}]}
+        for question, answer in asked
+    ]
+    text = json.dumps(items, ensure_ascii=False)
+    Path("a.json").write_bytes(b"\xef\xbb\xbf" + text.encode("latin-1"))
+    said = main("llava", "bo", "a.json", "--read")
+    assert said.startswith(
+        "3 questions read, 0 items about other images left, 1 that are no UTF-8 left (keep"
+    )
+    spoken = {row[1:] for row in talk("kind", "question", "answer") if row[0] == "qa"}
+    assert spoken == {("What color is <bo>?", "<bo> is red."), ("Who is <bo>?", "A dog.")}
+
+
+@pytest.mark.parametrize("name", ["../../../secret.txt", "/etc/hostname", "deep/00.png", ".."])
+def test_names_in_imported_files_lead_nowhere_else(subject: Path, name: str) -> None:
+    """Nothing outside is read, and nothing can be written there later by another format."""
+    Path("out").mkdir()
+    question = {"question_id": 0, "image": name, "text": "What is <bo>?", "category": "caption"}
+    Path("out/question.jsonl").write_text(json.dumps(question))
+    Path("out/answer.jsonl").write_text(json.dumps({"question_id": 0, "text": "<bo> is red."}))
+    before = talk("photo", "question")
+    with pytest.raises(UserError, match="is not the name of a photo: write the file's name alone"):
+        main("jsonl", "bo", "out", "--read")
+    assert talk("photo", "question") == before
 
 
 def test_jsonl_round_trip(subject: Path) -> None:

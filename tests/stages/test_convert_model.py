@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -107,6 +108,25 @@ def compared(folder: Path, system: str, latent_tokens: int, out: Path) -> list[l
     tokenizer = AutoProcessor.from_pretrained(out).tokenizer
     assert tokenizer.decode([identifier], skip_special_tokens=True).strip() == "<bo>"
     return expected
+
+
+def test_the_code_that_models_readme_prints_runs_without_ours_and_answers_as_chat(tmp_path: Path) -> None:
+    base = vlm.load(str(SHIPPED), system="")
+    prompt = soft_prompt(base, "bo", 4)
+    huggingface.export(base, prompt, "", tmp_path / "out/bo-model")
+    photo = tmp_path / "data/world/subjects/bo/test/00.png"
+    photo.parent.mkdir(parents=True)
+    IMAGES[0].save(photo)
+    code = re.search(r"```python\n(.*?)```", (ROOT / "models/README.md").read_text(), re.DOTALL)[1]
+    alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=alone, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    prefixes = vlm.encode_prefixes(base, [IMAGES[0]])
+    query = vlm.Query("Where is <bo>?", 0, prompt)
+    said = vlm.answer(base, [query], prefixes, max_new_tokens=24, batch_size=1)[0].text
+    assert done.stdout.split() == said.split() != []  # decode joins added tokens with other spaces
 
 
 def test_the_template_adds_what_the_user_leaves_out(tiny_llava: Path, tmp_path: Path) -> None:

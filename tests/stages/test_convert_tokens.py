@@ -1,6 +1,7 @@
 """Yo'LLaVA's pair of learned rows: written, read back, and refused where it could do harm or does not fit."""
 
 import pickle
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,39 @@ class Code:
 
     def __reduce__(self) -> tuple:
         return Path.touch, (Path("pwned"),)
+
+
+def test_files_that_claim_more_than_they_hold_are_refused(trained: Trained) -> None:
+    """Before anything is computed: layouts, types, sizes, and numbers that float32 does not have."""
+    good, rows = torch.zeros(6, 32), Path("a-token.pt")
+    torch.save(good, "a-lmhead.pt")
+    for bad, reason in [
+        (torch.zeros(1, 1).expand(1000, 30_000), "fewer numbers than it says"),
+        (torch.zeros(37).as_strided((6, 32), (1, 1)), "fewer numbers than it says"),
+        (torch.zeros(2000, 32), "no table of numbers of up to 1025 rows"),
+        (good.to_sparse(), "no table of numbers"),
+        (good.to_sparse_csr(), "no table of numbers"),
+        (torch.zeros(6, 32, device="meta"), "no table of numbers"),
+        (torch.zeros(6, 32, dtype=torch.complex64), "no table of numbers"),
+        (torch.zeros(0, 32), "no table of numbers"),
+        (torch.full((6, 32), 1e300, dtype=torch.float64), "too large for float32"),
+        (good.double() - float("inf"), "infinity"),
+    ]:
+        torch.save(bad, rows)
+        with pytest.raises(UserError, match=reason):
+            main("tokens", "bo", str(rows), "--read")
+    torch.save(good.T.contiguous().T, rows)  # another order in memory is as good
+    main("tokens", "bo", str(rows), "--read")
+    whole = bytearray(rows.read_bytes())
+    place = whole.index(bytes(100))  # in the numbers
+    whole[place] ^= 1
+    rows.write_bytes(whole)
+    with pytest.raises(UserError, match=r"damaged.*checksum"):
+        main("tokens", "bo", str(rows), "--read")
+    with zipfile.ZipFile(rows, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/data.pkl", bytes(10**6))
+    with pytest.raises(UserError, match="damaged"):
+        main("tokens", "bo", str(rows), "--read")
 
 
 def test_bad_token_files_are_refused(trained: Trained) -> None:

@@ -87,5 +87,34 @@ def test_yollava_without_its_images_or_roles(subject: Path) -> None:
     for path in folder.glob("*.json"):
         path.write_text(path.read_text().replace("<bo>", "<rex>"))
     positives.write_text(good.replace("<bo>", "<rex>"))
+    with pytest.raises(UserError, match="<rex> is unknown, for this is about <bo>"):
+        main("yollava", "bo", "out", "--read")
+    for path in folder.glob("*.json"):
+        path.write_text(path.read_text().replace("<rex>", "it"))
     with pytest.raises(UserError, match="names <bo>: use the id"):
         main("yollava", "bo", "out", "--read")
+
+
+def test_yollava_images_come_from_its_folder_alone(subject: Path, tmp_path: Path) -> None:
+    main("yollava", "bo", "out")
+    positives = Path("out/training-data/bo/positive_recognition.json")
+    good = positives.read_text()
+    key = next(iter(json.loads(good)))
+    (tmp_path / "secret.png").write_bytes((subject / "00.png").read_bytes())
+    for elsewhere in ("../secret.png", str(tmp_path / "secret.png"), "training-data/../../secret.png"):
+        positives.write_text(good.replace(key, elsewhere))
+        with pytest.raises(UserError, match="names a file outside out"):
+            main("yollava", "bo", "out", "--read")
+    Path("out/linked.png").symlink_to(tmp_path / "secret.png")
+    positives.write_text(good.replace(key, "linked.png"))
+    with pytest.raises(UserError, match="names a file outside out"):
+        main("yollava", "bo", "out", "--read")
+
+
+def test_yollava_published_names_mean_the_subject(subject: Path) -> None:
+    main("yollava", "bo", "out")
+    for path in Path("out/training-data/bo").glob("*.json"):
+        path.write_text(path.read_text().replace("<bo>", "<sks>"))
+    before = samples("train", "question", "answer")
+    main("yollava", "bo", "out", "--read")
+    assert samples("train", "question", "answer") == before

@@ -51,7 +51,7 @@ def table(name: str, columns, method: str = "soft_prompt") -> pd.DataFrame:
 def test_every_photo_meets_every_subject_and_method_and_a_second_run_gives_the_same_bytes(prepared):
     assert main() == (
         "soft_prompt: 3 subjects, 45 photos, 273 recognition, 18 validation, 36 questions, "
-        "84 conversations, 120 captions, 95 together, 45 general"
+        "14 open_answers, 84 conversations, 120 captions, 95 together, 45 general"
     )
 
     rows = table("recognition", schema.RECOGNITION)

@@ -11,6 +11,7 @@ from stages.core.errors import UserError
 from stages.evaluate.__main__ import main as evaluate
 from stages.synthesize.__main__ import main as synthesize
 from stages.train.__main__ import main as train
+from stages.vlm.families import INLINE
 from tests import tiny
 from tests.families import BUILDERS
 from tests.helpers import save_photo, set_params
@@ -68,7 +69,7 @@ def test_photos_become_predictions(model: str) -> None:
 def test_a_start_from_photos_needs_as_many_tokens_of_each(model: str) -> None:
     assemble()
     set_params({"train.initial": "photos"})
-    if vlm.load(model).model.config.model_type == "llava":
+    if vlm.load(model).model.config.model_type in INLINE:
         train("bo")
     else:
         with pytest.raises(UserError, match=r"set train\.initial to random"):

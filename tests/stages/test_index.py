@@ -40,6 +40,7 @@ AGENT = "personal-vlm/test (somebody@corpus.example)"
 def _base_clip(workspace: Path, clip_folder: Path):
     set_params(
         {"base.clip": str(clip_folder), "index.timeout_s": 3, "index.retries": 0, "index.agent": AGENT}
+        | {"index.allowed_hosts": "127.0.0.1"}
     )
 
 
@@ -95,6 +96,39 @@ def test_the_deadline_ends_all_processes(workspace: Path):
             stage.main()
     assert not processes_of(workspace)
     assert list(paths.DATA.iterdir()) == [WORK]  # another run goes on there
+
+
+def test_what_is_finished_at_the_deadline_is_kept(workspace: Path, clip_folder: Path):
+    """Though its shard is not; the next run asks for the rest of the list."""
+    set_params({"index.serve": None, "index.timeout_s": 600, "index.per_host": 16})
+    seen: list[hostile.Seen] = []
+    with hostile.server(seen) as host:
+        good = [f"/ok/{i}" for i in range(5)]
+        list_of([host + path for path in [*good, *(f"/stall/{i}" for i in range(3))]])
+        said = ""
+        for deadline in (15, 60, 240):  # by how long the machine takes to begin
+            set_params({"index.deadline_s": deadline})
+            with suppress(UserError):
+                said = stage.main()
+            if "3 deadline" in said:
+                break
+        assert "5 images, failed: 3 deadline" in said
+        assert WORK.exists() and {each.path for each in seen} >= set(good)
+        set_params({"index.deadline_s": 600, "index.timeout_s": 2})
+        assert "5 images, failed: 3 timed out" in stage.main()
+    assert not WORK.exists()
+    check_consistent(clip_folder)
+
+
+def test_a_list_may_not_name_hosts_of_ones_own_network(workspace: Path):
+    """Its workers are img2dataset's; ours on loopback is reached all the same."""
+    images(Path("served"), range(3))
+    seen: list[hostile.Seen] = []
+    set_params({"index.serve": "served", "index.allowed_hosts": ""})
+    with hostile.server(seen) as host:
+        list_of([f"http://corpus.example/{i:03d}.png" for i in range(3)] + [f"{host}/ok/1", f"{host}/ok/2"])
+        assert "3 images, failed: 2 local address" in stage.main()
+    assert not seen
 
 
 def test_a_full_disk_ends_the_download(workspace: Path, monkeypatch: pytest.MonkeyPatch):
@@ -281,14 +315,23 @@ def test_a_folder_of_images(workspace: Path, clip_folder: Path):
     (folder / "nothing.png").touch()
     (folder / ".DS_Store").write_bytes(b"hidden")
     (folder / "deep/cut.jpg").write_bytes(hostile.picture(3, "JPEG", (200, 200))[:900])
+    (folder / "deep/spacer.png").write_bytes(hostile.picture(4, size=(1, 1)))
+    (folder / "deep/divider.png").write_bytes(hostile.picture(4, size=(600, 20)))
+    latin = Path(os.fsdecode(bytes(folder) + b"/caf\xe9.png"))
+    latin.write_bytes(hostile.picture(7))
+    latin.with_suffix(".txt").write_bytes(b"a caf\xe9")
     set_params({"index.source": "folder", "index.location": str(folder), "index.image_size": 64})
     stage.main()
     first = made()
     rows = {row["key"]: row for row in check_consistent(clip_folder).to_pylist()}
-    assert list(rows) == [f"deep/{i:03d}.png" for i in range(5)] + ["wide.jpg"]
+    assert list(rows) == ["caf\\xe9.png"] + [f"deep/{i:03d}.png" for i in range(5)] + ["wide.jpg"]
+    assert rows["caf\\xe9.png"]["caption"] == "a caf\ufffd"
     assert rows["deep/001.png"]["caption"] == "a red ball" and rows["deep/002.png"]["caption"] is None
     assert (rows["wide.jpg"]["width"], rows["wide.jpg"]["height"]) == (43, 64)  # turned by its EXIF, scaled
-    assert json.loads(first["card.json"])["failed"] == {"damaged": 1, "empty": 1, "not an image": 1}
+    assert json.loads(first["card.json"])["failed"] == {
+        **{"damaged": 1, "empty": 1, "not an image": 1},
+        **{"too small": 1, "extreme shape": 1},
+    }
     stage.main()
     assert made() == first
 

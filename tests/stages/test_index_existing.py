@@ -28,7 +28,7 @@ from tests import hostile, tiny
 from tests.helpers import set_params
 from tests.index_helpers import check_consistent, images, made
 
-LIMITS = Limits(3.0, 0, 2**20, 10**6, 256, per_host=1, agent="personal-vlm/test")
+LIMITS = Limits(3.0, 0, 2**20, 10**6, 256, 2, 10, per_host=1, agent="personal-vlm/test")
 SLURM = [f"slurm_{name}" for name in (
     "job_name", "partition", "nodes", "job_comment", "nodelist", "exclude", "job_timeout", "cache_path",
     "verbose_wait",
@@ -92,6 +92,28 @@ def test_an_index_that_knows_urls_alone(workspace: Path, clip_folder: Path, tmp_
     assert "9 images, failed: 1 unsafe" in stage.main()
 
 
+def test_an_index_reads_pictures_of_its_own_folder_and_vectors_that_are_some(
+    workspace: Path, clip_folder: Path, tmp_path: Path
+):
+    folder = clip_retrieval_index(tmp_path / "theirs", clip_folder)
+    metadata, vectors = folder / "metadata/metadata_0.parquet", folder / "img_emb/img_emb_0.npy"
+    paths_there = pq.read_table(metadata)["image_path"].to_pylist()
+    secret = tmp_path / "secret.png"
+    Path(paths_there[0]).rename(secret)
+    (folder / "linked.png").symlink_to(secret)
+    paths_there[:3] = [str(secret), f"{folder}/../secret.png", str(folder / "linked.png")]
+    pq.write_table(pa.table({"image_path": paths_there}), metadata)
+    found = np.load(vectors)
+    found[3] = np.nan
+    np.save(vectors, found)
+    set_params({"index.source": "index", "index.location": str(folder)})
+    assert "6 images, failed: 3 no image and no URL, 1 no vector" in stage.main()
+    for damaged in (b"", b"\x93NUMPY\x01\x00", vectors.read_bytes()[:200]):
+        vectors.write_bytes(damaged)
+        with pytest.raises(UserError, match=r"needs img_emb/\*\.npy or a readable image\.index"):
+            stage.main()
+
+
 def test_an_index_that_is_not_ours_to_use(workspace: Path, clip_folder: Path, tmp_path: Path):
     folder = clip_retrieval_index(tmp_path / "theirs", clip_folder)
     set_params({"index.source": "index", "index.location": str(folder)})
@@ -116,6 +138,7 @@ def test_an_index_that_is_not_ours_to_use(workspace: Path, clip_folder: Path, tm
             "no clip-retrieval service",
         ),
         ('{"url": "http://127.0.0.1:1/", "indice_name": "t", "size": 5}', "must hold url"),
+        ('{"url": "http://u:p@127.0.0.1:1/knn-service", "indice_name": "t", "size": 5}', "user or password"),
     ],
 )
 def test_a_service_that_is_not_there(text: str, sentence: str):
@@ -186,3 +209,13 @@ def test_clip_retrieval_computes_what_we_search_with(clip_folder: Path):
     rows = [{"image": {"bytes": hostile.picture(i)}} for i in range(70)]
     pictures = [load_image(row["image"]["bytes"]) for row in rows]
     assert (build.embed_rows(clip, rows) == embed(clip, pictures)).all()
+
+
+def test_metadata_of_other_types_are_one_sentence(workspace: Path, clip_folder: Path, tmp_path: Path):
+    folder = clip_retrieval_index(tmp_path / "theirs", clip_folder, urls=True)
+    metadata = folder / "metadata/metadata_0.parquet"
+    table = pq.read_table(metadata).drop_columns(["punsafe"])
+    pq.write_table(table.append_column("punsafe", pa.array(["hardly"] * 10)), metadata)
+    set_params({"index.source": "index", "index.location": str(folder)})
+    with pytest.raises(UserError, match=r"index\.location: the metadata in .* cannot be read \(.*hardly"):
+        stage.main()

@@ -18,6 +18,7 @@ from stages.core import paths
 from stages.core.errors import UserError
 from stages.methods.endpoint import cache
 from stages.methods.interface import Ask, Subject, Task, Tools
+from tests import hostile
 from tests.methods_helpers import learnable
 
 RECOGNITION = Task("recognition", 8)
@@ -197,6 +198,10 @@ def test_what_may_pass_is_tried_again(server: Server, subject: Subject) -> None:
         ((200, {}, b"<html>no JSON"), "no chat completion"),
         ((200, {}, b'{"choices": []}'), "no chat completion"),
         ((200, {}, b"[1]"), "no chat completion"),
+        ((200, {}, b"[" * 100_000), "no chat completion"),
+        (completion("Yes", {"Yes": float("nan")}), "no chat completion"),
+        (completion("Yes", {"Yes": 1e300}), "no chat completion"),
+        (completion("a" * 10**6), "no chat completion"),
     ],
 )
 def test_a_server_that_stays_broken_is_one_sentence(
@@ -222,7 +227,7 @@ def test_a_slow_server_times_out_and_a_gone_one_is_named(server: Server, subject
         ask(method, ["?"])
     gone = endpoint(server, retries=0)
     server.close()
-    with pytest.raises(UserError, match=r"failed 1 times, at last with: no connection"):
+    with pytest.raises(UserError, match=r"failed 1 times, at last with: connection refused"):
         ask(gone, ["?"])
 
 
@@ -266,6 +271,47 @@ def test_only_so_many_run_at_once_and_what_was_answered_is_kept(server: Server, 
     before, done = len(server.requests), len(kept())
     assert done >= 7
     assert len(ask(method, questions)) == 20 and len(server.requests) - before == 20 - done
+
+
+def test_a_server_that_drips_costs_its_time_alone(server: Server, subject: Subject) -> None:
+    with hostile.server() as host:
+        method = endpoint(server, url=f"{host}/drip-headers", timeout_s=0.5, retries=0)
+        method.fit([subject])
+        with pytest.raises(UserError, match="at last with: "):
+            ask(method, ["?"])
+
+
+@pytest.mark.parametrize("key", ["secret\nkey", "secret key", "sécret", "secret\x1b"])
+def test_a_key_that_is_none_is_not_repeated(
+    server: Server, subject: Subject, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("SERVER_KEY", key)
+    method = endpoint(server, key_variable="SERVER_KEY")
+    method.fit([subject])
+    with pytest.raises(UserError, match="SERVER_KEY holds a line break or another letter") as failure:
+        ask(method, ["?"])
+    assert "cret" not in str(failure.value) and not server.requests
+    monkeypatch.setenv("SERVER_KEY", "secret-key\n")  # as files end
+    ask(method, ["?"])
+    assert server.headers[-1]["Authorization"] == "Bearer secret-key"
+
+
+def test_what_a_server_says_moves_no_terminal_and_repeats_no_part_of_the_key(
+    server: Server, subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SERVER_KEY", "secret-" * 10)
+    server.answer = lambda number, body: failure(401, "\x1b[2Jno: " + "a" * 180 + "secret-" * 10)
+    method = endpoint(server, key_variable="SERVER_KEY")
+    method.fit([subject])
+    with pytest.raises(UserError, match="refused") as refusal:
+        ask(method, ["?"])
+    assert "\x1b" not in str(refusal.value) and "secret" not in str(refusal.value)
+
+
+def test_a_password_in_the_url_is_refused_and_not_repeated(server: Server) -> None:
+    with pytest.raises(UserError, match=r"params\.yaml is no place for") as failure:
+        endpoint(server, url="http://user:secret@127.0.0.1:1/v1")
+    assert "secret" not in str(failure.value)
 
 
 def test_settings_are_checked(server: Server) -> None:

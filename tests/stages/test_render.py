@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from stages.core import io, paths
+from stages.render.__main__ import main
 from stages.world.attributes import NAMEABLE, SCENE
 from tests.helpers import run_stage, set_params
 
@@ -182,3 +183,12 @@ def test_a_corpus_too_small_for_the_look_alikes_is_refused():
         "error: params.yaml: world.corpus is 5, but 2 subjects with world.look_alikes 3 need 6: "
         "make the corpus larger"
     )
+
+
+def test_all_of_the_world_appears_at_once(monkeypatch: pytest.MonkeyPatch):
+    moved = []
+    rename = Path.rename
+    monkeypatch.setattr(Path, "rename", lambda path, target: moved.append(target) or rename(path, target))
+    main()
+    assert moved == [paths.WORLD]
+    assert not list(paths.DATA.glob(".*"))

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from stages.core import paths
+from stages.core import io, paths, schema
 from stages.report.__main__ import main
+from stages.report.console import processor
 from tests.helpers import run_stage, set_params
 from tests.subjects import HOSTILE, populate, predict
 
@@ -18,7 +19,7 @@ VOID = {"meta", "img", "br", "hr", "link", "input"}
 
 @pytest.fixture
 def predicted(workspace: Path) -> Path:
-    """Two subjects of the world and one with own photos only."""
+    """Two subjects of the world and one with own photos."""
     return given({"bo": "world", "mam": "world", "my-dog": "own"}, workspace)
 
 
@@ -40,7 +41,9 @@ def written() -> dict[str, bytes]:
 
 
 def test_it_writes_everything_that_dvc_names_and_the_same_bytes_again(predicted):
-    assert main().startswith("3 subjects, weighted recognition ")
+    said = main()
+    assert said.startswith("2 subjects (drawings): recognition on test pictures .")
+    assert "; 1 subject (own photos): found in " in said and said.endswith(processor())
     first = written()
     made = {name.removeprefix("reports/") for name in first if not name.startswith("reports/train/")}
     assert made == {
@@ -53,8 +56,9 @@ def test_it_writes_everything_that_dvc_names_and_the_same_bytes_again(predicted)
     assert written() == first
 
     metrics = json.loads(first["reports/metrics.json"])
-    assert metrics["subjects.n"] == 3 and metrics["recognition.control.majority"] == 0.5
-    assert metrics["data.hard_negatives"] == 3 and metrics["data.conversations"] == 6
+    assert metrics["subjects.n"] == 2 and metrics["own.subjects.n"] == 1
+    assert metrics["recognition.control.majority"] == 0.5
+    assert metrics["data.hard_negatives"] == 2 and metrics["data.conversations"] == 4
     intervals = json.loads(first["reports/intervals.json"])
     found = intervals["estimates"]["recognition.weighted"]["soft_prompt"]
     assert found["low"] <= found["value"] == metrics["recognition.weighted"] <= found["high"]
@@ -66,8 +70,43 @@ def test_it_writes_everything_that_dvc_names_and_the_same_bytes_again(predicted)
     assert set(intervals["soft_prompt_minus"]["general.pope.unchanged"]) >= {"rival", "base"}
     assert "| control: Constant answer |" in first["reports/tables.md"].decode()
     assert "| The rival |" in first["reports/tables.md"].decode()
+    assert (
+        "test picture of <bo>\n\n```\n> Where is <bo>?\n<bo> is red." in first["reports/tables.md"].decode()
+    )
     with Image.open(paths.SHEETS / "1-lowest.png") as sheet:
         assert sheet.width > 500
+
+
+def test_own_photos_beside_the_drawings_change_no_number_about_these(predicted):
+    main()
+    beside, tables = json.loads(paths.METRICS.read_text()), paths.TABLES.read_text()
+    set_params({"-subjects.my-dog": None})
+    main()
+    alone = json.loads(paths.METRICS.read_text())
+    assert {name: value for name, value in beside.items() if not name.startswith("own.")} == alone
+    assert beside["own.recognition.positive"] is not None
+    assert beside["own.recognition.weighted"] is None  # no other photographs to tell it from
+    assert "## Apart from these: 1 subjects (own photos)" in tables
+    assert "## Apart" not in paths.TABLES.read_text()
+
+
+def test_own_subjects_are_told_from_each_other_and_not_from_drawings(workspace):
+    given({"bo": "world", "dog": "own", "cat": "own"}, workspace)
+    path = paths.predictions(paths.SOFT_PROMPT, "recognition")
+    rows = io.read_parquet(path, schema.RECOGNITION).to_pylist()
+    for row in rows:  # every drawing is taken for the dog and the cat, no photograph is
+        if row["subject"] != "bo":
+            row["parsed"] = "yes" if row["label"] or row["owner"] == "bo" else "no"
+    io.write_parquet(path, rows, schema.RECOGNITION, ("subject", "method", "owner", "group", "photo"))
+    main()
+    metrics = json.loads(paths.METRICS.read_text())
+    assert metrics["own.recognition.weighted"] == 1.0 and metrics["own.subjects.n"] == 2
+    row = next(
+        line for line in paths.TABLES.read_text().split("## Apart")[1].splitlines() if "| Soft" in line
+    )
+    assert row.endswith("| .00 |")  # which the last column says
+    page = paths.PAGE.read_text()
+    assert "These subjects are drawings" in page and "Apart: 2 subjects (own photos)" in page
 
 
 class Page(HTMLParser):
@@ -113,7 +152,10 @@ def test_the_page_is_whole_needs_no_network_and_shows_hostile_text_as_text(predi
     assert not re.search(r"url\(|@import|https?://", html.replace("http://www.w3.org", ""))
     ids = [attributes["id"] for _, attributes in page.seen if "id" in attributes]
     assert len(ids) == len(set(ids))
-    assert all(name in page.text for name in ("<bo>", "<mam>", "<my-dog>"))
+    top = page.text.partition("Results by method")[0]
+    assert all(f"<{name}>" in top for name in ("bo", "mam", "my-dog"))
+    assert "These subjects are drawings" in top and f"is red. {HOSTILE}" in top  # and a dialog
+    assert "models/base/llava, float32, fingerprint 01234567" in page.text
 
 
 def test_the_page_is_used_by_keyboard_and_read_aloud(predicted):
@@ -148,7 +190,7 @@ def test_own_photos_without_truth_are_reported_with_what_is_missing_said(workspa
     given({"my-dog": "own"}, workspace)
     done = run_stage("report")
     assert done.returncode == 0, done.stderr
-    assert re.match(r"report: 1 subjects?, .* in [\d.]+ s", done.stderr)
+    assert re.match(r"report: 1 subject \(own photos\): found in .* in [\d.]+ s", done.stderr)
     metrics = json.loads(paths.METRICS.read_text())
     assert metrics["recognition.positive"] is not None
     assert metrics["recognition.negative"] is None  # nobody else's photos to reject
@@ -156,6 +198,7 @@ def test_own_photos_without_truth_are_reported_with_what_is_missing_said(workspa
     page = Page()
     page.feed(paths.PAGE.read_text())
     assert "n/a" in page.text and "nan" not in page.text
+    assert "drawings" not in page.text.partition("Results by method")[0]
 
 
 def test_a_missing_training_curve_is_one_clear_sentence(predicted):

@@ -32,8 +32,11 @@ LIMITS = {
     "max_bytes": 2**20,
     "max_pixels": 10**6,
     "max_side": 256,
+    "min_side": 2,
+    "max_aspect": 10,
     "per_host": 4,
     "agent": "personal-vlm/test",
+    "allowed": ["127.0.0.1"],
 }
 
 
@@ -44,6 +47,7 @@ def _ready(workspace: Path, clip_folder: Path):
         {
             "subjects": {"rex": {"kind": "pet"}},
             "base.clip": str(clip_folder),
+            "index.allowed_hosts": "127.0.0.1",
             "retrieve": {
                 "hard": 10,
                 "easy": 8,
@@ -248,7 +252,7 @@ def test_a_running_service(clip_folder: Path):
             card = read_json(paths.INDEX_CARD)
             for change, sentence in (
                 ({"indice_name": "other"}, "Internal Server Error"),
-                ({"url": host + "knn-service"}, "HTTP 501 and no JSON"),
+                ({"url": host + "knn-service"}, "HTTP 501, Invalid JSON"),
             ):
                 write_json(paths.INDEX_CARD, card | {"service": card["service"] | change})
                 with pytest.raises(UserError, match=sentence):
@@ -265,7 +269,7 @@ def test_a_running_service(clip_folder: Path):
             service.process.kill()
             service.process.wait()
             write_json(paths.INDEX_CARD, card)
-            with pytest.raises(UserError, match=r"no answer for index corpus \(ConnectionError\)"):
+            with pytest.raises(UserError, match=r"no answer for index corpus \(connection refused\)"):
                 stage.main()
 
 

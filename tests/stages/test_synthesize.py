@@ -11,6 +11,7 @@ from stages.core.images import list_photos, load_image
 from stages.synthesize.__main__ import main
 from stages.synthesize.interview import interview, read_photo
 from stages.synthesize.questions import CAPTION, DESCRIBE, OTHER, PERSON
+from stages.vlm.answer import decode
 from tests.helpers import REAL_PHOTOS, run_stage, save_photo, set_params
 
 PHOTOS = 3
@@ -117,3 +118,20 @@ def test_real_photos_go_through(tiny_llava: Path) -> None:
     base = vlm.load(str(tiny_llava))
     table = interview(base, "dog", "pet", photos, max_new_tokens=3, batch_size=16)
     assert len(table) == 12 * len(photos) + 2
+
+
+def test_an_answer_knows_whether_the_limit_cut_it_off(tiny_llava: Path) -> None:
+    base = vlm.load(str(tiny_llava))
+    prefixes = vlm.encode_prefixes(base, [])
+    question = vlm.suffix(base, None, "Is it red?", image=False)
+    ((first, second, third),), _ = decode(
+        base, [question], [()], prefixes.batch([None]), max_new_tokens=3, option_ids=[0]
+    )
+    assert third not in (first, second)
+    base.model.generation_config.eos_token_id = third
+    short, whole = (
+        vlm.answer(base, [vlm.Query("Is it red?")], prefixes, max_new_tokens=limit, batch_size=1)[0]
+        for limit in (2, 3)
+    )
+    assert short.text == whole.text
+    assert (short.cut_off, whole.cut_off) == (True, False)

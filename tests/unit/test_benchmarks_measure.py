@@ -13,7 +13,7 @@ from stages import vlm
 from stages.core.errors import UserError
 from stages.core.samples import Lesson
 from stages.learning.learn import Recipe
-from tests.benchmark_helpers import TINY, small_lesson, tiny_base
+from tests.benchmark_helpers import small_lesson, tiny_base
 from tests.benchmarks import (
     batch_size,
     compare,
@@ -22,10 +22,10 @@ from tests.benchmarks import (
     measure,
     models,
     ours,
-    report,
     synthesis,
     token_training,
 )
+from tests.benchmarks.models import TINY
 from tests.benchmarks.plain import Prepared, grown
 from tests.benchmarks.reference import Reference
 from tests.helpers import ROOT
@@ -87,6 +87,17 @@ def test_flops_of_ours_are_those_of_the_suffix(base: vlm.Base, lesson: Lesson) -
     assert found.flops == expected["forward"] + expected["backward"] + 2 * head
 
 
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_steps_that_cannot_be_counted_are_counted_as_if_they_were_not_captured(
+    base: vlm.Base, lesson: Lesson, batch_size: int
+) -> None:
+    training = ours.Training(base, dict.fromkeys(("bo", "mo"), lesson), batch_size)
+    training.encode()
+    one_by_one = measure.count(base, training.steps, training.uncaptured_steps)
+    assert one_by_one == measure.count(base, training.steps)
+    assert one_by_one.flops > 0
+
+
 def test_memory_is_the_growth_at_its_highest() -> None:
     device = torch.device("cpu")
     value, peak = measure.peak_bytes(device, lambda: torch.ones(2**24).sum().item())
@@ -101,9 +112,10 @@ def test_isolated_work_runs_in_another_process() -> None:
 def test_rounds_end_when_there_are_enough() -> None:
     calls = []
     systems = {name: partial(calls.append, name) for name in "ab"}
-    measure.alternate(systems, rounds=5, enough=0.0)
+    assert len(list(measure.alternate(systems, rounds=5, enough=0.0))) == 2
     assert calls == ["a", "b"] * 2
-    assert len(measure.alternate(systems, rounds=3, enough=60.0)["a"]) == 3
+    *_, last = measure.alternate(systems, rounds=3, enough=60.0)
+    assert len(last["a"]) == 3
 
 
 def test_speedup_is_the_median_of_the_rounds() -> None:
@@ -126,11 +138,11 @@ def test_every_benchmark_writes_its_keys(
     base: vlm.Base, benchmark: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uncached: None
 ) -> None:
     """The path of LLaVA-1.5, with the tiny sizes."""
-    name = "llava-1.5-7b"
+    name = "llava-1.5-7b-tiny"
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(report, "FOLDER", tmp_path)
+    monkeypatch.setenv("BENCH_FOLDER", str(tmp_path))
     monkeypatch.setattr(data, "NOISE", tmp_path)
-    amounts = {"SIDE": 24, "SUBJECTS": 2, "POSITIVE": 4, "HARD": 20, "EASY": 20, "TEXT": 4}
+    amounts = {"SUBJECTS": 2, "POSITIVE": 4, "HARD": 20, "EASY": 20, "TEXT": 4}
     for attribute, value in amounts.items():
         monkeypatch.setattr(data, attribute, value)
     for open_model in ("open_model", "open_exact"):
@@ -151,10 +163,8 @@ def test_every_benchmark_writes_its_keys(
 
 def test_bfloat16_differs_by_its_rounding(monkeypatch: pytest.MonkeyPatch, uncached: None) -> None:
     """The dtype of LLaVA-1.5: every system runs in it."""
-    monkeypatch.setattr(data, "SIDE", 24)
-    torch.manual_seed(0)
-    base = models.build("tiny", TINY, dtype=torch.bfloat16)
-    found = token_training.exactness(base, "llava-1.5-7b")
+    monkeypatch.chdir(ROOT)
+    found = token_training.exactness(models.open_model("llava-1.5-7b-tiny"), "llava-1.5-7b-tiny")
     assert 1e-4 < found["max_relative_gradient_error"] < 0.1
 
 

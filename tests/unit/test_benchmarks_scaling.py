@@ -8,7 +8,7 @@ import pytest
 
 from stages import vlm
 from tests.benchmark_helpers import tiny_base
-from tests.benchmarks import compare, data, measure, models, report, scaling
+from tests.benchmarks import compare, data, measure, models, scaling
 from tests.helpers import ROOT
 
 SIZES = {"SUBJECTS": (1, 2), "SHARE": 40, "SHARES": (40, 20), "FEW": 1, "PHOTOS": (1, 2), "TESTED": 2}
@@ -23,9 +23,8 @@ def base() -> vlm.Base:
 def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, base: vlm.Base) -> Iterator[None]:
     """The path of LLaVA-1.5, with the tiny sizes."""
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(report, "FOLDER", tmp_path)
+    monkeypatch.setenv("BENCH_FOLDER", str(tmp_path))
     monkeypatch.setattr(data, "NOISE", tmp_path)
-    monkeypatch.setattr(data, "SIDE", 24)
     monkeypatch.setattr(models, "open_model", lambda _: base)
     monkeypatch.setattr(measure, "isolated", lambda work: work())
     monkeypatch.setattr(compare, "ROUNDS", 1)
@@ -37,8 +36,8 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, base: vlm.Base) -> It
 
 
 def test_every_point_is_measured_written_and_drawn(small: None, tmp_path: Path) -> None:
-    scaling.main("--model", "llava-1.5-7b")
-    written = json.loads((tmp_path / "scaling-cpu-llava-1.5-7b.json").read_text())
+    scaling.main("--model", "llava-1.5-7b-tiny")
+    written = json.loads((tmp_path / "scaling-cpu-llava-1.5-7b-tiny.json").read_text())
     pictures = [len(scaling.lesson("s0", 24, share).images) for share in SIZES["SHARES"]]
     for few in ("", "_few_kept"):
         points = [f"subjects{few}_{n}" for n in (1, 2)] + [f"pictures{few}_{n}" for n in pictures]
@@ -48,7 +47,7 @@ def test_every_point_is_measured_written_and_drawn(small: None, tmp_path: Path) 
     # what is not kept is computed again
     assert written["subjects_few_kept_2"]["images"] > written["subjects_2"]["images"]
     assert written["photos_2"]["steps"] == 4
-    assert (tmp_path / "scaling-cpu-llava-1.5-7b.svg").read_text().startswith("<?xml")
+    assert (tmp_path / "scaling-cpu-llava-1.5-7b-tiny.svg").read_text().startswith("<?xml")
 
 
 def test_growth_is_that_of_the_last_step() -> None:

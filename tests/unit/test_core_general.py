@@ -76,6 +76,24 @@ def test_a_bad_line_of_pope_is_named(folder, line, complaint):
         load_general(folder)
 
 
+def test_a_mark_and_bytes_that_are_no_utf_8_lose_no_question(folder):
+    row = json.dumps(POLL | {"text": "caf\xe9?"}, ensure_ascii=False).encode("latin-1")
+    (folder / "pope.json").write_bytes(b"\xef\xbb\xbf" + row + b"\r\n")
+    image = picture(folder)
+    rows = HEADER.encode() + f"1\tcaf\xe9?\t\tred\tblue\t\t\tA\tc\tl\t{image}\tdev\n".encode("latin-1")
+    (folder / "mmbench_dev.tsv").write_bytes(b"\xef\xbb\xbf" + rows)
+    assert [one.question for one in load_general(folder)] == ["caf\ufffd?", "caf\ufffd?"]
+
+
+@pytest.mark.parametrize("name", ["../secret.jpg", "/etc/hostname", "deep/../../secret.jpg", "linked.jpg"])
+def test_images_of_pope_come_from_its_folder_alone(folder, name):
+    save_photo(folder / "secret.jpg")
+    (folder / "images/linked.jpg").symlink_to("../secret.jpg")
+    (folder / "pope.json").write_text(json.dumps(POLL | {"image": name}))
+    with pytest.raises(UserError, match=r"names a file outside .*images"):
+        load_general(folder)
+
+
 @pytest.mark.parametrize(
     ("row", "complaint"),
     [

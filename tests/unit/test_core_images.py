@@ -1,13 +1,16 @@
 import io
+import os
+import re
 import struct
 import subprocess
 import sys
+import textwrap
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, TiffImagePlugin
+from PIL import Image, ImageCms, TiffImagePlugin
 
 from stages.core import images
 from stages.core.errors import UserError
@@ -84,7 +87,8 @@ def test_of_an_animation_the_first_frame_counts(kind: str):
     [
         (b"", "is empty (0 bytes)"),
         (b"%PDF-1.7 and so on", "is a PDF document: export the page as JPEG or PNG"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0", "is a HEIC photo"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "is a video, or a HEIC photo of a kind that is not known"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is a PostScript document"),
         (b"<!doctype html><html>", "is a web page: save the image itself"),
         (b"hello", "is not an image that can be read"),
     ],
@@ -190,7 +194,91 @@ def test_the_perceptual_hash_survives_saving_again_and_separates_photos():
 def test_a_tiff_that_lies_about_its_size_is_refused():
     tags = TiffImagePlugin.ImageFileDirectory_v2()
     data = encode(Image.new("L", (8, 8)), "TIFF", tiffinfo=tags).replace(
-        struct.pack("<HHII", 256, 4, 1, 8), struct.pack("<HHII", 256, 4, 1, 8_000)
+        struct.pack("<HHII", 256, 4, 1, 8), struct.pack("<HHII", 256, 4, 1, 80)
     )
     with pytest.raises(UserError, match="truncated or damaged"):
         images.load_image(data)
+
+
+def swapped_profile() -> bytes:
+    """A color profile whose red is sRGB's green."""
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    parts = {b"rXYZ": b"gXYZ", b"gXYZ": b"rXYZ", "sRGB".encode("utf-16-be"): "mine".encode("utf-16-be")}
+    return re.sub(b"|".join(map(re.escape, parts)), lambda found: parts[found[0]], srgb)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_colors_are_converted_to_srgb(kind: str):
+    red = Image.new("RGB", (16, 16), (250, 0, 0))
+    loaded = images.load_image(encode(red, kind, icc_profile=swapped_profile(), quality=95))
+    assert loaded.getpixel((8, 8))[1] > 240 and max(loaded.getpixel((8, 8))[::2]) < 12
+    half = red.convert("RGBA")
+    half.paste((0, 0, 0, 0), (0, 0, 8, 16))
+    if kind in {"PNG", "WEBP"}:
+        loaded = images.load_image(encode(half, kind, icc_profile=swapped_profile(), lossless=True))
+        assert loaded.getpixel((0, 0)) == (255, 255, 255) and loaded.getpixel((12, 8))[1] > 240
+
+
+@pytest.mark.parametrize("profile", [None, b"nonsense" * 20, "sRGB"])
+def test_without_a_usable_profile_numbers_stay(profile: bytes | str | None):
+    if profile == "sRGB":
+        profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8))
+    assert images.load_image(encode(image, icc_profile=profile)).tobytes() == image.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("size", "sentence"),
+    [((1, 1), "8 is the least"), ((900, 7), "8 is the least"), ((900, 30), "more than 20 times")],
+)
+def test_shapes_that_no_model_can_use_are_refused(size: tuple[int, int], sentence: str):
+    for turned in (size, size[::-1]):
+        with pytest.raises(UserError, match=sentence):
+            images.load_image(encode(Image.new("RGB", turned)))
+    assert images.load_image(encode(Image.new("RGB", (600, 30)))).size == (600, 30)
+
+
+def test_formats_that_hide_their_size_or_start_programs_are_not_opened():
+    for kind in ("ICO", "EPS", "PPM", "TGA", "PCX"):
+        with pytest.raises(UserError, match=r"is (an icon|a PostScript document|not an image)"):
+            images.load_image(encode(Image.new("RGB", (32, 32), "red"), kind))
+
+
+def test_deep_gray_takes_little_more_memory_than_its_pixels():
+    """In a process of its own: the peak above what the imports take, in bytes per pixel."""
+    lines = """
+        import io, resource
+        import numpy as np
+        from PIL import Image
+        from stages.core import images
+        file = io.BytesIO()
+        Image.fromarray(np.arange(2000 * 2000, dtype=np.uint16).reshape(2000, 2000)).save(file, "PNG")
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        images.load_image(file.getvalue())
+        print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / 2000 / 2000)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(lines)], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert float(done.stdout) < 16
+
+
+def test_what_is_no_file_is_named(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "circle.jpg").symlink_to(tmp_path / "circle.jpg")
+    for name, sentence in (
+        ("pipe.jpg", "is not a file"),
+        ("circle.jpg", "cannot be opened"),
+        (f"{'x' * 300}.jpg", "cannot be opened"),
+        ("a\0b.jpg", "cannot be the name of a file"),
+        (".", "is not a file"),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            images.load_image(tmp_path / name)
+
+
+def test_leftovers_of_systems_are_passed_over(tmp_path: Path):
+    photo = save_photo(tmp_path / "a.png")
+    for name in ("Thumbs.db", "desktop.ini", "Desktop.ini", ".DS_Store", "._a.png", "Icon\r"):
+        (tmp_path / name).write_bytes(b"left")
+    assert images.list_photos(tmp_path) == [photo]

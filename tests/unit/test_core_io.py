@@ -2,6 +2,7 @@ import errno
 import os
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import datasets
@@ -183,3 +184,36 @@ def test_what_a_kill_left_of_a_folder_is_not_taken_over():
     with io.whole_folder(Path("world")) as partial:
         (partial / "whole").write_bytes(b"whole")
     assert [path.name for path in Path("world").iterdir()] == ["whole"]
+
+
+def test_two_writers_of_one_file_or_folder_do_not_mix():
+    """The second is told; once the first is done, its result is whole and others may write."""
+    for writer in (io.atomic, io.whole_folder):
+        path = Path(f"both-{writer.__name__}")
+        told = pytest.raises(UserError, match=f"another process is writing {path}: wait")
+        with writer(path), told, writer(path):
+            pass
+        assert path.exists()
+        with writer(path):
+            pass
+    assert not list(Path().glob(".both*"))
+
+
+def test_many_writers_at_once_leave_one_whole_file():
+    lines = """
+        import sys
+        from pathlib import Path
+        from stages.core import io
+        from stages.core.errors import UserError
+        for _ in range(50):
+            try:
+                io.write_bytes(Path("shared"), sys.argv[1].encode() * 10_000)
+            except UserError as error:
+                assert "another process is writing shared" in str(error)
+    """
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", textwrap.dedent(lines)]
+    writers = [subprocess.Popen([*command, letter], env=environment) for letter in "abc"]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    assert Path("shared").read_bytes() in {letter * 10_000 for letter in (b"a", b"b", b"c")}
+    assert not list(Path().glob(".shared*"))

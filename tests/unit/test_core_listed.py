@@ -46,7 +46,7 @@ def test_a_folder_of_parts_has_the_columns_that_all_parts_have(tmp_path: Path):
 
 
 def test_a_list_that_is_none(tmp_path: Path):
-    pq.write_table(pa.table({"punsafe": ["much"], "url": ["http://a/1"]}), tmp_path / "words.parquet")
+    (tmp_path / "words.parquet").write_bytes(b"PAR1 no table PAR1")
     with pytest.raises(UserError, match=r"words\.parquet is not a Parquet file that can be read"):
         listing.read(tmp_path / "words.parquet")
     pq.write_table(pa.table({"url": pa.array([], pa.string())}), tmp_path / "none.parquet")
@@ -55,6 +55,33 @@ def test_a_list_that_is_none(tmp_path: Path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="is missing"):
         listing.read(tmp_path / "empty")
+
+
+def test_an_odd_value_loses_neither_its_row_nor_the_others(tmp_path: Path):
+    """Bytes that are no UTF-8, lists, structs, words for numbers, and times that Python does not have."""
+    latin = pa.array([b"http://a/caf\xe9", b"http://a/2"]).view(pa.string())
+    table = pa.table(
+        {
+            "url": latin,
+            "caption": pa.array([[b"caf\xe9", b"x"], []], pa.list_(pa.binary())).cast(pa.list_(pa.binary())),
+            "license": pa.array([{"name": "cc0"}, None]),
+            "hash": pa.array([10**15, 1], pa.timestamp("s")),
+            "punsafe": ["much", "0.25"],
+        }
+    )
+    pq.write_table(table, tmp_path / "list.parquet")
+    entries, known = listing.read(tmp_path / "list.parquet")
+    assert known == set(NAMES)
+    assert [entry.url for entry in entries] == ["http://a/caf\ufffd", "http://a/2"]
+    assert [entry.caption for entry in entries] == ["caf\ufffd", None]
+    assert [entry.license for entry in entries] == [None, None]
+    assert [entry.punsafe for entry in entries] == [None, 0.25]
+
+
+def test_of_two_columns_of_one_name_the_first_counts(tmp_path: Path):
+    columns = [pa.array(["http://a/1"]), pa.array(["http://a/2"]), pa.array(["one"]), pa.array(["two"])]
+    pq.write_table(pa.Table.from_arrays(columns, ["url", "url", "TEXT", "text"]), tmp_path / "list.parquet")
+    assert listing.read(tmp_path / "list.parquet")[0] == [Listed("http://a/1", "one")]
 
 
 def test_the_first_of_two_names_counts():
@@ -67,5 +94,6 @@ def test_a_service_may_answer_anything():
     assert answered({"id": 3, "url": "http://a/1", "caption": None, "hash": 5, "punsafe": 1}) == Listed(
         "http://a/1", None, None, "5", 1.0
     )
-    assert answered({"url": ["x"], "punsafe": "safe", "license": 3, "hash": {}}) == Listed(None)
+    odd = {"url": ["x"], "punsafe": "safe", "license": 3, "hash": {}, "caption": True}
+    assert answered(odd) == Listed("x", None, "3", None, None)
     assert answered({"punsafe": float("nan")}).punsafe is None

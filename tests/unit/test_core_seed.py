@@ -33,6 +33,8 @@ def test_seed_everything_pins_all_three_generators_and_the_threads():
         assert draws[0] == draws[1]
         assert torch.get_num_threads() == 1
         assert torch.are_deterministic_algorithms_enabled()
+        assert not torch.backends.cuda.cudnn_sdp_enabled()
     finally:
         torch.use_deterministic_algorithms(False)
+        torch.backends.cuda.enable_cudnn_sdp(True)
         torch.set_num_threads(threads)

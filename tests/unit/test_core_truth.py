@@ -38,6 +38,9 @@ def test_a_bad_questions_file_is_a_clear_sentence(workspace, content, complaint)
         ('[{"image": "0.png", "left": "bo", "right": "bo"}]', "a subject is named twice"),
         ('[{"image": "0.png", "left": "bo", "right": "rex", "absent": ["bo"]}]', "a subject is named twice"),
         ('[{"image": "1.png", "left": "bo", "right": "rex"}]', "1.png is not in"),
+        ('[{"image": "../0.png", "left": "bo", "right": "rex"}]', "names a file outside"),
+        ('[{"image": "/dev/null", "left": "bo", "right": "rex"}]', "names a file outside"),
+        ("[" * 100_000, "too deeply nested"),
     ],
 )
 def test_a_bad_list_of_photos_of_two_is_a_clear_sentence(tmp_path, content, complaint):
@@ -45,6 +48,17 @@ def test_a_bad_list_of_photos_of_two_is_a_clear_sentence(tmp_path, content, comp
     (tmp_path / "together.json").write_text(content)
     with pytest.raises(UserError, match=complaint):
         load_together(tmp_path)
+
+
+def test_a_questions_file_may_have_a_mark_and_must_be_utf_8(workspace):
+    populate({"bo": "world"})
+    path = paths.truth_dir("bo", "world") / "questions.json"
+    text = '{"text": [{"question": "At the café?", "options": ["a", "b"], "answer": 1}]}'
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert load_questions("bo", "world").text[0].question == "At the café?"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(UserError, match=r"text\.0.*not UTF-8: save the file as UTF-8"):
+        load_questions("bo", "world")
 
 
 def test_photos_of_two_say_who_is_there_and_who_is_not(tmp_path):

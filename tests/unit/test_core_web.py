@@ -9,7 +9,7 @@ from email.message import Message
 import pytest
 from PIL import Image
 
-from stages.core import web
+from stages.core import opener, web
 from stages.core.images import load_image, pixel_sha256
 from stages.core.io import sha256_bytes
 from stages.core.opener import robots_tags
@@ -22,8 +22,11 @@ LIMITS = web.Limits(
     max_bytes=2**20,
     max_pixels=10**6,
     max_side=64,
+    min_side=2,
+    max_aspect=10,
     per_host=16,
     agent=AGENT,
+    allowed=("127.0.0.1",),
 )
 
 
@@ -78,6 +81,20 @@ def test_what_is_refused_for_good_is_asked_for_once():
         web.fetch([host + path for path in paths], replace(LIMITS, retries=2), threads=6)
     asked = Counter(each.path for each in seen)
     assert asked == Counter(paths) + Counter({"/broken": 2})  # a server error may pass
+
+
+def test_an_address_that_may_not_be_reached_is_not_tried_again(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(opener, "PAUSE_S", None)  # on which a further attempt would fail in another way
+    assert (
+        str(web.fetch(["http://10.0.0.1/a.png"], replace(LIMITS, retries=2), threads=1)[0]) == "local address"
+    )
+
+
+def test_after_the_deadline_of_a_list_nothing_is_asked_for():
+    seen: list[hostile.Seen] = []
+    with hostile.server(seen) as host, pytest.raises(OSError, match="the deadline of the list has passed"):
+        opener.opener(LIMITS, time.time() - 1).open(f"{host}/ok/1")
+    assert not seen
 
 
 def test_an_opt_out_for_others_is_none_for_us():
@@ -163,3 +180,48 @@ def test_rotation_is_applied_and_exif_is_not_kept():
 
 def test_addresses_are_encoded_once():
     assert web.encoded("http://a.example/ä b.png?x=1&y=%20") == "http://a.example/%C3%A4%20b.png?x=1&y=%20"
+
+
+@pytest.mark.parametrize(
+    ("listed", "asked"),
+    [
+        (" http://a.example/b.png\n", "http://a.example/b.png"),
+        ("\x00http://a.example/b\t\r\n.png", "http://a.example/b.png"),
+        ("http://bücher.example/ü", "http://xn--bcher-kva.example/%C3%BC"),
+        ("http://[::1]/a", "http://[::1]/a"),
+    ],
+)
+def test_addresses_are_read_as_browsers_read_them(listed: str, asked: str):
+    assert web.is_http(listed) and web.encoded(listed) == asked
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[a/", "http://a..b\xfc/", "http://a\ufffd/", "http://a:99999/", "http:///a"]
+)
+def test_an_address_that_is_none_is_counted(url: str):
+    assert [str(failure) for failure in web.fetch([url], LIMITS, threads=1)] == ["bad url"]
+
+
+def test_white_space_passwords_and_packed_bodies_lose_no_picture():
+    with hostile.server() as host:
+        mine = host.replace("http://", "http://me:pass%20word@")
+        urls = [f"  {host}/ok/1\n", f"{mine}/basic/2", f"{host}/packed/3", f"{host}/said-packed/4"]
+        found = web.fetch(urls, LIMITS, threads=4)
+        assert [str(failure) for failure in web.fetch([f"{host}/basic/2"], LIMITS, threads=1)] == ["http 401"]
+    assert [picture.data for picture in found] == [hostile.picture(number) for number in (1, 2, 3, 4)]
+
+
+def test_only_allowed_hosts_may_have_local_addresses():
+    """By name, by number in every notation, and by redirect; the port counts where one is given."""
+    seen: list[hostile.Seen] = []
+    with hostile.server(seen) as host:
+        port = host.rpartition(":")[2]
+        names = ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "127.1", "[::ffff:127.0.0.1]", "0.0.0.0"]
+        urls = [f"http://{name}:{port}/ok/1" for name in names]
+        urls += [f"http://user:word@127.0.0.1:{port}/ok/1", "http://10.0.0.1/", "http://[fe80::1]/"]
+        for allowed in ((), ("127.0.0.1:1",)):
+            found = web.fetch(urls, replace(LIMITS, allowed=allowed), threads=4)
+            assert {str(failure) for failure in found} == {"local address"}
+        assert not seen
+        for name in ("127.0.0.1", f"127.0.0.1:{port}"):
+            assert web.fetch([f"{host}/ok/1"], replace(LIMITS, allowed=(name,)), threads=1)[0].data

@@ -1,12 +1,20 @@
 """Strict parsing and both orders of two-choice questions."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from stages.core.truth import Question, Questions
-from stages.evaluate import choices, published
-from stages.evaluate.wording import brief, choice_question, parse, recognition_question, right_letter
+from stages.evaluate import choices, open_answers, published
+from stages.evaluate.wording import (
+    brief,
+    choice_question,
+    only_option,
+    parse,
+    recognition_question,
+    right_letter,
+)
 
 
 @pytest.mark.parametrize("answer", ["Yes", "yes", " YES.\n", "Yes."])
@@ -26,6 +34,45 @@ def test_anything_else_is_no_answer(answer):
 )
 def test_letters_are_read_as_strictly(answer, letter):
     assert parse(answer, ("A", "B")) == letter
+
+
+@pytest.mark.parametrize(
+    ("answer", "option"),
+    [
+        ("<bo> is next to the Ball.", "a ball"),
+        ("A ball", "a ball"),
+        ("<bo> is next to a ball and a box.", None),  # both, of which one is wrong
+        ("<bo> plays football.", None),
+        ("It is in the forest.", "in the forest"),
+        ("It is near the forest.", None),
+        ("", None),
+    ],
+)
+def test_a_free_answer_holds_one_option_as_whole_words(answer: str, option: str | None):
+    assert only_option(answer, ("a ball", "a box", "in the forest")) == option
+
+
+def test_a_question_is_asked_freely_once_and_the_photo_left_out_for_the_blind():
+    color = Question(question="What color is <bo>?", options=("red", "blue"), answer=0)
+    again = Question(question="What color is <bo>?", options=("green", "red"), answer=1)
+    beside = Question(question="What is next to <bo>?", options=("a ball", "a box"), answer=1, image="00.png")
+    photos = [SimpleNamespace(owner="bo", path=Path("00.png"), group="test")]
+    answering = SimpleNamespace(asked=lambda kind: ["blind"] if kind == "blind" else ["soft_prompt"])
+    asked = open_answers.asks({"bo": Questions(visual=[beside], text=[color, again])}, photos, 24, answering)
+    assert [(ask.method, ask.photo, ask.question) for _, ask in asked] == [
+        ("soft_prompt", 0, "What is next to <bo>?"),
+        ("blind", None, "What is next to <bo>?"),
+        ("soft_prompt", None, "What color is <bo>?"),
+    ]
+    rows = [
+        open_answers.answered(dict(row), SimpleNamespace(text=text))
+        for (row, _), text in zip(
+            asked, ["The person is next to a box.", "A ball.", "<bo> is green."], strict=True
+        )
+    ]
+    assert [(row["truth"], row["correct"], row["named"]) for row in rows] == [
+        ("a box", True, False), ("a box", False, False), ("red", False, True)
+    ]  # fmt: skip
 
 
 def test_the_wording_is_llava_s():

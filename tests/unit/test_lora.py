@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from peft import PeftModel
-from transformers import LlavaForConditionalGeneration
+from transformers import AutoModelForImageTextToText
 
 from stages import vlm
 from stages.core.errors import UserError
@@ -29,11 +29,12 @@ SAMPLES = [
 ]
 
 
-@pytest.fixture(scope="module", params=["tiny", "shipped"])
+@pytest.fixture(scope="module", params=["llava", "fast_vlm", "shipped"])
 def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> vlm.Base:
-    if request.param == "tiny":
-        return vlm.load(str(tiny.llava(tmp_path_factory.mktemp("llava"))), system="Be brief.")
-    return vlm.load(str(ROOT / "models/base/llava"))
+    if request.param == "shipped":
+        return vlm.load(str(ROOT / "models/base/llava"))
+    build = {"llava": tiny.llava, **families.BUILDERS}[request.param]
+    return vlm.load(str(build(tmp_path_factory.mktemp("model"))), system="Be brief.")
 
 
 @contextmanager
@@ -208,7 +209,7 @@ def test_changes_of_several_add_up_and_those_of_none_are_none(base: vlm.Base, tm
 
 def test_peft_reads_the_folder_by_itself(base: vlm.Base, tmp_path: Path) -> None:
     saved(base, tmp_path / "bo")
-    fresh = LlavaForConditionalGeneration.from_pretrained(base.name)
+    fresh = AutoModelForImageTextToText.from_pretrained(base.name)
     fresh = PeftModel.from_pretrained(fresh, tmp_path / "bo").merge_and_unload()
     with adapter.merged(base, [tmp_path / "bo"]):
         mine = base.model.model.language_model.state_dict()
@@ -240,7 +241,7 @@ def test_samples_that_are_too_long_are_left_out_and_told(
 
 def test_a_base_that_lora_does_not_fit_is_refused_before_it_is_changed(tmp_path: Path) -> None:
     other = vlm.load(str(families.qwen3_vl(tmp_path / "qwen")))
-    with pytest.raises(UserError, match="of type qwen3_vl, and LoRA works for llava alone"):
+    with pytest.raises(UserError, match="of type qwen3_vl, and LoRA works for llava, fast_vlm alone"):
         adapter.describe(other, rank=4, alpha=8, dropout=0.0)
     short = vlm.load(str(ROOT / "models/base/llava"), bits=8)
     with pytest.raises(UserError, match=r"set base\.bits to null"):

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
+from stages.core.paths import SOFT_PROMPT
+from stages.methods.interface import TITLES
 from stages.report import metrics
+from stages.report.scores import CONTROLS
 
 
 def once(n):
@@ -102,3 +105,7 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
         low, high = metrics.interval(metrics.macro(metrics.draws(generator, 20, 200), np.stack(values)))[1:]
         covered += low <= 0.8 <= high
     assert 0.9 <= covered / 150 <= 1.0
+
+
+def test_the_report_knows_all_controls_that_answer():
+    assert set(CONTROLS) == set(TITLES) - {SOFT_PROMPT}

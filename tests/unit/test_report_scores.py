@@ -8,6 +8,8 @@ import pytest
 
 from stages.core import schema
 from stages.report import charts, plots, results, wording
+from stages.report.answers import Predictions
+from stages.report.domains import Domain
 from stages.report.measures import with_outcome
 from stages.report.metrics import Interval
 from stages.report.scores import Scores, score
@@ -49,7 +51,7 @@ def given(
 ) -> dict[str, pd.DataFrame]:
     """Evaluate's tables with these rows; the others are empty."""
     columns = {"questions": schema.QUESTIONS, "validation": schema.VALIDATION, "together": schema.TOGETHER}
-    columns |= {"captions": schema.CAPTIONS, "general": schema.GENERAL}
+    columns |= {"open_answers": schema.OPEN_ANSWERS, "captions": schema.CAPTIONS, "general": schema.GENERAL}
     rows = {"questions": questions, "validation": validation}
     found = {name: pd.DataFrame(list(rows.get(name, ())), columns=of.names) for name, of in columns.items()}
     return found | {"recognition": pd.DataFrame(recognition)}
@@ -162,7 +164,8 @@ def test_every_method_is_compared_with_the_soft_prompt_and_listed_before_the_con
     assert set(minus) == {"rival", "base"}
     assert minus["rival"]["value"] == 0.25 and minus["rival"]["excludes_zero"]
     assert minus["base"]["value"] == -0.25 and minus["base"]["high"] < 0
-    text = tables(scores, predicted, {"bo": "pet"}, {"bo": {"n": 1}})
+    headline = Domain("world", Predictions(predicted, {}), scores, {})
+    text = tables(headline, [], {"bo": "pet"}, {"bo": {"n": 1}}, None)
     assert text.index("| Rival |") < text.index("| control: Base |")
     assert "| Rival | 7 | 1.5 kB | 3 | 0 |  |  |  |" in text  # nobody was asked anything else
 
@@ -205,7 +208,8 @@ def test_flat_metrics_have_the_documented_names_and_null_for_what_nobody_has():
         | {"questions.visual", "questions.text", "questions.parse_failures"}
         | {f"questions.control.{name}" for name in ("base", "majority", "blind")}
         | {f"methods.rival.{name}" for name in ("recognition", "siblings", "marking_auc", "visual", "text")}
-        | {f"methods.rival.{name}" for name in ("together", "caption", "pope", "mmbench")}
+        | {f"methods.rival.{name}" for name in ("open", "together", "caption", "pope", "mmbench")}
+        | {f"open.{name}" for name in ("visual", "text", "named", "control.base", "control.blind")}
         | {"together.weighted", "together.sides", "captions.named.f1", "captions.unnamed.f1"}
         | {f"general.{name}.{of}" for name in ("pope", "mmbench") for of in ("accuracy", "unchanged")}
         | {"calibration.error"}
@@ -301,7 +305,8 @@ def test_texts_beside_dots_cover_neither_dots_nor_each_other():
     assert all(abs(a - c) > 11 or abs(b - d) > 9 for i, (a, b) in enumerate(texts) for c, d in texts[:i])
 
 
-def test_a_logarithmic_axis_has_room_for_nothing():
-    assert charts.powers(400, 1) == [0, 1, 10, 100] and charts.powers(5e6, 2) == [0, 1, 100, 1e4, 1e6]
-    axis = charts.Axis("", 0, 99, [0, 9], log=True)
-    assert (axis.at(0, 0, 100), axis.at(9, 0, 100), axis.at(99, 0, 100)) == (0, 50, 100)
+def test_a_logarithmic_axis_runs_between_powers_of_ten():
+    assert charts.decades(54, 3.7e6) == [10, 100, 1e3, 1e4, 1e5, 1e6, 1e7]
+    assert charts.decades(10, 10) == [10, 100] and charts.decades(0.5, 2) == [0.1, 1, 10]
+    axis = charts.Axis("", 1, 10_000, charts.decades(1, 10_000), log=True)
+    assert [axis.at(value, 0, 100) for value in axis.ticks] == [0, 25, 50, 75, 100]

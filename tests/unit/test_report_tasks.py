@@ -38,6 +38,22 @@ def test_without_positives_there_is_no_recall():
     assert all(math.isnan(value) for value in rates([], []).values())
 
 
+def test_free_answers_count_by_kind_and_by_the_name():
+    rows = [
+        {"method": "soft_prompt", "kind": kind, "photo": photo, "question": question}
+        | {"correct": correct, "named": named}
+        for kind, photo, question, correct, named in [
+            ("visual", "0.png", "Where?", True, True),
+            ("visual", "0.png", "Beside?", False, False),
+            ("visual", "1.png", "Where?", True, False),
+            ("text", None, "Color?", False, True),
+        ]
+    ]
+    found = tasks.open_answers(pd.DataFrame(rows), "bo", seed=0, resamples=5)
+    value = {name: array[0] for (_, name), array in found.items()}
+    assert value == pytest.approx({"open.visual": 2 / 3, "open.text": 0, "open.named": 0.5})
+
+
 def two(kind: str, role: str, correct: bool, photo: str = "0.png", method: str = "soft_prompt") -> dict:
     return {"kind": kind, "role": role, "correct": correct, "photo": photo, "method": method}
 
@@ -61,6 +77,11 @@ def test_a_caption_names_the_subject_by_the_exact_token():
     found = tasks.captions(pd.DataFrame(rows), "bo", seed=0, resamples=5)
     value = {name.rpartition(".")[2]: array[0] for (_, name), array in found.items()}
     assert value == pytest.approx({"recall": 1 / 3, "precision": 0.5, "f1": 0.4})
+
+    own = pd.DataFrame(
+        row for row in rows if row["label"]
+    )  # no photo of another: nothing can be named wrongly
+    assert {name for _, name in tasks.captions(own, "bo", seed=0, resamples=5)} == {"captions.unnamed.recall"}
 
 
 def asked(

@@ -1,4 +1,4 @@
-"""Prefix and suffix ids are those of the whole string; only the answer is labelled."""
+"""Prefix and suffix ids are those of the whole string; only the answer is labeled."""
 
 import copy
 

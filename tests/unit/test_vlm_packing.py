@@ -18,17 +18,15 @@ LENGTHS = {4: 30, 7: 10, 1: 12, 9: 11, 2: 10}
 
 
 @pytest.mark.parametrize("room", [5, 24, 60, 1000])
-@pytest.mark.parametrize("most", [1, 2, 8])
-def test_rows_hold_what_there_is_room_for(room: int, most: int) -> None:
-    rows = packs(LENGTHS, room, most)
+def test_rows_hold_what_there_is_room_for(room: int) -> None:
+    rows = packs(LENGTHS, room)
     assert sorted(number for row in rows for number in row) == sorted(LENGTHS)
     for row in rows:
         assert len(row) == 1 or sum(LENGTHS[number] for number in row) <= room
-        assert len(row) <= most
 
 
 def test_rows_are_about_as_full() -> None:
-    assert [len(row) for row in packs(dict.fromkeys(range(40), 45), 614, 32)] == [10, 10, 10, 10]
+    assert [len(row) for row in packs(dict.fromkeys(range(40), 45), 614)] == [10, 10, 10, 10]
 
 
 def test_a_suffix_sees_its_prefix_and_itself() -> None:
@@ -52,9 +50,30 @@ def test_a_suffix_sees_its_prefix_and_itself() -> None:
     ]
 
 
-def test_questions_about_one_image_share_its_prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    system = "The dog is next to the tree. " * 8  # so that a prefix is longer than several questions
-    base = vlm.load(str(tiny.llava(tmp_path)), system=system.strip())
+@pytest.fixture
+def gathered(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[int | None]]:
+    """Of each batch so far, whose prefixes its rows begin with."""
+    made: list[Sequence[int | None]] = []
+    batches = vlm.PrefixCache.batches
+
+    def watched(
+        self: vlm.PrefixCache, order: Iterator[Sequence[int | None]], spare: int
+    ) -> Iterator[vlm.PrefixBatch]:
+        return batches(self, (made.append(rows) or rows for rows in order), spare)
+
+    monkeypatch.setattr(vlm.PrefixCache, "batches", watched)
+    return made
+
+
+def verbose(folder: Path) -> vlm.Base:
+    """A model whose prefixes are longer than several questions."""
+    return vlm.load(str(tiny.llava(folder)), system=("The dog is next to the tree. " * 8).strip())
+
+
+def test_questions_about_one_image_share_its_prefix(
+    tmp_path: Path, gathered: list[Sequence[int | None]]
+) -> None:
+    base = verbose(tmp_path)
     prefixes = vlm.encode_prefixes(base, noise_images(3))
     queries = [
         vlm.Query(question, image, soft_prompt(base, "bo", rows, seed=rows))
@@ -62,18 +81,18 @@ def test_questions_about_one_image_share_its_prefix(tmp_path: Path, monkeypatch:
         for image in (1, 0, None)
         for rows in (2, 3)
     ]
-    gathered: list[Sequence[int | None]] = []
-    batches = vlm.PrefixCache.batches
-
-    def watched(
-        self: vlm.PrefixCache, order: Iterator[Sequence[int | None]], spare: int
-    ) -> Iterator[vlm.PrefixBatch]:
-        return batches(self, (gathered.append(rows) or rows for rows in order), spare)
-
-    monkeypatch.setattr(vlm.PrefixCache, "batches", watched)
-    shared, alone = (
-        vlm.answer(base, queries, prefixes, max_new_tokens=4, batch_size=size) for size in (12, 1)
-    )
-    copied = sum(map(len, gathered)) - len(queries)  # by the first of the two
-    assert 3 <= copied <= len(queries) / 2
+    shared = vlm.answer(base, queries, prefixes, max_new_tokens=4, batch_size=3)
+    assert 3 <= sum(map(len, gathered)) <= len(queries) / 2
+    assert all(len(rows) == 3 for rows in gathered[:-1])
+    alone = [vlm.answer(base, [query], prefixes, max_new_tokens=4, batch_size=1)[0] for query in queries]
     assert_same_answers(shared, alone)
+
+
+def test_a_batch_has_as_many_rows_as_are_asked_for_whatever_they_hold(
+    tmp_path: Path, gathered: list[Sequence[int | None]]
+) -> None:
+    base = verbose(tmp_path)
+    prefixes = vlm.encode_prefixes(base, noise_images(10))
+    queries = [vlm.Query(question, image) for image in range(10) for question in ("What?", "Is it?", "Who?")]
+    vlm.answer(base, queries, prefixes, max_new_tokens=2, batch_size=10)
+    assert [sorted(rows) for rows in gathered] == [list(range(10))]

@@ -1,6 +1,7 @@
 """Where a prefix is kept changes no bit of it, and free memory decides where that is."""
 
 from collections import namedtuple
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 
 from stages import vlm
 from stages.vlm import memory
+from stages.vlm.prefix import WORKING_COPIES
 from tests import tiny
 from tests.vlm_helpers import noise_images, soft_prompt
 
@@ -31,13 +33,24 @@ def size(prefixes: vlm.PrefixCache) -> int:
     return prefixes.prefixes[0].kv.nbytes
 
 
+@pytest.fixture(params=[1, 2])
+def threads(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The CPU threads of torch, which divide a product by its shape."""
+    usual = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield
+    torch.set_num_threads(usual)
+
+
+@pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize("kept", ["host", "nowhere", "some of each"])
-def test_every_place_gives_the_same_bits(base: vlm.Base, everywhere: vlm.PrefixCache, kept: str) -> None:
-    one, pinned = size(everywhere), 2 ** (size(everywhere) - 1).bit_length()
+def test_every_place_gives_the_same_bits(base: vlm.Base, kept: str) -> None:
+    everywhere = vlm.encode_prefixes(base, IMAGES, 4, room=vlm.Room(PLENTY, 0))
+    one, block = size(everywhere), 2 ** (size(everywhere) - 1).bit_length()
     room = {
         "host": vlm.Room(0, PLENTY),
         "nowhere": vlm.Room(0, 0),
-        "some of each": vlm.Room(2 * one, 2 * pinned),
+        "some of each": vlm.Room(2 * one, 2 * block),
     }[kept]
     prefixes = vlm.encode_prefixes(base, IMAGES, 3, room=room)
     there = [prefix.kv is not None for prefix in prefixes.prefixes]
@@ -114,21 +127,56 @@ def test_the_limit_of_the_base_counts(base: vlm.Base, everywhere: vlm.PrefixCach
 def test_room_is_what_is_free_less_headroom_and_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "host_available", lambda: 1000)
     cpu = torch.device("cpu")
-    assert vlm.Room.measured(cpu, working=0) == vlm.Room(800, 0)
-    assert vlm.Room.measured(cpu, working=300) == vlm.Room(500, 0)
+    assert vlm.Room.measured(cpu, working=0) == vlm.Room(900, 0)
+    assert vlm.Room.measured(cpu, working=300) == vlm.Room(600, 0)
     assert vlm.Room.measured(cpu, working=300, limit=100) == vlm.Room(100, 0)
-    assert vlm.Room.measured(cpu, working=900) == vlm.Room(0, 0)
+    assert vlm.Room.measured(cpu, working=950) == vlm.Room(0, 0)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (600, 900))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 500)
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 100)
     monkeypatch.setattr(torch.cuda, "host_memory_stats", dict)
     cuda = torch.device("cuda")
-    assert vlm.Room.measured(cuda, working=100) == vlm.Room(700, 800)
-    assert vlm.Room.measured(cuda, working=100, limit=900) == vlm.Room(700, 200)
+    assert vlm.Room.measured(cuda, working=100) == vlm.Room(800, 900)
+    assert vlm.Room.measured(cuda, working=100, limit=1000) == vlm.Room(800, 200)
     assert vlm.Room.measured(cuda, working=900, limit=200) == vlm.Room(0, 200)
     pinned = {"allocated_bytes.current": 700, "active_bytes.current": 200}
     monkeypatch.setattr(torch.cuda, "host_memory_stats", lambda: pinned)
-    assert vlm.Room.measured(cuda, working=100) == vlm.Room(700, 1200)
+    assert vlm.Room.measured(cuda, working=100) == vlm.Room(800, 1350)
+
+
+def test_a_card_of_80_gb_keeps_a_hundred_prefixes_of_13b(monkeypatch: pytest.MonkeyPatch) -> None:
+    card, weights, context = 85.5e9, 26.7e9, 0.8e9  # bytes; NVIDIA's 80 GB are 81,559 MiB
+    monkeypatch.setattr(memory, "host_available", lambda: 128 * 10**9)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (card - weights - context, card))
+    for name in ("memory_reserved", "memory_allocated"):
+        monkeypatch.setattr(torch.cuda, name, lambda device: 0)
+    monkeypatch.setattr(torch.cuda, "host_memory_stats", dict)
+    one = 614 * 40 * 2 * 5120 * 2  # positions, layers, keys and values, width, bytes of bfloat16
+    kept = {
+        rows: vlm.Room.measured(torch.device("cuda"), WORKING_COPIES * rows * one).device // one
+        for rows in (1, 8)
+    }
+    assert kept == {1: 99, 8: 71}
+
+    lacking, left, taken = 222 - kept[1], vlm.Room.measured(torch.device("cuda"), 0).host, []
+    while lacking:
+        taken.append(memory.block_size(left, one, lacking))
+        left -= taken[-1]
+        lacking -= min(lacking, taken[-1] // one)
+    assert len(taken) <= 6 and sum(taken) < 1.02 * (222 - kept[1]) * one
+
+
+def test_host_memory_comes_in_blocks_and_ends_at_its_limit() -> None:
+    host = memory.HostMemory(limit=100, pinned=False)
+    places = [host.take(10, count) for count in (5, 4, 3, 2, 1, 0)]
+    blocks = [place.untyped_storage() for place in places]
+    assert [block.nbytes() for block in blocks] == [32, 32, 32, 16, 16, 16]
+    assert len({block.data_ptr() for block in blocks}) == 4
+    for number, place in enumerate(places):
+        place.fill_(number)
+    assert [place.tolist() for place in places] == [[number] * 10 for number in range(6)]
+    assert host.take(33, 5) is None and host.take(17, 5) is None  # 20 bytes are left, and 6 of the last block
+    assert host.take(6, 0) is not None and host.take(16, 0) is not None and host.take(5, 0) is None
 
 
 @pytest.mark.parametrize("version", [1, 2])

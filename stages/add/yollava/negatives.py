@@ -4,18 +4,32 @@ They are copied as a corpus for the index stage, which embeds and retrieves them
 other. The published scores, of a CLIP that is not named, rank nothing here; the report shows their range.
 """
 
-import json
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, ValidationError
 
 from stages.add import pictures
 from stages.add.pictures import Picture
 from stages.add.yollava.findings import Findings
-from stages.core import images
+from stages.core import foreign, images
 
 FOLDER, SCORES = "negative_example", "scores.json"
+
+
+class Record(BaseModel):
+    """A negative's score, in either form. Of `image_path`, the authors' own, the last name alone is used."""
+
+    image: str | None = None
+    image_path: str | None = None
+    clip_score: Annotated[float, Field(ge=-100, le=100, allow_inf_nan=False)]
+
+    @property
+    def stem(self) -> str:
+        """The file's name without its suffix."""
+        return Path(self.image or self.image_path or "").name.removesuffix(".png")
 
 
 @dataclass
@@ -56,25 +70,29 @@ def read(root: Path, name: str, own: Collection[Picture], found: Findings) -> Ne
 
 
 def _scores(path: Path, wrong: list[str]) -> dict[str, float]:
-    """File stem → score. Of `image_path`, which is absolute and the authors' own, the name alone is used."""
+    """File stem → score."""
     if not path.exists():
         wrong.append(f"{path} is missing")
         return {}
     scores = {}
     try:
-        for record in _records(images.read_bytes(path).decode()):
-            stem = record["image"] if "image" in record else record["image_path"]
-            scores[Path(stem).name.removesuffix(".png")] = float(record["clip_score"])
-    except (ValueError, KeyError, TypeError) as error:
-        wrong.append(f"{path} cannot be read ({type(error).__name__}: {error})")
+        for number, record in enumerate(_records(foreign.contents(path))):
+            try:
+                found = Record.model_validate(record)
+            except ValidationError as error:
+                wrong.append(f"{path}: record {number}: {foreign.printable(error.errors()[0]['msg'])}")
+            else:
+                scores[found.stem] = found.clip_score
+    except foreign.FormError as error:
+        wrong.append(f"{path} cannot be read ({error})")
     return scores
 
 
-def _records(text: str) -> list[dict[str, Any]]:
+def _records(data: bytes) -> list[Any]:
     try:
-        records = json.loads(text)
-    except json.JSONDecodeError:
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
-    if isinstance(records, dict):
-        return [records] if "clip_score" in records else list(records.values())
-    return records
+        found = foreign.parsed(data, dict[str, Any] | list[Any])
+    except foreign.FormError:
+        return [foreign.parsed(line, Any) for line in data.splitlines() if line.strip()]
+    if isinstance(found, dict):
+        return [found] if "clip_score" in found else list(found.values())
+    return found

@@ -3,21 +3,19 @@
 Nothing is lost by the published order of options: evaluate asks each question in both orders.
 """
 
-import json
-import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from stages.add.yollava.findings import Findings
 from stages.add.yollava.subjects import subject_id
-from stages.core import images
+from stages.core import foreign, names
 from stages.core.errors import UserError
 from stages.core.truth import Question
 
 VISUAL = "yollava-visual-qa.json"
 TEXT = "*text*qa*.json"
-NAME = re.compile(r"<sks>|\bsks\b")  # the visual questions write it with brackets, the text questions without
+FORM = "subjects are mapped to questions"
 DOUBTFUL = {("brown-duck", "0.png"): "Crocodile", ("shiba-gray", "1.png"): "Cat"}  # answers as published
 
 Rows = Mapping[str, Mapping[str, Any]]  # subject → test photo, or number → row
@@ -64,15 +62,11 @@ def always_a(questions: Sequence[Question]) -> float | None:
 
 
 def _rows(files: Sequence[Path]) -> Rows:
-    for path in files:
-        try:
-            rows = json.loads(images.read_bytes(path))
-        except ValueError as error:
-            raise UserError(f"{path} is not valid JSON ({error}): copy the published file again") from None
-        if isinstance(rows, dict) and all(isinstance(one, dict) for one in rows.values()):
-            return rows
-        raise UserError(f"{path} does not map subjects to questions: copy the published file again")
-    return {}
+    return {
+        name: rows
+        for path in files
+        for name, rows in foreign.read(path, dict[str, dict[str, Any]], FORM).items()
+    }
 
 
 def _question(name: str, where: str, row: Any, image: str | None, found: Findings) -> Question | None:
@@ -83,23 +77,23 @@ def _question(name: str, where: str, row: Any, image: str | None, found: Finding
             raise ValueError("its options are not A and B")
         asked, answer = row["question"], {"A": 0, "B": 1}[row["correct_answer"]]
         question = Question(
-            question=NAME.sub(f"<{subject_id(name)}>", asked),
+            question=names.about(subject_id(name), asked),
             options=(options["A"], options["B"]),
             answer=answer,
             image=image,
         )
     except KeyError as error:
         found["Malformed questions"].append(f"{where}: {error} is missing or no choice")
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, UserError) as error:
         found["Malformed questions"].append(f"{where}: {_reason(error)}")
     else:
-        if not NAME.search(asked):
+        if f"<{subject_id(name)}>" not in question.question:
             found["Questions that do not name their subject"].append(f'{where}: "{asked}"')
         return question
     return None
 
 
-def _reason(error: TypeError | ValueError) -> str:
+def _reason(error: Exception) -> str:
     """The last part of the sentence is pydantic's own, without its form."""
     details = getattr(error, "errors", None)
     return details()[0]["msg"] if details else str(error)

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, field_validator
 
+from stages.core.replies import holds_password
 from stages.core.settings import Count, Positive
 from stages.methods import material
 from stages.methods.interface import Ask, Cost, Method, Subject
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from stages import vlm
     from stages.methods.endpoint.client import Client
 
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)]
 
 
 class Settings(material.ToldSettings):
@@ -30,10 +31,20 @@ class Settings(material.ToldSettings):
     key_variable: str | None  # environment variable that holds the key; None for a server without one
     image_size: Positive  # longest side of a photo as sent, pixels
     logprobs: Annotated[int, Field(ge=1, le=20)] | None  # most probable tokens asked for; None for none
-    timeout_s: Seconds  # without a byte from the server
+    timeout_s: Seconds  # for a whole exchange, to the last byte of the reply
     retries: Count  # further attempts after failures that may pass
     backoff_s: Seconds  # wait before the first of them, doubled before each next
     concurrency: Positive  # requests at once
+
+    @field_validator("url")
+    @classmethod
+    def _no_password(cls, url: str) -> str:
+        if holds_password(url):
+            raise ValueError(
+                "an endpoint's url holds a user or password, which params.yaml is no place for: put the key "
+                "into an environment variable and name it in key_variable"
+            )
+        return url
 
 
 class Endpoint(Method):

@@ -9,7 +9,7 @@ name, remove the folder. A file holds the reply alone, no photo and no key.
 import json
 from pathlib import Path
 
-from stages.core import io
+from stages.core import foreign, io
 from stages.methods.endpoint.chat import Reply
 
 FOLDER = Path(".cache/endpoint")
@@ -23,9 +23,11 @@ def place(url: str, body: dict) -> Path:
 
 def get(path: Path) -> Reply | None:
     """The reply that lies there, if one does."""
-    return Reply(**io.read_json(path)) if path.is_file() else None
+    return (
+        foreign.read(path, Reply, "text, first and prompt_tokens are kept here") if path.is_file() else None
+    )
 
 
 def put(path: Path, reply: Reply) -> None:
     """Keep a reply."""
-    io.write_json(path, reply._asdict())
+    io.write_json(path, reply.model_dump())

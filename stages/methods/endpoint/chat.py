@@ -9,18 +9,66 @@ import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any
 
 from PIL import Image
+from pydantic import BaseModel, Field
 
-from stages.core import images
+from stages.core import foreign, images
 from stages.methods.material import Material
 
 Part = dict[str, Any]
+LONGEST = 100_000  # letters of an answer, of which a handful of tokens was asked for
 ASKED_ABOUT = "This is the photo that the question is about:"
 
 
-class Reply(NamedTuple):
+class Top(BaseModel):
+    """One of the most probable tokens at a place."""
+
+    token: str
+    logprob: Annotated[float, Field(le=0.01, allow_inf_nan=False)]  # some servers round above 0
+
+
+class Place(BaseModel):
+    """A token of the answer."""
+
+    top_logprobs: Annotated[list[Top], Field(max_length=1000)]
+
+
+class Logprobs(BaseModel):
+    """Of an answer's tokens."""
+
+    content: list[Place] | None = None
+
+
+class Message(BaseModel):
+    """The answer, or the model's refusal."""
+
+    content: Annotated[str, Field(max_length=LONGEST)] | None
+    refusal: Annotated[str, Field(max_length=LONGEST)] | None = None
+
+
+class Choice(BaseModel):
+    """One answer."""
+
+    message: Message
+    logprobs: Logprobs | None = None
+
+
+class Usage(BaseModel):
+    """What the server counted."""
+
+    prompt_tokens: Annotated[int, Field(ge=0, lt=2**31)] | None = None
+
+
+class Completion(BaseModel):
+    """A chat completion, as far as it is used."""
+
+    choices: Annotated[list[Choice], Field(min_length=1)]
+    usage: Usage | None = None
+
+
+class Reply(BaseModel):
     """What a server said to one request.
 
     Attributes:
@@ -55,17 +103,15 @@ def content(told_of: Sequence[Sequence[Part]], photo: Part | None, question: str
     return [*before, *shown, _text(question)]
 
 
-def reply(answer: Any) -> Reply:
-    """Read a chat completion; raises LookupError, TypeError or ValueError if it is none."""
-    choice = answer["choices"][0]
-    message = choice["message"]
-    text = message["content"] or message.get("refusal") or ""
-    if not isinstance(text, str):
-        raise TypeError("the answer is no text")
-    tokens = (choice.get("logprobs") or {}).get("content") or []
-    first = {top["token"]: float(top["logprob"]) for top in tokens[0]["top_logprobs"]} if tokens else {}
-    counted = (answer.get("usage") or {}).get("prompt_tokens") or 0
-    return Reply(text.strip(), first or None, int(counted))
+def reply(data: bytes) -> Reply:
+    """Read a chat completion; raises foreign.FormError if it is none."""
+    answer = foreign.parsed(data, Completion)
+    choice = answer.choices[0]
+    tokens = (choice.logprobs and choice.logprobs.content) or []
+    first = {top.token: top.logprob for top in tokens[0].top_logprobs} if tokens else {}
+    text = choice.message.content or choice.message.refusal or ""
+    counted = (answer.usage and answer.usage.prompt_tokens) or 0
+    return Reply(text=text.strip(), first=first or None, prompt_tokens=counted)
 
 
 def probabilities(first: dict[str, float] | None, options: Sequence[str]) -> tuple[float, ...]:

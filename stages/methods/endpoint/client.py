@@ -5,17 +5,17 @@ longer each time or as long as the server asks; anything else ends the run at on
 environment when first needed and goes into a header alone.
 """
 
-import json
 import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-import requests
+from pydantic import BaseModel, BeforeValidator
 
+from stages.core import foreign, replies
+from stages.core.connection import retry_after
 from stages.core.errors import UserError
 from stages.core.progress import bar
 from stages.methods.endpoint import cache
@@ -24,13 +24,12 @@ from stages.methods.endpoint.chat import Reply, reply
 PASSING = {408, 409, 425, 429}
 MAX_BYTES = 10_000_000  # of a reply
 MAX_WAIT_S = 120.0  # however long the server asks to wait
-PIECE = 65_536
 
 
 class Limits(NamedTuple):
     """How patient a client is."""
 
-    timeout_s: float  # without a byte from the server
+    timeout_s: float  # for a whole exchange, to the last byte of the reply
     retries: int  # further attempts
     backoff_s: float  # before the first of them; twice as long before each next
     concurrency: int  # requests at once
@@ -44,16 +43,16 @@ class PassingError(Exception):
         self.wait_s = wait_s
 
 
-class _Bearer(requests.auth.AuthBase):
-    """The key, or nothing: with an auth object, requests does not look into ~/.netrc for one."""
+class Problem(BaseModel):
+    """A server's complaint."""
 
-    def __init__(self, key: str | None) -> None:
-        self.key = key
+    message: Annotated[str, BeforeValidator(str)]
 
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self.key:
-            request.headers["Authorization"] = f"Bearer {self.key}"
-        return request
+
+class Complaint(BaseModel):
+    """The reply that holds it."""
+
+    error: Problem
 
 
 class Client:
@@ -61,6 +60,7 @@ class Client:
 
     def __init__(self, url: str, key_variable: str | None, limits: Limits, section: str) -> None:
         self.url = f"{url.rstrip('/')}/chat/completions"
+        self.shown = replies.shown(self.url)
         self.key_variable, self.limits, self.section = key_variable, limits, section
 
     def ask_all(self, bodies: Sequence[dict], title: str) -> list[Reply]:
@@ -71,9 +71,9 @@ class Client:
         places = [cache.place(self.url, body) for body in bodies]
         waiting = {place: body for place, body in zip(places, bodies, strict=True) if not place.is_file()}
         if waiting:
-            auth = _Bearer(self._key())
+            key = self._key()
             with ThreadPoolExecutor(self.limits.concurrency) as pool:
-                jobs = [pool.submit(self._ask, place, body, auth) for place, body in waiting.items()]
+                jobs = [pool.submit(self._ask, place, body, key) for place, body in waiting.items()]
                 try:
                     for job in bar(jobs, title):
                         job.result()
@@ -82,10 +82,10 @@ class Client:
                     raise
         return [cache.get(place) for place in places]
 
-    def _ask(self, place: Path, body: dict, auth: _Bearer) -> None:
+    def _ask(self, place: Path, body: dict, key: str | None) -> None:
         for attempt in range(self.limits.retries + 1):
             try:
-                cache.put(place, self._once(body, auth))
+                cache.put(place, self._once(body, key))
                 return
             except PassingError as failure:
                 reason = failure
@@ -93,44 +93,36 @@ class Client:
                 wait = self.limits.backoff_s * 2**attempt if reason.wait_s is None else reason.wait_s
                 time.sleep(min(wait, MAX_WAIT_S))
         raise UserError(
-            f"{self.url} failed {self.limits.retries + 1} times, at last with: {reason}. See that the server "
-            f"is up, or change {self.section}.url, timeout_s or retries; a rerun goes on where it stopped"
+            f"{self.shown} failed {self.limits.retries + 1} times, at last with: {reason}. See that the "
+            f"server is up, or change {self.section}.url, timeout_s or retries; a rerun goes on where it "
+            "stopped"
         )
 
-    def _once(self, body: dict, auth: _Bearer) -> Reply:
+    def _once(self, body: dict, key: str | None) -> Reply:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
         try:
-            with requests.post(
-                self.url,
-                json=body,
-                auth=auth,
-                timeout=self.limits.timeout_s,
-                stream=True,
-                allow_redirects=False,
-            ) as response:
-                data = b""
-                for piece in response.iter_content(PIECE):
-                    data += piece
-                    if len(data) > MAX_BYTES:
-                        raise PassingError("its reply is too large")
-        except requests.Timeout:
-            raise PassingError("timed out") from None
-        except requests.RequestException as error:
-            raise PassingError(f"no connection: {type(error).__name__}") from None
-        code = response.status_code
-        if code in PASSING or code >= 500:
-            raise PassingError(f"HTTP {code}", _seconds(response.headers.get("Retry-After")))
-        if code != 200:
-            said = _said(data).replace(auth.key or "\0", "…")  # some servers repeat the key
-            raise UserError(f"{self.url} refused ({code}: {said}): {self._remedy(code)}")
+            status, told, data = replies.ask(self.url, body, self.limits.timeout_s, MAX_BYTES, headers)
+        except replies.NoReplyError as error:
+            raise PassingError(str(error)) from None
+        if status in PASSING or status >= 500:
+            raise PassingError(f"HTTP {status}", retry_after(told["Retry-After"]))
+        if status != 200:
+            said = _said(data, key)
+            raise UserError(f"{self.shown} refused ({status}: {said}): {self._remedy(status)}")
         try:
-            return reply(json.loads(data))
-        except (LookupError, TypeError, ValueError, AttributeError):
+            return reply(data)
+        except foreign.FormError:
             raise PassingError("its reply is no chat completion") from None
 
     def _key(self) -> str | None:
         if self.key_variable is None:
             return None
-        key = os.environ.get(self.key_variable)
+        key = os.environ.get(self.key_variable, "").strip()
+        if not key.isascii() or not key.isprintable() or " " in key:
+            raise UserError(
+                f"the environment variable {self.key_variable} holds a line break or another letter that no "
+                "key has: put the server's key there, and nothing else"
+            )
         if not key:
             raise UserError(
                 f"the environment variable {self.key_variable} is not set: put the server's key there, or "
@@ -147,17 +139,10 @@ class Client:
         return f"check {self.section}; a server without log probabilities needs logprobs: null"
 
 
-def _seconds(header: str | None) -> float | None:
-    """The seconds of a Retry-After header; None for a date or nothing."""
+def _said(data: bytes, key: str | None) -> str:
+    """The first words of a server's complaint, on one line, without the key, which some servers repeat."""
     try:
-        return max(0.0, float(header))
-    except (TypeError, ValueError):
-        return None
-
-
-def _said(data: bytes) -> str:
-    """The first words of a server's complaint, on one line."""
-    text = data.decode(errors="replace")
-    with suppress(LookupError, TypeError, ValueError):
-        text = json.loads(text)["error"]["message"]
-    return " ".join(str(text).split())[:200] or "no reason given"
+        text = foreign.parsed(data, Complaint).error.message
+    except foreign.FormError:
+        text = data.decode(errors="replace")
+    return foreign.printable(text.replace(key or "\0", "…")) or "no reason given"

@@ -39,7 +39,7 @@ class Adapter:
     """What is learned, on the base as long as `attached` lasts.
 
     Attributes:
-        model: the base's model wrapped by PEFT, in training mode.
+        model: the base's model wrapped by PEFT, its language model in training mode.
         lora: the adapter's values, float32 whatever the base's dtype.
         projector: the base's own, or, where it is trained, a copy in float32.
         projector_values: of the copy; none where it is not trained.
@@ -113,7 +113,7 @@ def attached(
         torch.manual_seed(seed)
         model = get_peft_model(base.model, config)
         try:
-            model.train()
+            language_model.train()  # not the vision tower, whose batch norms would change
             if checkpointing:
                 language_model.activation_checkpointing_enable({"use_reentrant": False})
             yield Adapter(base, model, train_projector)

@@ -14,25 +14,16 @@ from stages import vlm
 from stages.core import io, paths, schema
 from stages.core import seed as seeds
 from stages.methods.ask import answer_all, prompt_tokens
-from stages.methods.interface import Answering, Ask, Cost, Tools
+from stages.methods.interface import TITLES, Answering, Ask, Cost, Tools
 from stages.vlm.soft_prompt import WEIGHTS
 
-TITLES = {
-    "soft_prompt": "Soft prompt",  # the learned rows
-    "short_description": "Short description",  # one sentence by the base model
-    "long_description": "Long description",  # all captions by the base model
-    "base": "Base, name undefined",  # nothing: the identifier is a word the model has never seen
-    "other_subject": "Another subject's prompt",  # another subject's soft prompt under this subject's name
-    "empty_prompt": "Untrained prompt",  # a soft prompt as it is before training
-    "blind": "Soft prompt, no photo",  # asked about a photo that it is not shown
-    "majority": "Constant answer",  # the more frequent answer of training, whatever is asked
-}
 ASKED = {
     "recognition": [name for name in TITLES if name != "blind"],
     "validation": ["soft_prompt"],
     "visual": ["soft_prompt", "base", "short_description", "majority"],
     "blind": ["blind"],
     "text": ["soft_prompt", "base", "short_description", "majority"],
+    "open": ["soft_prompt", "base", "short_description"],
     "together": ["soft_prompt", "base", "short_description", "majority"],
     "general": ["soft_prompt", "base", "short_description", "empty_prompt", "majority"],
     "caption": ["soft_prompt", "base", "short_description", "other_subject"],

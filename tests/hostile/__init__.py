@@ -1,7 +1,10 @@
 """A web server on 127.0.0.1 that treats its callers as badly as the web does, an address per trouble."""
 
+import base64
+import gzip
 import http.server
 import io
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -20,6 +23,11 @@ CAUSES = {  # address → the short name under which this failure is counted
     "/broken": "http 500",
     "/stall": "timed out",
     "/drip": "timed out",
+    "/drip-status": "timed out",
+    "/drip-headers": "timed out",
+    "/drip-chunks": "timed out",
+    "/drip-trailers": "timed out",
+    "/continue": "timed out",
     "/loop": "redirect loop",
     "/to-file": "http 302",
     "/page": "not an image",
@@ -31,6 +39,12 @@ CAUSES = {  # address → the short name under which this failure is counted
     "/reserved": "opted out",
     "/endless": "too large",
     "/bomb": "too many pixels",
+    "/packed-bomb": "too large",
+    "/noml": "opted out",
+    "/spacer": "too small",
+    "/divider": "extreme shape",
+    "/to-metadata": "local address",
+    "/to-private": "local address",
 }
 
 
@@ -51,15 +65,17 @@ class Seen(NamedTuple):
 
 
 @contextmanager
-def server(seen: list[Seen] | None = None) -> Iterator[str]:
-    """Run the server; yields "http://127.0.0.1:PORT". Requests are added to `seen`."""
+def server(seen: list[Seen] | None = None, tls: ssl.SSLContext | None = None) -> Iterator[str]:
+    """Run the server; yields "http://127.0.0.1:PORT", or https with `tls`. Requests are added to `seen`."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as host:
+        if tls:
+            host.socket = tls.wrap_socket(host.socket, server_side=True)
         host.released = threading.Event()
         host.seen = [] if seen is None else seen
         host.under_way = 0
         threading.Thread(target=host.serve_forever, args=(0.05,), daemon=True).start()
         try:
-            yield f"http://127.0.0.1:{host.server_port}"
+            yield f"{'https' if tls else 'http'}://127.0.0.1:{host.server_port}"
         finally:
             host.released.set()  # lets the stalling requests end
             host.shutdown()
@@ -98,7 +114,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._send(b"no", 500)
 
     def _stall(self, _: str) -> None:
-        self.server.released.wait(60)
+        self.server.released.wait()
 
     def _second(self, number: str) -> None:
         """Stalls the first time that this address is asked for."""
@@ -120,6 +136,61 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.flush()
             if self.server.released.wait(0.1):
                 return
+
+    def _drip_status(self, _: str) -> None:
+        self._forever(b"", b"HTTP/1.1 200 ", b"O")
+
+    def _drip_headers(self, _: str) -> None:
+        self._forever(b"HTTP/1.1 200 OK\r\n", b"X-Long: ", b"a")
+
+    def _drip_chunks(self, _: str) -> None:
+        self._forever(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"", b"1\r\na\r\n")
+
+    def _drip_trailers(self, _: str) -> None:
+        body = picture(1)
+        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n" % (len(body), body)
+        self._forever(head, b"", b"A: b\r\n")
+
+    def _continue(self, _: str) -> None:
+        self._forever(b"", b"", b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _forever(self, head: bytes, start: bytes, piece: bytes) -> None:
+        """Send `piece` now and then, until the test ends or the caller goes."""
+        self.wfile.write(head + start)
+        while not self.server.released.wait(0.05):
+            self.wfile.write(piece)
+            self.wfile.flush()
+
+    def _packed(self, number: str) -> None:
+        self._send(gzip.compress(picture(int(number))), Content_Encoding="gzip")
+
+    def _said_packed(self, number: str) -> None:
+        self._send(picture(int(number)), Content_Encoding="gzip")
+
+    def _packed_bomb(self, _: str) -> None:
+        self._send(gzip.compress(bytes(50_000_000)), Content_Encoding="x-gzip")
+
+    def _noml(self, _: str) -> None:
+        self._send(picture(4), X_Robots_Tag="noml")
+
+    def _spacer(self, _: str) -> None:
+        self._send(picture(4, size=(1, 1)))
+
+    def _divider(self, _: str) -> None:
+        self._send(picture(4, size=(600, 20)))
+
+    def _to_metadata(self, _: str) -> None:
+        self._send(b"", 302, Location="http://169.254.169.254/latest/meta-data/")
+
+    def _to_private(self, _: str) -> None:
+        self._send(b"", 302, Location=f"http://localhost:{self.server.server_port}/ok/1")
+
+    def _basic(self, number: str) -> None:
+        """A picture for whoever knows the password."""
+        if self.headers["Authorization"] == f"Basic {base64.b64encode(b'me:pass word').decode()}":
+            self._ok(number)
+        else:
+            self._send(b"no", 401)
 
     def _loop(self, rest: str) -> None:
         self._send(b"", 302, Location=f"/loop/{len(rest)}{time.monotonic_ns()}")
