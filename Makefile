@@ -2,6 +2,8 @@
 
 PYTHON ?= python3.11
 SEEDS ?= 0 1 2
+# of photographs: a folder of photos for each subject, and classes.csv (subject,class)
+PHOTOS ?= ../shared/photos
 # of ablation; all if empty: ladder, latent_tokens, photos, methods, further
 STUDIES ?=
 
@@ -17,7 +19,7 @@ PLOTS := .venv/plots.html
 # what `make quick` changes in params.yaml: three subjects, one method beside the soft prompt, a small world
 QUICK := ~subjects.ana ~subjects.eva ~subjects.mam ~subjects.tom ~subjects.cup ~subjects.bolt ~subjects.boo \
 	~methods.lora ~methods.reference_photo ~methods.myvlm \
-	world.corpus=500 world.look_alikes=30 world.general_photos=4 world.test_photos=5 world.sibling_photos=5 \
+	world.corpus=500 world.corpus_lookalikes=30 world.general_photos=4 world.test_photos=5 world.lookalike_photos=5 \
 	retrieve.hard=30 retrieve.easy=30 retrieve.neighbors=80 \
 	train.epochs=4 evaluate.general_subjects=1 report.bootstrap=300
 
@@ -27,10 +29,10 @@ UNREACHABLE = $(call refuse, the packages of requirements.lock could not be inst
 
 .DEFAULT_GOAL := help
 .PHONY: help setup quick repro test test-fast hostile lint lock reproduce agree readme bench bench-gpu ablation \
-	pretrain
+	photographs pretrain
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) $(PLOTS)  ## make .venv with exactly the locked packages
 
@@ -93,17 +95,20 @@ readme: setup  ## rewrite the generated parts of README.md and of those in stage
 bench: setup  ## measure training, evaluation and synthesis against the published loop and PEFT, and all methods
 	for model in small llava-1.5-25m; do \
 		for benchmark in token_training evaluation synthesis; do \
-			$(BIN)/python -m tests.benchmarks.$$benchmark --model $$model || exit 1; \
+			$(BIN)/python -m benchmarks.$$benchmark --model $$model || exit 1; \
 		done; \
 	done
-	$(BIN)/python -m tests.benchmarks.scaling
-	$(BIN)/python -m tests.benchmarks.methods
+	$(BIN)/python -m benchmarks.scaling
+	$(BIN)/python -m benchmarks.methods
 
 bench-gpu: setup  ## measure LLaVA-1.5 with random weights on a GPU, in one call of nine minutes
-	$(BIN)/python -m tests.benchmarks.gpu
+	$(BIN)/python -m benchmarks.gpu
 
 ablation: setup  ## what each part brings, as DVC experiments: STUDIES for each of SEEDS
-	$(BIN)/python -m tests.benchmarks.ablation $(STUDIES) $(SEEDS)
+	$(BIN)/python -m benchmarks.ablation $(STUDIES) $(SEEDS)
+
+photographs: setup  ## run the pipeline on the real subjects in PHOTOS, with the base for photographs
+	$(BIN)/python -m benchmarks.photographs $(PHOTOS)
 
 pretrain: setup  ## remake the base models from nothing; resumes where it was stopped
-	$(BIN)/python -m stages.pretrain
+	$(BIN)/python -m commands.pretrain

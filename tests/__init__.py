@@ -1,1 +1,1 @@
-"""Tests, and the tiny models they share (`tests.tiny`)."""
+"""Tests, and the tiny models they share (`tests.support.tiny`)."""

@@ -3,14 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import ROOT, set_params
+from tests.support.helpers import ROOT, set_params
 
 
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder as the current one, with the repository's params.yaml cut down to the subject `bo`.
 
-    Change it further with `tests.helpers.set_params`.
+    Change it further with `tests.support.helpers.set_params`.
     """
     shutil.copy(ROOT / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -23,7 +23,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def tiny_llava(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny random LLaVA; tests only read it."""
-    from tests import tiny  # torch takes seconds to import, which most unit tests need not wait for
+    from tests.support import tiny  # torch takes seconds to import, which most unit tests need not wait for
 
     return tiny.llava(tmp_path_factory.mktemp("llava"))
 
@@ -31,6 +31,6 @@ def tiny_llava(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny random CLIP; tests only read it."""
-    from tests import tiny
+    from tests.support import tiny
 
     return tiny.clip(tmp_path_factory.mktemp("clip"))

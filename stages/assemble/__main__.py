@@ -2,12 +2,12 @@
 
 from collections import Counter
 
+from common.core import io, params, paths, progress, schema
+from common.core.errors import run
 from stages.assemble import inputs
 from stages.assemble.augment import Strength
-from stages.assemble.dataset import Recipe, rows
+from stages.assemble.dataset import DatasetRecipe, rows
 from stages.assemble.leaks import refuse_test_photos
-from stages.core import io, params, paths, progress, schema
-from stages.core.errors import run
 
 
 def main() -> str:
@@ -15,7 +15,7 @@ def main() -> str:
     settings = params.load()
     subjects, how = settings.subjects, settings.assemble
     strength = Strength(**how.augment.model_dump())
-    recipe = Recipe(settings.seed, how.image_size, how.positive_copies, strength)
+    recipe = DatasetRecipe(settings.seed, how.image_size, how.positive_copies, strength)
     made: Counter[str] = Counter()
     for name in progress.bar(subjects, "assemble"):
         photos = inputs.photos(paths.train_photos(name, subjects[name].source))

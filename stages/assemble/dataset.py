@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from common.core.io import sha256_bytes
+from common.core.seed import stream
+from common.prompts.recognition import TEMPLATES, VALIDATION, Template
 from stages.assemble.augment import Strength, augment, fit, png
-from stages.assemble.templates import TEMPLATES, VALIDATION, Template
-from stages.core.io import sha256_bytes
-from stages.core.seed import stream
 
 Row = dict[str, Any]
 Draw = Callable[..., np.random.Generator]  # names → their own random stream
@@ -24,7 +24,7 @@ LABELS = {"positive": "yes", "hard": "no", "easy": "no"}
 
 
 @dataclass(frozen=True)
-class Picture:
+class SourceImage:
     """A train photo (role positive) or a retrieved negative (hard | easy), decoded, with its origin."""
 
     role: str
@@ -36,7 +36,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class DatasetRecipe:
     """What params.assemble asks for."""
 
     seed: int
@@ -47,10 +47,10 @@ class Recipe:
 
 def rows(
     subject: str,
-    photos: Sequence[Picture],
-    negatives: Sequence[Picture],
+    photos: Sequence[SourceImage],
+    negatives: Sequence[SourceImage],
     conversations: Sequence[Mapping[str, Any]],
-    recipe: Recipe,
+    recipe: DatasetRecipe,
 ) -> list[Row]:
     """Return all rows of a subject in order of `sample` (schema DATASET): positives, negatives, text,
     validation.
@@ -77,7 +77,7 @@ def rows(
 
 
 def _positives(
-    token: str, photos: Sequence[Picture], wanted: int, recipe: Recipe, draw: Draw
+    token: str, photos: Sequence[SourceImage], wanted: int, recipe: DatasetRecipe, draw: Draw
 ) -> Iterator[Row]:
     """Every copy of every photo, over again until there are `wanted` rows; one picture meets each template
     once before it meets one again.
@@ -94,7 +94,9 @@ def _positives(
         yield _recognition(token, copies[place][0], made[place], template, TEMPLATES[template])
 
 
-def _negatives(token: str, negatives: Sequence[Picture], recipe: Recipe, draw: Draw) -> Iterator[Row]:
+def _negatives(
+    token: str, negatives: Sequence[SourceImage], recipe: DatasetRecipe, draw: Draw
+) -> Iterator[Row]:
     """Every negative once, unchanged as seldom as positives are, or being changed would come to mean yes."""
     for picture in negatives:
         rng = draw(picture.role, picture.sha256)
@@ -104,17 +106,17 @@ def _negatives(token: str, negatives: Sequence[Picture], recipe: Recipe, draw: D
         yield _recognition(token, picture, made, template, TEMPLATES[template])
 
 
-def _unchanged(picture: Picture, recipe: Recipe) -> tuple[bytes, str]:
+def _unchanged(picture: SourceImage, recipe: DatasetRecipe) -> tuple[bytes, str]:
     return png(fit(picture.image, recipe.image_size)), "none"
 
 
-def _changed(picture: Picture, recipe: Recipe, rng: np.random.Generator) -> tuple[bytes, str]:
+def _changed(picture: SourceImage, recipe: DatasetRecipe, rng: np.random.Generator) -> tuple[bytes, str]:
     image, words = augment(fit(picture.image, recipe.image_size), recipe.strength, rng)
     return png(image), words
 
 
 def _recognition(
-    token: str, picture: Picture, made: tuple[bytes, str], number: int | None, template: Template
+    token: str, picture: SourceImage, made: tuple[bytes, str], number: int | None, template: Template
 ) -> Row:
     """One question about one picture; `made` is its PNG and what was done to it."""
     data, changes = made

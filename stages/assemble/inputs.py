@@ -3,25 +3,27 @@
 from pathlib import Path
 from typing import Any
 
-from stages.assemble.dataset import Picture
-from stages.core import schema
-from stages.core.images import list_photos, load_image, photo_row
-from stages.core.io import read_parquet
+from common.core import schema
+from common.core.images import list_photos, load_image, photo_row
+from common.core.io import read_parquet
+from stages.assemble.dataset import SourceImage
 
 
-def photos(folder: Path) -> list[Picture]:
+def photos(folder: Path) -> list[SourceImage]:
     """The train photos, in order of their names."""
     found = [photo_row(path) for path in list_photos(folder)]
     return [
-        Picture("positive", load_image(row["image"]["bytes"], row["source"]), row["source"], row["sha256"])
+        SourceImage(
+            "positive", load_image(row["image"]["bytes"], row["source"]), row["source"], row["sha256"]
+        )
         for row in found
     ]
 
 
-def negatives(path: Path) -> list[Picture]:
+def negatives(path: Path) -> list[SourceImage]:
     """The retrieved images, hard ones first."""
     return [
-        Picture(
+        SourceImage(
             role=row["role"],
             image=load_image(row["image"]["bytes"], row["url"]),
             source=row["url"],

@@ -7,13 +7,13 @@ duplicates.
 from collections.abc import Sequence
 from pathlib import Path
 
-from stages.assemble.dataset import Picture
-from stages.core.errors import UserError
-from stages.core.images import list_photos, load_image, pixel_sha256, read_bytes
-from stages.core.io import sha256_bytes
+from common.core.errors import UserError
+from common.core.images import list_photos, load_image, pixel_sha256, read_bytes
+from common.core.io import sha256_bytes
+from stages.assemble.dataset import SourceImage
 
 
-def refuse_test_photos(subject: str, test_folder: Path, pictures: Sequence[Picture]) -> None:
+def refuse_test_photos(subject: str, test_folder: Path, pictures: Sequence[SourceImage]) -> None:
     """Raise UserError, naming both files, if a picture of the training set is also one of the subject's test
     photos.
     """

@@ -2,10 +2,10 @@
 
 import sys
 
-from stages import methods
+from common import methods
+from common.core import errors, io, params, paths
 from stages.check.photos import inspect
 from stages.check.sources import missing_sources, remains
-from stages.core import errors, io, params, paths
 
 RECEIPT = b"params.yaml and data/subjects are fit to run.\n"
 
@@ -15,8 +15,11 @@ def main() -> str:
     p = params.load()
     own = [name for name, subject in p.subjects.items() if subject.source == "own"]
     found = inspect(own)
-    named = {"model": (p.base.model, p.base.revision), "clip": (p.base.clip, p.base.clip_revision)}
-    places = {"index.location": p.index.location, "evaluate.together": p.evaluate.together}
+    named = {
+        "vlm": (p.base.vlm.model, p.base.vlm.revision),
+        "clip": (p.base.clip.model, p.base.clip.revision),
+    }
+    places = {"index.location": p.index.location, "evaluate.two_subjects": p.evaluate.two_subjects}
     places["evaluate.general"] = p.evaluate.general
     problems = missing_sources(named, places) + remains(p.subjects, p.methods)
     problems += methods.check(p.methods) + found.problems

@@ -1,7 +1,7 @@
 """Are the user's photos and questions fit to learn from and to test with?
 
 Owns what is required of data/subjects/<id>/{train,test,truth}. Decoding, and the sentence about a file that
-cannot be decoded, belong to `core.images`; the form of questions to `core.truth`.
+cannot be decoded, belong to `core.images`; the form of questions to `testdata.ground_truth`.
 """
 
 import os
@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stages.core import images, io, paths, progress, truth
-from stages.core.errors import UserError, shown
+from common.core import images, io, paths, progress
+from common.core.errors import UserError, shown
+from common.testdata import ground_truth
 
 LEAST = {"train": 2, "test": 1}
 RECOMMENDED_TRAIN = 5
 TEMPORARY = ".dvc/tmp/exps"  # folders in here are DVC's workspaces for one experiment
-TRUTH = ("questions.json", *(f"siblings/{name}" for name in truth.SIBLINGS.values()))
+TRUTH = ("questions.json", *(f"lookalikes/{name}" for name in ground_truth.LOOKALIKES.values()))
 
 
 @dataclass
@@ -28,7 +29,7 @@ class Findings:
 
 
 @dataclass(frozen=True)
-class Photo:
+class CheckedPhoto:
     """A readable photo and the two hashes under which its copies are found."""
 
     subject: str
@@ -40,7 +41,7 @@ class Photo:
 def inspect(subjects: Sequence[str]) -> Findings:
     """Read every own photo of these subjects, and their questions."""
     found = Findings()
-    photos: list[Photo] = []
+    photos: list[CheckedPhoto] = []
     copies: list[str] = []
     if subjects and any(parent.match(TEMPORARY) for parent in Path.cwd().parents):
         raise UserError(
@@ -51,7 +52,7 @@ def inspect(subjects: Sequence[str]) -> Findings:
     for subject in subjects:
         folders = {"train": paths.train_photos(subject, "own"), "test": paths.test_photos(subject, "own")}
         own = [photo for split in folders for photo in _readable(subject, split, folders[split], found)]
-        alike = truth.sibling_folders(subject, "own")
+        alike = ground_truth.lookalike_folders(subject, "own")
         others = [photo for group in alike for photo in _readable(subject, group, alike[group], found)]
         photos += own
         copies += _copies(own + others)  # two subjects may well have the same look-alike
@@ -77,14 +78,14 @@ def _links(subjects: Sequence[str]) -> Iterator[str]:
 
 
 def _questions(subject: str) -> None:
-    truth.load_questions(subject, "own")
+    ground_truth.load_questions(subject, "own")
 
 
 def _description(subject: str) -> None:
     io.read_note(paths.description(subject, "own"))
 
 
-def _readable(subject: str, split: str, folder: Path, found: Findings) -> Iterator[Photo]:
+def _readable(subject: str, split: str, folder: Path, found: Findings) -> Iterator[CheckedPhoto]:
     """Yield the photos of one folder; note what is unreadable, missing or out of place."""
     try:
         files = images.list_photos(folder)
@@ -107,7 +108,7 @@ def _readable(subject: str, split: str, folder: Path, found: Findings) -> Iterat
         except UserError as error:
             found.problems.append(str(error))
         else:
-            yield Photo(subject, split, path, (io.sha256_file(path), pixels))
+            yield CheckedPhoto(subject, split, path, (io.sha256_file(path), pixels))
     if len(files) < LEAST.get(split, 0):
         found.problems.append(f"{folder} holds {_photos(len(files))}: put at least {LEAST[split]} there")
     elif split == "train" and len(files) < RECOMMENDED_TRAIN:
@@ -116,9 +117,9 @@ def _readable(subject: str, split: str, folder: Path, found: Findings) -> Iterat
         )
 
 
-def _copies(photos: Iterable[Photo]) -> Iterator[str]:
+def _copies(photos: Iterable[CheckedPhoto]) -> Iterator[str]:
     """A sentence for each photo that is the same file or the same picture as an earlier one."""
-    seen: dict[str, Photo] = {}
+    seen: dict[str, CheckedPhoto] = {}
     for photo in photos:
         first = next((seen[key] for key in photo.hashes if key in seen), None)
         for key in photo.hashes:
@@ -127,7 +128,7 @@ def _copies(photos: Iterable[Photo]) -> Iterator[str]:
             continue
         if first.subject != photo.subject:
             why = f"but belong to two subjects, {first.subject} and {photo.subject}: keep it in one"
-        elif photo.split in truth.SIBLINGS and first.split != photo.split:
+        elif photo.split in ground_truth.LOOKALIKES and first.split != photo.split:
             why = "but a look-alike is somebody else, of one group: keep it in one of the folders"
         elif first.split != photo.split:
             why = "so the test would ask what training has shown: keep it in one of the two folders"
@@ -139,9 +140,9 @@ def _copies(photos: Iterable[Photo]) -> Iterator[str]:
 def _unused(subject: str) -> Iterator[str]:
     """A sentence for each entry of the truth folder that no stage reads, as after a typing mistake."""
     folder = paths.truth_dir(subject, "own")
-    for path in sorted([*folder.glob("*"), *folder.glob("siblings/*")]):
+    for path in sorted([*folder.glob("*"), *folder.glob("lookalikes/*")]):
         name = path.relative_to(folder).as_posix()
-        if name not in (*TRUTH, "siblings") and not images.is_leftover(path.name):
+        if name not in (*TRUTH, "lookalikes") and not images.is_leftover(path.name):
             yield f"{path} is not used: {folder} may hold {', '.join(TRUTH)}"
 
 

@@ -6,16 +6,16 @@ Only what is certain without the network: a hub id is taken as it is, and what r
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from stages.core import io, paths
-from stages.core.errors import UserError
-from stages.core.models import problem
+from common.core import io, paths
+from common.core.errors import UserError
+from common.core.models import problem
 
 
 def missing_sources(models: Mapping[str, tuple[str, str | None]], locations: Mapping[str, str]) -> list[str]:
     """One sentence per name in params.yaml that leads nowhere, or to a hub model without its commit.
 
-    `models` maps a key of params.base to the name that stands there and its revision, `locations` any key to
-    the file or folder that stands there.
+    `models` maps a section of params.base to the name that stands there and its revision, `locations` any key
+    to the file or folder that stands there.
     """
     problems = [found for key, named in models.items() if (found := problem(key, *named))]
     problems += [

@@ -5,10 +5,10 @@ METHOD is a section under `methods` in params.yaml; without one, soft prompts an
 
 from pathlib import Path
 
-from stages import methods
-from stages.core import errors, params, paths, seed
-from stages.evaluate.exam import prepare
-from stages.methods.tools import opened
+from common import methods
+from common.core import errors, params, paths, seed
+from common.methods.backbones import lazy_backbones
+from stages.evaluate.eval_set import load_eval_set
 
 
 def main(method: str = paths.SOFT_PROMPT) -> str:
@@ -16,16 +16,18 @@ def main(method: str = paths.SOFT_PROMPT) -> str:
     p = params.load()
     e = p.evaluate
     sources = {subject: entry.source for subject, entry in p.subjects.items()}
-    exam = prepare(sources, Path(e.together), Path(e.general), e.validation_negatives, p.seed)
+    eval_set = load_eval_set(sources, Path(e.two_subjects), Path(e.general), e.threshold_negatives, p.seed)
 
     # Not at the top: torch takes seconds to import, and a mistake in the test's files should show at once.
     from stages.evaluate.evaluate import Sizes, evaluate
 
     seed.seed_everything(p.seed, p.threads)
-    tools = opened(p.base.opening, p.base.clip, p.base.clip_revision, p.seed, p.base.batch_size)
-    answering = methods.fitted(method, p.methods, tools, list(p.subjects))
+    backbones = lazy_backbones(
+        p.base.load_kwargs, p.base.clip.model, p.base.clip.revision, p.seed, p.base.device.batch_size
+    )
+    responder = methods.fitted(method, p.methods, backbones, list(p.subjects))
     sizes = Sizes(e.max_new_tokens, e.general_subjects, e.captioned_others)
-    rows = evaluate(answering, exam, method, sizes, p.seed)
+    rows = evaluate(responder, eval_set, method, sizes, p.seed)
     return f"{method}: {len(p.subjects)} subjects, " + ", ".join(f"{n:,} {name}" for name, n in rows.items())
 
 

@@ -7,19 +7,20 @@ exact token ``<id>`` occurs in the answer.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from stages import vlm
-from stages.core import seed as seeds
-from stages.evaluate.photos import Photo
-from stages.methods.interface import Answering, Ask, Task
+from common import vlm
+from common.core import seed as seeds
+from common.methods.interface import Request, Responder, Task
+from common.prompts.captions import DESCRIBE, NAMING
+from stages.evaluate.photos import EvalPhoto
 
 SORT_BY = ("subject", "method", "named", "owner", "photo")
-WORDINGS = {True: "Write a caption for this photo of <{subject}>.", False: "Describe this photo."}
+PROMPTS = {True: NAMING, False: DESCRIBE}
 Row = dict[str, Any]
 
 
-def asks(
-    subject: str, photos: Sequence[Photo], shown: Iterable[int], max_new_tokens: int, answering: Answering
-) -> list[tuple[Row, Ask]]:
+def build_requests(
+    subject: str, photos: Sequence[EvalPhoto], shown: Iterable[int], max_new_tokens: int, responder: Responder
+) -> list[tuple[Row, Request]]:
     """Captions of the photos with these numbers, in both wordings."""
     task = Task("caption", max_new_tokens)
     return [
@@ -32,20 +33,20 @@ def asks(
                 "named": named,
                 "method": method,
             },
-            Ask(task, method, (subject,), number, wording.format(subject=subject)),
+            Request(task, method, (subject,), number, prompt.format(name=f"<{subject}>")),
         )
         for number in shown
-        for named, wording in WORDINGS.items()
-        for method in answering.asked(task.kind)
+        for named, prompt in PROMPTS.items()
+        for method in responder.methods_asked(task.kind)
     ]
 
 
-def answered(row: Row, answer: vlm.Answer) -> Row:
+def parse_response(row: Row, answer: vlm.Answer) -> Row:
     """The finished row of CAPTIONS."""
     return row | {"answer": answer.text}
 
 
-def chosen(subject: str, photos: Sequence[Photo], others: int, seed: int) -> list[int]:
+def chosen(subject: str, photos: Sequence[EvalPhoto], others: int, seed: int) -> list[int]:
     """Numbers of the subject's test photos, and of so many of others'.
 
     Drawn by lots of their own, so that a new subject changes few draws.

@@ -9,25 +9,25 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from stages.core import images, io, paths, schema
-from stages.core import seed as seeds
+from common.core import images, io, paths, schema
+from common.core import seed as seeds
+from common.methods.interface import Request, Responder
 from stages.evaluate import (
     captions,
-    chats,
-    choices,
-    general,
+    general_vqa,
+    multiple_choice,
     open_answers,
     recognition,
-    together,
-    validation,
+    sample_dialogs,
+    threshold_set,
+    two_subjects,
 )
-from stages.evaluate.exam import Exam
-from stages.evaluate.photos import Photo
-from stages.methods.interface import Answering, Ask
+from stages.evaluate.eval_set import EvalSet
+from stages.evaluate.photos import EvalPhoto
 
 THUMBNAIL = 112  # longest side, pixels
 Row = dict[str, Any]
-Asked = list[tuple[Row, Ask]]
+Requests = list[tuple[Row, Request]]
 
 
 class Sizes(NamedTuple):
@@ -38,44 +38,64 @@ class Sizes(NamedTuple):
     captioned_others: int  # photos of others that a caption is asked of, per subject
 
 
-def evaluate(answering: Answering, exam: Exam, method: str, sizes: Sizes, seed: int) -> dict[str, int]:
+def evaluate(responder: Responder, eval_set: EvalSet, method: str, sizes: Sizes, seed: int) -> dict[str, int]:
     """Write data/predictions/<method>/*.parquet and return how many photos and answers there are."""
-    photos, subjects = exam.photos, exam.questions
-    seen = len(photos)  # the number of the first of them
-    of_two = seen + len(exam.seen)
-    chat: Asked = []
-    caption: Asked = []
+    photos, subjects = eval_set.photos, eval_set.questions
+    first_threshold_image = len(photos)  # the number of the first of them
+    first_two_subject_photo = first_threshold_image + len(eval_set.threshold_images)
+    chat: Requests = []
+    caption: Requests = []
     for subject in subjects:
         spoken = io.read_parquet(paths.conversations(subject), schema.CONVERSATIONS)
-        chat += chats.asks(subject, photos, spoken, sizes.max_new_tokens, answering)
+        chat += sample_dialogs.build_requests(subject, photos, spoken, sizes.max_new_tokens, responder)
         shown = captions.chosen(subject, photos, sizes.captioned_others, seed)
-        caption += captions.asks(subject, photos, shown, sizes.max_new_tokens, answering)
+        caption += captions.build_requests(subject, photos, shown, sizes.max_new_tokens, responder)
     some = draw_subjects(list(subjects), sizes.general_subjects, seed)
-    parts: dict[str, tuple[ModuleType, Asked, pa.Schema]] = {
-        "recognition": (recognition, recognition.asks(photos, subjects, answering), schema.RECOGNITION),
-        "validation": (validation, validation.asks(exam.seen, seen, answering), schema.VALIDATION),
-        "questions": (choices, choices.asks(subjects, photos, answering), schema.QUESTIONS),
+    parts: dict[str, tuple[ModuleType, Requests, pa.Schema]] = {
+        "recognition": (
+            recognition,
+            recognition.build_requests(photos, subjects, responder),
+            schema.RECOGNITION,
+        ),
+        "threshold_set": (
+            threshold_set,
+            threshold_set.build_requests(eval_set.threshold_images, first_threshold_image, responder),
+            schema.THRESHOLD_SET,
+        ),
+        "questions": (
+            multiple_choice,
+            multiple_choice.build_requests(subjects, photos, responder),
+            schema.QUESTIONS,
+        ),
         "open_answers": (
             open_answers,
-            open_answers.asks(subjects, photos, sizes.max_new_tokens, answering),
+            open_answers.build_requests(subjects, photos, sizes.max_new_tokens, responder),
             schema.OPEN_ANSWERS,
         ),
-        "conversations": (chats, chat, schema.SAMPLE_CONVERSATIONS),
+        "conversations": (sample_dialogs, chat, schema.SAMPLE_CONVERSATIONS),
         "captions": (captions, caption, schema.CAPTIONS),
-        "together": (together, together.asks(exam.together, of_two, subjects, answering), schema.TOGETHER),
+        "two_subjects": (
+            two_subjects,
+            two_subjects.build_requests(eval_set.two_subjects, first_two_subject_photo, subjects, responder),
+            schema.TWO_SUBJECTS,
+        ),
         "general": (
-            general,
-            general.asks(exam.general, of_two + len(exam.of_two), some, answering),
+            general_vqa,
+            general_vqa.build_requests(
+                eval_set.general, first_two_subject_photo + len(eval_set.two_subject_photos), some, responder
+            ),
             schema.GENERAL,
         ),
     }
-    asks = list(dict.fromkeys(ask for _, asked, _ in parts.values() for _, ask in asked))  # each once
-    found = dict(zip(asks, answering.answers(exam.shown, asks), strict=True))
+    requests = list(
+        dict.fromkeys(request for _, asked, _ in parts.values() for _, request in asked)
+    )  # each once
+    found = dict(zip(requests, responder.answers(eval_set.shown, requests), strict=True))
     for name, (part, asked, columns) in parts.items():
-        rows = [part.answered(row, found[ask]) for row, ask in asked]
+        rows = [part.parse_response(row, found[request]) for row, request in asked]
         io.write_parquet(paths.predictions(method, name), rows, columns, part.SORT_BY)
-    _write_material(method, exam, answering)
-    return {"photos": len(exam.shown)} | {name: len(asked) for name, (_, asked, _) in parts.items()}
+    _write_costs_and_thumbnails(method, eval_set, responder)
+    return {"photos": len(eval_set.shown)} | {name: len(asked) for name, (_, asked, _) in parts.items()}
 
 
 def draw_subjects(subjects: list[str], count: int, seed: int) -> list[str]:
@@ -85,14 +105,14 @@ def draw_subjects(subjects: list[str], count: int, seed: int) -> list[str]:
     return [subject for subject in subjects if subject in drawn]
 
 
-def _write_material(method: str, exam: Exam, answering: Answering) -> None:
+def _write_costs_and_thumbnails(method: str, eval_set: EvalSet, responder: Responder) -> None:
     """What the report needs besides answers: what each method costs, and the test photos, small."""
     known = [
-        {"method": name, "title": title, "subject": subject} | answering.cost(name, subject)._asdict()
-        for name, title in answering.titles.items()
-        for subject in exam.questions
+        {"method": name, "title": title, "subject": subject} | responder.cost(name, subject)._asdict()
+        for name, title in responder.titles.items()
+        for subject in eval_set.questions
     ]
-    small = [thumbnail(photo) for photo in exam.photos]
+    small = [thumbnail(photo) for photo in eval_set.photos]
     for name, rows, columns, sort_by in (
         ("methods", known, schema.METHODS, ("method", "subject")),
         ("photos", small, schema.TEST_PHOTOS, ("owner", "group", "photo")),
@@ -100,7 +120,7 @@ def _write_material(method: str, exam: Exam, answering: Answering) -> None:
         io.write_parquet(paths.predictions(method, name), rows, columns, sort_by)
 
 
-def thumbnail(photo: Photo) -> Row:
+def thumbnail(photo: EvalPhoto) -> Row:
     """A row of TEST_PHOTOS: the photo, small, so that the report need not open truth folders."""
     data = images.thumbnail(images.load_image(photo.path), THUMBNAIL)
     return {

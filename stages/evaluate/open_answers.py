@@ -8,37 +8,37 @@ Whether it calls the subject by its name is counted as well: "the person" beside
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stages import vlm
-from stages.core.truth import Questions
-from stages.evaluate.photos import Photo
-from stages.evaluate.wording import only_option
-from stages.methods.interface import Answering, Ask, Task
+from common import vlm
+from common.methods.interface import Request, Responder, Task
+from common.prompts.evaluation import only_option
+from common.testdata.ground_truth import Questions
+from stages.evaluate.photos import EvalPhoto
 
 SORT_BY = ("subject", "method", "kind", "photo", "question")
 Row = dict[str, Any]
 
 
-def asks(
-    questions: Mapping[str, Questions], photos: Sequence[Photo], max_new_tokens: int, answering: Answering
-) -> list[tuple[Row, Ask]]:
+def build_requests(
+    questions: Mapping[str, Questions], photos: Sequence[EvalPhoto], max_new_tokens: int, responder: Responder
+) -> list[tuple[Row, Request]]:
     """Each question once, however often its options differ; `options` holds them all, the right one first."""
     where = {(photo.owner, photo.path.name): i for i, photo in enumerate(photos) if photo.group == "test"}
     task = Task("chat", max_new_tokens)
     found = []
     for (subject, kind, photo, question), options in _merged(questions).items():
         shown = None if photo is None else where[subject, photo]
-        methods = [(method, shown) for method in answering.asked("open")]
+        methods = [(method, shown) for method in responder.methods_asked("open")]
         if kind == "visual":
-            methods += [(method, None) for method in answering.asked("blind")]
+            methods += [(method, None) for method in responder.methods_asked("blind")]
         row = {"subject": subject, "kind": kind, "photo": photo, "question": question, "options": options}
         found += [
-            (row | {"method": method}, Ask(task, method, (subject,), seen, question))
+            (row | {"method": method}, Request(task, method, (subject,), seen, question))
             for method, seen in methods
         ]
     return found
 
 
-def answered(row: Row, answer: vlm.Answer) -> Row:
+def parse_response(row: Row, answer: vlm.Answer) -> Row:
     """The finished row of OPEN_ANSWERS."""
     known, options = dict(row), row["options"]
     del known["options"]

@@ -1,11 +1,11 @@
-"""How the published scripts read an answer, beside our strict reading (`wording.parse`).
+"""How the published scripts read an answer, beside our strict reading (`parse`).
 
 Both are reported: these forgive what a strict reader does not, and take for an answer what may be none.
 """
 
 from collections.abc import Sequence
 
-from stages.evaluate.wording import LETTERS
+from common.prompts.evaluation import LETTERS
 
 SEPARATORS = str.maketrans(dict.fromkeys(".()[],:;!*#{}", " "))
 ARTICLE = 3  # in an answer of more words, an "A" may be an article

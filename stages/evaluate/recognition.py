@@ -1,35 +1,37 @@
-"""The recognition test: every test photo against every subject, siblings against their own."""
+"""The recognition test: every test photo against every subject, look-alikes against their own."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from stages.evaluate.photos import Photo
-from stages.evaluate.wording import parse, recognition_question
-from stages.methods.interface import Answering, Ask, Task
+from common.methods.interface import Request, Responder, Task
+from common.prompts.evaluation import parse, recognition_question
+from stages.evaluate.photos import EvalPhoto
 
 if TYPE_CHECKING:
-    from stages import vlm
+    from common import vlm
 
 SORT_BY = ("subject", "method", "owner", "group", "photo")
 TASK = Task("recognition", max_new_tokens=8)  # a model that says more than one word has failed at once
 Row = dict[str, Any]
 
 
-def asks(photos: Sequence[Photo], subjects: Iterable[str], answering: Answering) -> list[tuple[Row, Ask]]:
+def build_requests(
+    photos: Sequence[EvalPhoto], subjects: Iterable[str], responder: Responder
+) -> list[tuple[Row, Request]]:
     """Each question with the columns known beforehand."""
     return [
         (
             _row(photo, subject, method),
-            Ask(TASK, method, (subject,), number, recognition_question(subject)),
+            Request(TASK, method, (subject,), number, recognition_question(subject)),
         )
         for subject in subjects
         for number, photo in enumerate(photos)
         if photo.asked_about(subject)
-        for method in answering.asked(TASK.kind)
+        for method in responder.methods_asked(TASK.kind)
     ]
 
 
-def answered(row: Row, answer: "vlm.Answer") -> Row:
+def parse_response(row: Row, answer: "vlm.Answer") -> Row:
     """The finished row of RECOGNITION, or of VALIDATION."""
     return row | {
         "answer": answer.text,
@@ -38,7 +40,7 @@ def answered(row: Row, answer: "vlm.Answer") -> Row:
     }
 
 
-def _row(photo: Photo, subject: str, method: str) -> Row:
+def _row(photo: EvalPhoto, subject: str, method: str) -> Row:
     return {
         "subject": subject,
         "photo": photo.path.name,

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from stages.core import params, seed, web
-from stages.core.errors import run
-from stages.core.safety import Safety
+from common.core import params, seed
+from common.core.errors import run
+from common.corpus import web
+from common.corpus.safety import Safety
+from stages.index.distributed_embed import Strategy
 from stages.index.make import make
-from stages.index.spread import Strategy
 from stages.index.urls import Download
 
 
@@ -32,7 +33,7 @@ def main() -> str:
     how = Download(serve, index.base_url, index.deadline_s, index.shard, *workers)
     strategy = Strategy(index.distribution_strategy, index.slurm_partition, index.slurm_nodes, index.shard)
     safety = Safety(index.max_punsafe, index.safety_model)
-    base = (p.base.clip, p.base.clip_revision, p.base.device)
+    base = (p.base.clip.model, p.base.clip.revision, p.base.device.type)
     return make(index.source, Path(index.location), base, limits, safety, how, strategy)
 
 

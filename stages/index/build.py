@@ -16,19 +16,19 @@ from typing import Any
 
 import numpy as np
 
-from stages.core import io, paths, progress
-from stages.core.clip import Clip, batches, unit
-from stages.core.errors import UserError
-from stages.core.images import load_image
-from stages.core.schema import INDEX_METADATA
+from common.clip import Clip, batches, unit
+from common.core import io, paths, progress
+from common.core.errors import UserError
+from common.core.images import load_image
+from common.core.schema import INDEX_METADATA
 from stages.index import clip_retrieval_worker
-from stages.index.rows import Rows
+from stages.index.rows import IndexRows
 
 warnings.filterwarnings("ignore", message="pkg_resources")  # of OpenAI's clip, an import of clip-retrieval
 MAPPER = "clip_retrieval.clip_inference.mapper"
 
 
-def embed_rows(clip: Clip, rows: Rows) -> np.ndarray:
+def embed_rows(clip: Clip, rows: IndexRows) -> np.ndarray:
     """Unit vectors (n, d) float32 of rows that hold their images, in order."""
     infer = _mapper(clip)
     vectors = []
@@ -106,7 +106,7 @@ def _own_logging() -> Iterator[None]:
         root.handlers[:] = handlers
 
 
-def write(folder: Path, rows: Rows, vectors: np.ndarray, card: dict[str, Any]) -> None:
+def write(folder: Path, rows: IndexRows, vectors: np.ndarray, card: dict[str, Any]) -> None:
     """Write the four files into `folder`, sorted by key."""
     order = sorted(range(len(rows)), key=lambda i: rows[i]["key"])
     rows, vectors = [rows[i] for i in order], np.ascontiguousarray(vectors[order])

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.index import clip_retrieval_worker
-from stages.index.process import end_with_parent
+from stages.index.subprocess_job import end_with_parent
 
 THEIRS = "clip-retrieval inference.slurm_worker"  # the last words of the script that is given to sbatch
 

@@ -8,7 +8,7 @@ an object. all_clip looks loaders up in a table.
 import importlib
 from typing import Any
 
-from stages.core.clip import Clip
+from common.clip import Clip
 
 
 def register(clip: Clip | None = None) -> None:

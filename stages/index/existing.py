@@ -12,20 +12,21 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from stages.core import foreign, progress, web
-from stages.core.clip import SAME_CLIP, Clip, embed, unit
-from stages.core.errors import UserError
-from stages.core.images import load_image
-from stages.core.listed import NAMES, Listed, columns
-from stages.core.vectors import read_index
+from common.clip import SAME_CLIP, Clip, embed, unit
+from common.core import foreign, progress
+from common.core.errors import UserError
+from common.core.images import load_image
+from common.core.vectors import read_index
+from common.corpus import web
+from common.corpus.corpus_entry import NAMES, CorpusEntry, columns
 from stages.index import listing
 from stages.index.folder import picture
-from stages.index.rows import Rows, row
+from stages.index.rows import IndexRows, row
 
-SAMPLE = 8  # images embedded again to see whether base.clip made the index
+SAMPLE = 8  # images embedded again to see whether base.clip.model made the index
 
 
-def read(folder: Path, limits: web.Limits) -> tuple[Rows, np.ndarray, Counter, set[str]]:
+def read(folder: Path, limits: web.Limits) -> tuple[IndexRows, np.ndarray, Counter, set[str]]:
     """Rows (keys are positions in the index), their unit vectors (n, d) float32, failures by cause, and which
     of the columns of `listing` there are.
     """
@@ -38,29 +39,29 @@ def read(folder: Path, limits: web.Limits) -> tuple[Rows, np.ndarray, Counter, s
             "make it again with clip-retrieval"
         )
     rows, failures = [], Counter()
-    for i, (listed, path) in enumerate(progress.bar(metadata, "read")):
+    for i, (entry, path) in enumerate(progress.bar(metadata, "read")):
         try:
             if not np.isfinite(vectors[i]).all():
                 raise web.Unusable("no vector")
             local = _local(folder, path)
-            if not local and not web.is_http(listed.url):
+            if not local and not web.is_http(entry.url):
                 raise web.Unusable("no image and no URL")
-            named = listed._replace(url=listed.url or local.name)
+            named = entry._replace(url=entry.url or local.name)
             rows.append(row(f"{i:09d}", named, picture(local, limits) if local else None))
         except web.Unusable as failure:
             failures[str(failure)] += 1
     return rows, vectors[[int(entry["key"]) for entry in rows]], failures, known
 
 
-def check_same_clip(clip: Clip, rows: Rows, vectors: np.ndarray) -> None:
+def check_same_clip(clip: Clip, rows: IndexRows, vectors: np.ndarray) -> None:
     """Refuse an index whose vectors another model made: by size, and by embedding some images again.
 
     An index that has only URLs is checked by retrieve, when it has fetched some.
     """
     if vectors.shape[1] != clip.dimension:
         raise UserError(
-            f"index.location: its vectors have size {vectors.shape[1]}, those of base.clip {clip.dimension}: "
-            "set base.clip to the model that made the index"
+            f"index.location: its vectors have size {vectors.shape[1]}, base.clip.model's {clip.dimension}: "
+            "set base.clip.model to the model that made the index"
         )
     sample = [i for i, entry in enumerate(rows) if entry["image"]][:SAMPLE]
     if not sample:
@@ -69,12 +70,12 @@ def check_same_clip(clip: Clip, rows: Rows, vectors: np.ndarray) -> None:
     agreement = float(np.median(np.einsum("nd,nd->n", again, vectors[sample])))
     if agreement < SAME_CLIP:
         raise UserError(
-            f"index.location: base.clip does not reproduce its vectors (cosine {agreement:.2f}): "
-            "set base.clip to the model that made it"
+            f"index.location: base.clip.model does not reproduce its vectors (cosine {agreement:.2f}): "
+            "set base.clip.model to the model that made it"
         )
 
 
-def _metadata(folder: Path) -> tuple[list[tuple[Listed, str | None]], set[str]]:
+def _metadata(folder: Path) -> tuple[list[tuple[CorpusEntry, str | None]], set[str]]:
     """What is known of each picture and, if it was a file, its path; and the columns that all tables have."""
     files = sorted((folder / "metadata").glob("*.parquet"))
     if not files:

@@ -4,16 +4,17 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from stages.core import progress, web
-from stages.core.errors import UserError
-from stages.core.images import is_leftover
-from stages.core.listed import Listed
-from stages.index.rows import Rows, row
+from common.core import progress
+from common.core.errors import UserError
+from common.core.images import is_leftover
+from common.corpus import web
+from common.corpus.corpus_entry import CorpusEntry
+from stages.index.rows import IndexRows, row
 
 BESIDE = {".txt", ".json", ".parquet", ".csv", ".md"}  # what people keep beside their images
 
 
-def read(folder: Path, limits: web.Limits) -> tuple[Rows, Counter]:
+def read(folder: Path, limits: web.Limits) -> tuple[IndexRows, Counter]:
     """Rows of all images in and below a folder (keys are relative paths), and failures by cause."""
     if not folder.is_dir():
         raise UserError(
@@ -27,13 +28,13 @@ def read(folder: Path, limits: web.Limits) -> tuple[Rows, Counter]:
         # old archives and cameras write names that are no UTF-8: \xe9 stands for such a byte
         name = os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "backslashreplace")
         try:
-            rows.append(row(name, Listed(name, _caption(path)), picture(path, limits)))
+            rows.append(row(name, CorpusEntry(name, _caption(path)), picture(path, limits)))
         except web.Unusable as failure:
             failures[str(failure)] += 1
     return rows, failures
 
 
-def picture(path: Path, limits: web.Limits) -> web.Picture:
+def picture(path: Path, limits: web.Limits) -> web.CorpusImage:
     """A local image as kept; raises Unusable."""
     try:
         if path.stat().st_size > limits.max_bytes:

@@ -1,6 +1,6 @@
 """The process that runs img2dataset: `python -m stages.index.img2dataset_job JOB.json`.
 
-Owns its start. What its workers may do is `bounded`'s.
+Owns its start. What its workers may do is `polite_downloader`'s.
 """
 
 import importlib
@@ -10,8 +10,8 @@ import threading
 from functools import partial
 from pathlib import Path
 
-from stages.core.opener import Limits
-from stages.index.process import end_with_parent
+from common.corpus.polite_http import Limits
+from stages.index.subprocess_job import end_with_parent
 
 
 def main(limits: Limits, deadline: float, settings: dict) -> None:
@@ -20,10 +20,10 @@ def main(limits: Limits, deadline: float, settings: dict) -> None:
     `deadline` is a moment of time.time, from which on nothing is asked for.
     """
     threading.Thread(target=end_with_parent, daemon=True).start()
-    from stages.index.bounded import Bounded
+    from stages.index.polite_downloader import PoliteDownloader
 
     theirs = importlib.import_module("img2dataset.main")  # the package names a function so as well
-    theirs.Downloader = partial(Bounded, limits, deadline)
+    theirs.Downloader = partial(PoliteDownloader, limits, deadline)
     theirs.download(**settings)
 
 

@@ -1,6 +1,6 @@
 """Parquet files that list pictures by their URLs.
 
-Owns reading them. What their columns may be called is `core.listed`'s.
+Owns reading them. What their columns may be called is `corpus.corpus_entry`'s.
 """
 
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stages.core.errors import UserError
-from stages.core.foreign import printable
-from stages.core.listed import NAMES, Listed, columns, entry
+from common.core.errors import UserError
+from common.core.foreign import printable
+from common.corpus.corpus_entry import NAMES, CorpusEntry, columns, entry
 
 UNREADABLE = (pa.ArrowException, OSError, ValueError, OverflowError)  # of damaged or odd tables
 
 
-def read(location: Path) -> tuple[list[Listed], set[str]]:
+def read(location: Path) -> tuple[list[CorpusEntry], set[str]]:
     """The entries of a Parquet file, or of all in a folder, and which of our columns every file has."""
     files = sorted(location.glob("*.parquet")) if location.is_dir() else [location]
     if not files or not files[0].is_file():
@@ -25,7 +25,7 @@ def read(location: Path) -> tuple[list[Listed], set[str]]:
             f"index.location: {location} is missing: name a Parquet file with a url column, or a folder "
             "of them"
         )
-    entries: list[Listed] = []
+    entries: list[CorpusEntry] = []
     known = set(NAMES)
     for file in files:
         try:
@@ -44,7 +44,7 @@ def read(location: Path) -> tuple[list[Listed], set[str]]:
     return entries, known
 
 
-def rows(table: pa.Table) -> Iterator[Listed]:
+def rows(table: pa.Table) -> Iterator[CorpusEntry]:
     """The entries of a table."""
     found = {ours: values(table, theirs) for ours, theirs in columns(table.column_names).items()}
     for i in range(table.num_rows):

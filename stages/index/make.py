@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.core import io, paths, web
-from stages.core.clip import Clip
-from stages.core.errors import UserError
-from stages.core.safety import Safety
-from stages.index import build, existing, folder, listing, service, spread, urls
-from stages.index.rows import Rows
+from common.clip import Clip
+from common.core import io, paths
+from common.core.errors import UserError
+from common.corpus import web
+from common.corpus.safety import Safety
+from stages.index import build, distributed_embed, existing, folder, listing, service, urls
+from stages.index.rows import IndexRows
 
 
 def make(
@@ -22,14 +23,14 @@ def make(
     limits: web.Limits,
     safety: Safety,
     how: urls.Download,
-    strategy: spread.Strategy,
+    strategy: distributed_embed.Strategy,
 ) -> str:
     """Make data/index/ from `location`; `base` is the CLIP's name, revision and device.
 
     Returns the closing words.
     """
-    spread.require("index.distributor", how.distributor)
-    spread.require("index.distribution_strategy", strategy.name)
+    distributed_embed.require("index.distributor", how.distributor)
+    distributed_embed.require("index.distribution_strategy", strategy.name)
     # for retrieve, where images are known by URL alone
     fetching = {"limits": asdict(limits), "threads": how.threads}
     with io.whole_folder(paths.INDEX) as partial:
@@ -45,7 +46,7 @@ def make(
             vectors = (
                 build.embed_rows(clip, rows)
                 if strategy.name == "sequential"
-                else spread.embed(*base[:2], rows, strategy, partial / "work")
+                else distributed_embed.embed(*base[:2], rows, strategy, partial / "work")
             )
         rows, vectors = keep_safe(rows, vectors, safety, failures)
         if not rows:
@@ -62,7 +63,7 @@ def make(
 
 def _read(
     source: str, location: Path, clip: Clip, limits: web.Limits, safety: Safety, how: urls.Download
-) -> tuple[Rows, np.ndarray | None, Counter]:
+) -> tuple[IndexRows, np.ndarray | None, Counter]:
     """Rows, their vectors where the source has them, and failures by cause."""
     if source == "index":
         rows, vectors, failures, known = existing.read(location, limits)
@@ -82,12 +83,12 @@ def _read(
 
 
 def keep_safe(
-    rows: Rows, vectors: np.ndarray | None, safety: Safety, failures: Counter
-) -> tuple[Rows, np.ndarray | None]:
+    rows: IndexRows, vectors: np.ndarray | None, safety: Safety, failures: Counter
+) -> tuple[IndexRows, np.ndarray | None]:
     """Without what is unsafe, by the corpus's own number or else by the detector; counted in `failures`."""
     chances = safety.chances([row["punsafe"] for row in rows], vectors)
     rows = [row | {"punsafe": chance} for row, chance in zip(rows, chances, strict=True)]
-    reasons = [safety.against(chance) for chance in chances]
+    reasons = [safety.rejection_reason(chance) for chance in chances]
     failures.update(filter(None, reasons))
     kept = [i for i, reason in enumerate(reasons) if not reason]
     return [rows[i] for i in kept], vectors if vectors is None else vectors[kept]

@@ -3,17 +3,17 @@
 from pathlib import PurePosixPath
 from typing import Any
 
-from stages.core import web
-from stages.core.listed import Listed
+from common.corpus import web
+from common.corpus.corpus_entry import CorpusEntry
 
-Rows = list[dict[str, Any]]
+IndexRows = list[dict[str, Any]]
 
 
-def row(key: str, listed: Listed, picture: web.Picture | None) -> dict[str, Any]:
+def row(key: str, entry: CorpusEntry, picture: web.CorpusImage | None) -> dict[str, Any]:
     """A row of INDEX_METADATA; without a picture, retrieve fetches it from its URL when it is wanted."""
     return {
         "key": key,
-        **listed._asdict(),
+        **entry._asdict(),
         "sha256": picture and picture.sha256,
         "original_sha256": picture and picture.original_sha256,
         "width": picture and picture.image.width,

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from stages.core import foreign, replies
-from stages.core.errors import UserError
+from common.core import foreign, replies
+from common.core.errors import UserError
 
 ABOUT = (
     "it must hold url (http://HOST:PORT/knn-service), indice_name and size (number of images in the index)"
@@ -18,7 +18,7 @@ ABOUT = (
 MAX_BYTES = 2**20  # of the list of a service's indexes
 
 
-class Service(BaseModel):
+class ServiceFile(BaseModel):
     """The file that `index.location` names when `index.source` is service."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -40,7 +40,7 @@ class Service(BaseModel):
 
 def read(path: Path, timeout_s: float) -> dict[str, Any]:
     """Check the file, and that the service is up and has the index; raises UserError."""
-    service = foreign.read(path, Service, ABOUT)
+    service = foreign.read(path, ServiceFile, ABOUT)
     address = service.url.removesuffix("knn-service") + "indices-list"
     try:
         reply = replies.ask(address, None, timeout_s, MAX_BYTES)

@@ -2,7 +2,7 @@
 
 Owns what goes to img2dataset and what comes back, the loopback server that stands for the embedded world's
 host, and the folder in which a download goes on that was stopped. Does not own the list's format (`listing`),
-img2dataset's process (`process`), or what a usable picture is (`core.web`).
+img2dataset's process (`subprocess_job`), or what a usable picture is (`corpus.web`).
 """
 
 import http.server
@@ -21,12 +21,13 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stages.core import io, paths, web
-from stages.core.errors import UserError
-from stages.core.listed import Listed
-from stages.core.safety import Safety
-from stages.index import process
-from stages.index.rows import Rows, row
+from common.core import io, paths
+from common.core.errors import UserError
+from common.corpus import web
+from common.corpus.corpus_entry import CorpusEntry
+from common.corpus.safety import Safety
+from stages.index import subprocess_job
+from stages.index.rows import IndexRows, row
 
 WORK = paths.INDEX.with_name(".index.download")  # outlives a run that was stopped
 GRACE_S = 60.0  # after the deadline, for img2dataset to write down what it has; then it is ended
@@ -46,14 +47,16 @@ class Download:
     threads: int
 
 
-def wanted(entries: Sequence[Listed], safety: Safety) -> tuple[dict[int, Listed], Counter]:
+def wanted(entries: Sequence[CorpusEntry], safety: Safety) -> tuple[dict[int, CorpusEntry], Counter]:
     """The entries by their position, without those that the list calls unsafe, and the count of these."""
-    reasons = [safety.unseen(entry.punsafe) for entry in entries]
+    reasons = [safety.prefilter_reason(entry.punsafe) for entry in entries]
     kept = {i: entry for i, entry in enumerate(entries) if not reasons[i]}
     return kept, Counter(filter(None, reasons))
 
 
-def download(entries: Mapping[int, Listed], limits: web.Limits, how: Download) -> tuple[Rows, Counter]:
+def download(
+    entries: Mapping[int, CorpusEntry], limits: web.Limits, how: Download
+) -> tuple[IndexRows, Counter]:
     """Download a list within the deadline: rows (keys are positions) and failures by cause.
 
     What an earlier run of the same list had finished when it was killed, or at its deadline, is not asked for
@@ -69,7 +72,7 @@ def download(entries: Mapping[int, Listed], limits: web.Limits, how: Download) -
     missing = len(asked) - len(rows) - failures.total()
     try:
         if finished and missing:
-            raise process.failure(f"img2dataset lost {missing} of {len(asked)} URLs", WORK)
+            raise subprocess_job.failure(f"img2dataset lost {missing} of {len(asked)} URLs", WORK)
     finally:
         if finished and not failures[DEADLINE]:
             shutil.rmtree(WORK)
@@ -77,7 +80,7 @@ def download(entries: Mapping[int, Listed], limits: web.Limits, how: Download) -
     return rows, +(failures + refused)
 
 
-def _addresses(entries: Mapping[int, Listed]) -> tuple[dict[int, str], Counter]:
+def _addresses(entries: Mapping[int, CorpusEntry]) -> tuple[dict[int, str], Counter]:
     """The addresses that can be asked for, and the count of the others by cause."""
     asked, refused = {}, Counter()
     for i, entry in entries.items():
@@ -90,7 +93,7 @@ def _addresses(entries: Mapping[int, Listed]) -> tuple[dict[int, str], Counter]:
     return asked, refused
 
 
-def _go_on(entries: Mapping[int, Listed], limits: web.Limits, how: Download) -> None:
+def _go_on(entries: Mapping[int, CorpusEntry], limits: web.Limits, how: Download) -> None:
     """Keep what is left of a stopped download if it was this one; else begin with an empty folder.
 
     Files served on loopback may have been drawn anew, and are near enough to be fetched again.
@@ -117,7 +120,7 @@ def _table(stats: Path) -> Path:
     return stats.with_name(stats.name.replace("_stats.json", ".parquet"))
 
 
-def _collect(entries: Mapping[int, Listed], limits: web.Limits) -> tuple[Rows, Counter]:
+def _collect(entries: Mapping[int, CorpusEntry], limits: web.Limits) -> tuple[IndexRows, Counter]:
     """What img2dataset has finished: rows of usable pictures, and the other URLs by cause."""
     rows, failures = [], Counter()
     for done in sorted(WORK.glob("out/*_stats.json")):
@@ -216,7 +219,7 @@ def _img2dataset(urls: Mapping[int, str], limits: web.Limits, how: Download) -> 
     io.write_json(
         WORK / "job.json", {"limits": asdict(limits), "deadline": deadline, "img2dataset": settings}
     )
-    return process.run(
+    return subprocess_job.run(
         "img2dataset",
         "stages.index.img2dataset_job",
         WORK,

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from stages.core.errors import UserError
-from stages.core.io import write_parquet
-from stages.core.paths import CORPUS_IMAGES, CORPUS_URLS
-from stages.core.progress import bar
-from stages.core.seed import stream
-from stages.render.subjects import SIBLINGS, png
-from stages.world.attributes import Individual, draw_individual, draw_scene, sibling
-from stages.world.draw import sprite, view
-from stages.world.text import caption
+from common.core.errors import UserError
+from common.core.io import write_parquet
+from common.core.paths import CORPUS_IMAGES, CORPUS_URLS
+from common.core.progress import bar
+from common.core.seed import stream
+from common.world.attributes import Individual, draw_individual, draw_scene, lookalike
+from common.world.draw import sprite, view
+from common.world.text import caption
+from stages.render.subjects import LOOKALIKES, png
 
 HOST = "http://corpus.example/"  # reserved for examples: never a real server
 SCHEMA = pa.schema(
@@ -27,9 +27,9 @@ SCHEMA = pa.schema(
 
 
 def write_corpus(
-    folder: Path, subjects: Mapping[str, Individual], *, size: int, look_alikes: int, seed: int
+    folder: Path, subjects: Mapping[str, Individual], *, size: int, corpus_lookalikes: int, seed: int
 ) -> None:
-    """Fills `folder` with `size` images: `look_alikes` siblings of each subject, and strangers.
+    """Fills `folder` with `size` images: `look_alikes` look-alikes of each subject, and strangers.
 
     Their order is random. The files are written plainly: `folder` is one that `whole_folder` gives.
 
@@ -38,16 +38,16 @@ def write_corpus(
 
     """
     rng = stream(seed, "render", "corpus")
-    changes = list(SIBLINGS.values())
+    changes = list(LOOKALIKES.values())
     shown = [
-        sibling(who, rng, changes[number % len(changes)])
+        lookalike(who, rng, changes[number % len(changes)])
         for who in subjects.values()
-        for number in range(look_alikes)
+        for number in range(corpus_lookalikes)
     ]
     if len(shown) > size:
         raise UserError(
-            f"params.yaml: world.corpus is {size}, but {len(subjects)} subjects with world.look_alikes "
-            f"{look_alikes} need {len(shown)}: make the corpus larger"
+            f"params.yaml: world.corpus is {size}, but {len(subjects)} subjects with world.corpus_lookalikes "
+            f"{corpus_lookalikes} need {len(shown)}: make the corpus larger"
         )
     shown += [draw_individual(rng) for _ in range(size - len(shown))]
     images, rows = folder / CORPUS_IMAGES.name, []

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from stages.world.attributes import NAMEABLE, SCENE, Individual, Scene
-from stages.world.text import OPEN, option, other_value, value_of
+from common.world.attributes import NAMEABLE, SCENE, Individual, Scene
+from common.world.text import OPEN, option, other_value, value_of
 
 PERSON_FORMS = {
     "noun": "What kind of person is {name}?",

@@ -11,19 +11,19 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from stages.core.errors import UserError
-from stages.core.io import write_json
-from stages.core.seed import stream
+from common.core.errors import UserError
+from common.core.io import write_json
+from common.core.seed import stream
+from common.world.attributes import NOUNS, Individual, Scene, draw_individual, draw_scene, lookalike
+from common.world.draw import sprite, view
+from common.world.text import looks, with_article
 from stages.render.questions import text_questions, visual_questions
-from stages.world.attributes import NOUNS, Individual, Scene, draw_individual, draw_scene, sibling
-from stages.world.draw import sprite, view
-from stages.world.text import looks, with_article
 
-SIBLINGS = {"marking": 0, "one": 1, "two": 2}  # group -> nameable attributes that differ beside the marking
+LOOKALIKES = {"marking": 0, "one": 1, "two": 2}  # group -> nameable attributes that differ beside the marking
 
 
 def cast(subjects: Mapping[str, Mapping[str, Any]], seed: int) -> dict[str, Individual]:
-    """The individual behind each id: of a noun, or a sibling of another subject.
+    """The individual behind each id: of a noun, or a look-alike of another subject.
 
     Raises:
         UserError: an entry names a noun that cannot be drawn, or a subject that is not there.
@@ -38,7 +38,7 @@ def cast(subjects: Mapping[str, Mapping[str, Any]], seed: int) -> dict[str, Indi
                     f"params.yaml: world.subjects.{name}.like is {entry['like']!r}: "
                     f"name a subject that has a noun"
                 )
-            made[name] = sibling(made[entry["like"]], rng, entry["changed"])
+            made[name] = lookalike(made[entry["like"]], rng, entry["changed"])
         elif entry["noun"] in NOUNS:
             made[name] = draw_individual(rng, entry["noun"])
         else:
@@ -63,9 +63,17 @@ def write_photos(folder: Path, shown: Iterator[tuple[Individual, Scene]], rng: n
 
 
 def write_subject(
-    photos: Path, truth: Path, name: str, who: Individual, *, train: int, test: int, siblings: int, seed: int
+    photos: Path,
+    truth: Path,
+    name: str,
+    who: Individual,
+    *,
+    train: int,
+    test: int,
+    lookalikes: int,
+    seed: int,
 ) -> None:
-    """Everything of one subject: `photos`/train, `photos`/test and, apart, its `truth`."""
+    """Everything of one subject: `photos`/train, `photos`/test and, apart, its `ground_truth`."""
     rng = stream(seed, "render", "photos", name)
     write_photos(photos / "train", ((who, draw_scene(rng)) for _ in range(train)), rng)
     (photos / "description.txt").write_text(
@@ -73,9 +81,9 @@ def write_subject(
     )  # as a human would, without name
     scenes = [draw_scene(rng) for _ in range(test)]
     write_photos(photos / "test", ((who, scene) for scene in scenes), rng)
-    for group, changed in SIBLINGS.items():
-        look_alikes = ((sibling(who, rng, changed), draw_scene(rng)) for _ in range(siblings))
-        write_photos(truth / "siblings" / group, look_alikes, rng)
+    for group, changed in LOOKALIKES.items():
+        shown = ((lookalike(who, rng, changed), draw_scene(rng)) for _ in range(lookalikes))
+        write_photos(truth / "lookalikes" / group, shown, rng)
     questions = stream(seed, "render", "questions", name)
     visual = [
         {"image": f"{number:02d}.png", **question}

@@ -1,6 +1,6 @@
 """python -m stages.report: metrics with intervals, plots, contact sheets, tables and reports/index.html."""
 
-from stages.core import errors, params
+from common.core import errors, params
 from stages.report.console import summary
 from stages.report.report import report
 

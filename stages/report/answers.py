@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from stages.core import images
-from stages.core.paths import SOFT_PROMPT
+from common.core import images
+from common.core.paths import SOFT_PROMPT
 from stages.report.measures import with_outcome
 from stages.report.scores import CONTROLS, Scores
 

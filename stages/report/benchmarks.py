@@ -27,10 +27,10 @@ BENCHMARKS = (
             "recognition.negative": "Other subjects' photos rejected",
             "recognition.weighted": "Recognition",
             "recognition.auc": "AUC",
-            "recognition.siblings.negative": "Look-alikes rejected",
-            "recognition.siblings.weighted": "Recognition among look-alikes",
-            "recognition.siblings.auc": "AUC among look-alikes",
-            "recognition.siblings.marking_auc": "AUC, marking only",
+            "recognition.lookalikes.negative": "Look-alikes rejected",
+            "recognition.lookalikes.weighted": "Recognition among look-alikes",
+            "recognition.lookalikes.auc": "AUC among look-alikes",
+            "recognition.lookalikes.marking_auc": "AUC, marking only",
         },
     ),
     Benchmark(
@@ -54,15 +54,15 @@ BENCHMARKS = (
         },
     ),
     Benchmark(
-        "together",
+        "two_subjects",
         "Two subjects in one photo",
         "Photos of two subjects: is this one here, with one taught; and who stands on which side, with both "
         "taught and in both orders of the options.",
         {
-            "together.present": "Subject found beside another",
-            "together.absent": "Subject not there rejected",
-            "together.weighted": "Recognition in photos of two",
-            "together.sides": "Who stands on which side",
+            "two_subjects.present": "Subject found beside another",
+            "two_subjects.absent": "Subject not there rejected",
+            "two_subjects.weighted": "Recognition in photos of two",
+            "two_subjects.sides": "Who stands on which side",
         },
     ),
     Benchmark(
@@ -104,12 +104,12 @@ MEASURES = {name: title for benchmark in BENCHMARKS for name, title in benchmark
 
 MAIN = {  # measure → its name after `methods.<method>.` in metrics.json; what the first tables show
     "recognition.weighted": "recognition",
-    "recognition.siblings.weighted": "siblings",
-    "recognition.siblings.marking_auc": "marking_auc",
+    "recognition.lookalikes.weighted": "lookalikes",
+    "recognition.lookalikes.marking_auc": "marking_auc",
     "questions.visual": "visual",
     "questions.text": "text",
     "open.visual": "open",
-    "together.weighted": "together",
+    "two_subjects.weighted": "two_subjects",
     "captions.unnamed.f1": "caption",
     "general.pope.accuracy": "pope",
     "general.mmbench.accuracy": "mmbench",
@@ -120,5 +120,5 @@ HEADS = MEASURES | {  # what the first tables call them, where that says more
 
 AT_THRESHOLD = {  # measure by the generated answer → the same with a threshold on P(yes)
     "recognition.weighted": "threshold.weighted",
-    "recognition.siblings.weighted": "threshold.siblings.weighted",
+    "recognition.lookalikes.weighted": "threshold.lookalikes.weighted",
 }

@@ -7,15 +7,15 @@ import platform
 from collections.abc import Sequence
 from pathlib import Path
 
-from stages.core import paths
-from stages.core.paths import SOFT_PROMPT
-from stages.report import wording
+from common.core import paths
+from common.core.paths import SOFT_PROMPT
+from stages.report import number_format
 from stages.report.domains import Domain
 
 CPUINFO = Path("/proc/cpuinfo")
 SAID = {  # measure → what it is, said only if it was measured
     "recognition.weighted": "recognition on test pictures",
-    "recognition.siblings.weighted": "among look-alikes",
+    "recognition.lookalikes.weighted": "among look-alikes",
 }
 ALONE = "found in {} of their own test pictures, with none of others of this sort to tell them from"
 
@@ -34,10 +34,10 @@ def processor() -> str:
 
 def _clause(domain: Domain) -> str:
     found = {measure: domain.scores.interval(SOFT_PROMPT, measure) for measure in SAID}
-    said = [f"{SAID[measure]} {wording.text(i)}" for measure, i in found.items() if i.value == i.value]
+    said = [f"{SAID[measure]} {number_format.text(i)}" for measure, i in found.items() if i.value == i.value]
     positive = domain.scores.interval(SOFT_PROMPT, "recognition.positive")
     count = len(domain.subjects)
     return (
         f"{count} subject{'s' * (count != 1)} ({domain.title}): "
-        f"{', '.join(said) or ALONE.format(wording.text(positive))}"
+        f"{', '.join(said) or ALONE.format(number_format.text(positive))}"
     )

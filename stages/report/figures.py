@@ -6,14 +6,14 @@ from typing import Any
 
 from markupsafe import Markup
 
-from stages.report import charts, wording
+from stages.report import charts, number_format
 from stages.report.charts import Axis, Dot, Line
 from stages.report.scores import DESCRIPTIONS, Scores
 
 SHARE = (0.0, 0.25, 0.5, 0.75, 1.0)
 LOGARITHMIC = ("stored_bytes",)
 COLORS = 8  # of the style sheet; further methods are dashed
-Rows = Sequence[Mapping[str, Any]]
+PlotRows = Sequence[Mapping[str, Any]]
 
 
 def color(scores: Scores, method: str) -> str:
@@ -22,7 +22,7 @@ def color(scores: Scores, method: str) -> str:
     return f"c{place % COLORS}" + " dashed" * (place >= COLORS)
 
 
-def loss(rows: Rows) -> Markup:
+def loss(rows: PlotRows) -> Markup:
     """Median and spread of the training curves."""
     highest = max(row["p90"] for row in rows)
     return charts.line_chart(
@@ -34,25 +34,25 @@ def loss(rows: Rows) -> Markup:
     )
 
 
-def roc(rows: Rows) -> Markup:
+def roc(rows: PlotRows) -> Markup:
     """The soft prompt against three kinds of negatives."""
-    names = {"others": "other subjects", "siblings": "look-alikes", "marking": "marking only"}
+    names = {"others": "other subjects", "lookalikes": "look-alikes", "marking": "marking only"}
     return _roc("ROC curves of the soft prompt", [(title, name, rows, name) for name, title in names.items()])
 
 
-def roc_by_method(scores: Scores, curves: Mapping[str, Rows]) -> Markup:
+def roc_by_method(scores: Scores, curves: Mapping[str, PlotRows]) -> Markup:
     """Every method against look-alikes."""
     lines = [
-        (scores.titles[method], color(scores, method), rows, "siblings") for method, rows in curves.items()
+        (scores.titles[method], color(scores, method), rows, "lookalikes") for method, rows in curves.items()
     ]
     return _roc("ROC curves among look-alikes, by method", lines)
 
 
-def histogram(rows: Rows) -> Markup:
+def histogram(rows: PlotRows) -> Markup:
     """P(yes) of the soft prompt by what a photo shows."""
     names = {
         "positive": ("own photos", "method"),
-        "hard": ("look-alikes", "siblings"),
+        "hard": ("look-alikes", "lookalikes"),
         "easy": ("other subjects", "others"),
     }
     return charts.histograms(
@@ -98,7 +98,7 @@ def cost_quality(
             4,
             color(scores, method),
             str(number),
-            f"{scores.titles[method]}: {wording.text(i)}",
+            f"{scores.titles[method]}: {number_format.text(i)}",
             None if math.isnan(i.low) else (i.low, i.high),
         )
         for number, method, i in found
@@ -107,7 +107,7 @@ def cost_quality(
     low, high = min(dot.x for dot in dots), max(dot.x for dot in dots)
     across = charts.decades(low, high) if log else charts.ticks(1.1 * max(high, 1))
     end = across[-1] if log else 1.1 * max(high, 1)
-    lowest = min(min(dot.y, *(dot.ends or ())) for dot in dots)
+    lowest = min(end for dot in dots for end in (dot.y, *(dot.ends or ())))
     ticks = [tick for tick in SHARE if tick > lowest - 0.25]
     return charts.dot_chart(
         f"Quality against {label}",
@@ -117,7 +117,7 @@ def cost_quality(
     )
 
 
-def _roc(title: str, lines: Sequence[tuple[str, str, Rows, str]]) -> Markup:
+def _roc(title: str, lines: Sequence[tuple[str, str, PlotRows, str]]) -> Markup:
     share = Axis("false-positive rate", 0, 1, SHARE)
     drawn = [
         Line(name, style, [(row["false_positive_rate"], row[column]) for row in rows])

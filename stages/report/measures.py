@@ -1,7 +1,7 @@
 """Tables of predictions to measures of one subject: an array over bootstrap resamples each.
 
-Owns which rows are the positives and negatives of which measure; their arithmetic is in metrics.py. A sibling
-measure is the mean over the groups of siblings, so that every group counts alike.
+Owns which rows are the positives and negatives of which measure; their arithmetic is in metrics.py. A
+look-alike measure is the mean over the groups of look-alikes, so that every group counts alike.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,8 +12,8 @@ import pandas as pd
 from stages.report import metrics
 from stages.report.metrics import Array
 
-SIBLINGS = ("marking", "one", "two")
-GROUPS = ("positive", "others", *SIBLINGS)
+LOOKALIKES = ("marking", "one", "two")
+GROUPS = ("positive", "others", *LOOKALIKES)
 Draw = Callable[..., Array]  # (n, *names) → weights (R, n) of the items called by these names
 Measured = dict[tuple[str, str], Array]  # (method, measure) → (R,)
 
@@ -23,7 +23,7 @@ def with_outcome(recognition: pd.DataFrame) -> pd.DataFrame:
 
     An answer that is neither yes nor no is wrong, whatever the truth.
     """
-    against = recognition.group.str.removeprefix("sibling-").replace("test", "others")
+    against = recognition.group.str.removeprefix("lookalike-").replace("test", "others")
     truth = recognition.label.map({True: "yes", False: "no"})
     return recognition.assign(
         against=against.mask(recognition.label, "positive"), correct=recognition.parsed == truth
@@ -42,16 +42,16 @@ def recognition(rows: pd.DataFrame, draw: Draw, thresholds: Mapping[str, float])
             group: metrics.auc(weights["positive"], ranks["positive"], weights[group], ranks[group])
             for group in GROUPS[1:]
         }
-        negative, area = _over_siblings(right), _over_siblings(areas)
+        negative, area = _over_lookalikes(right), _over_lookalikes(areas)
         found |= {
             (method, "recognition.positive"): right["positive"],
             (method, "recognition.negative"): right["others"],
             (method, "recognition.weighted"): (right["positive"] + right["others"]) / 2,
             (method, "recognition.auc"): areas["others"],
-            (method, "recognition.siblings.negative"): negative,
-            (method, "recognition.siblings.weighted"): (right["positive"] + negative) / 2,
-            (method, "recognition.siblings.auc"): area,
-            (method, "recognition.siblings.marking_auc"): areas["marking"],
+            (method, "recognition.lookalikes.negative"): negative,
+            (method, "recognition.lookalikes.weighted"): (right["positive"] + negative) / 2,
+            (method, "recognition.lookalikes.auc"): area,
+            (method, "recognition.lookalikes.marking_auc"): areas["marking"],
         }
         if method in thresholds:
             above = {
@@ -62,7 +62,7 @@ def recognition(rows: pd.DataFrame, draw: Draw, thresholds: Mapping[str, float])
             }
             found |= {
                 (method, "threshold.weighted"): (above["positive"] + above["others"]) / 2,
-                (method, "threshold.siblings.weighted"): (above["positive"] + _over_siblings(above)) / 2,
+                (method, "threshold.lookalikes.weighted"): (above["positive"] + _over_lookalikes(above)) / 2,
             }
     return found
 
@@ -106,6 +106,6 @@ def ranks_of(rows: pd.DataFrame) -> Array:
     return rows.p_yes.fillna(rows.parsed.map({"yes": 1.0, "no": 0.0})).fillna(0.5).to_numpy(float)
 
 
-def _over_siblings(groups: Mapping[str, Array]) -> Array:
-    found = np.stack([groups[group] for group in SIBLINGS])
-    return metrics.macro(np.ones((found.shape[1], len(SIBLINGS))), found)
+def _over_lookalikes(groups: Mapping[str, Array]) -> Array:
+    found = np.stack([groups[group] for group in LOOKALIKES])
+    return metrics.macro(np.ones((found.shape[1], len(LOOKALIKES))), found)

@@ -14,8 +14,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from stages.core.paths import SOFT_PROMPT
-from stages.report import figures, wording
+from common.core.paths import SOFT_PROMPT
+from stages.report import figures, number_format
 from stages.report.benchmarks import AT_THRESHOLD, BENCHMARKS, BY_SUBJECT, HEADS, MEASURES
 from stages.report.domains import Domain
 from stages.report.metrics import Interval
@@ -57,7 +57,7 @@ def render(
         keep_trailing_newline=True,
     )
     for name in ("decimal", "signed", "count", "size", "percent"):
-        environment.filters[name] = getattr(wording, name)
+        environment.filters[name] = getattr(number_format, name)
     return environment.get_template("page.html.jinja").render(
         style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
         headline=headline,
@@ -110,8 +110,8 @@ def _apart(domain: Domain) -> list[Row]:
 
 def _hardest(scores: Scores) -> str:
     """Recognition among look-alikes, where there are any, else among the other subjects."""
-    siblings, others = "recognition.siblings.weighted", "recognition.weighted"
-    return others if math.isnan(scores.interval(SOFT_PROMPT, siblings).value) else siblings
+    lookalikes, others = "recognition.lookalikes.weighted", "recognition.weighted"
+    return others if math.isnan(scores.interval(SOFT_PROMPT, lookalikes).value) else lookalikes
 
 
 def _gain(scores: Scores) -> Row:
@@ -119,7 +119,7 @@ def _gain(scores: Scores) -> Row:
     measure = _hardest(scores)
     control = scores.best_description(measure)
     return {
-        "siblings": "siblings" in measure,
+        "lookalikes": "lookalikes" in measure,
         "difference": scores.difference(measure, SOFT_PROMPT, control),
         "control": scores.titles[control].lower(),
     }

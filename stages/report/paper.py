@@ -1,13 +1,13 @@
 """Our numbers on the paper's own subjects, beside those that it published, and how the protocols differ.
 
 Owns the published numbers (Yo'LLaVA, NeurIPS 2024). Says something only where subjects of its dataset were
-evaluated: `python -m stages.add yollava` brings them in.
+evaluated: `python -m commands.add yollava` brings them in.
 """
 
 from typing import NamedTuple
 
-from stages.core.paths import SOFT_PROMPT, YOLLAVA_PREFIX
-from stages.report import wording
+from common.core.paths import SOFT_PROMPT, YOLLAVA_PREFIX
+from stages.report import number_format
 from stages.report.scores import Scores
 
 BOTH_ORDERS = "ours asks in both orders of the options and parses strictly; theirs in one order"
@@ -95,7 +95,7 @@ def beside(scores: Scores) -> list[list[str]]:
             row.what,
             row.value,
             row.others,
-            wording.text(scores.interval(SOFT_PROMPT, row.measure, subjects)) if row.measure else "n/a",
+            number_format.text(scores.interval(SOFT_PROMPT, row.measure, subjects)) if row.measure else "n/a",
             row.protocol,
         ]
         for row in (PUBLISHED if subjects else ())

@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.core.paths import SOFT_PROMPT
+from common.core.paths import SOFT_PROMPT
 from stages.report import metrics
 from stages.report.benchmarks import MAIN
-from stages.report.measures import SIBLINGS, ranks_of, with_outcome
+from stages.report.measures import LOOKALIKES, ranks_of, with_outcome
 from stages.report.scores import CONTROLS, Scores
 
 BINS = 20
 RATES = np.linspace(0, 1, 51)
-Rows = list[dict[str, Any]]
+PlotRows = list[dict[str, Any]]
 
 
-def loss_band(curves: Mapping[str, pd.DataFrame]) -> Rows:
+def loss_band(curves: Mapping[str, pd.DataFrame]) -> PlotRows:
     """Training loss by epoch: 10th, 50th and 90th percentile over subjects."""
     table = pd.concat([curve.set_index("epoch").loss for curve in curves.values()], axis=1)
     return [
@@ -30,20 +30,20 @@ def loss_band(curves: Mapping[str, pd.DataFrame]) -> Rows:
     ]
 
 
-def subjects(scores: Scores, kinds: Mapping[str, str]) -> Rows:
+def subjects(scores: Scores, kinds: Mapping[str, str]) -> PlotRows:
     """Weighted accuracy by subject, on others' photos and among look-alikes, lowest first."""
     return [
         {
             "subject": subject,
             "kind": kinds[subject],
             "weighted": _rounded(scores.of(subject, SOFT_PROMPT, "recognition.weighted")),
-            "siblings": _rounded(scores.of(subject, SOFT_PROMPT, "recognition.siblings.weighted")),
+            "lookalikes": _rounded(scores.of(subject, SOFT_PROMPT, "recognition.lookalikes.weighted")),
         }
         for subject in scores.worst_first()
     ]
 
 
-def methods(scores: Scores) -> Rows:
+def methods(scores: Scores) -> PlotRows:
     """The main measures of every method and control, in the order of the tables."""
     return [
         {"method": title, "control": method in CONTROLS}
@@ -52,7 +52,7 @@ def methods(scores: Scores) -> Rows:
     ]
 
 
-def reliability(scores: Scores) -> Rows:
+def reliability(scores: Scores) -> PlotRows:
     """How often the soft prompt's P(yes) is right: by bin its mean, and the share that shows the subject."""
     return [
         {"p_yes": round(p_yes, 4), "share": round(share, 4), "photos": int(photos)}
@@ -60,7 +60,7 @@ def reliability(scores: Scores) -> Rows:
     ]
 
 
-def score_histogram(recognition: pd.DataFrame) -> Rows:
+def score_histogram(recognition: pd.DataFrame) -> PlotRows:
     """Share of positives, hard (look-alikes) and easy (others') photos by the soft prompt's P(yes)."""
     groups = _scores_by_group(recognition, SOFT_PROMPT)
     edges = np.linspace(0, 1, BINS + 1)
@@ -68,7 +68,7 @@ def score_histogram(recognition: pd.DataFrame) -> Rows:
         name: np.histogram(values, edges)[0] / max(len(values), 1)
         for name, values in {
             "positive": groups["positive"],
-            "hard": np.concatenate([groups[group] for group in SIBLINGS]),
+            "hard": np.concatenate([groups[group] for group in LOOKALIKES]),
             "easy": groups["others"],
         }.items()
     }
@@ -79,17 +79,17 @@ def score_histogram(recognition: pd.DataFrame) -> Rows:
     ]
 
 
-def roc(recognition: pd.DataFrame, method: str = SOFT_PROMPT) -> Rows:
+def roc(recognition: pd.DataFrame, method: str = SOFT_PROMPT) -> PlotRows:
     """True-positive rate at each false-positive rate, averaged over subjects, by group of negatives.
 
     Averaging the curves (not pooling the scores) makes their areas the macro-averaged AUCs of metrics.json.
     """
-    curves = {"others": [], "siblings": [], "marking": []}
+    curves = {"others": [], "lookalikes": [], "marking": []}
     for _, rows in recognition.groupby("subject"):
         groups = _scores_by_group(rows, method)
         negatives = {
             "others": groups["others"],
-            "siblings": np.concatenate([groups[group] for group in SIBLINGS]),
+            "lookalikes": np.concatenate([groups[group] for group in LOOKALIKES]),
             "marking": groups["marking"],
         }
         for name, values in negatives.items():
@@ -106,7 +106,7 @@ def roc(recognition: pd.DataFrame, method: str = SOFT_PROMPT) -> Rows:
 
 def _scores_by_group(recognition: pd.DataFrame, method: str) -> dict[str, np.ndarray]:
     rows = with_outcome(recognition[recognition.method == method])
-    return {group: ranks_of(rows[rows.against == group]) for group in ("positive", "others", *SIBLINGS)}
+    return {group: ranks_of(rows[rows.against == group]) for group in ("positive", "others", *LOOKALIKES)}
 
 
 def _rounded(value: float) -> float | None:

@@ -5,21 +5,21 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import pyarrow as pa
 
-from stages.core import io, paths, progress, schema
-from stages.core.paths import SOFT_PROMPT
+from common.core import io, paths, progress, schema
+from common.core.paths import SOFT_PROMPT
 from stages.report import domains, page, plots, results, sheets
 from stages.report.answers import Predictions, failures
 from stages.report.domains import Domain
-from stages.report.material import gather, made_with
+from stages.report.subject_summary import gather, made_with
 from stages.report.subject_view import dialog, subject_view
 from stages.report.tables import tables
 
 TABLES = {  # of evaluate
     "recognition": schema.RECOGNITION,
-    "validation": schema.VALIDATION,
+    "threshold_set": schema.THRESHOLD_SET,
     "questions": schema.QUESTIONS,
     "open_answers": schema.OPEN_ANSWERS,
-    "together": schema.TOGETHER,
+    "two_subjects": schema.TWO_SUBJECTS,
     "captions": schema.CAPTIONS,
     "general": schema.GENERAL,
     "conversations": schema.SAMPLE_CONVERSATIONS,
@@ -49,14 +49,14 @@ def report(
     headline, *rest = found
     scores, p = headline.scores, headline.predictions
     recognition = p.tables["recognition"]
-    material = {
+    summaries = {
         subject: gather(subject, kind, source, examples)
         for subject, (kind, source) in progress.bar(subjects.items(), "report")
     }
-    counts = {subject: material[subject].counts for subject in scores.subjects}
+    counts = {subject: summaries[subject].counts for subject in scores.subjects}
     curves = {method: plots.roc(recognition, method) for method in scores.methods}
     drawn = {
-        "loss": plots.loss_band({subject: material[subject].curve for subject in scores.subjects}),
+        "loss": plots.loss_band({subject: summaries[subject].curve for subject in scores.subjects}),
         "methods": plots.methods(scores),
         "reliability": plots.reliability(scores),
         "roc": curves[SOFT_PROMPT],
@@ -65,7 +65,7 @@ def report(
     }
     totals = {name: sum(count[name] for count in counts.values()) for name in next(iter(counts.values()))}
     views = {
-        subject: subject_view(subject, material[subject], domain, examples)
+        subject: subject_view(subject, summaries[subject], domain, examples)
         for domain in found
         for subject in domain.scores.worst_first()
     }
@@ -90,7 +90,7 @@ def report(
         results.mean_costs(p.tables["methods"]),
         results.failure_rates(pd.concat([p.tables[name][["method", "parsed"]] for name in results.READ])),
         list(views.values()),
-        failures(p, {subject: of.train[0] for subject, of in material.items()}, scores, 2 * examples),
+        failures(p, {subject: of.train[0] for subject, of in summaries.items()}, scores, 2 * examples),
         shown,
     )
     io.write_bytes(paths.PAGE, html.encode())

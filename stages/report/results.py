@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from stages.core.paths import SOFT_PROMPT
+from common.core.paths import SOFT_PROMPT
 from stages.report.benchmarks import AT_THRESHOLD, MAIN, MEASURES
 from stages.report.domains import Domain
 from stages.report.metrics import Interval
@@ -25,16 +25,16 @@ FLAT = (  # of the soft prompt, under their own names
     "recognition.negative",
     "recognition.weighted",
     "recognition.auc",
-    "recognition.siblings.weighted",
-    "recognition.siblings.auc",
-    "recognition.siblings.marking_auc",
+    "recognition.lookalikes.weighted",
+    "recognition.lookalikes.auc",
+    "recognition.lookalikes.marking_auc",
     "questions.visual",
     "questions.text",
     "open.visual",
     "open.text",
     "open.named",
-    "together.weighted",
-    "together.sides",
+    "two_subjects.weighted",
+    "two_subjects.sides",
     "captions.named.f1",
     "captions.unnamed.f1",
     "general.pope.accuracy",
@@ -46,12 +46,12 @@ APART = (  # what is said of the soft prompt in another domain than the headline
     "recognition.positive",
     "recognition.negative",
     "recognition.weighted",
-    "recognition.siblings.weighted",
+    "recognition.lookalikes.weighted",
     "questions.visual",
     "questions.text",
     "captions.unnamed.f1",
 )
-READ = ("recognition", "questions", "together", "general")  # tables whose answers are one of some words
+READ = ("recognition", "questions", "two_subjects", "general")  # tables whose answers are one of some words
 COST = ("trainable", "stored_bytes", "prompt_tokens")
 
 
@@ -66,7 +66,7 @@ def flat_metrics(
     for control in CONTROLS:
         if control != "blind":
             found[f"recognition.control.{control}"] = (control, "recognition.weighted")
-            found[f"recognition.siblings.control.{control}"] = (control, "recognition.siblings.weighted")
+            found[f"recognition.lookalikes.control.{control}"] = (control, "recognition.lookalikes.weighted")
     found["questions.control.base"] = ("base", "questions.text")
     found["questions.control.majority"] = ("majority", "questions.text")
     found["questions.control.blind"] = ("blind", "questions.visual")

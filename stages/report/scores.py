@@ -12,8 +12,8 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from stages.core import seed as seeds
-from stages.core.paths import SOFT_PROMPT
+from common.core import seed as seeds
+from common.core.paths import SOFT_PROMPT
 from stages.report import measures, metrics, tasks
 from stages.report.benchmarks import MAIN
 from stages.report.metrics import Array, Interval
@@ -29,7 +29,7 @@ CONTROLS = (  # in the order of every table; what the soft prompt is compared wi
 )
 TASKS = {  # by table
     "open_answers": tasks.open_answers,
-    "together": tasks.together,
+    "two_subjects": tasks.two_subjects,
     "captions": tasks.captions,
     "general": tasks.general,
 }
@@ -151,7 +151,7 @@ def score(
     subjects = tuple(subjects)
     others = [name for name in titles if name not in (SOFT_PROMPT, *CONTROLS)]
     ordered = {name: titles[name] for name in (SOFT_PROMPT, *others, *CONTROLS) if name in titles}
-    limits = thresholds(tables["validation"])
+    limits = thresholds(tables["threshold_set"])
     measured, sums = [], []
     for subject in subjects:
         draw = partial(_draw, seed, resamples, subject)

@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
-from stages.core import images
+from common.core import images
 
 TILE, GAP, HEAD, FOOT = 112, 10, 26, 20
 INK, SOFT, PAPER = (29, 33, 39), (98, 106, 117), (255, 255, 255)

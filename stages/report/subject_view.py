@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from markupsafe import Markup
 
-from stages.core.paths import SOFT_PROMPT
+from common.core.paths import SOFT_PROMPT
 from stages.report import answers, charts
 from stages.report.answers import GROUPS, Photos, View, data_uri, shown, wrong_answers
 from stages.report.charts import Axis, Line
 from stages.report.domains import Domain
-from stages.report.material import Material
 from stages.report.measures import with_outcome
 from stages.report.scores import CONTROLS, Scores
+from stages.report.subject_summary import SubjectSummary
 
 
-def subject_view(subject: str, material: Material, domain: Domain, examples: int) -> View:
+def subject_view(subject: str, summaries: SubjectSummary, domain: Domain, examples: int) -> View:
     """One subject's part of the page; `examples` limits the wrong answers shown."""
     predictions, scores = domain.predictions, domain.scores
     recognition, spoken = (predictions.tables[name] for name in ("recognition", "conversations"))
@@ -26,17 +26,17 @@ def subject_view(subject: str, material: Material, domain: Domain, examples: int
     chats = spoken[spoken.subject == subject]
     return {
         "id": subject,
-        "kind": material.kind,
+        "kind": summaries.kind,
         "pictures": domain.title,
         "weighted": scores.of(subject, SOFT_PROMPT, "recognition.weighted"),
-        "siblings": scores.of(subject, SOFT_PROMPT, "recognition.siblings.weighted"),
-        "train": [data_uri(image) for image in material.train],
+        "lookalikes": scores.of(subject, SOFT_PROMPT, "recognition.lookalikes.weighted"),
+        "train": [data_uri(image) for image in summaries.train],
         "test": [shown(row, predictions.photos) for row in own.itertuples()],
         "hardest": [
             {"image": data_uri(negative.image), "score": negative.score, "caption": negative.caption}
-            for negative in material.hardest
+            for negative in summaries.hardest
         ],
-        "curve": _curve(material.curve),
+        "curve": _curve(summaries.curve),
         "groups": list(GROUPS.values()),
         "sizes": _sizes(rows),
         "methods": _methods(subject, rows, scores),
@@ -45,8 +45,8 @@ def subject_view(subject: str, material: Material, domain: Domain, examples: int
         "wrong_total": len(wrong),
         "asked": int((rows.method == SOFT_PROMPT).sum()),
         "chats": _chats(chats, predictions.photos, scores.titles),
-        "descriptions": material.descriptions,
-        "counts": material.counts,
+        "descriptions": summaries.descriptions,
+        "counts": summaries.counts,
     }
 
 

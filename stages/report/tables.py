@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stages.core.paths import SOFT_PROMPT
-from stages.report import paper, wording
+from common.core.paths import SOFT_PROMPT
+from stages.report import number_format, paper
 from stages.report.benchmarks import AT_THRESHOLD, BENCHMARKS, BY_SUBJECT, HEADS, MEASURES
 from stages.report.domains import Domain
 from stages.report.results import APART, READ, differences, failure_rates, mean_costs
@@ -12,7 +12,7 @@ from stages.report.scores import CONTROLS, Scores
 
 DIALOG = "## A dialog about a test picture of"
 FOREIGN = "Pictures of the other sort rejected"
-Rows = list[list[Any]]
+TextRows = list[list[Any]]
 
 
 def tables(
@@ -45,7 +45,7 @@ def tables(
         "Soft prompt minus the other, on the same resamples",
         ["minus", *(HEADS[measure] for measure in scores.main())],
         _differences(scores),
-        f"{wording.MARK}: the interval excludes 0.",
+        f"{number_format.MARK}: the interval excludes 0.",
     )
     lines += _section(
         "A threshold on P(yes), chosen on photos that training has seen, beside the generated answer",
@@ -66,7 +66,7 @@ def tables(
             [
                 kind,
                 len(members),
-                *(wording.text(scores.interval(SOFT_PROMPT, m, members)) for m in BY_SUBJECT),
+                *(number_format.text(scores.interval(SOFT_PROMPT, m, members)) for m in BY_SUBJECT),
             ]
             for kind, members in members_by_kind(kinds, scores.subjects).items()
         ],
@@ -78,7 +78,7 @@ def tables(
             [
                 subject,
                 kinds[subject],
-                *(wording.decimal(scores.of(subject, SOFT_PROMPT, m)) for m in BY_SUBJECT),
+                *(number_format.decimal(scores.of(subject, SOFT_PROMPT, m)) for m in BY_SUBJECT),
             ]
             for subject in scores.worst_first()
         ],
@@ -102,45 +102,48 @@ def members_by_kind(kinds: Mapping[str, str], subjects: Sequence[str]) -> dict[s
     return {kind: [s for s in subjects if kinds[s] == kind] for kind in sorted({kinds[s] for s in subjects})}
 
 
-def _apart(domain: Domain) -> Rows:
+def _apart(domain: Domain) -> TextRows:
     return [
         [
             _title(domain.scores, method),
-            *(wording.text(domain.scores.interval(method, measure)) for measure in APART),
-            wording.decimal(domain.rejected.get(method, float("nan"))),
+            *(number_format.text(domain.scores.interval(method, measure)) for measure in APART),
+            number_format.decimal(domain.rejected.get(method, float("nan"))),
         ]
         for method in domain.scores.titles
         if any(domain.scores.has(method, measure) for measure in APART)
     ]
 
 
-def _by_method(scores: Scores, measures: Sequence[str]) -> Rows:
+def _by_method(scores: Scores, measures: Sequence[str]) -> TextRows:
     return [
-        [_title(scores, method), *(wording.text(scores.interval(method, measure)) for measure in measures)]
+        [
+            _title(scores, method),
+            *(number_format.text(scores.interval(method, measure)) for measure in measures),
+        ]
         for method in scores.titles
         if any(scores.has(method, measure) for measure in measures)
     ]
 
 
-def _differences(scores: Scores) -> Rows:
+def _differences(scores: Scores) -> TextRows:
     found = {measure: differences(scores, measure) for measure in scores.main()}
     return [
         [
             _title(scores, method),
-            *(wording.difference(of[method]) if method in of else "" for of in found.values()),
+            *(number_format.difference(of[method]) if method in of else "" for of in found.values()),
         ]
         for method in scores.titles
         if any(method in of for of in found.values())
     ]
 
 
-def _thresholds(scores: Scores) -> Rows:
+def _thresholds(scores: Scores) -> TextRows:
     return [
         [
             _title(scores, method),
-            wording.decimal(scores.thresholds.get(method, float("nan"))),
-            wording.text(scores.calibration_error(method)),
-            *(wording.text(scores.interval(method, m)) for both in AT_THRESHOLD.items() for m in both),
+            number_format.decimal(scores.thresholds.get(method, float("nan"))),
+            number_format.text(scores.calibration_error(method)),
+            *(number_format.text(scores.interval(method, m)) for both in AT_THRESHOLD.items() for m in both),
         ]
         for method in scores.titles
         if method in scores.bins
@@ -149,14 +152,14 @@ def _thresholds(scores: Scores) -> Rows:
 
 def _costs(
     scores: Scores, spent: Mapping[str, Mapping[str, float]], rates: Mapping[str, Mapping[str, float]]
-) -> Rows:
+) -> TextRows:
     return [
         [
             _title(scores, method),
-            wording.count(spent[method]["trainable"]),
-            wording.size(spent[method]["stored_bytes"]),
-            wording.count(spent[method]["prompt_tokens"]),
-            *(wording.percent(of[method]) if method in of else "" for of in rates.values()),
+            number_format.count(spent[method]["trainable"]),
+            number_format.size(spent[method]["stored_bytes"]),
+            number_format.count(spent[method]["prompt_tokens"]),
+            *(number_format.percent(of[method]) if method in of else "" for of in rates.values()),
         ]
         for method in scores.titles
     ]
@@ -166,7 +169,7 @@ def _title(scores: Scores, method: str) -> str:
     return f"control: {scores.titles[method]}" if method in CONTROLS else scores.titles[method]
 
 
-def _section(title: str, header: Sequence[str], rows: Rows, below: str = "") -> list[str]:
+def _section(title: str, header: Sequence[str], rows: TextRows, below: str = "") -> list[str]:
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
     cells = ["| " + " | ".join(str(cell) for cell in line) + " |" for line in lines]
     return ["", f"## {title}", "", *cells, *(["", below] if below else [])]

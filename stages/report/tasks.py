@@ -9,7 +9,7 @@ Photos are the unit of the bootstrap: what is asked about one is drawn together,
 import numpy as np
 import pandas as pd
 
-from stages.core import seed as seeds
+from common.core import seed as seeds
 from stages.report import metrics
 from stages.report.detection import detection
 from stages.report.metrics import Array
@@ -33,7 +33,7 @@ def open_answers(rows: pd.DataFrame, subject: str, seed: int, resamples: int) ->
     return found
 
 
-def together(rows: pd.DataFrame, subject: str, seed: int, resamples: int) -> Measured:
+def two_subjects(rows: pd.DataFrame, subject: str, seed: int, resamples: int) -> Measured:
     """Presence and sides, from the subject's rows of TOGETHER; a side's score is the mean of both orders."""
     found: Measured = {}
     weights = _Weights(rows, seed, resamples, "together", subject)
@@ -44,9 +44,9 @@ def together(rows: pd.DataFrame, subject: str, seed: int, resamples: int) -> Mea
             "sides": answers[answers.kind == "side"],
         }
         for name, part in parts.items():
-            found[method, f"together.{name}"] = weights.mean(part, part.correct)
-        both = found[method, "together.present"], found[method, "together.absent"]
-        found[method, "together.weighted"] = np.mean(both, axis=0)
+            found[method, f"two_subjects.{name}"] = weights.mean(part, part.correct)
+        both = found[method, "two_subjects.present"], found[method, "two_subjects.absent"]
+        found[method, "two_subjects.weighted"] = np.mean(both, axis=0)
     return found
 
 

@@ -1,7 +1,7 @@
 """`python -m stages.retrieve`: write data/negatives/<id>.parquet for every subject."""
 
-from stages.core import params, seed
-from stages.core.errors import run
+from common.core import params, seed
+from common.core.errors import run
 from stages.retrieve.make import Rules, make
 
 
@@ -11,7 +11,7 @@ def main() -> str:
     seed.seed_everything(p.seed, p.threads)
     sources = {name: subject.source for name, subject in p.subjects.items()}
     rules = Rules(**p.retrieve.model_dump())
-    return make(sources, p.base.clip, p.base.clip_revision, p.base.device, rules, p.seed)
+    return make(sources, p.base.clip.model, p.base.clip.revision, p.base.device.type, rules, p.seed)
 
 
 if __name__ == "__main__":

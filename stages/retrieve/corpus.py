@@ -12,15 +12,16 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow.parquet as pq
 
-from stages.core import io, paths, web
-from stages.core.clip import SAME_CLIP, Clip, embed
-from stages.core.errors import UserError
-from stages.core.images import load_image
-from stages.core.listed import Listed
-from stages.core.vectors import read_index
+from common.clip import SAME_CLIP, Clip, embed
+from common.core import io, paths
+from common.core.errors import UserError
+from common.core.images import load_image
+from common.core.vectors import read_index
+from common.corpus import web
+from common.corpus.corpus_entry import CorpusEntry
 from stages.retrieve.select import Candidate
 
-COLUMNS = Listed._fields
+COLUMNS = CorpusEntry._fields
 
 
 class Corpus(Protocol):
@@ -57,8 +58,8 @@ class LocalIndex:
             raise UserError(f"the files in {paths.INDEX} do not belong together: run `dvc repro index`")
         if self.index.d != clip.dimension:
             raise UserError(
-                f"{paths.INDEX} has vectors of size {self.index.d}, base.clip makes {clip.dimension}: "
-                "run `dvc repro index` with this base.clip"
+                f"{paths.INDEX} has vectors of size {self.index.d}, base.clip.model makes {clip.dimension}: "
+                "run `dvc repro index` with this base.clip.model"
             )
 
     def search(self, vectors: np.ndarray, neighbors: int) -> tuple[np.ndarray, np.ndarray]:
@@ -80,7 +81,7 @@ class LocalIndex:
             if i in pictures and (row := self.rows[i])
         ]
 
-    def _stored(self, ids: Sequence[int]) -> dict[int, web.Picture]:
+    def _stored(self, ids: Sequence[int]) -> dict[int, web.CorpusImage]:
         """Pictures from the table, read by row group so that a large table never fills the memory."""
         groups, start = defaultdict(list), 0
         for number in range(self.file.num_row_groups):
@@ -93,7 +94,7 @@ class LocalIndex:
             for i, place in members:
                 if image := column[place].as_py():
                     suffix = PurePosixPath(image["path"]).suffix
-                    pictures[i] = web.Picture(
+                    pictures[i] = web.CorpusImage(
                         image["bytes"],
                         self.rows[i]["sha256"],
                         self.rows[i]["original_sha256"],
@@ -102,23 +103,23 @@ class LocalIndex:
                     )
         return pictures
 
-    def _check_same_clip(self, found: dict[int, web.Picture]) -> None:
+    def _check_same_clip(self, found: dict[int, web.CorpusImage]) -> None:
         if not found:
             return
         again = embed(self.clip, [picture.image for picture in found.values()])
         agreement = float(np.median(np.einsum("nd,nd->n", again, self.vectors[list(found)])))
         if agreement < SAME_CLIP:
             raise UserError(
-                f"base.clip does not reproduce the vectors of the index (cosine {agreement:.2f}): "
-                "set base.clip to the model that made it"
+                f"base.clip.model does not reproduce the vectors of the index (cosine {agreement:.2f}): "
+                "set base.clip.model to the model that made it"
             )
 
 
-def _listed(row: dict[str, Any]) -> Listed:
-    return Listed(**{name: row[name] for name in COLUMNS})
+def _listed(row: dict[str, Any]) -> CorpusEntry:
+    return CorpusEntry(**{name: row[name] for name in COLUMNS})
 
 
-def fetch(urls: list[str], fetching: dict[str, Any], failures: Counter) -> list[web.Picture | None]:
+def fetch(urls: list[str], fetching: dict[str, Any], failures: Counter) -> list[web.CorpusImage | None]:
     """Download images within the limits that the index's card records; failures are counted by cause."""
     results = web.fetch(urls, web.Limits(**fetching["limits"]), fetching["threads"])
     failures.update(str(result) for result in results if isinstance(result, web.Unusable))

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages.core import io, paths, progress
-from stages.core.clip import Clip
-from stages.core.errors import UserError
-from stages.core.schema import NEGATIVES
-from stages.core.seed import stream
-from stages.core.web import causes
+from common.clip import Clip
+from common.core import io, paths, progress
+from common.core.errors import UserError
+from common.core.schema import NEGATIVES
+from common.core.seed import stream
+from common.corpus.web import causes
 from stages.retrieve import corpus, photos
 from stages.retrieve.card import card
-from stages.retrieve.select import Candidate, Choice, Subject, draw, interleave
-from stages.retrieve.service import Service
+from stages.retrieve.select import Candidate, Choice, QuerySubject, draw, interleave
+from stages.retrieve.service import RemoteService
 
 BATCH = 64  # candidates looked at before asking whether there are enough
 ROLES = ("hard", "easy")
@@ -40,7 +40,7 @@ def make(
     """Write data/negatives/<id>.parquet for every subject (id → source of photos). Returns a summary."""
     index = corpus.read_card()
     clip = Clip(base_clip, revision, device)
-    searched = Service(clip, index) if index["source"] == "service" else corpus.LocalIndex(clip, index)
+    searched = RemoteService(clip, index) if index["source"] == "service" else corpus.LocalIndex(clip, index)
     made, refused, short, counts = Counter(), Counter(), [], {}
     for name, source in progress.bar(subjects.items(), "retrieve"):
         own = photos.read(
@@ -76,7 +76,7 @@ def make(
 
 
 def negatives(
-    searched: corpus.Corpus, own: Subject, rules: Rules, generator: Any
+    searched: corpus.Corpus, own: QuerySubject, rules: Rules, generator: Any
 ) -> tuple[list[dict[str, Any]], Counter]:
     """Rows of NEGATIVES for one subject, and counts of what was left out by reason.
 
@@ -93,7 +93,7 @@ def negatives(
     return rows + [_row("easy", rank, candidate, choice) for rank, candidate in enumerate(easy)], left_out
 
 
-def _nearest(searched: corpus.Corpus, own: Subject, rules: Rules) -> Iterator[list[int]]:
+def _nearest(searched: corpus.Corpus, own: QuerySubject, rules: Rules) -> Iterator[list[int]]:
     for turn in range(rules.rounds):
         yield interleave(*searched.search(own.vectors, rules.neighbors * 2**turn), floor=rules.min_similarity)
 
@@ -137,7 +137,7 @@ def _row(role: str, rank: int, candidate: Candidate, choice: Choice) -> dict[str
         "score": score,
         "query": photo if role == "hard" else None,
         "key": candidate.key,
-        **candidate.listed._asdict(),
+        **candidate.entry._asdict(),
         "sha256": picture.sha256,
         "original_sha256": picture.original_sha256,
         "image": {"bytes": picture.data, "path": str(Path(candidate.key).with_suffix(picture.suffix))},

@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from stages.core import images
-from stages.core.clip import Clip, embed
-from stages.core.errors import UserError
-from stages.core.io import sha256_bytes
-from stages.core.web import shrink
-from stages.retrieve.select import Subject
+from common.clip import Clip, embed
+from common.core import images
+from common.core.errors import UserError
+from common.core.io import sha256_bytes
+from common.corpus.web import shrink
+from stages.retrieve.select import QuerySubject
 
 
-def read(train: Path, test: Path, clip: Clip, max_side: int) -> Subject:
+def read(train: Path, test: Path, clip: Clip, max_side: int) -> QuerySubject:
     """Train photos embedded, upright and flipped; train and test photos hashed, also at the index's size."""
     paths = images.list_photos(train)
     if not paths:
@@ -26,4 +26,6 @@ def read(train: Path, test: Path, clip: Clip, max_side: int) -> Subject:
         photos.append(photo)
     own = photos[: len(paths)]
     mirrored = [photo.transpose(images.Image.Transpose.FLIP_LEFT_RIGHT) for photo in own]
-    return Subject([path.name for path in paths], embed(clip, own), embed(clip, mirrored), frozenset(hashes))
+    return QuerySubject(
+        [path.name for path in paths], embed(clip, own), embed(clip, mirrored), frozenset(hashes)
+    )

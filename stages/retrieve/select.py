@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from stages.core.images import pixel_sha256
-from stages.core.listed import Listed
-from stages.core.web import Picture
+from common.core.images import pixel_sha256
+from common.corpus.corpus_entry import CorpusEntry
+from common.corpus.web import CorpusImage
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class Candidate:
 
     id: int  # row number in the corpus
     key: str
-    listed: Listed  # what the corpus says of it
-    picture: Picture
+    entry: CorpusEntry  # what the corpus says of it
+    picture: CorpusImage
     vector: np.ndarray  # (d,) float32, unit length
 
     def hashes(self) -> set[str]:
@@ -29,7 +29,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Subject:
+class QuerySubject:
     """What is known of the photos that must not be taken for negatives."""
 
     names: list[str]  # train photos' file names
@@ -42,7 +42,7 @@ class Subject:
 class Choice:
     """Candidates kept so far, and why others were not."""
 
-    subject: Subject
+    subject: QuerySubject
     max_similarity: (
         float  # to a train photo or its mirror image: at or above it, the candidate is the subject
     )

@@ -12,11 +12,12 @@ from typing import Annotated, Any, TypeVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from stages.core import foreign, replies, web
-from stages.core.clip import Clip, embed
-from stages.core.errors import UserError
-from stages.core.listed import answered
-from stages.core.safety import Safety
+from common.clip import Clip, embed
+from common.core import foreign, replies
+from common.core.errors import UserError
+from common.corpus import web
+from common.corpus.corpus_entry import from_service
+from common.corpus.safety import Safety
 from stages.retrieve.corpus import fetch
 from stages.retrieve.select import Candidate
 
@@ -43,7 +44,7 @@ class Known(BaseModel):
     metadata: dict[str, Any]
 
 
-class Service:
+class RemoteService:
     """A clip-retrieval service behind an URL."""
 
     def __init__(self, clip: Clip, card: dict[str, Any]) -> None:
@@ -83,9 +84,9 @@ class Service:
     def candidates(self, ids: Sequence[int], failures: Counter) -> list[Candidate]:
         """See Corpus.candidates; images come from the address in the metadata, or from the answer itself."""
         self._learn([i for i in ids if i not in self.metadata])
-        listed = {i: answered(self.metadata[i]) for i in ids if i in self.metadata}
+        listed = {i: from_service(self.metadata[i]) for i in ids if i in self.metadata}
         listed = {i: entry._replace(url=entry.url or f"{i:09d}") for i, entry in listed.items()}
-        refused = {i: self.safety.unseen(entry.punsafe) for i, entry in listed.items()}
+        refused = {i: self.safety.prefilter_reason(entry.punsafe) for i, entry in listed.items()}
         failures.update(filter(None, refused.values()))
         pictures = {i: self._inline(self.metadata[i]) for i, reason in refused.items() if not reason}
         by_url = [i for i, picture in pictures.items() if not picture]
@@ -97,11 +98,11 @@ class Service:
         vectors = embed(self.clip, [picture.image for picture in usable.values()])
         self._check_same_clip(list(usable), vectors)
         chances = self.safety.chances([listed[i].punsafe for i in usable], vectors)
-        failures.update(filter(None, map(self.safety.against, chances)))
+        failures.update(filter(None, map(self.safety.rejection_reason, chances)))
         return [
             Candidate(i, f"{i:09d}", listed[i]._replace(punsafe=chance), picture, vector)
             for (i, picture), vector, chance in zip(usable.items(), vectors, chances, strict=True)
-            if not self.safety.against(chance)
+            if not self.safety.rejection_reason(chance)
         ]
 
     def _learn(self, ids: list[int]) -> None:
@@ -110,7 +111,7 @@ class Service:
         rows = self._post("metadata", {"ids": ids, "indice_name": self.service["indice_name"]}, Known)
         self.metadata |= {row.id: row.metadata for row in rows if row.id in ids}
 
-    def _inline(self, found: dict[str, Any]) -> web.Picture | None:
+    def _inline(self, found: dict[str, Any]) -> web.CorpusImage | None:
         """The image that a service with local files puts into its answer, as base64."""
         try:
             data = base64.b64decode(found["image"], validate=True)
@@ -127,7 +128,7 @@ class Service:
         if gaps and np.median(gaps) > SIMILARITY_GAP:
             raise UserError(
                 f"the service at {replies.shown(self.service['url'])} measures other similarities than "
-                f"base.clip (by {np.median(gaps):.2f}): set base.clip to the model that made its index"
+                f"base.clip.model (by {np.median(gaps):.2f}): set base.clip.model to what made its index"
             )
 
     def _post(self, name: str, question: dict[str, Any], row: type[T]) -> list[T]:

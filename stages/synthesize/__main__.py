@@ -1,9 +1,9 @@
 """Let the base model talk about every subject's train photos: `python -m stages.synthesize`."""
 
-from stages.core import io, params, paths, progress, schema
-from stages.core.errors import run
-from stages.core.images import list_photos
-from stages.core.seed import seed_everything
+from common.core import io, params, paths, progress, schema
+from common.core.errors import run
+from common.core.images import list_photos
+from common.core.seed import seed_everything
 
 
 def main() -> str:
@@ -13,12 +13,15 @@ def main() -> str:
     photos = {name: list_photos(paths.train_photos(name, subjects[name].source)) for name in subjects}
     human = {name: io.read_note(paths.description(name, subjects[name].source)) for name in subjects}
 
-    from stages import vlm  # seconds, which a missing folder need not wait for
+    from common import vlm  # seconds, which a missing folder need not wait for
     from stages.synthesize.interview import interview, read_photo
 
     seed_everything(settings.seed, settings.threads)
-    model = vlm.load(**settings.base.opening)
-    options = {"max_new_tokens": settings.synthesize.max_new_tokens, "batch_size": settings.base.batch_size}
+    model = vlm.load(**settings.base.load_kwargs)
+    options = {
+        "max_new_tokens": settings.synthesize.max_new_tokens,
+        "batch_size": settings.base.device.batch_size,
+    }
     kept = dropped = 0
     for name in progress.bar(subjects, "synthesize"):
         shown = list(map(read_photo, photos[name]))

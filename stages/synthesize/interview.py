@@ -1,7 +1,8 @@
 """Ask the base model about one subject's train photos.
 
 Owns which questions are put and what becomes of the answers: rows of the CONVERSATIONS schema. Does not own
-wordings (`questions`), the judgment of answers (`filters`) or the descriptions made of them (`descriptions`).
+wordings (`prompts.interview`), the judgment of answers (`filters`) or the descriptions made of them
+(`descriptions`).
 """
 
 from collections.abc import Sequence
@@ -11,18 +12,18 @@ from typing import Any
 
 from PIL import Image
 
-from stages import vlm
-from stages.core.images import load_image, read_bytes
-from stages.core.io import sha256_bytes
+from common import vlm
+from common.core.images import load_image, read_bytes
+from common.core.io import sha256_bytes
+from common.prompts.interview import CAPTION, DESCRIBE, neutral_names, questions_for
 from stages.synthesize.descriptions import human_description, long_description, short_description
 from stages.synthesize.filters import usable
-from stages.synthesize.questions import CAPTION, DESCRIBE, neutral_names, questions_for
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Photo:
+class TrainPhoto:
     """A train photo: file name, SHA-256 of the file, and the decoded RGB image."""
 
     name: str
@@ -30,17 +31,17 @@ class Photo:
     image: Image.Image
 
 
-def read_photo(path: Path) -> Photo:
+def read_photo(path: Path) -> TrainPhoto:
     """Read and decode a train photo; raise UserError if it is none."""
     data = read_bytes(path)
-    return Photo(path.name, sha256_bytes(data), load_image(data, str(path)))
+    return TrainPhoto(path.name, sha256_bytes(data), load_image(data, str(path)))
 
 
 def interview(
     base: vlm.Base,
     subject: str,
     kind: str,
-    photos: Sequence[Photo],
+    photos: Sequence[TrainPhoto],
     *,
     max_new_tokens: int,
     batch_size: int,

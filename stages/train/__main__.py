@@ -1,7 +1,8 @@
 """Learn the soft prompts of one or more subjects: `python -m stages.train <id> [<id> …]`."""
 
-from stages.core import io, params, paths, samples, seed
-from stages.core.errors import run
+from common.core import io, params, paths, seed
+from common.core.errors import run
+from common.training import samples
 
 
 def main(subject: str, *subjects: str) -> str:
@@ -10,18 +11,20 @@ def main(subject: str, *subjects: str) -> str:
     rows = {}
     for name in (subject, *subjects):
         p.subject(name)
-        rows[name] = samples.read(paths.dataset(name), **p.train.data.model_dump())
+        rows[name] = samples.read_rows(paths.dataset(name), **p.train.data.model_dump())
 
-    from stages import vlm  # seconds, which a missing dataset need not wait for
-    from stages.learning.learn import learn
-    from stages.learning.steps import Recipe
+    from common import vlm  # seconds, which a missing dataset need not wait for
+    from common.training.learn import learn
+    from common.training.steps import TrainingRecipe
 
     seed.seed_everything(p.seed, p.threads)
-    base = vlm.load(**p.base.opening)
-    recipe = Recipe(seed=p.seed, scored_at_once=p.base.batch_size, **p.train.model_dump(exclude={"data"}))
-    lessons = {name: samples.Lesson.of(rows[name], p.train.balance) for name in rows}
+    base = vlm.load(**p.base.load_kwargs)
+    recipe = TrainingRecipe(
+        seed=p.seed, micro_batch_size=p.base.device.batch_size, **p.train.model_dump(exclude={"data"})
+    )
+    training_sets = {name: samples.TrainingSet.of(rows[name], p.train.balance) for name in rows}
     said = []
-    for name, (prompt, curve) in learn(base, lessons, recipe).items():
+    for name, (prompt, curve) in learn(base, training_sets, recipe).items():
         prompt.info["data"] = {"sha256": io.sha256_file(paths.dataset(name)), **p.train.data.model_dump()}
         prompt.save(paths.subject_model(name))
         io.write_csv(paths.train_curve(name), curve)

@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from stages.core import web
-from stages.core.listed import Listed
+from common.corpus import web
+from common.corpus.corpus_entry import CorpusEntry
 
 LIMITS = web.Limits(1.0, 0, 10**6, 10**6, 64, 2, 10, per_host=4, agent="personal-vlm/test")
 WORDS = st.text(max_size=30) | st.sampled_from(
@@ -71,7 +71,7 @@ def damaged(draw: Callable, data: bytes) -> bytes:
     return bytes(whole)
 
 
-def check_entry(entry: Listed) -> None:
+def check_entry(entry: CorpusEntry) -> None:
     """What the index's table can hold."""
     pa.array([entry.punsafe], pa.float32())
     for value in filter(None, entry[:4]):

@@ -1,13 +1,14 @@
-"""JSON that people import: every format of `stages.convert`, and benchmarks', nearly as it should be."""
+"""JSON that people import: every format of `commands.convert`, and benchmarks', nearly as it should be."""
 
 from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
 
-from stages.core import foreign, io, paths, schema, truth
-from stages.core.errors import UserError
-from stages.core.general import load_general
+from common.core import foreign, io, paths, schema
+from common.core.errors import UserError
+from common.testdata import ground_truth
+from common.testdata.general_vqa import load_general_vqa
 from tests.hostile.drawn import JSON, WORDS, like, written
 
 TURN = like({"Human": WORDS, "AI": WORDS})
@@ -15,7 +16,7 @@ ROLE = written(st.dictionaries(WORDS, st.lists(TURN, max_size=2), max_size=2))
 SAID = like({"from": st.sampled_from(["human", "gpt"]), "value": WORDS})
 ITEM = like({"image": WORDS, "conversations": st.lists(SAID, max_size=4)})
 PAIR = st.lists(WORDS, min_size=2, max_size=2)
-FORMATS = {  # format of stages.convert, files in the folder that is read → strategies of their content
+FORMATS = {  # format of commands.convert, files in the folder that is read → strategies of their content
     "llava": {"a.json": written(st.lists(ITEM, max_size=4))},
     "jsonl": {
         "question.jsonl": written(like({"question_id": 1, "image": WORDS, "text": WORDS, "category": WORDS})),
@@ -36,7 +37,7 @@ BENCHMARKS = {
     "pope.json": written(
         like({"question_id": 1, "image": WORDS, "text": WORDS, "label": "yes", "category": WORDS})
     ),
-    "together.json": written(st.lists(like({"image": WORDS, "left": WORDS, "right": WORDS}), max_size=3)),
+    "two_subjects.json": written(st.lists(like({"image": WORDS, "left": WORDS, "right": WORDS}), max_size=3)),
 }
 imports = st.one_of(
     *(st.tuples(st.just(name), st.fixed_dictionaries(files)) for name, files in FORMATS.items()),
@@ -46,8 +47,8 @@ imports = st.one_of(
 
 def json_imports(data: tuple[str, dict[str, bytes]]) -> None:
     """Files are read or refused in a sentence; the conversations stay whole, and nothing outside changes."""
-    from stages.convert import formats
-    from stages.convert.job import Job
+    from commands.convert import formats
+    from commands.convert.job import Job
 
     name, files = data
     for file, content in files.items():
@@ -60,8 +61,8 @@ def json_imports(data: tuple[str, dict[str, bytes]]) -> None:
     path = Path("in/a.json") if name == "llava" else Path("in")
     try:
         if name == "benchmarks":
-            load_general(Path("in"))
-            truth.load_together(Path("in"))
+            load_general_vqa(Path("in"))
+            ground_truth.load_two_subjects(Path("in"))
         else:
             job = Job("bo", "pet", Path("photos"), path, "base", "", no_model)
             formats.FORMATS[name].read(job)

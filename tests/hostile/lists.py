@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
-from stages.core import web
-from stages.core.errors import UserError
+from common.core.errors import UserError
+from common.corpus import web
 from tests.hostile.drawn import URLS, check_entry, damaged
 
 ROWS = 40  # of a drawn table at most

@@ -8,10 +8,11 @@ from dataclasses import replace
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from stages.core import foreign, web
-from stages.core.connection import is_global
-from stages.core.listed import answered
-from stages.core.replies import NoReplyError, ask
+from common.core import foreign
+from common.core.connection import is_global
+from common.core.replies import NoReplyError, ask
+from common.corpus import web
+from common.corpus.corpus_entry import from_service
 from tests.hostile import picture, raw
 from tests.hostile.drawn import LIMITS, NUMBERS, URLS, WORDS, check_entry, damaged, like, written
 
@@ -62,7 +63,7 @@ found_rows = written(
 
 def endpoint_replies(data: bytes) -> None:
     """A chat completion gives text and finite probabilities that sum to one, or is refused."""
-    from stages.methods.endpoint.chat import probabilities, reply
+    from common.methods.endpoint.chat import probabilities, reply
 
     try:
         said = reply(data)
@@ -84,7 +85,7 @@ def service_replies(data: bytes) -> None:
         return
     for row in rows:
         assert row.id >= 0 and -1.01 <= row.similarity <= 1.01
-        check_entry(answered(row.model_extra))
+        check_entry(from_service(row.model_extra))
 
 
 @st.composite
@@ -121,7 +122,7 @@ def http_responses(data: bytes) -> None:
     with raw.server() as host:
         host.answer = data
         (result,) = web.fetch([f"{host.url}/a"], replace(LIMITS, allowed=("127.0.0.1",)), threads=1)
-        assert len(str(result)) < 40 or isinstance(result, web.Picture)
+        assert len(str(result)) < 40 or isinstance(result, web.CorpusImage)
         with suppress(NoReplyError):
             assert len(ask(host.url, {}, 1.0, 1000).data) <= 1000
 

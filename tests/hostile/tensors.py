@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from stages.core.errors import UserError
+from common.core.errors import UserError
 from tests.hostile.drawn import damaged
 
 
@@ -48,7 +48,7 @@ def token_files(data: bytes) -> None:
     """A file gives finite float32 rows, few enough, or a sentence."""
     import torch
 
-    from stages.convert import tokens
+    from commands.convert import tokens
 
     Path("a-token.pt").write_bytes(data)
     try:

@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-from stages.core import errors, io, params, paths
+from common.core import errors, io, params, paths
 
 Metrics = Mapping[str, Mapping[str, Any]]  # by name: value, low and high, as `metrics` in intervals.json
 ROUNDING = 1e-4  # the files hold four digits

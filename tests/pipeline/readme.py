@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stages.core import errors, io, paths
-from stages.report import wording
+from common.core import errors, io, paths
+from stages.report import number_format
 from stages.report.metrics import Interval
 from stages.report.tables import DIALOG
 
@@ -27,12 +27,12 @@ LADDER, METHODS = (paths.REPORTS / "ablation" / name for name in ("ladder.md", "
 KINDS = {"estimates": "mean", "soft_prompt_minus": "the soft prompt's lead"}  # of the tables in METHODS
 COLUMNS = {  # measure → head of its column in the results
     "recognition.weighted": "recognition",
-    "recognition.siblings.weighted": "among look-alikes",
-    "recognition.siblings.marking_auc": "AUC, marking only",
+    "recognition.lookalikes.weighted": "among look-alikes",
+    "recognition.lookalikes.marking_auc": "AUC, marking only",
     "questions.visual": "questions, photo",
     "questions.text": "questions, no photo",
     "open.visual": "free answers, photo",
-    "together.weighted": "photos of two",
+    "two_subjects.weighted": "photos of two",
     "general.pope.accuracy": "POPE",
 }
 BENCHMARKS = paths.REPORTS / "benchmarks"
@@ -153,9 +153,9 @@ def costs(methods: Sequence[Mapping[str, Any]]) -> str:
     rows = [
         [
             method["title"],
-            wording.count(method["trainable"]),
-            wording.size(method["stored_bytes"]),
-            wording.count(method["prompt_tokens"]),
+            number_format.count(method["trainable"]),
+            number_format.size(method["stored_bytes"]),
+            number_format.count(method["prompt_tokens"]),
             *(_seconds(times["methods"].get(method["name"])) if times else ()),
         ]
         for method in methods
@@ -192,7 +192,7 @@ def _batch_sizes() -> str:
         [
             str(of["batch_size"]),
             f"{of['seconds']:.0f} ({' to '.join(f'{end:.0f}' for end in of['seconds_range'])})",
-            wording.text(Interval(of["weighted"], *of["weighted_range"])),
+            number_format.text(Interval(of["weighted"], *of["weighted_range"])),
         ]
         for of in found["batch_sizes"]
     ]
@@ -203,7 +203,7 @@ def _cell(estimate: Mapping[str, float | None] | None) -> str:
     """An interval as the reports print it; empty where the method is not asked."""
     if estimate is None:
         return ""
-    return wording.text(
+    return number_format.text(
         Interval(*(float("nan") if estimate[end] is None else estimate[end] for end in Interval._fields))
     )
 

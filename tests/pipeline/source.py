@@ -1,4 +1,4 @@
-"""Reading the stages' source code: which modules a stage imports, and which parameters its `__main__` reads.
+"""Reading the source code: which modules a package imports, and which parameters its `__main__` reads.
 
 A parameter that the preset may hold counts twice, for params.yaml's own value and for the preset's.
 
@@ -14,43 +14,41 @@ from typing import get_args
 
 from pydantic import BaseModel
 
-from stages.core.params import Params, Preset
-from tests.helpers import ROOT
+from common.core.params import Params, Preset
+from tests.support.helpers import ROOT
 
-STAGES = ROOT / "stages"
 PRESET = "presets.${base.preset}."
-SHARED = {
-    "core",
-    "learning",
-    "methods",
-    "vlm",
-    "world",
-}  # packages that stages may import; all others are stages
+OURS = ("stages", "common", "commands")
+# of what is shared, these are depended on module by module: stages use different ones, and they change apart
+ONE_BY_ONE = ("common/methods", "common/prompts")
 
 
-def packages() -> list[str]:
-    """The stage packages, by name."""
-    return sorted(path.parent.name for path in STAGES.glob("*/__init__.py") if path.parent.name not in SHARED)
+def packages(room: str) -> list[str]:
+    """The packages of `stages` or `commands` that can be run, as paths."""
+    return sorted(f"{room}/{path.parent.name}" for path in (ROOT / room).glob("*/__main__.py"))
 
 
 def code_deps(package: str) -> set[str]:
-    """What dvc.yaml must list as a stage's code: modules of core and methods one by one, packages as folders.
+    """What dvc.yaml must list as the code of a package such as "stages/train".
 
-    `__init__.py` of core is left out: it holds a docstring only (a test enforces it).
+    Packages are named as folders, and `ONE_BY_ONE` module by module.
     """
     return {_dep(path) for path in closure(package)}
 
 
-def closure(stage: str) -> set[Path]:
-    """All source files that the modules of a package import, directly or through others."""
+def closure(package: str) -> set[Path]:
+    """All source files that the modules of a package import, directly or through others.
+
+    An `__init__.py` that holds nothing but a docstring is left out: it can change no result.
+    """
     reached: set[Path] = set()
-    waiting = sorted((STAGES / stage).glob("**/*.py"))
+    waiting = sorted((ROOT / package).glob("**/*.py"))
     while waiting:
         path = waiting.pop()
         if path not in reached:
             reached.add(path)
             waiting += imports(path)
-    return {path for path in reached if path not in (STAGES / "__init__.py", STAGES / "core/__init__.py")}
+    return {path for path in reached if path.name != "__init__.py" or not _changes_nothing(path)}
 
 
 def imports(path: Path) -> Iterator[Path]:
@@ -66,13 +64,13 @@ def imports(path: Path) -> Iterator[Path]:
         for name in names:
             target = ROOT.joinpath(*name.split("."))
             for file in (target.with_suffix(".py"), target / "__init__.py"):
-                if name.partition(".")[0] == "stages" and file.exists():
+                if name.partition(".")[0] in OURS and file.exists():
                     yield file
 
 
-def params_read(stage: str) -> set[str]:
-    """The leaf keys of params.yaml that a stage's `__main__` reads; `subject(id)` reads `subjects.${key}`."""
-    tree = ast.parse((STAGES / stage / "__main__.py").read_text())
+def params_read(package: str) -> set[str]:
+    """The leaf keys of params.yaml that a `__main__` reads; `subject(id)` reads `subjects.${key}`."""
+    tree = ast.parse((ROOT / package / "__main__.py").read_text())
     names: dict[str, list[str]] = {}  # local name → the path it stands for, [] for the whole file
     read: set[str] = set()
     for node in _outermost(tree):
@@ -99,7 +97,8 @@ def _leaves(top: type[BaseModel], at: list[str]) -> set[str]:
     if getter := _property(_section(at[:-1], top), at[-1]):
         source = ast.parse(textwrap.dedent(inspect.getsource(getter)))
         own = [node for node in ast.walk(source) if isinstance(node, ast.Attribute)]
-        return {leaf for node in own for leaf in _leaves(top, [*at[:-1], node.attr])}
+        of_self = [node.attr for node in own if isinstance(node.value, ast.Name) and node.value.id == "self"]
+        return {leaf for name in of_self for leaf in _leaves(top, [*at[:-1], name])}
     return {".".join(at)}
 
 
@@ -118,8 +117,14 @@ def _run(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _dep(path: Path) -> str:
-    parts = path.relative_to(ROOT).parts
-    return str(Path(*parts[: 3 if parts[1] in ("core", "methods") else 2]))
+    name = path.relative_to(ROOT)
+    depth = 3 if name.as_posix().startswith(ONE_BY_ONE) else 2
+    return Path(*name.parts[:depth]).as_posix()
+
+
+def _changes_nothing(path: Path) -> bool:
+    """Whether an `__init__.py` is a docstring, or `common`'s, which refuses another Python."""
+    return path == ROOT / "common/__init__.py" or len(ast.parse(path.read_text()).body) <= 1
 
 
 def _outermost(tree: ast.Module) -> Iterator[ast.AST]:

@@ -5,7 +5,7 @@ What `dvc repro` does, without its receipts and without importing torch anew for
 
 from importlib import import_module
 
-from stages.core import errors, params
+from common.core import errors, params
 
 
 def main() -> str:

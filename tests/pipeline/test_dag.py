@@ -8,46 +8,56 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from tests.helpers import ROOT
 from tests.pipeline import source
+from tests.support.helpers import ROOT
 
 DAG: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")
 STAGES: dict[str, dict[str, Any]] = {name: stage.get("do", stage) for name, stage in DAG["stages"].items()}
 GIT_KEEPS = (
     *("params.yaml", "data/subjects", "models/base/llava", "models/base/clip"),
-    *("${index.location}", "${evaluate.general}", "${evaluate.together}"),
+    *("models/photographs/llava", "models/photographs/clip"),
+    *("${index.location}", "${evaluate.general}", "${evaluate.two_subjects}"),
 )
+CODE = ("stages/", "common/")
 
-PACKAGE = {name: stage["cmd"].split()[2].removeprefix("stages.") for name, stage in STAGES.items()}
+PACKAGE = {name: stage["cmd"].split()[2].replace(".", "/") for name, stage in STAGES.items()}
 # These run whatever method params.yaml lists, so they depend on all that methods may use.
-ANY_METHOD = {"fit", "compare"}
-METHODS = [path.parent for path in sorted((source.STAGES / "methods").glob("*/__init__.py"))]
+ANY_METHOD = {"fit_baseline", "evaluate_baseline"}
+METHODS = [path.parent for path in sorted((ROOT / "common/methods").glob("*/__init__.py"))]
+BASELINES = [folder for folder in METHODS if folder.name != "soft_prompt"]
 
 each_stage = pytest.mark.parametrize("stage", STAGES)
-each_package = pytest.mark.parametrize("package", source.packages())
+each_package = pytest.mark.parametrize("package", [*source.packages("stages"), *source.packages("commands")])
+
+
+def code_used(stage: str) -> set[str]:
+    """The code that a stage's dependencies must name; the method itself is found by its name."""
+    used = source.code_deps(PACKAGE[stage])
+    if stage in ANY_METHOD:
+        used |= {dep for folder in BASELINES for dep in method_deps(folder)}
+        used |= {"common/methods/${item.method}"}
+    elif stage == "evaluate":
+        soft_prompt = ROOT / "common/methods/soft_prompt"
+        used |= method_deps(soft_prompt) | {"common/methods/soft_prompt"}
+    elif stage == "check":  # it reads the settings of all methods
+        used = {dep for dep in used if not dep.startswith("common/methods")} | {"common/methods"}
+    prompts = {dep for dep in used if dep.startswith("common/prompts")}
+    if len(prompts) > 3:  # all but the interview's, which reach it through data/conversations anyway
+        used = used - prompts | {"common/prompts"}
+    return used
+
+
+def method_deps(folder: Path) -> set[str]:
+    """What a method uses besides its own package."""
+    own = folder.relative_to(ROOT).as_posix()
+    return source.code_deps(own) - {own}
 
 
 @each_stage
 def test_declared_code_is_the_import_closure(stage: str):
-    declared = {dep for dep in STAGES[stage]["deps"] if dep.startswith("stages/")}
-    used = source.code_deps(PACKAGE[stage])
-    if stage in {"evaluate", *ANY_METHOD}:  # the method itself is found by its name
-        own = "soft_prompt" if stage == "evaluate" else "${item.method}"
-        used |= {"stages/methods/ask.py", f"stages/methods/{own}"}
-    if stage in ANY_METHOD:
-        used = {dep for dep in used if not dep.startswith("stages/core")}
-        used |= {"stages/core", "stages/learning", "stages/methods/material.py"}
-    elif stage == "check":  # it reads the settings of all methods
-        used = {dep for dep in used if not dep.startswith("stages/methods")} | {"stages/methods"}
+    declared = {dep for dep in STAGES[stage]["deps"] if dep.startswith(CODE)}
+    used = code_used(stage)
     assert declared == used, f"missing {used - declared}, unused {declared - used}"
-
-
-@pytest.mark.parametrize("folder", METHODS, ids=lambda folder: folder.name)
-def test_a_method_uses_only_what_its_stages_depend_on(folder: Path):
-    used = source.code_deps(f"methods/{folder.name}") - {f"stages/methods/{folder.name}"}
-    for stage in ANY_METHOD if folder.name != "soft_prompt" else {"evaluate"}:
-        declared = set(STAGES[stage]["deps"])
-        assert all(declared & {dep, str(Path(dep).parent)} for dep in used), (stage, used - declared)
 
 
 @each_stage
@@ -66,36 +76,46 @@ def test_declared_params_are_those_read(stage: str):
 
 @each_package
 def test_params_are_touched_in_main_alone(package: str):
-    for path in source.closure(package) - {source.STAGES / package / "__main__.py"}:
-        assert source.STAGES / "core/params.py" not in source.imports(path), path
+    for path in source.closure(package) - {ROOT / package / "__main__.py"}:
+        assert ROOT / "common/core/params.py" not in source.imports(path), path
 
 
-@each_stage
-def test_no_stage_imports_another(stage: str):
-    mine = {PACKAGE[stage]} | source.SHARED
-    for path in (source.STAGES / PACKAGE[stage]).glob("**/*.py"):
-        others = {found.relative_to(source.STAGES).parts[0] for found in source.imports(path)} - mine
-        assert others <= {"__init__.py"}, f"{path} imports {others}"
+@pytest.mark.parametrize("room", ["stages", "commands"])
+def test_no_stage_or_command_imports_another(room: str):
+    for package in source.packages(room):
+        for path in (ROOT / package).glob("**/*.py"):
+            found = {file.relative_to(ROOT) for file in source.imports(path)}
+            others = {file for file in found if file.parts[0] != "common" and len(file.parts) > 2}
+            assert all(file.is_relative_to(package) for file in others), f"{path} imports {others}"
+
+
+def test_what_is_shared_imports_no_stage_and_no_command():
+    for path in (ROOT / "common").glob("**/*.py"):
+        for file in source.imports(path):
+            assert file.is_relative_to(ROOT / "common"), f"{path} imports {file}"
 
 
 @each_package
 def test_main_is_short_and_says_what_it_does(package: str):
-    text = (source.STAGES / package / "__main__.py").read_text()
+    text = (ROOT / package / "__main__.py").read_text()
     assert len(text.splitlines()) <= 40
-    assert f"python -m stages.{package}" in ast.get_docstring(ast.parse(text))  # which --help shows
+    # which --help shows
+    assert f"python -m {package.replace('/', '.')}" in ast.get_docstring(ast.parse(text))
 
 
-def test_packages_left_out_of_the_closure_can_change_no_result():
-    assert len(ast.parse((ROOT / "stages/core/__init__.py").read_text()).body) == 1  # a docstring
-    assert not list(
-        source.imports(ROOT / "stages/__init__.py")
-    )  # it only refuses a Python without the packages
+@pytest.mark.parametrize("room", ["stages", "commands"])
+def test_a_room_holds_nothing_but_what_is_run(room: str):
+    """A listing of the folder shows the stages, or the commands, and nothing else."""
+    folders = {f"{room}/{path.name}" for path in (ROOT / room).iterdir() if path.is_dir()}
+    assert folders - {f"{room}/__pycache__"} == set(source.packages(room))
+    if room == "stages":
+        assert set(PACKAGE.values()) == set(source.packages(room))
 
 
 @each_stage
 def test_commands_name_the_stage_and_nothing_else(stage: str):
     word = " ${key}" if "foreach" in DAG["stages"][stage] else ""
-    package = "evaluate" if stage == "compare" else stage
+    package = "evaluate" if stage == "evaluate_baseline" else stage
     assert STAGES[stage]["cmd"] == f"python -m stages.{package}{word}"
     assert STAGES[stage]["desc"]
 
@@ -115,7 +135,7 @@ def test_every_data_dependency_is_made_by_an_earlier_stage_or_kept_in_git():
         for dep in stage["deps"]:
             inside = any(dep == out or dep.startswith(f"{out}/") for out in made)
             above = any(out.startswith(f"{dep}/") for out in made)
-            assert dep.startswith("stages/") or dep in GIT_KEEPS or inside or above, dep
+            assert dep.startswith(CODE) or dep in GIT_KEEPS or inside or above, dep
         made |= set(outputs(stage))
 
 
@@ -130,7 +150,7 @@ def test_only_the_report_leaves_results_to_git():
 def test_the_truth_of_the_world_reaches_evaluate_alone():
     truth = Path("data/world/truth")
     readers = [n for n, stage in STAGES.items() if {truth, *truth.parents} & set(map(Path, stage["deps"]))]
-    assert readers == ["evaluate", "compare"]
+    assert readers == ["evaluate", "evaluate_baseline"]
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs a git checkout")

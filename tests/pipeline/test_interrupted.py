@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import ROOT, set_params
 from tests.pipeline.test_dag import PACKAGE, STAGES, outputs
+from tests.support.helpers import ROOT, set_params
 
 pytestmark = pytest.mark.slow
 WORLD = {"bo": {"noun": "dog"}, "rex": {"like": "bo", "changed": 0}}
@@ -24,9 +24,9 @@ SMALL = {
     "subjects": {name: {"kind": "pet", "source": "world"} for name in WORLD},
     "world.subjects": WORLD,
     "world.corpus": 40,
-    "world.look_alikes": 6,
+    "world.corpus_lookalikes": 6,
     "world.test_photos": 2,
-    "world.sibling_photos": 1,
+    "world.lookalike_photos": 1,
     "index.source": "folder",
     "index.location": "data/world/corpus/images",
     "retrieve.hard": 4,
@@ -47,9 +47,13 @@ size, killed, sys.argv = int(sys.argv[1]), sys.argv[2] == "killed", sys.argv[3:]
 if killed:  # Python ignores this signal, so that the write fails
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
 resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-runpy.run_module(f"stages.{sys.argv[0]}", run_name="__main__")
+runpy.run_module(sys.argv[0], run_name="__main__")
 """
-KEYS = {"train": "bo", "fit": "training_free", "compare": "training_free"}  # of stages that have several
+KEYS = {
+    "train": "bo",
+    "fit_baseline": "training_free",
+    "evaluate_baseline": "training_free",
+}  # of stages that have several
 Files = dict[str, bytes]
 
 
@@ -60,10 +64,10 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory, tiny_llava: Path, clip_fo
     shutil.copy(ROOT / "params.yaml", folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        set_params(SMALL | {"base.model": str(tiny_llava), "base.clip": str(clip_folder)})
+        set_params(SMALL | {"base.vlm.model": str(tiny_llava), "base.clip.model": str(clip_folder)})
         for stage in STAGES:
             for words in [("bo",), ("rex",)] if stage == "train" else [words_of(stage)]:
-                run(PACKAGE[stage], *words)
+                run(PACKAGE[stage].removeprefix("stages/"), *words)
     return folder
 
 
@@ -97,7 +101,7 @@ def stop(stage: str, how: str, before: Files) -> subprocess.CompletedProcess[str
     for out in map(Path, outs):
         shutil.rmtree(out) if out.is_dir() else out.unlink()
     largest = max(len(before[name]) for name in made)
-    words = [str(largest - 1), how, PACKAGE[stage], *words_of(stage)]
+    words = [str(largest - 1), how, PACKAGE[stage].replace("/", "."), *words_of(stage)]
     stopped = subprocess.run(
         [sys.executable, "-c", LIMITED, *words],
         env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"},
@@ -126,5 +130,5 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_half_file(stage: str, ready: 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_killed_stage_run_again_gives_the_same_bytes_and_leaves_nothing_else(stage: str, ready: Files):
     assert stop(stage, "killed", ready).returncode == -signal.SIGXFSZ
-    run(PACKAGE[stage], *words_of(stage))
+    run(PACKAGE[stage].removeprefix("stages/"), *words_of(stage))
     assert files() == ready

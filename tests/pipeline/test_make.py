@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from dvc.utils.hydra import apply_overrides
 
-from stages.core import params
-from tests.helpers import ROOT, dvc, set_params
+from common.core import params
+from tests.support.helpers import ROOT, dvc, set_params
 
 REFUSAL = "is not a Python 3.11: install one or name it as in `make repro PYTHON=/path/to/python3.11`"
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.core import io
-from tests.helpers import ROOT
+from common.core import io
 from tests.pipeline import readme, source
+from tests.support.helpers import ROOT
 
 FILES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
@@ -92,7 +92,7 @@ def test_every_module_they_run_exists():
 
 
 def test_every_stage_is_explained():
-    for package in source.packages():
+    for package in (*source.packages("stages"), *source.packages("commands")):
         assert f"`{package}/`" in ALL, package
 
 

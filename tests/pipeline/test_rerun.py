@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from stages.core import paths
-from tests.helpers import ROOT, dvc, save_photo, set_params
+from common.core import paths
+from tests.support.helpers import ROOT, dvc, save_photo, set_params
 
 pytestmark = pytest.mark.slow
 
@@ -37,7 +37,7 @@ def photos(s):
     return f"data/{'world/' if params['subjects'][s].get('source') == 'world' else ''}subjects/{s}"
 
 if stage == "render":
-    truth = ("truth/bo/questions.json", "truth/general/pope.json", "truth/together/together.json")
+    truth = ("truth/bo/questions.json", "truth/general/pope.json", "truth/two_subjects/two_subjects.json")
     for name in ("corpus/images/0.png", "corpus/urls.parquet", *truth):
         write(f"data/world/{name}", str(params["world"]))
     for s in params["world"]["subjects"]:
@@ -106,7 +106,16 @@ def reruns(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 METHOD = {"method": "training_free", "title": "Free", "threshold": None}
-JOIN = {"check", "retrieve", "synthesize", "assemble", "fit@free", "evaluate", "compare@free", "report"}
+JOIN = {
+    "check",
+    "retrieve",
+    "synthesize",
+    "assemble",
+    "fit_baseline@free",
+    "evaluate",
+    "evaluate_baseline@free",
+    "report",
+}
 
 
 def test_nothing_reruns_without_a_change(reruns):
@@ -131,7 +140,7 @@ def test_training_parameters_leave_the_data_alone(reruns):
 
 
 def test_only_the_selected_preset_counts(reruns):
-    set_params({"presets.llava-7b.base.dtype": "float16", "presets.llava-7b.train.epochs": 3})
+    set_params({"presets.llava-7b.base.vlm.dtype": "float16", "presets.llava-7b.train.epochs": 3})
     assert reruns() == {"check"}
     set_params({"presets.embedded.train.epochs": 3})
     assert reruns() == {"check", "train@bo", "train@mam"}  # the stand-in's rows do not read presets
@@ -139,19 +148,19 @@ def test_only_the_selected_preset_counts(reruns):
 
 def test_another_preset_reruns_what_asks_a_model(reruns):
     set_params({"base.preset": "llava-7b"})
-    asking = {"train@bo", "train@mam", "evaluate", "fit@free", "compare@free"}
+    asking = {"train@bo", "train@mam", "evaluate", "fit_baseline@free", "evaluate_baseline@free"}
     assert reruns() == {"check", "index", "retrieve", "synthesize"} | asking
 
 
 def test_retrieval_parameters_leave_world_index_and_conversations_alone(reruns):
     set_params({"retrieve.hard": 50})
-    learned = {"train@bo", "train@mam", "evaluate", "fit@free", "compare@free"}
+    learned = {"train@bo", "train@mam", "evaluate", "fit_baseline@free", "evaluate_baseline@free"}
     assert reruns() == {"check", "retrieve", "assemble", "report"} | learned
 
 
 def test_a_new_method_is_fitted_and_asked_alone(reruns):
     set_params({"methods.strict": METHOD | {"threshold": 0.9}})
-    assert reruns() == {"check", "fit@strict", "compare@strict", "report"}
+    assert reruns() == {"check", "fit_baseline@strict", "evaluate_baseline@strict", "report"}
 
 
 def test_a_mistake_is_refused_before_any_output_is_deleted(reruns):

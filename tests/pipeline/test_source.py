@@ -7,7 +7,7 @@ import pytest
 from tests.pipeline import source
 
 MAIN = """
-from stages.core import params
+from common.core import params
 def main(word):
     p = params.load()
     trained = p.train
@@ -22,27 +22,26 @@ def main(word):
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(source, "ROOT", tmp_path)
-    monkeypatch.setattr(source, "STAGES", tmp_path / "stages")
     for name in (
-        "__init__",
         "core/__init__",
-        "core/params",
         "core/io",
         "core/seed",
+        "prompts/a",
+        "prompts/b",
         "vlm/__init__",
         "vlm/load",
     ):
-        file = tmp_path / f"stages/{name}.py"
+        file = tmp_path / f"common/{name}.py"
         file.parent.mkdir(exist_ok=True, parents=True)
         file.touch()
-    (tmp_path / "stages/some").mkdir()
+    (tmp_path / "stages/some").mkdir(parents=True)
     return tmp_path / "stages/some"
 
 
 def test_reads_through_local_names_calls_and_loops(package: Path):
     (package / "__main__.py").write_text(MAIN)
-    world = {"corpus", "sibling_photos", "subjects", "test_photos", "train_photos"}
-    assert source.params_read("some") >= {f"world.{key}" for key in world} | {
+    world = {"corpus", "lookalike_photos", "subjects", "test_photos", "train_photos"}
+    assert source.params_read("stages/some") >= {f"world.{key}" for key in world} | {
         "report.examples",
         "seed",
         "subjects",
@@ -50,19 +49,15 @@ def test_reads_through_local_names_calls_and_loops(package: Path):
         "train.data.easy",
         "train.latent_tokens",
     }
-    assert not {"train.epochs", "train.data.hard", "threads"} & source.params_read("some")
+    unread = {"train.epochs", "train.data.hard", "threads"}
+    assert not unread & source.params_read("stages/some")
 
 
 def test_imports_count_wherever_they_stand(package: Path):
     (package / "__init__.py").touch()
-    (package / "a.py").write_text("def f():\n    from stages.core import io\n")
-    (package.parent / "core/io.py").write_text("import stages.core.seed\n")
-    (package / "b.py").write_text("from stages.vlm.load import load\n")
-    assert source.code_deps("some") == {
-        "stages/some",
-        "stages/core/io.py",
-        "stages/core/seed.py",
-        "stages/vlm",
-    }
-    (package / "b.py").unlink()
-    assert "stages/vlm" not in source.code_deps("some")
+    (package / "a.py").write_text("def f():\n    from common.core import io\n")
+    (source.ROOT / "common/core/io.py").write_text("import common.core.seed\n")
+    (package / "b.py").write_text("from common.vlm.load import load\n")
+    assert source.code_deps("stages/some") == {"stages/some", "common/core", "common/vlm"}
+    (package / "b.py").write_text("from common.prompts.b import QUESTION\n")
+    assert source.code_deps("stages/some") == {"stages/some", "common/core", "common/prompts/b.py"}

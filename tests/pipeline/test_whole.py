@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from stages.core import io, paths
-from tests.helpers import REAL_PHOTOS, ROOT, dvc, run_stage, save_photo, set_params
+from common.core import io, paths
+from tests.support.helpers import REAL_PHOTOS, ROOT, dvc, run_stage, save_photo, set_params
 
 SMALL = {
     "subjects": {name: {"kind": "pet", "source": "world"} for name in ("bo", "rex")},
     "world.subjects": {"bo": {"noun": "dog"}, "rex": {"like": "bo", "changed": 0}},
     "world.corpus": 80,
-    "world.look_alikes": 12,
+    "world.corpus_lookalikes": 12,
     "world.test_photos": 2,
-    "world.sibling_photos": 1,
+    "world.lookalike_photos": 1,
     "retrieve.hard": 8,
     "retrieve.easy": 8,
     "retrieve.neighbors": 20,

@@ -5,7 +5,7 @@ import re
 import pytest
 from ruamel.yaml import YAML
 
-from tests.helpers import ROOT
+from tests.support.helpers import ROOT
 
 JOBS = YAML(typ="safe").load(ROOT / ".github/workflows/ci.yml")["jobs"]
 

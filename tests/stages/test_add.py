@@ -1,4 +1,4 @@
-"""`python -m stages.add ID FOLDER --kind KIND`: a folder of photos becomes a subject, or nothing changes."""
+"""`python -m commands.add ID FOLDER --kind KIND`: a folder becomes a subject, or nothing changes."""
 
 import base64
 import os
@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.core import images, params, paths
-from tests.helpers import REAL_PHOTOS, ROOT, run_stage, set_params
+from common.core import images, params, paths
+from tests.support.helpers import REAL_PHOTOS, ROOT, run_stage, set_params
 from tests.unit.test_core_images import swapped_profile
 
 PHOTOS = Path("photos")
@@ -75,7 +75,7 @@ def test_photos_are_split_placed_and_named_in_params():
     said = added("my-dog", "photos", "--kind", "pet")
     assert "add: my-dog, 5 photos to learn from and 3 to test with in " in said
     assert (
-        "Next: look through data/subjects/my-dog, run `make repro`, then `python -m stages.chat my-dog"
+        "Next: look through data/subjects/my-dog, run `make repro`, then `python -m commands.chat my-dog"
         in said
     )
     assert len(pixels(BO / "train")) == 5 and len(pixels(BO / "test")) == 3
@@ -235,7 +235,7 @@ def test_a_kill_leaves_nothing_visible_and_the_command_runs_again():
     for number in range(40):
         draw(PHOTOS / f"many{number}.png", 100 + number, side=1000)
     before = paths.PARAMS.read_bytes()
-    command = [sys.executable, "-m", "stages.add", "my-dog", "photos", "--kind", "pet"]
+    command = [sys.executable, "-m", "commands.add", "my-dog", "photos", "--kind", "pet"]
     process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL)
     partial = BO.with_name(".my-dog.partial")
     while not list(partial.glob("*/*")):
@@ -294,7 +294,7 @@ def test_colors_of_a_phone_are_converted_before_the_profile_goes():
 def test_two_at_once_are_both_added():
     for number in range(4):
         draw(Path("others") / f"{number}.png", 60 + number)
-    command = [sys.executable, "-m", "stages.add"]
+    command = [sys.executable, "-m", "commands.add"]
     words = (("my-dog", "photos", "--kind", "pet"), ("cup", "others", "--kind", "object"))
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     both = [

@@ -1,4 +1,4 @@
-"""`python -m stages.add yollava FOLDER` on a small folder in the published layout with each known defect."""
+"""`python -m commands.add yollava FOLDER` on a small folder as published, with each known defect."""
 
 import json
 import os
@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.core import paths, truth
-from tests.helpers import ROOT, run_stage
+from common.core import paths
+from common.testdata import ground_truth
 from tests.pipeline.test_interrupted import LIMITED
 from tests.stages.test_add import added, draw, pixels, refused
+from tests.support.helpers import ROOT, run_stage
 
 DATA = Path("published/yollava-data")
 SUBJECTS = Path("data/subjects")
@@ -77,7 +78,7 @@ def test_a_sound_dataset_becomes_subjects_that_check_accepts():
     assert "Next: read data/yollava/report.md, then run `make repro`" in said
     assert paths.PARAMS.read_text() == before + "  yollava-bo: {kind: pet}\n  yollava-thao: {kind: person}\n"
     assert (SUBJECTS / "yollava-bo/train/3.png").read_bytes() == (DATA / "train/bo/3.png").read_bytes()
-    questions = truth.load_questions("yollava-bo", "own")
+    questions = ground_truth.load_questions("yollava-bo", "own")
     assert [one.answer for one in questions.visual] == [0, 0, 1]
     assert questions.visual[0].question == "What is <yollava-bo> on?"
     assert questions.visual[0].options == ("Sofa", "Grass")
@@ -159,7 +160,7 @@ def test_questions_in_either_schema_and_what_is_wrong_with_them():
     change(text, "thao", "2", row(name="a skscraper and sks's dog"))
     change(text, "thao", "3", None)
     report = imported()
-    bo, thao = (truth.load_questions(f"yollava-{name}", "own") for name in ("bo", "thao"))
+    bo, thao = (ground_truth.load_questions(f"yollava-{name}", "own") for name in ("bo", "thao"))
     assert [(one.image, one.answer) for one in bo.visual] == [("0.png", 1), ("2.png", 1)]
     assert bo.visual[0].question == bo.text[0].question == "What is <yollava-bo> on?"
     assert [one.question for one in thao.text] == [
@@ -256,7 +257,7 @@ def test_a_bad_score_or_question_costs_itself_alone():
     assert len(malformed) == 2
     assert "<rex> is unknown, for this is about <yollava-bo>" in malformed[0]
     assert "it is not UTF-8" in malformed[1]
-    questions = truth.load_questions("yollava-bo", "own")
+    questions = ground_truth.load_questions("yollava-bo", "own")
     assert (len(questions.visual), len(questions.text)) == (2, 1)
 
 
@@ -301,7 +302,16 @@ def test_a_full_disk_or_a_kill_leaves_no_visible_file_and_the_import_runs_again(
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 90, 3), np.uint8)).save(last)
     before = visible()
     done = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(last.stat().st_size - 1), trouble, "add", "yollava", "published"],
+        [
+            sys.executable,
+            "-c",
+            LIMITED,
+            str(last.stat().st_size - 1),
+            trouble,
+            "commands.add",
+            "yollava",
+            "published",
+        ],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,

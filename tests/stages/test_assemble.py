@@ -7,11 +7,11 @@ import datasets
 import pytest
 from PIL import Image
 
+from common.core import io, paths, schema
+from common.core.errors import UserError
+from common.core.images import load_image, photo_row
 from stages.assemble.__main__ import main
-from stages.core import io, paths, schema
-from stages.core.errors import UserError
-from stages.core.images import load_image, photo_row
-from tests.helpers import REAL_PHOTOS, run_stage, save_photo, set_params
+from tests.support.helpers import REAL_PHOTOS, run_stage, save_photo, set_params
 
 BOTH = {"mam": {"kind": "person", "source": "world"}, "bo": {"kind": "pet", "source": "world"}}
 

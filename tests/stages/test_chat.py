@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from stages import vlm
-from stages.chat.__main__ import main
-from stages.core import paths
-from stages.core.errors import UserError
-from stages.core.foreign import plain
-from tests.helpers import run_stage, save_photo, set_params
-from tests.vlm_helpers import soft_prompt
+from commands.chat.__main__ import main
+from common import vlm
+from common.core import paths
+from common.core.errors import UserError
+from common.core.foreign import plain
+from tests.support.helpers import run_stage, save_photo, set_params
+from tests.support.vlm_helpers import soft_prompt
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def base(tiny_llava: Path) -> vlm.Base:
 @pytest.fixture
 def trained(workspace: Path, base: vlm.Base) -> vlm.SoftPrompt:
     """A workspace where `bo` has a soft prompt; that prompt."""
-    set_params({"base.model": base.name})
+    set_params({"base.vlm.model": base.name})
     prompt = soft_prompt(base, "bo", 2)
     prompt.info["base"] = {"fingerprint": base.fingerprint}
     prompt.save(paths.subject_model("bo"))
@@ -30,7 +30,7 @@ def trained(workspace: Path, base: vlm.Base) -> vlm.SoftPrompt:
 
 
 def expected(base: vlm.Base, prompt: vlm.SoftPrompt, question: str, image: Path | None = None) -> str:
-    from stages.core.images import load_image
+    from common.core.images import load_image
 
     prefixes = vlm.encode_prefixes(base, [load_image(image)] if image else [])
     query = vlm.Query(question, 0 if image else None, prompt)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.core import paths
-from tests.helpers import REAL_PHOTOS, run_stage, save_photo, set_params
+from common.core import paths
+from tests.support.helpers import REAL_PHOTOS, run_stage, save_photo, set_params
 from tests.unit.test_core_images import huge_png
 
 REX = Path("data/subjects/rex")
@@ -136,7 +136,7 @@ def test_the_same_picture_twice_is_named_with_its_reason():
 def test_questions_and_look_alikes_are_read_too():
     """What evaluate alone will open, hours later, is looked at now; both are optional."""
     truth = REX / "truth"
-    save_photo(truth / "siblings/one/0.png", 210)
+    save_photo(truth / "lookalikes/one/0.png", 210)
     question = {
         "image": "0.png",
         "question": "What is <rex> next to?",
@@ -148,19 +148,20 @@ def test_questions_and_look_alikes_are_read_too():
     said = accepted()
     assert "3 subjects and 13 own photos are fit to run" in said
     assert (
-        f"warning: {truth}/question.json is not used: {truth} may hold questions.json, siblings/mark" in said
+        f"warning: {truth}/question.json is not used: {truth} may hold questions.json, lookalikes/mark"
+        in said
     )
     paths.CHECKED.unlink()
 
-    shutil.copy(REX / "train/1.png", truth / "siblings/one/1.png")
-    save_photo(truth / "siblings/two/2.png", 220).write_bytes(b"")
+    shutil.copy(REX / "train/1.png", truth / "lookalikes/one/1.png")
+    save_photo(truth / "lookalikes/two/2.png", 220).write_bytes(b"")
     (truth / "questions.json").write_text(json.dumps({"visual": [question | {"image": "7.png"}]}))
     wrong = "but a look-alike is somebody else, of one group: keep it in one of the folders"
     assert refusal() == [
-        f"{truth}/siblings/two/2.png is empty (0 bytes): copy the original photo again",
+        f"{truth}/lookalikes/two/2.png is empty (0 bytes): copy the original photo again",
         f'{truth}/questions.json: "What is <rex> next to?" is about 7.png, which is not in {REX}/test: '
         "name one of its photos",
-        f"{REX}/train/1.png and {truth}/siblings/one/1.png are the same picture, {wrong}",
+        f"{REX}/train/1.png and {truth}/lookalikes/one/1.png are the same picture, {wrong}",
     ]
 
 
@@ -194,17 +195,17 @@ def test_a_folder_without_a_line_is_mentioned():
         ({"subjects.pad": {"kind": "pet"}}, "params.yaml: subjects.pad cannot be named so"),
         ({"subjects.zoe": {"kind": "pet", "source": "world"}}, "world.subjects has no zoe"),
         (
-            {"base.model": "models/base/lava"},
-            "params.yaml: base.model names the folder models/base/lava, which is",
+            {"base.vlm.model": "models/base/lava"},
+            "params.yaml: base.vlm.model names the folder models/base/lava, which is",
         ),
-        ({"base.clip": "clip"}, "params.yaml: base.clip names the folder clip, which is missing"),
+        ({"base.clip.model": "clip"}, "params.yaml: base.clip.model names the folder clip, which is missing"),
         (
-            {"base.revision": "abc"},
-            "params.yaml: base.revision is for hub models, but models/base/llava is a folder",
+            {"base.vlm.revision": "abc"},
+            "params.yaml: base.vlm.revision is for hub models, but models/base/llava is a folder",
         ),
         (
-            {"base.clip": "openai/clip-vit-large-patch14-336"},
-            "params.yaml: base.clip_revision is None: give the 40-digit commit of openai/clip",
+            {"base.clip.model": "openai/clip-vit-large-patch14-336"},
+            "params.yaml: base.clip.revision is None: give the 40-digit commit of openai/clip",
         ),
         ({"index.location": "my/urls.parquet"}, "index.location is my/urls.parquet, which is missing"),
     ],
@@ -217,8 +218,8 @@ def test_mistakes_in_params_are_refused(changes: dict, sentence: str):
 def test_a_hub_model_at_a_commit_is_taken_on_trust():
     set_params(
         {
-            "base.model": "llava-hf/llava-1.5-7b-hf",
-            "base.revision": "b234b804b114d9e37bb655e11cbbb5f5e971b7a9",
+            "base.vlm.model": "llava-hf/llava-1.5-7b-hf",
+            "base.vlm.revision": "b234b804b114d9e37bb655e11cbbb5f5e971b7a9",
         }
     )
     accepted()

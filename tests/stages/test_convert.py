@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from stages.convert.__main__ import main
-from stages.core import io, paths
-from stages.core.errors import UserError
-from tests.convert_helpers import make_subject, samples, talk
-from tests.helpers import run_stage, set_params
+from commands.convert.__main__ import main
+from common.core import io, paths
+from common.core.errors import UserError
+from tests.support.convert_helpers import make_subject, samples, talk
+from tests.support.helpers import run_stage, set_params
 
 
 @pytest.fixture

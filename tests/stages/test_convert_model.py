@@ -17,15 +17,16 @@ from safetensors.torch import load_file, save_file
 from tokenizers import AddedToken
 from transformers import AutoModelForImageTextToText, AutoProcessor, LlavaForConditionalGeneration
 
-from stages import vlm
-from stages.convert import huggingface, vllm
-from stages.convert.__main__ import main
-from stages.core import io, paths
-from stages.core.errors import UserError
-from stages.vlm.answer import decode
-from tests.families import BUILDERS
-from tests.helpers import ROOT, set_params
-from tests.vlm_helpers import noise_images, soft_prompt
+from commands.convert import huggingface, vllm
+from commands.convert.__main__ import main
+from common import vlm
+from common.core import io, paths
+from common.core.errors import UserError
+from common.vlm.answer import decode
+from tests.support import tiny
+from tests.support.families import BUILDERS
+from tests.support.helpers import ROOT, set_params
+from tests.support.vlm_helpers import noise_images, soft_prompt
 
 SYSTEM = "Be brief."
 QUESTIONS = ("Can you see <bo> in this photo?", "What color is it?", "What is next to <bo>? Answer it.")
@@ -50,7 +51,7 @@ def engine(base: vlm.Base, prompt: vlm.SoftPrompt, identifier: int) -> list[list
         base,
         suffixes,
         [(prompt,)] * len(asked),
-        next(prefixes.batches([[image for image, _ in asked]], spare=100)),
+        next(prefixes.batches([[image for image, _ in asked]], extra_slots=100)),
         max_new_tokens=NEW_TOKENS,
         option_ids=[0, 1],
     )
@@ -129,6 +130,36 @@ def test_the_code_that_models_readme_prints_runs_without_ours_and_answers_as_cha
     assert done.stdout.split() == said.split() != []  # decode joins added tokens with other spaces
 
 
+@pytest.mark.parametrize("family", ["llava", "fast_vlm"])
+def test_a_padded_batch_is_answered_as_its_questions_are_one_by_one(family: str, tmp_path: Path) -> None:
+    base = loaded({"llava": tiny.llava, **BUILDERS}[family](tmp_path / "model"), SYSTEM)
+    huggingface.export(base, soft_prompt(base, "bo", 5), SYSTEM, tmp_path / "out")
+    processor = AutoProcessor.from_pretrained(tmp_path / "out")
+    model = AutoModelForImageTextToText.from_pretrained(tmp_path / "out")
+    messages = [
+        [{"role": "user", "content": [{"type": "image", "image": image}, {"type": "text", "text": question}]}]
+        for image in IMAGES
+        for question in QUESTIONS
+    ]
+
+    def answers(asked: list) -> list[str]:
+        inputs = processor.apply_chat_template(
+            asked,
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=True,
+            return_tensors="pt",
+            processor_kwargs={"padding": True},
+        )
+        assert len(asked) == 1 or not inputs["attention_mask"].all()
+        out = model.generate(**inputs, max_new_tokens=NEW_TOKENS)
+        return processor.batch_decode(out[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+
+    together = answers(messages)
+    assert together == [answer for message in messages for answer in answers([message])]
+    assert len(set(together)) > 1
+
+
 def test_the_template_adds_what_the_user_leaves_out(tiny_llava: Path, tmp_path: Path) -> None:
     base = loaded(tiny_llava, SYSTEM)
     huggingface.export(base, soft_prompt(base, "bo", 2), SYSTEM, tmp_path / "out")
@@ -195,7 +226,7 @@ def test_tables_of_other_rows_are_the_base_s(tiny_llava: Path, tmp_path: Path) -
 @pytest.fixture
 def trained(workspace: Path, tiny_llava: Path) -> tuple[vlm.Base, vlm.SoftPrompt]:
     """A workspace where `bo` has a soft prompt of 5 latent tokens for the tiny base."""
-    set_params({"base.model": str(tiny_llava), "base.system": SYSTEM})
+    set_params({"base.vlm.model": str(tiny_llava), "base.vlm.system": SYSTEM})
     base = vlm.load(str(tiny_llava), system=SYSTEM)
     prompt = soft_prompt(base, "bo", 5)
     prompt.info["base"] = {"fingerprint": base.fingerprint}
@@ -255,7 +286,9 @@ def test_the_command_writes_a_folder(trained: Trained) -> None:
 
 @pytest.mark.slow
 def test_a_full_disk_leaves_nothing(trained: Trained) -> None:
-    command = f"ulimit -f 64; exec {sys.executable} -m stages.convert huggingface bo out"  # kilobytes a file
+    command = (
+        f"ulimit -f 64; exec {sys.executable} -m commands.convert huggingface bo out"  # kilobytes a file
+    )
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, text=True)
     assert done.returncode == 1 and "Traceback" not in done.stderr

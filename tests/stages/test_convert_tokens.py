@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from stages import vlm
-from stages.convert.__main__ import main
-from stages.convert.rows import silent
-from stages.core import paths
-from stages.core.errors import UserError
-from tests.helpers import set_params
-from tests.vlm_helpers import soft_prompt
+from commands.convert.__main__ import main
+from commands.convert.rows import silent_output_row
+from common import vlm
+from common.core import paths
+from common.core.errors import UserError
+from tests.support.helpers import set_params
+from tests.support.vlm_helpers import soft_prompt
 
 Trained = tuple[vlm.Base, vlm.SoftPrompt]
 
@@ -21,7 +21,7 @@ Trained = tuple[vlm.Base, vlm.SoftPrompt]
 @pytest.fixture
 def trained(workspace: Path, tiny_llava: Path) -> tuple[vlm.Base, vlm.SoftPrompt]:
     """A workspace where `bo` has a soft prompt of 5 latent tokens for the tiny base."""
-    set_params({"base.model": str(tiny_llava)})
+    set_params({"base.vlm.model": str(tiny_llava)})
     base = vlm.load(str(tiny_llava))
     prompt = soft_prompt(base, "bo", 5)
     prompt.info["base"] = {"fingerprint": base.fingerprint}
@@ -36,7 +36,7 @@ def test_tokens_round_trip(trained: Trained) -> None:
     assert token.dtype == head.dtype == torch.bfloat16 and token.shape == head.shape == (6, 32)
     assert torch.equal(token, prompt.embeddings.bfloat16())
     assert torch.equal(head[:1], prompt.output_row.bfloat16())
-    assert torch.equal(head[1:], silent(base).bfloat16().expand(5, -1))
+    assert torch.equal(head[1:], silent_output_row(base).bfloat16().expand(5, -1))
 
     assert main("tokens", "bo", "out/9-token.pt", "--read").startswith("6 rows read for <bo>")
     again = vlm.SoftPrompt.load(paths.subject_model("bo"), base)
@@ -115,7 +115,7 @@ def test_bad_token_files_are_refused(trained: Trained) -> None:
             main("tokens", "bo", str(rows), "--read")
     for name in ("a-token.pt", "a-lmhead.pt"):
         torch.save(torch.zeros(6, 30), name)
-    with pytest.raises(UserError, match=r"rows of 30 numbers.*base\.model"):
+    with pytest.raises(UserError, match=r"rows of 30 numbers.*base\.vlm\.model"):
         main("tokens", "bo", str(rows), "--read")
     rows.write_bytes(pickle.dumps(Code(), protocol=2))
     with pytest.raises(UserError, match="holds code"):

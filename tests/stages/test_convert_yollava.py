@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from stages.convert.__main__ import main
-from stages.core import paths
-from stages.core.errors import UserError
-from tests.convert_helpers import make_subject, samples, talk
+from commands.convert.__main__ import main
+from common.core import paths
+from common.core.errors import UserError
+from tests.support.convert_helpers import make_subject, samples, talk
 
 SCHEMES = {
     "yollava": (
@@ -57,9 +57,9 @@ def test_yollava_round_trip(scheme: str, subject: Path) -> None:
     expected = Counter((sha256, label, question, label.title()) for sha256, label in pictures)
     assert samples("validation", "image_sha256", "label", "question", "answer") == expected
     assert talk("kind", "question", "answer") == spoken
-    from stages.core import samples as train
+    from common.training import samples as train
 
-    assert train.read(paths.dataset("bo"), conversations=True, hard=True, easy=True)  # as training does
+    assert train.read_rows(paths.dataset("bo"), conversations=True, hard=True, easy=True)  # as training does
 
 
 def test_yollava_without_its_images_or_roles(subject: Path) -> None:

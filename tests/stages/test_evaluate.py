@@ -6,11 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from stages import vlm
-from stages.core import io, paths, schema
+from common import vlm
+from common.core import io, paths, schema
 from stages.evaluate.__main__ import main
-from tests.helpers import run_stage, set_params
-from tests.subjects import populate, teach
+from tests.support.helpers import run_stage, set_params
+from tests.support.subjects import populate, teach
 
 METHODS = {
     "soft_prompt",
@@ -30,10 +30,10 @@ def prepared(workspace: Path, tiny_llava: Path) -> Path:
     subjects = {"bo": "world", "mam": "world", "my-dog": "own"}
     set_params(
         {
-            "base.model": str(tiny_llava),
-            "base.batch_size": 8,
+            "base.vlm.model": str(tiny_llava),
+            "base.device.batch_size": 8,
             "evaluate.max_new_tokens": 4,
-            "evaluate.validation_negatives": 2,
+            "evaluate.threshold_negatives": 2,
             "evaluate.general_subjects": 2,
             "evaluate.captioned_others": 2,
             "subjects": {name: {"kind": "pet", "source": source} for name, source in subjects.items()},
@@ -50,12 +50,12 @@ def table(name: str, columns, method: str = "soft_prompt") -> pd.DataFrame:
 
 def test_every_photo_meets_every_subject_and_method_and_a_second_run_gives_the_same_bytes(prepared):
     assert main() == (
-        "soft_prompt: 3 subjects, 45 photos, 273 recognition, 18 validation, 36 questions, "
-        "14 open_answers, 84 conversations, 120 captions, 95 together, 45 general"
+        "soft_prompt: 3 subjects, 45 photos, 273 recognition, 18 threshold_set, 36 questions, "
+        "14 open_answers, 84 conversations, 120 captions, 95 two_subjects, 45 general"
     )
 
     rows = table("recognition", schema.RECOGNITION)
-    # 9 test photos each, and 6 siblings for the world's two subjects.
+    # 9 test photos each, and 6 look-alikes for the world's two subjects.
     assert rows.groupby(["subject", "method"]).size().unique().tolist() == [15, 9]
     assert set(rows.method) == METHODS
     assert (rows.label == ((rows.group == "test") & (rows.owner == rows.subject))).all()
@@ -65,7 +65,7 @@ def test_every_photo_meets_every_subject_and_method_and_a_second_run_gives_the_s
         "Yes"
     }  # the made-up training set has positives only
 
-    seen = table("validation", schema.VALIDATION)
+    seen = table("threshold_set", schema.THRESHOLD_SET)
     assert set(seen.method) == {"soft_prompt"}  # a threshold is given to what was learned, not to controls
     assert seen.groupby(["subject", "role"]).size().unstack().to_numpy().tolist() == [[2, 2, 2]] * 3
     assert (seen.label == (seen.role == "positive")).all() and seen.p_yes.between(0, 1).all()
@@ -103,7 +103,7 @@ def test_two_in_a_photo_captions_and_general_questions(prepared):
 
 
 def _two_in_a_photo_are_asked_about_one_by_one_and_their_sides_in_both_orders():
-    rows = table("together", schema.TOGETHER)
+    rows = table("two_subjects", schema.TWO_SUBJECTS)
     presence, sides = rows[rows.kind == "presence"], rows[rows.kind == "side"]
     assert set(presence.method) == METHODS and set(sides.method) == SIDED
     soft = presence[presence.method == "soft_prompt"].sort_values(["photo", "subject"])

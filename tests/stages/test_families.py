@@ -4,18 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from stages import vlm
+from common import vlm
+from common.core import io, paths, schema
+from common.core.errors import UserError
+from common.vlm.families import INLINE
 from stages.assemble.__main__ import main as assemble
-from stages.core import io, paths, schema
-from stages.core.errors import UserError
 from stages.evaluate.__main__ import main as evaluate
 from stages.synthesize.__main__ import main as synthesize
 from stages.train.__main__ import main as train
-from stages.vlm.families import INLINE
-from tests import tiny
-from tests.families import BUILDERS
-from tests.helpers import save_photo, set_params
-from tests.subjects import populate
+from tests.support import tiny
+from tests.support.families import BUILDERS
+from tests.support.helpers import save_photo, set_params
+from tests.support.subjects import populate
 
 FAMILIES = {"llava": tiny.llava, **BUILDERS}
 SUBJECTS = ("bo", "mam")
@@ -27,10 +27,10 @@ def model(request: pytest.FixtureRequest, workspace: Path) -> str:
     folder = FAMILIES[request.param](workspace / "model")
     set_params(
         {
-            "base.model": str(folder),
-            "base.system": "Be brief.",
-            "base.batch_size": 8,
-            "base.image_size": 44,
+            "base.vlm.model": str(folder),
+            "base.vlm.system": "Be brief.",
+            "base.device.batch_size": 8,
+            "base.vlm.image_size": 44,
             "synthesize.max_new_tokens": 4,
             "assemble.positive_copies": 2,
             "train.latent_tokens": 2,

@@ -20,16 +20,16 @@ import pytest
 import torch
 from PIL import Image
 
-from stages.core import paths
-from stages.core.clip import Clip, embed
-from stages.core.errors import UserError
-from stages.core.images import load_image
-from stages.core.io import sha256_bytes
+from common.clip import Clip, embed
+from common.core import paths
+from common.core.errors import UserError
+from common.core.images import load_image
+from common.core.io import sha256_bytes
 from stages.index import __main__ as stage
 from stages.index.urls import WORK
 from tests import hostile
-from tests.helpers import ROOT, run_stage, set_params
-from tests.index_helpers import check_consistent, images, list_of, made
+from tests.support.helpers import ROOT, run_stage, set_params
+from tests.support.index_helpers import check_consistent, images, list_of, made
 
 pytestmark = pytest.mark.slow  # clip-retrieval and img2dataset take many seconds to import
 
@@ -39,7 +39,7 @@ AGENT = "personal-vlm/test (somebody@corpus.example)"
 @pytest.fixture(autouse=True)
 def _base_clip(workspace: Path, clip_folder: Path):
     set_params(
-        {"base.clip": str(clip_folder), "index.timeout_s": 3, "index.retries": 0, "index.agent": AGENT}
+        {"base.clip.model": str(clip_folder), "index.timeout_s": 3, "index.retries": 0, "index.agent": AGENT}
         | {"index.allowed_hosts": "127.0.0.1"}
     )
 

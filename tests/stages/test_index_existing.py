@@ -12,21 +12,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stages.core import paths
-from stages.core.clip import Clip, embed
-from stages.core.errors import UserError
-from stages.core.images import load_image
-from stages.core.io import read_json, read_parquet
-from stages.core.listed import Listed
-from stages.core.opener import Limits
-from stages.core.schema import INDEX_METADATA
+from common.clip import Clip, embed
+from common.core import paths
+from common.core.errors import UserError
+from common.core.images import load_image
+from common.core.io import read_json, read_parquet
+from common.core.schema import INDEX_METADATA
+from common.corpus.corpus_entry import CorpusEntry
+from common.corpus.polite_http import Limits
 from stages.index import __main__ as stage
-from stages.index import build, clip_retrieval_job, spread
+from stages.index import build, clip_retrieval_job, distributed_embed
 from stages.index.folder import picture
 from stages.index.rows import row
-from tests import hostile, tiny
-from tests.helpers import set_params
-from tests.index_helpers import check_consistent, images, made
+from tests import hostile
+from tests.support import tiny
+from tests.support.helpers import set_params
+from tests.support.index_helpers import check_consistent, images, made
 
 LIMITS = Limits(3.0, 0, 2**20, 10**6, 256, 2, 10, per_host=1, agent="personal-vlm/test")
 SLURM = [f"slurm_{name}" for name in (
@@ -38,7 +39,7 @@ pytestmark = pytest.mark.slow  # clip-retrieval takes many seconds to import
 
 @pytest.fixture(autouse=True)
 def _base_clip(workspace: Path, clip_folder: Path):
-    set_params({"base.clip": str(clip_folder), "index.timeout_s": 3})
+    set_params({"base.clip.model": str(clip_folder), "index.timeout_s": 3})
 
 
 def clip_retrieval_index(folder: Path, clip_folder: Path, urls: bool = False) -> Path:
@@ -117,11 +118,11 @@ def test_an_index_reads_pictures_of_its_own_folder_and_vectors_that_are_some(
 def test_an_index_that_is_not_ours_to_use(workspace: Path, clip_folder: Path, tmp_path: Path):
     folder = clip_retrieval_index(tmp_path / "theirs", clip_folder)
     set_params({"index.source": "index", "index.location": str(folder)})
-    set_params({"base.clip": str(tiny.clip(tmp_path / "other", seed=1))})
+    set_params({"base.clip.model": str(tiny.clip(tmp_path / "other", seed=1))})
     with pytest.raises(UserError, match="reproduce its vectors"):
         stage.main()
     np.save(folder / "img_emb/img_emb_0.npy", np.ones((10, 8), np.float16))
-    with pytest.raises(UserError, match=r"have size 8, those of base\.clip 16"):
+    with pytest.raises(UserError, match=r"have size 8, base\.clip\.model's 16"):
         stage.main()
     np.save(folder / "img_emb/img_emb_0.npy", np.ones((9, 16), np.float16))
     with pytest.raises(UserError, match="9 vectors but 10 rows"):
@@ -151,17 +152,17 @@ def test_a_service_that_is_not_there(text: str, sentence: str):
 def test_embedding_by_clip_retrievals_own_process(workspace: Path, clip_folder: Path):
     """What its strategies share: the job, our CLIP in its workers, several parts, and the way back."""
     rows = [
-        row(f"{i}.png", Listed(f"{i}.png"), picture(path, LIMITS))
+        row(f"{i}.png", CorpusEntry(f"{i}.png"), picture(path, LIMITS))
         for i, path in enumerate(sorted(images(Path("pictures"), range(7)).iterdir()))
     ]
-    one_process = spread.Strategy("sequential", partition=None, nodes=1, part=3)
-    vectors = spread.embed(str(clip_folder), None, rows, one_process, Path("work"))
+    one_process = distributed_embed.Strategy("sequential", partition=None, nodes=1, part=3)
+    vectors = distributed_embed.embed(str(clip_folder), None, rows, one_process, Path("work"))
     pictures = [load_image(row["image"]["bytes"]) for row in rows]
     assert np.allclose(vectors, embed(Clip(str(clip_folder), None, "cpu"), pictures), atol=2e-3)
     assert not Path("work").exists()
     rows[3]["image"]["bytes"] = b"nothing"
     with pytest.raises(UserError, match="clip-retrieval embedded 6 of 7 images"):
-        spread.embed(str(clip_folder), None, rows, one_process, Path("work"))
+        distributed_embed.embed(str(clip_folder), None, rows, one_process, Path("work"))
 
 
 def test_what_a_slurm_job_runs_is_our_worker(workspace: Path, monkeypatch: pytest.MonkeyPatch):
@@ -171,8 +172,8 @@ def test_what_a_slurm_job_runs_is_our_worker(workspace: Path, monkeypatch: pytes
     monkeypatch.setattr(slurm, "_generate_sbatch", slurm._generate_sbatch)
     monkeypatch.setattr(importlib.import_module("clip_retrieval.clip_inference.distributor"), "worker", None)
     clip_retrieval_job.use_our_worker()
-    strategy = spread.Strategy("slurm", partition="gpu", nodes=2, part=3)
-    asked = spread.settings("clip", None, 7, strategy, workspace)
+    strategy = distributed_embed.Strategy("slurm", partition="gpu", nodes=2, part=3)
+    asked = distributed_embed.settings("clip", None, 7, strategy, workspace)
     options = {name.removeprefix("slurm_"): asked.get(name) for name in SLURM}
     script = slurm([0, 1, 2], {}, options)._generate_sbatch(str(workspace), options, {})
     assert "--partition=gpu" in script and "--nodes=2" in script and "NUM_TASKS=3" in script

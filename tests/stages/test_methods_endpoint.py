@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from stages import methods
-from stages.core import paths
-from stages.core.errors import UserError
-from stages.methods.endpoint import cache
-from stages.methods.interface import Ask, Subject, Task, Tools
+from common import methods
+from common.core import paths
+from common.core.errors import UserError
+from common.methods.endpoint import cache
+from common.methods.interface import Backbones, MethodSubject, Request, Task
 from tests import hostile
-from tests.methods_helpers import learnable
+from tests.support.methods_helpers import learnable
 
 RECOGNITION = Task("recognition", 8)
 Answer = Callable[
@@ -90,9 +90,9 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def subject(workspace: Path) -> Subject:
+def subject(workspace: Path) -> MethodSubject:
     learnable("bo", human="a brown dog")
-    return Subject("bo", "pet")
+    return MethodSubject("bo", "pet")
 
 
 def endpoint(server: Server, **changes: Any) -> methods.Method:
@@ -111,19 +111,21 @@ def endpoint(server: Server, **changes: Any) -> methods.Method:
         "backoff_s": 0.01,
         "concurrency": 4,
     }
-    return methods.prepare("gpt", {"gpt": settings | changes}, Tools(None, None, 0, 8))
+    return methods.prepare("gpt", {"gpt": settings | changes}, Backbones(None, None, 0, 8))
 
 
 def ask(method: methods.Method, questions: list[str], photo: Path | None = None) -> list:
-    asks = [Ask(RECOGNITION, "gpt", ("bo",), None if photo is None else 0, text) for text in questions]
-    return method.answers([photo] if photo else [], asks)
+    requests = [
+        Request(RECOGNITION, "gpt", ("bo",), None if photo is None else 0, text) for text in questions
+    ]
+    return method.answers([photo] if photo else [], requests)
 
 
 def kept() -> list[Path]:
     return sorted(cache.FOLDER.glob("*/*.json"))
 
 
-def test_references_come_before_the_photo_and_the_question(server: Server, subject: Subject) -> None:
+def test_references_come_before_the_photo_and_the_question(server: Server, subject: MethodSubject) -> None:
     photo = Path("photo.png")
     Image.new("RGB", (200, 100), (255, 0, 0)).save(photo)
     method = endpoint(server, description="human")
@@ -148,7 +150,7 @@ def test_references_come_before_the_photo_and_the_question(server: Server, subje
     assert method.cost("gpt", "bo").trainable == 0
 
 
-def test_probabilities_are_those_of_the_options(server: Server, subject: Subject) -> None:
+def test_probabilities_are_those_of_the_options(server: Server, subject: MethodSubject) -> None:
     first = {"Yes": -1.0, " yes": -2.0, "No": -1.5, "Maybe": -0.1}
     server.answer = lambda number, body: completion("Yes", first)
     method = endpoint(server)
@@ -163,7 +165,7 @@ def test_probabilities_are_those_of_the_options(server: Server, subject: Subject
 
 
 def test_a_rerun_asks_nothing_and_keeps_no_photo_and_no_key(
-    server: Server, subject: Subject, monkeypatch: pytest.MonkeyPatch
+    server: Server, subject: MethodSubject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SERVER_KEY", "secret-key")
     method = endpoint(server, key_variable="SERVER_KEY")
@@ -181,7 +183,7 @@ def test_a_rerun_asks_nothing_and_keeps_no_photo_and_no_key(
         ask(method, ["three"])
 
 
-def test_what_may_pass_is_tried_again(server: Server, subject: Subject) -> None:
+def test_what_may_pass_is_tried_again(server: Server, subject: MethodSubject) -> None:
     passing = [failure(500), failure(429, **{"Retry-After": "0.3"}), completion("No")]
     server.answer = lambda number, body: passing[number]
     method = endpoint(server)
@@ -205,7 +207,7 @@ def test_what_may_pass_is_tried_again(server: Server, subject: Subject) -> None:
     ],
 )
 def test_a_server_that_stays_broken_is_one_sentence(
-    server: Server, subject: Subject, answer: tuple, reason: str
+    server: Server, subject: MethodSubject, answer: tuple, reason: str
 ) -> None:
     server.answer = lambda number, body: answer
     method = endpoint(server)
@@ -215,7 +217,7 @@ def test_a_server_that_stays_broken_is_one_sentence(
     assert len(server.requests) == 3 and not kept()
 
 
-def test_a_slow_server_times_out_and_a_gone_one_is_named(server: Server, subject: Subject) -> None:
+def test_a_slow_server_times_out_and_a_gone_one_is_named(server: Server, subject: MethodSubject) -> None:
     def slow(number: int, body: dict[str, Any]) -> tuple:
         time.sleep(0.5)
         return completion("Yes")
@@ -236,7 +238,7 @@ def test_a_slow_server_times_out_and_a_gone_one_is_named(server: Server, subject
     [(401, "check the key in SERVER_KEY"), (404, "methods.gpt.model"), (400, "logprobs: null")],
 )
 def test_a_refusal_for_good_ends_at_once_and_repeats_no_key(
-    server: Server, subject: Subject, monkeypatch: pytest.MonkeyPatch, code: int, remedy: str
+    server: Server, subject: MethodSubject, monkeypatch: pytest.MonkeyPatch, code: int, remedy: str
 ) -> None:
     monkeypatch.setenv("SERVER_KEY", "secret-key")
     server.answer = lambda number, body: failure(code, "not with secret-key")
@@ -247,7 +249,7 @@ def test_a_refusal_for_good_ends_at_once_and_repeats_no_key(
     assert len(server.requests) < 5
 
 
-def test_a_models_refusal_is_an_answer(server: Server, subject: Subject) -> None:
+def test_a_models_refusal_is_an_answer(server: Server, subject: MethodSubject) -> None:
     said = [completion("I cannot identify people."), completion(None, refusal="No."), completion(None)]
     server.answer = lambda number, body: said[number]
     method = endpoint(server, concurrency=1)
@@ -256,7 +258,9 @@ def test_a_models_refusal_is_an_answer(server: Server, subject: Subject) -> None
     assert texts == ["I cannot identify people.", "No.", ""]
 
 
-def test_only_so_many_run_at_once_and_what_was_answered_is_kept(server: Server, subject: Subject) -> None:
+def test_only_so_many_run_at_once_and_what_was_answered_is_kept(
+    server: Server, subject: MethodSubject
+) -> None:
     def answer(number: int, body: dict[str, Any]) -> tuple:
         time.sleep(0.05)
         return failure(403) if number == 9 else completion("Yes")
@@ -273,7 +277,7 @@ def test_only_so_many_run_at_once_and_what_was_answered_is_kept(server: Server, 
     assert len(ask(method, questions)) == 20 and len(server.requests) - before == 20 - done
 
 
-def test_a_server_that_drips_costs_its_time_alone(server: Server, subject: Subject) -> None:
+def test_a_server_that_drips_costs_its_time_alone(server: Server, subject: MethodSubject) -> None:
     with hostile.server() as host:
         method = endpoint(server, url=f"{host}/drip-headers", timeout_s=0.5, retries=0)
         method.fit([subject])
@@ -283,7 +287,7 @@ def test_a_server_that_drips_costs_its_time_alone(server: Server, subject: Subje
 
 @pytest.mark.parametrize("key", ["secret\nkey", "secret key", "sécret", "secret\x1b"])
 def test_a_key_that_is_none_is_not_repeated(
-    server: Server, subject: Subject, monkeypatch: pytest.MonkeyPatch, key: str
+    server: Server, subject: MethodSubject, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
     monkeypatch.setenv("SERVER_KEY", key)
     method = endpoint(server, key_variable="SERVER_KEY")
@@ -297,7 +301,7 @@ def test_a_key_that_is_none_is_not_repeated(
 
 
 def test_what_a_server_says_moves_no_terminal_and_repeats_no_part_of_the_key(
-    server: Server, subject: Subject, monkeypatch: pytest.MonkeyPatch
+    server: Server, subject: MethodSubject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SERVER_KEY", "secret-" * 10)
     server.answer = lambda number, body: failure(401, "\x1b[2Jno: " + "a" * 180 + "secret-" * 10)

@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
-from stages import methods, vlm
-from stages.core import images, io, paths, schema
-from stages.core.errors import UserError
-from stages.core.samples import Lesson, Sample, joined, read, told_rightly
+from common import methods, vlm
+from common.core import images, io, paths, schema
+from common.core.errors import UserError
+from common.methods.interface import Backbones, Request, Responder, Task
+from common.methods.lora import crossed
+from common.training.samples import Sample, TrainingSet, balanced_accuracy, concatenate, read_rows
 from stages.evaluate.__main__ import main as ask
-from stages.fit.__main__ import main as fit
-from stages.methods.interface import Answering, Ask, Task, Tools
-from stages.methods.lora import crossed
-from tests.helpers import run_stage, set_params
-from tests.subjects import populate
+from stages.fit_baseline.__main__ import main as fit
+from tests.support.helpers import run_stage, set_params
+from tests.support.subjects import populate
 
 SECTION: dict[str, Any] = {
     "method": "lora",
@@ -45,8 +45,8 @@ def prepared(workspace: Path, tiny_llava: Path, clip_folder: Path) -> Path:
     Path("base").symlink_to(tiny_llava)
     set_params(
         {
-            "base.model": "base",
-            "base.clip": str(clip_folder),
+            "base.vlm.model": "base",
+            "base.clip.model": str(clip_folder),
             "methods": SECTIONS,
             "subjects": {name: {"kind": "pet", "source": source} for name, source in SUBJECTS.items()},
         }
@@ -79,9 +79,9 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.*")}
 
 
-def opened(name: str, base: vlm.Base) -> Answering:
+def opened(name: str, base: vlm.Base) -> Responder:
     """The fitted method of a section, with a base that the test keeps hold of."""
-    return methods.prepare(name, SECTIONS, Tools(lambda: base, None, 0, 4))
+    return methods.prepare(name, SECTIONS, Backbones(lambda: base, None, 0, 4))
 
 
 @pytest.mark.slow
@@ -139,8 +139,8 @@ def test_a_subjects_adapter_is_in_place_whatever_is_asked_and_the_base_where_the
 
     def chances(name: str) -> list[tuple[float, ...]]:
         task = Task("general", 1)
-        asks = [Ask(task, name, subjects, 0, "Is it a dog?") for subjects in in_place]
-        return [answer.probabilities for answer in opened(name, base).answers(photos, asks)]
+        requests = [Request(task, name, subjects, 0, "Is it a dog?") for subjects in in_place]
+        return [answer.probabilities for answer in opened(name, base).answers(photos, requests)]
 
     prefixes = vlm.encode_prefixes(base, [images.load_image(photos[0])])
     plain = vlm.answer(base, [vlm.Query("Is it a dog?", 0)], prefixes, max_new_tokens=1, batch_size=1)
@@ -155,7 +155,7 @@ def test_a_subjects_adapter_is_in_place_whatever_is_asked_and_the_base_where_the
 
 def test_mistakes_end_with_one_sentence(prepared: Path) -> None:
     set_params({"methods.lora.scope": "each", "methods.lora.ranks": 4})
-    done = run_stage("fit", "lora")
+    done = run_stage("fit_baseline", "lora")
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "methods.lora.scope is 'each'" in done.stderr
     assert "methods.lora.ranks is not a known key: did you mean rank?" in done.stderr
@@ -168,14 +168,16 @@ def test_mistakes_end_with_one_sentence(prepared: Path) -> None:
 
 
 def test_lessons_join_and_keep_each_subjects_balance(prepared: Path) -> None:
-    lessons = [
-        Lesson.of(read(paths.dataset(subject), conversations=True, hard=True, easy=True), balance=True)
+    training_sets = [
+        TrainingSet.of(
+            read_rows(paths.dataset(subject), conversations=True, hard=True, easy=True), balance=True
+        )
         for subject in SUBJECTS
     ]
-    both = joined(lessons)
+    both = concatenate(training_sets)
     assert len(both.images) == 4  # of 2 photos each; all are in both datasets
-    assert len(both.training) == sum(len(lesson.training) for lesson in lessons)
-    asked = [sample.question for lesson in lessons for sample in lesson.validation]
+    assert len(both.training) == sum(len(training_set.training) for training_set in training_sets)
+    asked = [sample.question for training_set in training_sets for sample in training_set.validation]
     assert [sample.question for sample in both.validation] == asked
 
 
@@ -201,5 +203,5 @@ def test_who_shares_an_adapter_is_told_apart_by_name() -> None:
 
 def test_told_rightly_weighs_both_classes_alike() -> None:
     seen = [Sample("?", "Yes", 0, True), *[Sample("?", "No", 0, False)] * 3]
-    scores = told_rightly(seen, [True, True, False, False])
+    scores = balanced_accuracy(seen, [True, True, False, False])
     assert scores == {"positive": 1.0, "negative": 0.666667, "weighted": 0.833333}

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from stages import methods, vlm
-from stages.core import io, paths, schema
-from stages.core.clip import Clip
-from stages.core.errors import UserError
-from stages.core.params import load
-from stages.methods.ask import answer_all
-from stages.methods.interface import Ask, Method, Subject, Task, Tools
-from tests.helpers import ROOT
-from tests.vlm_helpers import noise_images
+from common import methods, vlm
+from common.clip import Clip
+from common.core import io, paths, schema
+from common.core.errors import UserError
+from common.core.params import load
+from common.methods.interface import Backbones, Method, MethodSubject, Request, Task
+from common.methods.respond import answer_all
+from tests.support.helpers import ROOT
+from tests.support.vlm_helpers import noise_images
 
-SUBJECTS = [Subject("bo", "pet"), Subject("ana", "person")]
+SUBJECTS = [MethodSubject("bo", "pet"), MethodSubject("ana", "person")]
 PHOTOS = 2  # per subject; fewer than a step takes
 SECTION = load(ROOT / "params.yaml").methods["myvlm"]
 RECOGNITION, CHAT = Task("recognition", 8), Task("chat", 6)
@@ -36,7 +36,7 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return files[8:]
 
 
-def write_tables(subject: Subject, files: list[Path]) -> None:
+def write_tables(subject: MethodSubject, files: list[Path]) -> None:
     """The first PHOTOS files are the subject's, the others negatives."""
     empty = dict.fromkeys(schema.DATASET.names) | {"task": "recognition", "split": "validation"}
     rows = [
@@ -68,17 +68,19 @@ def base(tiny_llava: Path) -> vlm.Base:
 
 
 @pytest.fixture(scope="module")
-def tools(base: vlm.Base, clip_folder: Path) -> Tools:
+def backbones(base: vlm.Base, clip_folder: Path) -> Backbones:
     clip = Clip(str(clip_folder), None, "cpu")
-    return Tools(lambda: base, lambda: clip, 0, 4)
+    return Backbones(lambda: base, lambda: clip, 0, 4)
 
 
-def prepared(tools: Tools, mode: str = "captioning", threshold: float = 0.5, **changes: object) -> Method:
+def prepared(
+    backbones: Backbones, mode: str = "captioning", threshold: float = 0.5, **changes: object
+) -> Method:
     """The section of params.yaml, shortened; the threshold decides whether heads fire at all."""
     section = copy.deepcopy(dict(SECTION)) | {"mode": mode} | changes
     section["head"] = dict(section["head"]) | {"steps": 20, "pictures": 6, "threshold": threshold}
     section["embedding"] = dict(section["embedding"]) | {"steps": 5, "checkpoints": 2}
-    return methods.prepare("myvlm", {"myvlm": section}, tools)
+    return methods.prepare("myvlm", {"myvlm": section}, backbones)
 
 
 def read_all() -> dict[Path, bytes]:
@@ -86,8 +88,10 @@ def read_all() -> dict[Path, bytes]:
 
 
 @pytest.mark.parametrize("mode", ["captioning", "vqa"])
-def test_fitting_writes_heads_and_vectors_and_a_second_time_the_same_bytes(photos, tools, base, mode) -> None:
-    method = prepared(tools, mode)
+def test_fitting_writes_heads_and_vectors_and_a_second_time_the_same_bytes(
+    photos, backbones, base, mode
+) -> None:
+    method = prepared(backbones, mode)
     method.fit(SUBJECTS)
     first = read_all()
     folder = paths.fitted("myvlm") / "bo"
@@ -106,41 +110,43 @@ def test_fitting_writes_heads_and_vectors_and_a_second_time_the_same_bytes(photo
     assert read_all() == first
 
 
-def asks() -> list[Ask]:
+def requests() -> list[Request]:
     return [
-        Ask(CHAT, "myvlm", subjects, photo, "What is <bo> next to in this photo?")
+        Request(CHAT, "myvlm", subjects, photo, "What is <bo> next to in this photo?")
         for subjects in (("bo",), ("ana",), ("bo", "ana"))
         for photo in (0, 1, None)
     ]
 
 
-def test_the_base_answers_bit_for_bit_where_no_head_fires_and_without_a_photo(photos, tools, base) -> None:
-    method = prepared(tools, threshold=1.0)
+def test_the_base_answers_bit_for_bit_where_no_head_fires_and_without_a_photo(
+    photos, backbones, base
+) -> None:
+    method = prepared(backbones, threshold=1.0)
     method.fit(SUBJECTS)
-    found = method.answers(photos, asks())
-    assert found == answer_all(base, photos, asks(), [None] * 9, 4)
-    fired = prepared(tools, threshold=0.0)
+    found = method.answers(photos, requests())
+    assert found == answer_all(base, photos, requests(), [None] * 9, 4)
+    fired = prepared(backbones, threshold=0.0)
     fired.fit(SUBJECTS)
-    changed = fired.answers(photos, asks())
-    for ask, one, other in zip(asks(), found, changed, strict=True):
+    changed = fired.answers(photos, requests())
+    for ask, one, other in zip(requests(), found, changed, strict=True):
         assert (one == other) is (ask.photo is None)
     assert len({answer.probabilities for answer in changed[0::3]}) == 3  # bo, ana, both
 
 
-def test_heads_alone_decide_recognition(photos, tools) -> None:
-    method = prepared(tools)
+def test_heads_alone_decide_recognition(photos, backbones) -> None:
+    method = prepared(backbones)
     method.fit(SUBJECTS)
-    found = method.answers(photos, [Ask(RECOGNITION, "myvlm", ("bo",), photo, "?") for photo in range(4)])
+    found = method.answers(photos, [Request(RECOGNITION, "myvlm", ("bo",), photo, "?") for photo in range(4)])
     for answer in found:
         assert answer.text == ("Yes" if answer.probabilities[0] >= 0.5 else "No")
         assert sum(answer.probabilities) == pytest.approx(1)
     assert len({answer.probabilities for answer in found}) == 4
 
 
-def test_an_answer_names_the_subject_by_its_token(photos, tools, base, monkeypatch) -> None:
-    method = prepared(tools, threshold=0.0, identifier="dog")
+def test_an_answer_names_the_subject_by_its_token(photos, backbones, base, monkeypatch) -> None:
+    method = prepared(backbones, threshold=0.0, identifier="dog")
     method.fit(SUBJECTS)
-    ask = Ask(CHAT, "myvlm", ("bo",), 0, "Is it <bo>?")
+    ask = Request(CHAT, "myvlm", ("bo",), 0, "Is it <bo>?")
     asked = []
     usual = vlm.answer
 
@@ -155,22 +161,22 @@ def test_an_answer_names_the_subject_by_its_token(photos, tools, base, monkeypat
     assert asked == ["Is it dog?"] and found.text == "A Is it <bo>?"
 
 
-def test_captions_that_never_name_the_subject_are_a_mistake(photos, tools) -> None:
+def test_captions_that_never_name_the_subject_are_a_mistake(photos, backbones) -> None:
     turns = io.read_parquet(SUBJECTS[0].conversations, schema.CONVERSATIONS).to_pylist()
     turns = [turn | {"answer": "A dog."} for turn in turns]
     io.write_parquet(SUBJECTS[0].conversations, turns, schema.CONVERSATIONS, ["photo", "turn"])
     with pytest.raises(UserError, match=r"nothing in data/conversations/bo.parquet teaches <bo>"):
-        prepared(tools).fit(SUBJECTS)
+        prepared(backbones).fit(SUBJECTS)
 
 
-def test_a_vector_for_another_base_is_refused(photos, tools, base) -> None:
-    method = prepared(tools)
+def test_a_vector_for_another_base_is_refused(photos, backbones, base) -> None:
+    method = prepared(backbones)
     method.fit(SUBJECTS[:1])
     path = paths.fitted("myvlm") / "bo" / "embedding.safetensors"
     tensors, info = io.read_safetensors(path)
     io.write_safetensors(path, tensors, info | {"base": "another"})
-    with pytest.raises(UserError, match=r"another base model .* `dvc repro fit@myvlm`"):
-        method.answers(photos, [Ask(CHAT, "myvlm", ("bo",), 0, "?")])
+    with pytest.raises(UserError, match=r"another base model .* `dvc repro fit_baseline@myvlm`"):
+        method.answers(photos, [Request(CHAT, "myvlm", ("bo",), 0, "?")])
 
 
 def test_mistakes_in_the_section_are_named() -> None:
@@ -186,13 +192,13 @@ def test_mistakes_in_the_section_are_named() -> None:
     assert "methods.myvlm.head.step is not a known key: did you mean steps?" in unknown
 
 
-def test_heads_of_all_people_and_things_see_a_photo_once(photos, tools, monkeypatch) -> None:
-    method = prepared(tools)
+def test_heads_of_all_people_and_things_see_a_photo_once(photos, backbones, monkeypatch) -> None:
+    method = prepared(backbones)
     method.fit(SUBJECTS)
     seen = []
-    clip = tools.clip()
+    clip = backbones.clip()
     usual = clip.preprocess
     monkeypatch.setattr(clip, "preprocess", lambda images: seen.append(len(images)) or usual(images))
-    both = [Ask(RECOGNITION, "myvlm", (s,), photo, "?") for s in ("bo", "ana") for photo in range(4)]
+    both = [Request(RECOGNITION, "myvlm", (s,), photo, "?") for s in ("bo", "ana") for photo in range(4)]
     assert len(method.answers(photos, both)) == 8
     assert np.sum(seen) == 4

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from stages import methods, vlm
-from stages.core import io, paths
-from stages.core.errors import UserError
-from stages.methods.interface import Ask, Subject, Task, Tools
-from tests.helpers import save_photo
-from tests.methods_helpers import learnable
+from common import methods, vlm
+from common.core import io, paths
+from common.core.errors import UserError
+from common.methods.interface import Backbones, MethodSubject, Request, Task
+from tests.support.helpers import save_photo
+from tests.support.methods_helpers import learnable
 
-SUBJECTS = [Subject("bo", "pet"), Subject("mam", "pet")]
+SUBJECTS = [MethodSubject("bo", "pet"), MethodSubject("mam", "pet")]
 TASK = Task("recognition", 4)
 
 
@@ -29,7 +29,7 @@ def tables(workspace: Path) -> None:
 
 def prompting(base: vlm.Base, **settings: Any) -> methods.Method:
     section = {"method": "prompting", "title": "Told", "description": None, "references": 0} | settings
-    return methods.prepare("told", {"told": section}, Tools(lambda: base, None, 0, 8))
+    return methods.prepare("told", {"told": section}, Backbones(lambda: base, None, 0, 8))
 
 
 def files() -> dict[str, bytes]:
@@ -58,24 +58,26 @@ def test_photos_and_words_are_kept_and_a_second_fit_gives_the_same_bytes(
 
 def test_what_is_told_stands_before_the_question(base: vlm.Base, tables: None) -> None:
     photo = save_photo(Path("photo.png"))
-    asks = [
-        Ask(TASK, "told", ("bo",), 0, "Is <bo> here?"),
-        Ask(TASK, "told", ("bo", "mam"), None, "Who is <bo>?"),
-        Ask(TASK, "told", (), 0, "What is it?"),
+    requests = [
+        Request(TASK, "told", ("bo",), 0, "Is <bo> here?"),
+        Request(TASK, "told", ("bo", "mam"), None, "Who is <bo>?"),
+        Request(TASK, "told", (), 0, "What is it?"),
     ]
     for settings in ({"description": "short"}, {"references": 1}):
         method = prompting(base, **settings)
         method.fit(SUBJECTS)
-        found = method.answers([photo], asks)
+        found = method.answers([photo], requests)
         if "references" in settings:
             shown = vlm.image_tokens(base, [method_photo("bo"), method_photo("mam")])
-            one = vlm.Illustrated(f"<bo> is {vlm.PHOTO}.", shown[:1])
-            both = vlm.Illustrated(f"<bo> is {vlm.PHOTO}. <mam> is {vlm.PHOTO}.", shown)
+            one = vlm.InterleavedText(f"<bo> is {vlm.IMAGE_PLACEHOLDER}.", shown[:1])
+            both = vlm.InterleavedText(
+                f"<bo> is {vlm.IMAGE_PLACEHOLDER}. <mam> is {vlm.IMAGE_PLACEHOLDER}.", shown
+            )
         else:
             one, both = "<bo> is a red dog.", "<bo> is a red dog. <mam> is a red dog."
         prefixes = vlm.encode_prefixes(base, [io_image(photo)])
-        queries = [vlm.Query(asks[0].question, 0, one), vlm.Query(asks[1].question, None, both)]
-        queries.append(vlm.Query(asks[2].question, 0))
+        queries = [vlm.Query(requests[0].question, 0, one), vlm.Query(requests[1].question, None, both)]
+        queries.append(vlm.Query(requests[2].question, 0))
         expected = vlm.answer(base, queries, prefixes, max_new_tokens=4, batch_size=1)
         for ours, theirs in zip(found, expected, strict=True):
             assert ours.text == theirs.text and ours.probabilities == pytest.approx(theirs.probabilities)
@@ -95,7 +97,7 @@ def test_what_a_section_lacks_is_one_sentence(base: vlm.Base, workspace: Path) -
 
 
 def io_image(path: Path):
-    from stages.core import images
+    from common.core import images
 
     return images.load_image(path)
 

@@ -6,20 +6,21 @@ from typing import Any
 import pytest
 import torch
 
-from stages import methods, vlm
-from stages.core import paths, samples
-from stages.core.errors import UserError
-from stages.core.images import load_image
-from stages.learning.learn import learn
-from stages.learning.steps import Recipe
-from stages.methods.interface import Ask, Subject, Task, Tools
-from stages.methods.soft_prompt_variant.captions import captioned, named
-from stages.methods.soft_prompt_variant.start import pooled, words
-from tests.helpers import save_photo
-from tests.methods_helpers import learnable
-from tests.vlm_helpers import soft_prompt
+from common import methods, vlm
+from common.core import paths
+from common.core.errors import UserError
+from common.core.images import load_image
+from common.methods.interface import Backbones, MethodSubject, Request, Task
+from common.methods.soft_prompt_variant.captions import captioned, named
+from common.methods.soft_prompt_variant.start import init_from_pooled_images, init_from_words
+from common.training import samples
+from common.training.learn import learn
+from common.training.steps import TrainingRecipe
+from tests.support.helpers import save_photo
+from tests.support.methods_helpers import learnable
+from tests.support.vlm_helpers import soft_prompt
 
-BO = Subject("bo", "pet")
+BO = MethodSubject("bo", "pet")
 EVERYTHING = {"conversations": True, "hard": True, "easy": True}
 RECIPE = {
     "latent_tokens": 3,
@@ -53,7 +54,7 @@ def tables(workspace: Path) -> None:
 
 
 def variant(base: vlm.Base, **settings: Any) -> methods.Method:
-    return methods.prepare("own", {"own": SECTION | settings}, Tools(lambda: base, None, 0, 8))
+    return methods.prepare("own", {"own": SECTION | settings}, Backbones(lambda: base, None, 0, 8))
 
 
 def fitted(base: vlm.Base, **settings: Any) -> vlm.SoftPrompt:
@@ -62,9 +63,9 @@ def fitted(base: vlm.Base, **settings: Any) -> vlm.SoftPrompt:
 
 
 def test_with_the_settings_of_train_it_learns_what_train_learns(base: vlm.Base, tables: None) -> None:
-    lesson = samples.Lesson.of(samples.read(paths.dataset("bo"), **EVERYTHING), balance=True)
-    recipe = Recipe(seed=0, scored_at_once=8, **RECIPE)
-    expected, _ = learn(base, {"bo": lesson}, recipe)["bo"]
+    training_set = samples.TrainingSet.of(samples.read_rows(paths.dataset("bo"), **EVERYTHING), balance=True)
+    recipe = TrainingRecipe(seed=0, micro_batch_size=8, **RECIPE)
+    expected, _ = learn(base, {"bo": training_set}, recipe)["bo"]
     prompt = fitted(base)
     assert torch.equal(prompt.embeddings, expected.embeddings)
     assert torch.equal(prompt.output_row, expected.output_row)
@@ -93,10 +94,10 @@ def test_each_variant_learns_answers_and_repeats_its_bytes(
     method.fit([BO])
     assert {path.name: path.read_bytes() for path in (paths.fitted("own") / "bo").iterdir()} == files
     photo = save_photo(Path("photo.png"))
-    asks = [Ask(Task("recognition", 4), "own", ("bo",), at, "Is <bo> here?") for at in (0, None)]
-    shown, unshown = method.answers([photo], asks)
+    requests = [Request(Task("recognition", 4), "own", ("bo",), at, "Is <bo> here?") for at in (0, None)]
+    shown, unshown = method.answers([photo], requests)
     assert len(shown.probabilities) == 2 and shown.probabilities != unshown.probabilities
-    (bare,) = method.answers([photo], [Ask(Task("general", 1), "own", (), 0, "Is it red?")])
+    (bare,) = method.answers([photo], [Request(Task("general", 1), "own", (), 0, "Is it red?")])
     (expected,) = vlm.answer(
         base,
         [vlm.Query("Is it red?", 0)],
@@ -129,7 +130,7 @@ def test_fewer_photos_leave_their_pictures_and_conversations(base: vlm.Base, tab
 
 def test_starts_are_the_words_and_the_pooled_photos(base: vlm.Base) -> None:
     rows = soft_prompt(base, "bo", 5)
-    found = words(base, rows, "<bo> is a dog.")
+    found = init_from_words(base, rows, "<bo> is a dog.")
     ids = base.tokenizer(" a dog", add_special_tokens=False).input_ids
     table = base.model.get_input_embeddings().weight
     expected = torch.stack([table[ids[i % len(ids)]] for i in range(5)])
@@ -138,7 +139,7 @@ def test_starts_are_the_words_and_the_pooled_photos(base: vlm.Base) -> None:
     )
 
     photos = torch.arange(2 * 4 * 32, dtype=torch.float32).view(2, 4, 32)
-    halves = pooled(soft_prompt(base, "bo", 2), photos).embeddings[1:]
+    halves = init_from_pooled_images(soft_prompt(base, "bo", 2), photos).embeddings[1:]
     torch.testing.assert_close(halves, photos.mean(0).view(2, 2, 32).mean(1))
 
 
@@ -168,17 +169,17 @@ def test_the_name_takes_the_place_of_the_noun_phrase(caption: str, phrase: str, 
 def test_captions_are_the_bases_own_and_name_the_subject_in_its_photos_alone(
     base: vlm.Base, tables: None
 ) -> None:
-    lesson = samples.Lesson.of(samples.read(paths.dataset("bo"), **EVERYTHING), balance=True)
-    tools = Tools(lambda: base, None, 0, 8)
+    training_set = samples.TrainingSet.of(samples.read_rows(paths.dataset("bo"), **EVERYTHING), balance=True)
+    backbones = Backbones(lambda: base, None, 0, 8)
     (said,) = vlm.answer(
         base,
         [vlm.Query("Describe this photo.", 0)],
-        vlm.encode_prefixes(base, lesson.images[:1]),
+        vlm.encode_prefixes(base, training_set.images[:1]),
         max_new_tokens=32,
         batch_size=1,
     )
-    made = captioned(base, BO, lesson, f"<bo> is {said.text}", 10, tools)
-    own = {sample.image for sample in lesson.training if sample.label}
+    made = captioned(base, BO, training_set, f"<bo> is {said.text}", 10, backbones)
+    own = {sample.image for sample in training_set.training if sample.label}
     assert any(sample.image == 0 for sample in made)
     for sample in made:
         assert sample.answer.startswith("<bo>") == (sample.image in own) and sample.label is None

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.core import images, io, paths, schema
-from stages.core.errors import UserError
+from common.core import images, io, paths, schema
+from common.core.errors import UserError
+from common.methods.training_free import best_threshold, similarities
 from stages.evaluate.__main__ import main as ask
-from stages.fit.__main__ import main as fit
-from stages.methods.training_free import best_threshold, similarities
-from tests.helpers import run_stage, set_params
-from tests.subjects import populate
+from stages.fit_baseline.__main__ import main as fit
+from tests.support.helpers import run_stage, set_params
+from tests.support.subjects import populate
 
 SECTION = {"method": "training_free", "title": "Reference photos", "threshold": None}
 
@@ -22,8 +22,8 @@ def prepared(workspace: Path, tiny_llava: Path, clip_folder: Path) -> Path:
     subjects = {"bo": "world", "mam": "world"}
     set_params(
         {
-            "base.model": str(tiny_llava),
-            "base.clip": str(clip_folder),
+            "base.vlm.model": str(tiny_llava),
+            "base.clip.model": str(clip_folder),
             "methods": {"free": SECTION},
             "subjects": {name: {"kind": "pet", "source": source} for name, source in subjects.items()},
         }
@@ -80,7 +80,7 @@ def test_a_train_photo_shows_its_subject(prepared):
 
 def test_mistakes_in_its_section_are_named(prepared):
     set_params({"methods.free.treshold": 0.5})
-    done = run_stage("fit", "free")
+    done = run_stage("fit_baseline", "free")
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "methods.free.treshold is not a known key: did you mean threshold?" in done.stderr
     set_params({"-methods.free.treshold": 0, "methods.free.method": "training_fee"})

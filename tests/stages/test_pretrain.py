@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages import vlm
-from stages.core.clip import Clip
-from stages.pretrain import gates, joint, recipe, tokenizer, vision
-from stages.pretrain.language import Course
+from commands.pretrain import acceptance, joint, recipe, tokenizer, vision
+from commands.pretrain.language import TrainingPhase
+from common import vlm
+from common.clip import Clip
 
 WORK, TARGET = Path("work"), Path("models/base")
 
@@ -28,14 +28,14 @@ class FewPhotos(vision.Photos):
 @pytest.fixture
 def _handful(workspace: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(recipe, "VISION", {"steps": 2, "batch": 8})
-    short, logged = (Course(steps, muon=0.01, adam=1e-3, cooldown=0.2, batch=1) for steps in (1, 25))
+    short, logged = (TrainingPhase(steps, muon=0.01, adam=1e-3, cooldown=0.2, batch=1) for steps in (1, 25))
     parts = len(recipe.LANGUAGE["courses"])
     monkeypatch.setattr(recipe, "LANGUAGE", {"courses": (short,) * (parts - 1) + (logged,)})
     monkeypatch.setattr(recipe, "JOINT", {"photos": 20, "fit": 11, "aligned": 11, "course": logged})
     monkeypatch.setattr(recipe, "BROAD", {"course": logged})
     monkeypatch.setattr(tokenizer.corpus, "__defaults__", (300,))
-    monkeypatch.setattr(gates.measure, "__defaults__", (2,))
-    for module in (vision, gates):
+    monkeypatch.setattr(acceptance.measure, "__defaults__", (2,))
+    for module in (vision, acceptance):
         monkeypatch.setattr(module, "Photos", FewPhotos)
 
 
@@ -77,7 +77,7 @@ def test_the_recipe_resumes_and_makes_models_that_load_and_a_card(monkeypatch: p
     assert Clip(str(TARGET / "clip"), None, "cpu").dimension == 64
 
     card = (TARGET / "README.md").read_text()
-    measured = gates.measure(TARGET, 0)
+    measured = acceptance.measure(TARGET, 0)
     assert len(measured) > 15
     for gate in measured:
         assert f"| {gate.name} | {gate.value:.3f} |" in card

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from stages.core import io, paths
+from common.core import io, paths
+from common.world.attributes import NAMEABLE, SCENE
 from stages.render.__main__ import main
-from stages.world.attributes import NAMEABLE, SCENE
-from tests.helpers import run_stage, set_params
+from tests.support.helpers import run_stage, set_params
 
 SETTINGS = ("random", "popular", "adversarial")
 SUBJECTS = {"bo": {"noun": "dog"}, "rex": {"like": "bo", "changed": 0}}
@@ -20,8 +20,8 @@ SUBJECTS = {"bo": {"noun": "dog"}, "rex": {"like": "bo", "changed": 0}}
 
 @pytest.fixture(autouse=True)
 def _tiny_world(workspace: Path):
-    sizes = {"train_photos": 2, "test_photos": 3, "sibling_photos": 2, "corpus": 12, "look_alikes": 3}
-    sizes |= {"together_photos": 2, "general_photos": 7}
+    sizes = {"train_photos": 2, "test_photos": 3, "lookalike_photos": 2, "corpus": 12, "corpus_lookalikes": 3}
+    sizes |= {"two_subject_photos": 2, "general_photos": 7}
     set_params({f"world.{key}": value for key, value in sizes.items()} | {"world.subjects": SUBJECTS})
 
 
@@ -49,12 +49,12 @@ def test_layout_and_counts():
         *(photos / name / "description.txt" for name in SUBJECTS),
         *(truth / name / f"{part}.json" for name in SUBJECTS for part in ("attributes", "questions")),
         *(
-            truth / name / "siblings" / group / f"{i:02d}.png"
+            truth / name / "lookalikes" / group / f"{i:02d}.png"
             for name in SUBJECTS
             for group in ("marking", "one", "two")
             for i in range(2)
         ),
-        *(paths.WORLD_TOGETHER / name for name in ("000.png", "001.png", "together.json")),
+        *(paths.WORLD_TWO_SUBJECTS / name for name in ("000.png", "001.png", "two_subjects.json")),
         *(paths.WORLD_GENERAL / "images" / f"{i:03d}.png" for i in range(7)),
         *(paths.WORLD_GENERAL / f"world_pope_{setting}.json" for setting in SETTINGS),
         paths.WORLD_GENERAL / "world_mmbench.tsv",
@@ -96,9 +96,9 @@ def test_questions_are_about_photos_that_exist_and_name_the_subject():
 
 
 def test_two_subjects_stand_in_both_orders_and_who_is_not_there_is_named():
-    set_params({"world.subjects": SUBJECTS | {"mam": {"noun": "cat"}}, "world.together_photos": 4})
+    set_params({"world.subjects": SUBJECTS | {"mam": {"noun": "cat"}}, "world.two_subject_photos": 4})
     rendered()
-    rows = io.read_json(paths.WORLD_TOGETHER / "together.json")
+    rows = io.read_json(paths.WORLD_TWO_SUBJECTS / "two_subjects.json")
     assert [(row["left"], row["right"]) for row in rows] == [
         *(("bo", "rex"), ("rex", "mam"), ("mam", "bo")),
         *(("bo", "mam"), ("rex", "bo"), ("mam", "rex")),
@@ -151,7 +151,7 @@ def test_a_new_subject_changes_no_file_of_the_others():
     before = rendered()
     set_params({"world.subjects": {"mam": {"noun": "cat"}} | SUBJECTS})
     after = rendered()
-    shared = (paths.CORPUS.as_posix(), paths.WORLD_TOGETHER.as_posix())
+    shared = (paths.CORPUS.as_posix(), paths.WORLD_TWO_SUBJECTS.as_posix())
     mine = {path: data for path, data in before.items() if not path.startswith(shared)}
     assert {path: after[path] for path in mine} == mine
     assert len(list(Path("data/world/subjects/mam/train").iterdir())) == 2
@@ -180,7 +180,7 @@ def test_a_look_alike_of_nobody_is_refused(like: str):
 def test_a_corpus_too_small_for_the_look_alikes_is_refused():
     set_params({"world.corpus": 5})
     assert refusal() == (
-        "error: params.yaml: world.corpus is 5, but 2 subjects with world.look_alikes 3 need 6: "
+        "error: params.yaml: world.corpus is 5, but 2 subjects with world.corpus_lookalikes 3 need 6: "
         "make the corpus larger"
     )
 

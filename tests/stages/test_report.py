@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from stages.core import io, paths, schema
+from common.core import io, paths, schema
 from stages.report.__main__ import main
 from stages.report.console import processor
-from tests.helpers import run_stage, set_params
-from tests.subjects import HOSTILE, populate, predict
+from tests.support.helpers import run_stage, set_params
+from tests.support.subjects import HOSTILE, populate, predict
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
@@ -172,7 +172,7 @@ def test_the_page_is_used_by_keyboard_and_read_aloud(predicted):
             assert attributes["role"] == "img" and attributes["aria-label"]
         if "scroll" in (attributes.get("class") or "").split():
             assert attributes["tabindex"] == "0" and attributes["aria-label"]
-    assert {f"benchmark-{name}" for name in ("recognition", "together", "captions", "general")} <= ids
+    assert {f"benchmark-{name}" for name in ("recognition", "two_subjects", "captions", "general")} <= ids
     details = [attributes for tag, attributes in page.seen if tag == "details"]
     assert len(details) == sum(tag == "summary" for tag, _ in page.seen) > 3
 
@@ -194,7 +194,7 @@ def test_own_photos_without_truth_are_reported_with_what_is_missing_said(workspa
     metrics = json.loads(paths.METRICS.read_text())
     assert metrics["recognition.positive"] is not None
     assert metrics["recognition.negative"] is None  # nobody else's photos to reject
-    assert metrics["recognition.siblings.weighted"] is None and metrics["questions.text"] is None
+    assert metrics["recognition.lookalikes.weighted"] is None and metrics["questions.text"] is None
     page = Page()
     page.feed(paths.PAGE.read_text())
     assert "n/a" in page.text and "nan" not in page.text

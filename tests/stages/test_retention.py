@@ -5,50 +5,53 @@ from pathlib import Path
 import pytest
 import torch
 
-from stages import methods, vlm
-from stages.core import images, paths
-from stages.core.general import load_general
-from stages.evaluate import general
-from stages.methods.interface import Ask, Tools
-from tests.helpers import set_params
-from tests.subjects import populate, teach
+from common import methods, vlm
+from common.core import images, paths
+from common.methods.interface import Backbones, Request
+from common.testdata.general_vqa import load_general_vqa
+from stages.evaluate import general_vqa
+from tests.support.helpers import set_params
+from tests.support.subjects import populate, teach
 
 SECTIONS = {"free": {"method": "training_free", "title": "Reference photos", "threshold": 0.5}}
 
 
 @pytest.fixture
-def tools(workspace: Path, tiny_llava: Path) -> Tools:
+def backbones(workspace: Path, tiny_llava: Path) -> Backbones:
     """Two subjects, all learned but the reference photos, which general questions do not need."""
     subjects = {"bo": "world", "mam": "world"}
     set_params({"subjects": {name: {"kind": "pet", "source": source} for name, source in subjects.items()}})
     populate(subjects)
     base = vlm.load(str(tiny_llava))
     teach(base, subjects)
-    return Tools(lambda: base, lambda: pytest.fail("no photo is compared"), 0, batch_size=4)
+    return Backbones(lambda: base, lambda: pytest.fail("no photo is compared"), 0, batch_size=4)
 
 
 @pytest.mark.parametrize("method", ["soft_prompt", "free"])
-def test_with_nobody_in_place_the_answers_are_the_base_s_bit_for_bit(tools: Tools, method: str):
-    questions = load_general(paths.WORLD_GENERAL)
-    photos = general.photos(questions)
-    known = methods.fitted(method, SECTIONS, tools, ["bo", "mam"])
-    before = {name: weights.clone() for name, weights in tools.base().model.state_dict().items()}
-    asks = [ask._replace(subjects=()) for _, ask in general.asks(questions, 0, ["bo"], known)]
-    asks = [ask for ask in asks if ask.method in (method, "base")]
-    found = known.answers(photos, asks)
-    assert found == plain(tools.base(), photos, asks)  # texts and probabilities
-    for name, weights in tools.base().model.state_dict().items():
+def test_with_nobody_in_place_the_answers_are_the_base_s_bit_for_bit(backbones: Backbones, method: str):
+    questions = load_general_vqa(paths.WORLD_GENERAL)
+    photos = general_vqa.photos(questions)
+    known = methods.fitted(method, SECTIONS, backbones, ["bo", "mam"])
+    before = {name: weights.clone() for name, weights in backbones.base().model.state_dict().items()}
+    requests = [
+        request._replace(subjects=())
+        for _, request in general_vqa.build_requests(questions, 0, ["bo"], known)
+    ]
+    requests = [request for request in requests if request.method in (method, "base")]
+    found = known.answers(photos, requests)
+    assert found == plain(backbones.base(), photos, requests)  # texts and probabilities
+    for name, weights in backbones.base().model.state_dict().items():
         assert torch.equal(weights, before[name])
 
 
-def plain(base: vlm.Base, photos: list, asks: list[Ask]) -> list[vlm.Answer]:
+def plain(base: vlm.Base, photos: list, requests: list[Request]) -> list[vlm.Answer]:
     """The same questions in the same batches, put to the base without any method."""
     prefixes = vlm.encode_prefixes(base, [images.load_image(photo) for photo in photos], 4)
     answers: dict[int, vlm.Answer] = {}
-    for options in dict.fromkeys(ask.task.options for ask in asks):
-        chosen = [number for number, ask in enumerate(asks) if ask.task.options == options]
-        queries = [vlm.Query(asks[number].question, asks[number].photo) for number in chosen]
-        tokens = asks[chosen[0]].task.max_new_tokens
+    for options in dict.fromkeys(request.task.options for request in requests):
+        chosen = [number for number, request in enumerate(requests) if request.task.options == options]
+        queries = [vlm.Query(requests[number].question, requests[number].photo) for number in chosen]
+        tokens = requests[chosen[0]].task.max_new_tokens
         said = vlm.answer(base, queries, prefixes, max_new_tokens=tokens, batch_size=4, options=options)
         answers |= dict(zip(chosen, said, strict=True))
-    return [answers[number] for number in range(len(asks))]
+    return [answers[number] for number in range(len(requests))]

@@ -11,17 +11,18 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from stages.core import paths
-from stages.core.clip import Clip, embed
-from stages.core.errors import UserError
-from stages.core.images import load_image, pixel_sha256
-from stages.core.io import read_json, read_parquet, sha256_bytes, write_json, write_parquet
-from stages.core.schema import INDEX_METADATA, NEGATIVES
+from common.clip import Clip, embed
+from common.core import paths
+from common.core.errors import UserError
+from common.core.images import load_image, pixel_sha256
+from common.core.io import read_json, read_parquet, sha256_bytes, write_json, write_parquet
+from common.core.schema import INDEX_METADATA, NEGATIVES
 from stages.index import __main__ as index
 from stages.index.urls import loopback
 from stages.retrieve import __main__ as stage
-from tests import clip_retrieval_back, hostile, tiny
-from tests.helpers import run_stage, set_params
+from tests import hostile
+from tests.support import clip_retrieval_back, tiny
+from tests.support.helpers import run_stage, set_params
 
 pytestmark = pytest.mark.slow  # clip-retrieval takes many seconds to import
 CORPUS = 60
@@ -46,7 +47,7 @@ def _ready(workspace: Path, clip_folder: Path):
     set_params(
         {
             "subjects": {"rex": {"kind": "pet"}},
-            "base.clip": str(clip_folder),
+            "base.clip.model": str(clip_folder),
             "index.allowed_hosts": "127.0.0.1",
             "retrieve": {
                 "hard": 10,
@@ -205,7 +206,7 @@ def test_images_known_by_url_alone_are_fetched(clip_folder: Path):
         assert "1 http 404" in summary and "1 not an image" in summary
         found = {row["key"] for row in rows(role="hard")}
         assert len(found) == 10 and found > {row["key"] for row in nearest[2:]}
-        set_params({"base.clip": str(tiny.clip("other", seed=1))})
+        set_params({"base.clip.model": str(tiny.clip("other", seed=1))})
         with pytest.raises(UserError, match="reproduce the vectors"):
             stage.main()
 
@@ -259,7 +260,7 @@ def test_a_running_service(clip_folder: Path):
                     stage.main()
 
             write_json(paths.INDEX_CARD, card)
-            set_params({"base.clip": str(tiny.clip("other", seed=1))})
+            set_params({"base.clip.model": str(tiny.clip("other", seed=1))})
             with pytest.raises(UserError, match="other similarities than base"):
                 stage.main()
 

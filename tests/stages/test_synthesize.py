@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from stages import vlm
-from stages.core import io, paths, schema
-from stages.core.images import list_photos, load_image
+from common import vlm
+from common.core import io, paths, schema
+from common.core.images import list_photos, load_image
+from common.prompts.interview import CAPTION, DESCRIBE, OTHER, PERSON
+from common.vlm.answer import decode
 from stages.synthesize.__main__ import main
 from stages.synthesize.interview import interview, read_photo
-from stages.synthesize.questions import CAPTION, DESCRIBE, OTHER, PERSON
-from stages.vlm.answer import decode
-from tests.helpers import REAL_PHOTOS, run_stage, save_photo, set_params
+from tests.support.helpers import REAL_PHOTOS, run_stage, save_photo, set_params
 
 PHOTOS = 3
 
@@ -20,7 +20,9 @@ PHOTOS = 3
 @pytest.fixture
 def photos(workspace: Path, tiny_llava: Path) -> Path:
     """A workspace with photos of `bo` and `mam`, of which params.yaml lists only `bo`; its path."""
-    set_params({"base.model": str(tiny_llava), "base.batch_size": 8, "synthesize.max_new_tokens": 4})
+    set_params(
+        {"base.vlm.model": str(tiny_llava), "base.device.batch_size": 8, "synthesize.max_new_tokens": 4}
+    )
     for name, color in (("bo", 10), ("mam", 130)):
         for number in range(PHOTOS):
             save_photo(paths.train_photos(name, "world") / f"{number:02}.png", color + 40 * number)

@@ -9,17 +9,18 @@ from typing import Any
 import pytest
 import torch
 
-from stages import vlm
-from stages.core import io, paths, samples, schema
-from stages.core.errors import UserError
-from stages.learning.learn import Learned, learn, validate
-from stages.learning.steps import Recipe
+from common import vlm
+from common.core import io, paths, schema
+from common.core.errors import UserError
+from common.training import samples
+from common.training.learn import Learned, learn, validate
+from common.training.steps import TrainingRecipe
 from stages.train.__main__ import main
-from tests.helpers import run_stage, set_params
-from tests.vlm_helpers import noise_images
+from tests.support.helpers import run_stage, set_params
+from tests.support.vlm_helpers import noise_images
 
 EVERYTHING = {"conversations": True, "hard": True, "easy": True}
-RECIPE = Recipe(
+RECIPE = TrainingRecipe(
     latent_tokens=2,
     initial="random",
     epochs=4,
@@ -29,7 +30,7 @@ RECIPE = Recipe(
     batch_size=4,
     balance=True,
     seed=0,
-    scored_at_once=8,
+    micro_batch_size=8,
 )
 
 
@@ -43,7 +44,7 @@ def dataset(workspace: Path, tiny_llava: Path) -> Path:
     """A workspace with a dataset for `bo`: 2 photos, 5 negatives, 2 conversations; its path."""
     set_params(
         {
-            "base.model": str(tiny_llava),
+            "base.vlm.model": str(tiny_llava),
             "train.latent_tokens": 2,
             "train.epochs": 3,
             "train.batch_size": 4,
@@ -92,8 +93,8 @@ def write_dataset(made: list[dict[str, Any]], subject: str = "bo") -> None:
     io.write_parquet(paths.dataset(subject), numbered, schema.DATASET, sort_by=["sample"])
 
 
-def learn_bo(base: vlm.Base, lesson: samples.Lesson, recipe: Recipe) -> Learned:
-    return learn(base, {"bo": lesson}, recipe)["bo"]
+def learn_bo(base: vlm.Base, training_set: samples.TrainingSet, recipe: TrainingRecipe) -> Learned:
+    return learn(base, {"bo": training_set}, recipe)["bo"]
 
 
 def outputs() -> dict[str, bytes]:
@@ -147,16 +148,16 @@ def test_several_subjects_are_trained_in_one_process(dataset: Path, base: vlm.Ba
 
 
 def test_a_picture_that_several_subjects_learn_from_is_there_once(dataset: Path) -> None:
-    bo = samples.Lesson.of(samples.read(dataset, **EVERYTHING), balance=True)
-    mam = samples.Lesson(noise_images(9)[5:], bo.training[5:7], [])
+    bo = samples.TrainingSet.of(samples.read_rows(dataset, **EVERYTHING), balance=True)
+    mam = samples.TrainingSet(noise_images(9)[5:], bo.training[5:7], [])
     mam = replace(mam, training=[replace(s, image=i) for i, s in enumerate(mam.training)])
-    both = samples.pooled({"bo": bo, "mam": mam})
+    both = samples.share_images({"bo": bo, "mam": mam})
     assert both["bo"].images is both["mam"].images and len(both["bo"].images) == 9
-    for subject, lesson in (("bo", bo), ("mam", mam)):
-        for old, new in zip(lesson.training, both[subject].training, strict=True):
+    for subject, training_set in (("bo", bo), ("mam", mam)):
+        for old, new in zip(training_set.training, both[subject].training, strict=True):
             assert replace(new, image=old.image) == old
             if old.image is not None:
-                assert both[subject].images[new.image].tobytes() == lesson.images[old.image].tobytes()
+                assert both[subject].images[new.image].tobytes() == training_set.images[old.image].tobytes()
 
 
 def test_two_runs_give_the_same_bytes(dataset: Path) -> None:
@@ -183,52 +184,62 @@ def test_the_command_gives_the_same_bytes_and_a_closing_line(dataset: Path) -> N
 @pytest.mark.parametrize("latent_tokens", [0, 2])
 def test_training_learns_and_leaves_the_base_alone(dataset: Path, base: vlm.Base, latent_tokens: int) -> None:
     before = weights_hash(base)
-    lesson = samples.Lesson.of(samples.read(dataset, **EVERYTHING), balance=True)
-    recipe = Recipe(**vars(RECIPE) | {"latent_tokens": latent_tokens, "epochs": 8})
-    prompt, curve = learn_bo(base, lesson, recipe)
+    training_set = samples.TrainingSet.of(samples.read_rows(dataset, **EVERYTHING), balance=True)
+    recipe = TrainingRecipe(**vars(RECIPE) | {"latent_tokens": latent_tokens, "epochs": 8})
+    prompt, curve = learn_bo(base, training_set, recipe)
     assert weights_hash(base) == before
     assert curve[-1]["loss"] < 0.95 * curve[0]["loss"]
-    start, _ = learn_bo(base, lesson, Recipe(**vars(recipe) | {"epochs": 1, "learning_rate": 1e-9}))
+    start, _ = learn_bo(
+        base, training_set, TrainingRecipe(**vars(recipe) | {"epochs": 1, "learning_rate": 1e-9})
+    )
     assert (prompt.embeddings - start.embeddings).abs().amax(1).min() > 1e-3  # every row moved
     assert (prompt.output_row - start.output_row).abs().max() > 1e-3
 
 
 def test_the_best_epoch_is_kept_and_of_equal_ones_the_latest(dataset: Path, base: vlm.Base) -> None:
-    lesson = samples.Lesson.of(samples.read(dataset, **EVERYTHING), balance=True)
-    prompt, curve = learn_bo(base, lesson, Recipe(**vars(RECIPE) | {"epochs": 8, "learning_rate": 0.05}))
+    training_set = samples.TrainingSet.of(samples.read_rows(dataset, **EVERYTHING), balance=True)
+    prompt, curve = learn_bo(
+        base, training_set, TrainingRecipe(**vars(RECIPE) | {"epochs": 8, "learning_rate": 0.05})
+    )
     top = max(row["weighted"] for row in curve)
     best = [row for row in curve if row["weighted"] == top][-1]
     assert prompt.info["validation"] == best
-    prefixes = vlm.encode_prefixes(base, lesson.images)
-    again = validate(base, prompt, lesson.validation, prefixes, batch_size=3)
+    prefixes = vlm.encode_prefixes(base, training_set.images)
+    again = validate(base, prompt, training_set.validation, prefixes, batch_size=3)
     assert again == {name: best[name] for name in ("positive", "negative", "weighted")}
 
 
 def test_pictures_are_kept_once_and_classes_weigh_alike(dataset: Path) -> None:
-    used = samples.read(dataset, **EVERYTHING)
-    lesson = samples.Lesson.of(used, balance=True)
-    assert len(lesson.images) == 7 and len(lesson.training) == 9 and len(lesson.validation) == 7
+    used = samples.read_rows(dataset, **EVERYTHING)
+    training_set = samples.TrainingSet.of(used, balance=True)
+    assert (
+        len(training_set.images) == 7
+        and len(training_set.training) == 9
+        and len(training_set.validation) == 7
+    )
     totals = {
-        label: sum(sample.weight for sample in lesson.training if sample.label is label)
+        label: sum(sample.weight for sample in training_set.training if sample.label is label)
         for label in (True, False, None)
     }
     assert totals == pytest.approx({True: 3.5, False: 3.5, None: 2.0})
-    assert {sample.weight for sample in samples.Lesson.of(used, balance=False).training} == {1.0}
+    assert {sample.weight for sample in samples.TrainingSet.of(used, balance=False).training} == {1.0}
 
 
 @pytest.mark.parametrize("left_out", list(EVERYTHING))
 def test_parts_out_of_use_are_neither_trained_nor_validated_on(dataset: Path, left_out: str) -> None:
-    lesson = samples.Lesson.of(samples.read(dataset, **EVERYTHING | {left_out: False}), balance=True)
+    training_set = samples.TrainingSet.of(
+        samples.read_rows(dataset, **EVERYTHING | {left_out: False}), balance=True
+    )
     gone = {"conversations": (2, 0), "hard": (3, 3), "easy": (2, 2)}[left_out]
-    assert (9 - len(lesson.training), 7 - len(lesson.validation)) == gone
-    assert len(lesson.images) == 7 - gone[1]
+    assert (9 - len(training_set.training), 7 - len(training_set.validation)) == gone
+    assert len(training_set.images) == 7 - gone[1]
 
 
 def test_what_cannot_be_trained_is_one_sentence(dataset: Path) -> None:
     with pytest.raises(UserError, match=r"lists no subject mam"):
         main("mam")
     with pytest.raises(UserError, match=r"train.data.hard"):
-        samples.read(dataset, conversations=True, hard=False, easy=False)
+        samples.read_rows(dataset, conversations=True, hard=False, easy=False)
     set_params({"train.learning_rate": 1e30})
     with pytest.raises(UserError, match=r"lower train.learning_rate"):
         main("bo")
@@ -242,10 +253,10 @@ def test_what_cannot_be_trained_is_one_sentence(dataset: Path) -> None:
 
 
 def test_a_start_from_the_photos_is_where_training_begins(base: vlm.Base, dataset: Path):
-    lesson = samples.Lesson.of(samples.read(dataset, **EVERYTHING), balance=True)
+    training_set = samples.TrainingSet.of(samples.read_rows(dataset, **EVERYTHING), balance=True)
     still = replace(RECIPE, initial="photos", epochs=1, learning_rate=1e-9, weight_decay=0.0)
-    prompt, _ = learn_bo(base, lesson, still)
-    own = [lesson.images[sample.image] for sample in lesson.validation if sample.label]
+    prompt, _ = learn_bo(base, training_set, still)
+    own = [training_set.images[sample.image] for sample in training_set.validation if sample.label]
     mean = vlm.image_tokens(base, own).mean(0)
     for row in prompt.embeddings[1:]:
         assert (mean - row).abs().amax(1).min() < 1e-5

@@ -8,32 +8,36 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from common.core.io import sha256_bytes
 from stages.assemble.augment import Strength, fit
-from stages.assemble.dataset import Picture, Recipe, rows
-from stages.core.io import sha256_bytes
+from stages.assemble.dataset import DatasetRecipe, SourceImage, rows
 
-RECIPE = Recipe(seed=0, image_size=32, copies=4, strength=Strength(0.1, 0.1, 5, 0.1, 0.02))
+RECIPE = DatasetRecipe(seed=0, image_size=32, copies=4, strength=Strength(0.1, 0.1, 5, 0.1, 0.02))
 TURNS = [
     {"photo": "00.png", "photo_sha256": "a", "question": "What color is <bo>?", "answer": "Red."},
     {"photo": "01.png", "photo_sha256": "b", "question": "What color is <bo>?", "answer": "Blue."},
 ]
 
 
-def pictures(role: str, count: int) -> list[Picture]:
+def pictures(role: str, count: int) -> list[SourceImage]:
     made = []
     for number in range(count):
         pixels = np.random.default_rng([len(role), number]).integers(0, 256, (24, 40, 3), dtype=np.uint8)
         score = None if role == "positive" else 0.5 + number / 100
         name = f"{role}/{number}"
         terms = None if role == "positive" else "cc-by-2.0"
-        made.append(Picture(role, Image.fromarray(pixels), name, sha256_bytes(name.encode()), score, terms))
+        made.append(
+            SourceImage(role, Image.fromarray(pixels), name, sha256_bytes(name.encode()), score, terms)
+        )
     return made
 
 
 PHOTOS, HARD, EASY = pictures("positive", 3), pictures("hard", 11), pictures("easy", 9)
 
 
-def build(recipe: Recipe = RECIPE, subject: str = "bo", negatives: list[Picture] | None = None) -> list[dict]:
+def build(
+    recipe: DatasetRecipe = RECIPE, subject: str = "bo", negatives: list[SourceImage] | None = None
+) -> list[dict]:
     return rows(subject, PHOTOS, HARD + EASY if negatives is None else negatives, TURNS, recipe)
 
 

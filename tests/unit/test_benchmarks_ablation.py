@@ -8,11 +8,11 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
-from stages import methods
-from stages.core.errors import UserError
-from tests.benchmarks.ablation import FURTHER, STUDIES, _name, main
-from tests.benchmarks.ablation_report import ASKED, MEASURES, by_method, curve, methods_table, summary, table
-from tests.helpers import ROOT
+from benchmarks.ablation import FURTHER, STUDIES, _name, main
+from benchmarks.ablation_report import ASKED, MEASURES, by_method, curve, methods_table, summary, table
+from common import methods
+from common.core.errors import UserError
+from tests.support.helpers import ROOT
 
 
 def run(value: float | None) -> dict:

@@ -10,10 +10,10 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 from transformers import BertConfig, BertModel
 
-from stages.core.clip import Clip, embed
-from tests.benchmarks import captions_similarity as measures
-from tests.tiny import tokenizer
-from tests.vlm_helpers import noise_images
+from benchmarks import captions_similarity as measures
+from common.clip import Clip, embed
+from tests.support.tiny import tokenizer
+from tests.support.vlm_helpers import noise_images
 
 SAID, WANTED = ["The dog on a rug.", "A dog."], ["The dog on a rug.", "The dog runs."]
 

@@ -12,17 +12,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from stages.core.errors import UserError
-from tests.benchmarks import data, gpu, gpu_plan, models, ours, report
-from tests.benchmarks.gpu_call import Call
-from tests.helpers import ROOT
+from benchmarks import data, gpu, gpu_plan, models, ours, report
+from benchmarks.gpu_call import Call
+from common.core.errors import UserError
+from tests.support.helpers import ROOT
 
 TINY = tuple(gpu_plan.REHEARSAL.models)
 ABSENT = ("bitsandbytes", "clip_retrieval", "datasets", "dvc", "faiss", "img2dataset")  # where a GPU is lent
 WITHOUT_THEM = f"""
 import runpy, sys
 sys.modules |= dict.fromkeys({ABSENT!r})  # importing one raises, as where there is none
-runpy.run_module("tests.benchmarks.gpu", run_name="__main__", alter_sys=True)
+runpy.run_module("benchmarks.gpu", run_name="__main__", alter_sys=True)
 """
 
 

@@ -14,15 +14,15 @@ from datasets import load_dataset
 from jinja2 import Template
 from ruamel.yaml import YAML
 
-from stages.core import paths
-from stages.core.general import load_general
+from common.core import paths
+from common.prompts.evaluation import brief
+from common.testdata.general_vqa import load_general_vqa
 from stages.evaluate import published
-from stages.evaluate.wording import brief
-from stages.render.general import write_general
+from stages.render.general_vqa import write_general_vqa
 from stages.report.detection import detection
-from tests.helpers import ROOT
+from tests.support.helpers import ROOT
 
-FOLDER = ROOT / "tests/benchmarks/lmms_eval"
+FOLDER = ROOT / "benchmarks/lmms_eval"
 
 
 @pytest.fixture
@@ -37,10 +37,10 @@ def test_questions_photos_and_rates_are_ours(workspace: Path, utils: ModuleType)
     yaml = YAML()
     yaml.constructor.add_constructor("!function", lambda loader, node: node.value)
     task = yaml.load(FOLDER / "world_pope.yaml")
-    write_general(paths.WORLD_GENERAL, photos=5, seed=0)
+    write_general_vqa(paths.WORLD_GENERAL, photos=5, seed=0)
     files = json.loads(json.dumps(task["dataset_kwargs"]))
     docs = load_dataset(task["dataset_path"], cache_dir=str(workspace / "cache"), **files)[task["test_split"]]
-    ours = [question for question in load_general(paths.WORLD_GENERAL) if question.benchmark == "pope"]
+    ours = [question for question in load_general_vqa(paths.WORLD_GENERAL) if question.benchmark == "pope"]
     asked = {(q.image.name, q.category, q.id): brief(q.question) for q in ours}
     texts = [Template(task["doc_to_text"]).render(**doc) for doc in docs]
     assert sorted(texts) == sorted(asked.values())

@@ -9,12 +9,7 @@ from types import ModuleType
 import pytest
 import torch
 
-from stages import vlm
-from stages.core.errors import UserError
-from stages.core.samples import Lesson
-from stages.learning.learn import Recipe
-from tests.benchmark_helpers import small_lesson, tiny_base
-from tests.benchmarks import (
+from benchmarks import (
     batch_size,
     compare,
     data,
@@ -25,10 +20,15 @@ from tests.benchmarks import (
     synthesis,
     token_training,
 )
-from tests.benchmarks.models import TINY
-from tests.benchmarks.plain import Prepared, grown
-from tests.benchmarks.reference import Reference
-from tests.helpers import ROOT
+from benchmarks.models import TINY
+from benchmarks.plain import Prepared, grown
+from benchmarks.reference import Reference
+from common import vlm
+from common.core.errors import UserError
+from common.training.learn import TrainingRecipe
+from common.training.samples import TrainingSet
+from tests.support.benchmark_helpers import small_training_set, tiny_base
+from tests.support.helpers import ROOT
 
 KEYS = {
     "device", "model", "versions", "commit", "ours", "reference", "alternative", "speedup", "speedup_range",
@@ -42,8 +42,8 @@ def base() -> vlm.Base:
 
 
 @pytest.fixture(scope="module")
-def lesson() -> Lesson:
-    return small_lesson()
+def training_set() -> TrainingSet:
+    return small_training_set()
 
 
 def layers(tokens: int, seen: int) -> dict[str, int]:
@@ -56,10 +56,10 @@ def layers(tokens: int, seen: int) -> dict[str, int]:
     }
 
 
-def test_flops_of_the_reference_are_those_counted_by_hand(base: vlm.Base, lesson: Lesson) -> None:
+def test_flops_of_the_reference_are_those_counted_by_hand(base: vlm.Base, training_set: TrainingSet) -> None:
     prompt = ours.start(base, "bo")
-    prepared = Prepared.of(base, prompt, lesson)
-    text = next(i for i, sample in enumerate(lesson.training) if sample.image is None)
+    prepared = Prepared.of(base, prompt, training_set)
+    text = next(i for i, sample in enumerate(training_set.training) if sample.image is None)
     tokens = len(prepared.training[text].ids)
     head = 2 * tokens * TINY.width * (TINY.vocabulary + 1)  # forward, backward, and the matrix's own gradient
     with grown(base, [prompt]):
@@ -71,10 +71,10 @@ def test_flops_of_the_reference_are_those_counted_by_hand(base: vlm.Base, lesson
     assert found.flops == expected["forward"] + expected["backward"] + 3 * head
 
 
-def test_flops_of_ours_are_those_of_the_suffix(base: vlm.Base, lesson: Lesson) -> None:
+def test_flops_of_ours_are_those_of_the_suffix(base: vlm.Base, training_set: TrainingSet) -> None:
     prompt = ours.start(base, "bo")
-    prefixes = vlm.encode_prefixes(base, lesson.images)
-    sample = lesson.training[0]
+    prefixes = vlm.encode_prefixes(base, training_set.images)
+    sample = training_set.training[0]
     rows = vlm.SoftPrompt("bo", prompt.embeddings.requires_grad_(), prompt.output_row.requires_grad_())
     suffix = vlm.suffix(base, prompt, sample.question, sample.answer)
     found = measure.count(
@@ -89,9 +89,9 @@ def test_flops_of_ours_are_those_of_the_suffix(base: vlm.Base, lesson: Lesson) -
 
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_steps_that_cannot_be_counted_are_counted_as_if_they_were_not_captured(
-    base: vlm.Base, lesson: Lesson, batch_size: int
+    base: vlm.Base, training_set: TrainingSet, batch_size: int
 ) -> None:
-    training = ours.Training(base, dict.fromkeys(("bo", "mo"), lesson), batch_size)
+    training = ours.Training(base, dict.fromkeys(("bo", "mo"), training_set), batch_size)
     training.encode()
     one_by_one = measure.count(base, training.steps, training.uncaptured_steps)
     assert one_by_one == measure.count(base, training.steps)
@@ -125,7 +125,7 @@ def test_speedup_is_the_median_of_the_rounds() -> None:
 @pytest.fixture
 def uncached() -> Iterator[None]:
     """Data is made once for a process, but here for tests of other sizes."""
-    made = data.work, data.exam, data.interviewed
+    made = data.work, data.eval_set, data.interviewed
     for each in made:
         each.cache_clear()
     yield
@@ -180,20 +180,20 @@ def test_a_large_model_needs_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_learning_rate_grows_with_the_batch(
-    base: vlm.Base, lesson: Lesson, workspace: Path, monkeypatch: pytest.MonkeyPatch
+    base: vlm.Base, training_set: TrainingSet, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipes = []
 
     def learn(
-        _: vlm.Base, lessons: dict[str, Lesson], recipe: Recipe
+        _: vlm.Base, training_sets: dict[str, TrainingSet], recipe: TrainingRecipe
     ) -> dict[str, tuple[vlm.SoftPrompt, list]]:
         recipes.append(recipe)
         prompt = ours.start(base, "bo")
         prompt.info["validation"] = {"weighted": 0.25 * len(recipes)}
-        return dict.fromkeys(lessons, (prompt, []))
+        return dict.fromkeys(training_sets, (prompt, []))
 
     monkeypatch.setattr(batch_size, "learn", learn)
-    monkeypatch.setattr(batch_size.data, "work", lambda *_: data.Work({"bo": lesson}, 1))
+    monkeypatch.setattr(batch_size.data, "work", lambda *_: data.Work({"bo": training_set}, 1))
     found = batch_size.row(base, 4)
     assert found["weighted_by_seed"] == [0.25, 0.5, 0.75]
     assert found["weighted"] == 0.5

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from stages.core import images, io, params, paths, schema
-from tests.benchmarks import methods
-from tests.helpers import set_params
-from tests.subjects import populate
+from benchmarks import methods
+from common.core import images, io, params, paths, schema
+from tests.support.helpers import set_params
+from tests.support.subjects import populate
 
 
 @pytest.fixture
@@ -15,15 +15,15 @@ def prepared(workspace: Path, tiny_llava: Path, clip_folder: Path) -> Path:
     """One subject with a dataset of its photos, and pictures of noise as negatives."""
     set_params(
         {
-            "base.model": str(tiny_llava),
-            "base.clip": str(clip_folder),
+            "base.vlm.model": str(tiny_llava),
+            "base.clip.model": str(clip_folder),
             "train.latent_tokens": 2,
             "methods": {"free": {"method": "training_free", "title": "Photos", "threshold": None}},
         }
     )
     populate({"bo": "world"}, train=3)
     own = images.list_photos(paths.train_photos("bo", "world"))
-    others = images.list_photos(paths.truth_dir("bo", "world") / "siblings/two")
+    others = images.list_photos(paths.truth_dir("bo", "world") / "lookalikes/two")
     rows = [
         dict.fromkeys(schema.DATASET.names)
         | {"task": "recognition", "split": split, "question": "Is <bo> here?", "image": row["image"]}

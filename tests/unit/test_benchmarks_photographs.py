@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.core.errors import UserError
-from tests.benchmarks.photographs import kinds, table
-from tests.helpers import REAL_PHOTOS
+from benchmarks.photographs import kinds, table
+from common.core.errors import UserError
+from tests.support.helpers import REAL_PHOTOS
 
 
 def estimate(value: float | None) -> dict:
@@ -17,7 +17,7 @@ def test_the_table_shows_what_was_measured_of_each_method_and_nothing_else():
         "estimates": {
             "recognition.weighted": {"soft_prompt": estimate(0.5), "base": estimate(0.6)},
             "recognition.auc": {"soft_prompt": estimate(0.7), "untrained_prompt": estimate(0.4)},
-            "recognition.siblings.auc": {"soft_prompt": estimate(None)},
+            "recognition.lookalikes.auc": {"soft_prompt": estimate(None)},
             "questions.text": {"soft_prompt": estimate(0.9)},
         },
         "negatives": {"cat": {"hard": {"found": 3}, "easy": {"found": 4}}},

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from stages import vlm
-from tests.benchmark_helpers import tiny_base
-from tests.benchmarks import compare, data, measure, models, scaling
-from tests.helpers import ROOT
+from benchmarks import compare, data, measure, models, scaling
+from common import vlm
+from tests.support.benchmark_helpers import tiny_base
+from tests.support.helpers import ROOT
 
 SIZES = {"SUBJECTS": (1, 2), "SHARE": 40, "SHARES": (40, 20), "FEW": 1, "PHOTOS": (1, 2), "TESTED": 2}
 
@@ -30,15 +30,15 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, base: vlm.Base) -> It
     monkeypatch.setattr(compare, "ROUNDS", 1)
     for name, value in SIZES.items():
         monkeypatch.setattr(scaling, name, value)
-    data.exam.cache_clear()
+    data.eval_set.cache_clear()
     yield
-    data.exam.cache_clear()
+    data.eval_set.cache_clear()
 
 
 def test_every_point_is_measured_written_and_drawn(small: None, tmp_path: Path) -> None:
     scaling.main("--model", "llava-1.5-7b-tiny")
     written = json.loads((tmp_path / "scaling-cpu-llava-1.5-7b-tiny.json").read_text())
-    pictures = [len(scaling.lesson("s0", 24, share).images) for share in SIZES["SHARES"]]
+    pictures = [len(scaling.training_set("s0", 24, share).images) for share in SIZES["SHARES"]]
     for few in ("", "_few_kept"):
         points = [f"subjects{few}_{n}" for n in (1, 2)] + [f"pictures{few}_{n}" for n in pictures]
         assert all(written[point].keys() >= {"seconds", "peak_bytes", "steps"} for point in points)

@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from stages import vlm
-from stages.core.samples import Lesson
-from tests.benchmark_helpers import small_lesson, tiny_base
-from tests.benchmarks import data, ours
-from tests.benchmarks.alternative import Alternative
-from tests.benchmarks.measure import relative_error
-from tests.benchmarks.plain import Loop, Prepared, grown
-from tests.benchmarks.reference import Reference
+from benchmarks import data, ours
+from benchmarks.alternative import Alternative
+from benchmarks.measure import relative_error
+from benchmarks.plain import Loop, Prepared, grown
+from benchmarks.reference import Reference
+from common import vlm
+from common.training.samples import TrainingSet
+from tests.support.benchmark_helpers import small_training_set, tiny_base
 
 
 @pytest.fixture(scope="module")
@@ -19,8 +19,8 @@ def base() -> vlm.Base:
 
 
 @pytest.fixture(scope="module")
-def lesson() -> Lesson:
-    return small_lesson()
+def training_set() -> TrainingSet:
+    return small_training_set()
 
 
 @pytest.fixture
@@ -29,25 +29,29 @@ def tables(base: vlm.Base) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def test_a_lesson_has_the_papers_amounts() -> None:
-    lesson = data.papers("bo", side=8)
-    assert len(lesson.images) == len(lesson.validation) == 222
-    assert len(lesson.training) == 321
-    assert sum(sample.image is None for sample in lesson.training) == 40
-    assert {sample.image for sample in lesson.training if sample.label} == {0, 1, 2, 3}
+    training_set = data.papers("bo", side=8)
+    assert len(training_set.images) == len(training_set.validation) == 222
+    assert len(training_set.training) == 321
+    assert sum(sample.image is None for sample in training_set.training) == 40
+    assert {sample.image for sample in training_set.training if sample.label} == {0, 1, 2, 3}
 
 
-def test_a_share_has_every_kind_of_sample(lesson: Lesson) -> None:
-    assert {sample.label for sample in lesson.training} == {True, False, None}
-    assert {sample.label for sample in lesson.validation} == {True, False}
-    assert len(lesson.images) == len({s.image for s in (*lesson.training, *lesson.validation)} - {None})
+def test_a_share_has_every_kind_of_sample(training_set: TrainingSet) -> None:
+    assert {sample.label for sample in training_set.training} == {True, False, None}
+    assert {sample.label for sample in training_set.validation} == {True, False}
+    assert len(training_set.images) == len(
+        {s.image for s in (*training_set.training, *training_set.validation)} - {None}
+    )
 
 
 @pytest.mark.parametrize("system", [Reference, Alternative])
-def test_gradients_are_those_of_the_engine(base: vlm.Base, lesson: Lesson, system: type[Loop]) -> None:
+def test_gradients_are_those_of_the_engine(
+    base: vlm.Base, training_set: TrainingSet, system: type[Loop]
+) -> None:
     prompt = ours.start(base, "bo")
-    prepared = Prepared.of(base, prompt, lesson)
-    everything = range(len(lesson.training))
-    expected = [ours.gradients(base, prompt, lesson, [i]) for i in everything]
+    prepared = Prepared.of(base, prompt, training_set)
+    everything = range(len(training_set.training))
+    expected = [ours.gradients(base, prompt, training_set, [i]) for i in everything]
     with grown(base, [prompt]):
         loop = system(base, prepared)
         for i in everything:
@@ -55,26 +59,26 @@ def test_gradients_are_those_of_the_engine(base: vlm.Base, lesson: Lesson, syste
                 assert relative_error(actual, wanted) < 1e-4
 
 
-def test_gradients_of_a_batch_are_those_of_the_engine(base: vlm.Base, lesson: Lesson) -> None:
+def test_gradients_of_a_batch_are_those_of_the_engine(base: vlm.Base, training_set: TrainingSet) -> None:
     prompt = ours.start(base, "bo")
-    prepared = Prepared.of(base, prompt, lesson)
-    everything = range(len(lesson.training))
+    prepared = Prepared.of(base, prompt, training_set)
+    everything = range(len(training_set.training))
     with grown(base, [prompt]):
         actual = Alternative(base, prepared).gradients(everything)
-    for own, wanted in zip(actual, ours.gradients(base, prompt, lesson, everything), strict=True):
+    for own, wanted in zip(actual, ours.gradients(base, prompt, training_set, everything), strict=True):
         assert relative_error(own, wanted) < 1e-4
 
 
-def test_steps_of_the_reference_are_those_of_the_pipeline(base: vlm.Base, lesson: Lesson) -> None:
+def test_steps_of_the_reference_are_those_of_the_pipeline(base: vlm.Base, training_set: TrainingSet) -> None:
     prompt = ours.start(base, "bo")
-    prepared = Prepared.of(base, prompt, lesson)
-    trained = ours.train(base, "bo", lesson)
-    training = ours.Training(base, {"bo": lesson}, batch_size=1)
+    prepared = Prepared.of(base, prompt, training_set)
+    trained = ours.train(base, "bo", training_set)
+    training = ours.Training(base, {"bo": training_set}, batch_size=1)
     training.encode()
     training.steps()
     with grown(base, [prompt]):
         loop = Reference(base, prepared)
-        for i in ours.order("bo", len(lesson.training)):
+        for i in ours.order("bo", len(training_set.training)):
             loop.step([i])
         followed = loop.rows()
     for own, again, wanted, before in zip(
@@ -90,14 +94,14 @@ def test_steps_of_the_reference_are_those_of_the_pipeline(base: vlm.Base, lesson
 
 @pytest.mark.parametrize("system", [Reference, Alternative])
 def test_only_the_learned_rows_change(
-    base: vlm.Base, lesson: Lesson, tables: tuple[torch.Tensor, torch.Tensor], system: type[Loop]
+    base: vlm.Base, training_set: TrainingSet, tables: tuple[torch.Tensor, torch.Tensor], system: type[Loop]
 ) -> None:
     prompt = ours.start(base, "bo")
-    prepared = Prepared.of(base, prompt, lesson)
+    prepared = Prepared.of(base, prompt, training_set)
     everything = {name: value.clone() for name, value in base.model.state_dict().items()}
     with grown(base, [prompt]):
         loop = system(base, prepared)
-        for i in range(len(lesson.training)):
+        for i in range(len(training_set.training)):
             loop.step([i])
         for layer, before in zip(
             (base.model.get_input_embeddings(), base.model.lm_head), tables, strict=True
@@ -114,11 +118,11 @@ def test_only_the_learned_rows_change(
     assert all(torch.equal(after[name], value) for name, value in everything.items())
 
 
-def test_validation_agrees(base: vlm.Base, lesson: Lesson) -> None:
+def test_validation_agrees(base: vlm.Base, training_set: TrainingSet) -> None:
     prompt = ours.start(base, "bo")
-    prepared = Prepared.of(base, prompt, lesson)
+    prepared = Prepared.of(base, prompt, training_set)
     yes, no = (base.layout.first_id(option) for option in ("Yes", "No"))
-    chosen = range(len(lesson.validation))
+    chosen = range(len(training_set.validation))
     head = base.model.lm_head.weight
     before = head.clone()
     try:

@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from stages.core.connection import cause, is_global, retry_after
-from stages.core.opener import Limits
-from stages.core.replies import NoReplyError, ask
-from stages.core.web import fetch
+from common.core.connection import cause, is_global, retry_after
+from common.core.replies import NoReplyError, ask
+from common.corpus.polite_http import Limits
+from common.corpus.web import fetch
 from tests import hostile
 from tests.hostile import raw
 

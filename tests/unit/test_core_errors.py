@@ -3,16 +3,16 @@ import sys
 
 import pytest
 
-from stages.core.errors import UserError, run
-from tests.helpers import ROOT
+from common.core.errors import UserError, run
+from tests.support.helpers import ROOT
 
 MEMORY = (
     "error: the device's memory does not hold the model and so many samples at once: "
-    "lower base.batch_size in params.yaml, or choose another base.dtype or base.model"
+    "lower base.device.batch_size in params.yaml, or choose another base.vlm.dtype or base.vlm.model"
 )
 STAGE = """'''What it does.'''
 import torch
-from stages.core.errors import UserError, run
+from common.core.errors import UserError, run
 __package__ = "stages.some"
 def main(word: str, *more: str) -> str:
     if word == "mistake": raise UserError("x.png is empty: copy it again")

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from stages.core.errors import UserError
-from stages.core.foreign import UNKNOWN, FormError, inside, parsed, plain, printable, read
+from common.core.errors import UserError
+from common.core.foreign import UNKNOWN, FormError, inside, parsed, plain, printable, read
 
 
 class Row(BaseModel):

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, TiffImagePlugin
 
-from stages.core import images
-from stages.core.errors import UserError
-from tests.helpers import REAL_PHOTOS, ROOT, save_photo
+from common.core import images
+from common.core.errors import UserError
+from tests.support.helpers import REAL_PHOTOS, ROOT, save_photo
 
 
 def encode(image: Image.Image, kind: str = "PNG", **options) -> bytes:
@@ -142,7 +142,7 @@ def test_a_decompression_bomb_is_refused_without_using_memory(side: int, tmp_pat
     path = tmp_path / "bomb.png"
     path.write_bytes(huge_png(side))
     code = (
-        "import resource, sys; from stages.core import errors, images\n"
+        "import resource, sys; from common.core import errors, images\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "try: images.load_image(sys.argv[1])\n"
         "except errors.UserError as error: print(error)\n"
@@ -250,7 +250,7 @@ def test_deep_gray_takes_little_more_memory_than_its_pixels():
         import io, resource
         import numpy as np
         from PIL import Image
-        from stages.core import images
+        from common.core import images
         file = io.BytesIO()
         Image.fromarray(np.arange(2000 * 2000, dtype=np.uint16).reshape(2000, 2000)).save(file, "PNG")
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from stages.core import io, schema
-from stages.core.errors import UserError
-from tests.helpers import ROOT, save_photo
+from common.core import io, schema
+from common.core.errors import UserError
+from tests.support.helpers import ROOT, save_photo
 
 NEGATIVE = {"role": "hard", "rank": 0, "score": 0.5, "key": "000001", "sha256": "ab", "caption": None}
 
@@ -129,7 +129,7 @@ WRITERS = {
 def test_no_room_is_one_sentence_and_no_partial_file(statement: str):
     """The kernel lets no file grow beyond 64 KiB, which fails a write half-way as a full disk does."""
     code = (
-        "import resource; from pathlib import Path; from stages.core import errors, io\n"
+        "import resource; from pathlib import Path; from common.core import errors, io\n"
         "path = Path('out/file')\n"
         "def main() -> str:\n"
         "    resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))\n"
@@ -152,7 +152,7 @@ def test_no_room_is_one_sentence_and_no_partial_file(statement: str):
 
 def test_a_kill_in_the_middle_leaves_no_file_under_the_real_name():
     code = (
-        "import os, signal; from pathlib import Path; from stages.core import io\n"
+        "import os, signal; from pathlib import Path; from common.core import io\n"
         "with io.atomic(Path('out/file')) as file:\n"
         "    file.write(b'half'); file.flush(); os.kill(os.getpid(), signal.SIGKILL)\n"
     )
@@ -203,8 +203,8 @@ def test_many_writers_at_once_leave_one_whole_file():
     lines = """
         import sys
         from pathlib import Path
-        from stages.core import io
-        from stages.core.errors import UserError
+        from common.core import io
+        from common.core.errors import UserError
         for _ in range(50):
             try:
                 io.write_bytes(Path("shared"), sys.argv[1].encode() * 10_000)

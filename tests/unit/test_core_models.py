@@ -9,10 +9,10 @@ import huggingface_hub
 import pytest
 import transformers
 
-from stages import vlm
-from stages.core.clip import Clip
-from stages.core.errors import UserError
-from stages.core.models import problem
+from common import vlm
+from common.clip import Clip
+from common.core.errors import UserError
+from common.core.models import problem
 
 COMMIT = "0" * 40
 ANSWERS = {  # the hub's, by the name that is asked for
@@ -65,11 +65,11 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     ],
 )
 def test_what_the_hub_refuses_is_one_sentence(hub: None, name: str, remedy: str) -> None:
-    for opened, key in ((vlm.load, "model"), (lambda *named: Clip(*named, "cpu"), "clip")):
+    for load, key in ((vlm.load, "vlm"), (lambda *named: Clip(*named, "cpu"), "clip")):
         with pytest.raises(UserError) as raised:
-            opened(f"owner/{name}", COMMIT)
+            load(f"owner/{name}", COMMIT)
         said = str(raised.value)
-        assert said.startswith(f"base.{key}: owner/{name} could not be loaded (") and remedy in said
+        assert said.startswith(f"base.{key}.model: owner/{name} could not be loaded (") and remedy in said
         assert "\n" not in said
 
 
@@ -78,10 +78,10 @@ def test_what_the_hub_refuses_is_one_sentence(hub: None, name: str, remedy: str)
     [
         ("owner/name", COMMIT, None),
         ("here", None, None),
-        ("here", COMMIT, "base.clip_revision is for hub models, but here is a folder: set it to null"),
+        ("here", COMMIT, "base.clip.revision is for hub models, but here is a folder: set it to null"),
         ("owner/name", None, "which `git ls-remote https://huggingface.co/owner/name HEAD` prints"),
-        ("owner/name", "main", "base.clip_revision is 'main': give the 40-digit commit of owner/name"),
-        ("models/base/absent", None, "base.clip names the folder models/base/absent, which is missing"),
+        ("owner/name", "main", "base.clip.revision is 'main': give the 40-digit commit of owner/name"),
+        ("models/base/absent", None, "base.clip.model names the folder models/base/absent, which is missing"),
     ],
 )
 def test_names_and_commits_are_judged_without_the_network(

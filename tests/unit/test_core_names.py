@@ -2,8 +2,8 @@
 
 import pytest
 
-from stages.core.errors import UserError
-from stages.core.names import about
+from common.core.errors import UserError
+from common.core.names import about
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from stages.core.errors import UserError
-from stages.core.models import problem
-from stages.core.params import load
-from tests.helpers import ROOT, set_params
+from common.core.errors import UserError
+from common.core.models import problem
+from common.core.params import load
+from tests.support.helpers import ROOT, set_params
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -26,20 +26,29 @@ def test_the_shipped_file_loads_and_is_frozen():
         ({"zzz": 1}, "zzz is not a known key: remove it"),
         ({"-train.epochs": 0}, "train.epochs is missing: add it"),
         ({"train.epochs": "15"}, "train.epochs is '15': input should be a valid integer"),
-        ({"train.epochs": 0}, "train.epochs is 0: input should be greater than or equal to 1"),
+        ({"train.epochs": 0}, "train.epochs is 0: input should be greater than 0"),
         ({"train.data.easy": "no"}, "train.data.easy is 'no': input should be a valid boolean"),
-        ({"base.device": "gpu"}, "base.device is 'gpu': string should match pattern"),
-        ({"base.dtype": "int8"}, "base.dtype is 'int8': input should be 'float32', 'bfloat16' or 'float16'"),
-        ({"base.prefix_gb": -1}, "base.prefix_gb is -1: input should be greater than or equal to 0"),
-        ({"base.preset": "llava"}, "base.preset is 'llava': use one of embedded, llava-7b, llava-13b, "),
-        ({"presets.llava-7b.base.dtype": "int8"}, "presets.llava-7b.base.dtype is 'int8': input should be"),
+        ({"base.device.type": "gpu"}, "base.device.type is 'gpu': string should match pattern"),
+        (
+            {"base.vlm.dtype": "int8"},
+            "base.vlm.dtype is 'int8': input should be 'float32', 'bfloat16' or 'float16'",
+        ),
+        (
+            {"base.device.prefix_gb": -1},
+            "base.device.prefix_gb is -1: input should be greater than or equal to 0",
+        ),
+        ({"base.preset": "llava"}, "base.preset is 'llava': use one of embedded, photographs, llava-7b, "),
+        (
+            {"presets.llava-7b.base.vlm.dtype": "int8"},
+            "presets.llava-7b.base.vlm.dtype is 'int8': input should be",
+        ),
         ({"-presets.embedded.train.epochs": 0}, "presets.embedded.train.epochs is missing: add it"),
         (
-            {"presets.embedded.base.modl": "a"},
-            "presets.embedded.base.modl is not a known key: did you mean model?",
+            {"presets.embedded.base.vlm.modl": "a"},
+            "presets.embedded.base.vlm.modl is not a known key: did you mean model?",
         ),
-        ({"-base.dtype": 0}, "base.dtype is missing: add it"),
-        ({"base.bits": 2}, "base.bits is 2: input should be 4 or 8"),
+        ({"-base.vlm.dtype": 0}, "base.vlm.dtype is missing: add it"),
+        ({"base.vlm.bits": 2}, "base.vlm.bits is 2: input should be 4 or 8"),
         ({"world.subjects.bo.nuon": "dog"}, "world.subjects.bo.nuon is not a known key: did you mean noun?"),
         ({"seed": None}, "seed is None: input should be a valid integer"),
         ({"train": None}, "train must hold `key: value` pairs, not None"),
@@ -53,7 +62,7 @@ def test_the_shipped_file_loads_and_is_frozen():
         ({"subjects": {"-a": {"kind": "pet"}}}, "subjects.-a is not a valid id"),
         ({"subjects": {"a" * 41: {"kind": "pet"}}}, "is not a valid id: use up to 40"),
         ({"subjects": {7: {"kind": "pet"}}}, "subjects.7 is not a valid id"),
-        ({"world.together_photos": 3}, "world.together_photos is 3: input should be a multiple of 2"),
+        ({"world.two_subject_photos": 3}, "world.two_subject_photos is 3: input should be a multiple of 2"),
         (
             {"world.subjects": {"bo": {"noun": "dog"}, "general": {"noun": "man"}}},
             "world.subjects.general cannot be named so: data/world/truth/general holds something else",
@@ -77,30 +86,37 @@ PRESETS = YAML(typ="safe").load(ROOT / "params.yaml")["presets"]
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_one_key_selects_a_base_with_all_that_belongs_to_it(name: str):
-    set_params({"base.preset": name, "train.epochs": None})
+    set_params({"base.preset": name, "train.epochs": "preset"})
     params = load()
-    for section in ("base", "train"):
-        own = {key: getattr(getattr(params, section), key) for key in PRESETS[name][section]}
-        assert own == PRESETS[name][section]
-    assert params.base.opening["model"] == PRESETS[name]["base"]["model"]
+    for section, values in PRESETS[name].items():
+        own = getattr(params, section).model_dump()
+        known = values if section != "base" else {key: own[key] | of for key, of in values.items()}
+        assert own == own | known
+    assert params.base.load_kwargs["model"] == PRESETS[name]["base"]["vlm"]["model"]
 
 
-@pytest.mark.parametrize("name", [name for name in PRESETS if name != "embedded"])
+@pytest.mark.parametrize("name", [name for name in PRESETS if name not in ("embedded", "photographs")])
 def test_presets_pin_hub_models_to_commits(name: str):
-    base = PRESETS[name]["base"]
-    for key in ("model", "clip"):
-        revision = base["revision" if key == "model" else "clip_revision"]
-        assert problem(key, base[key], revision) is None and revision
+    for key, of in PRESETS[name]["base"].items():
+        assert problem(key, of["model"], of["revision"]) is None and of["revision"]
 
 
 def test_what_params_name_themselves_counts_and_another_model_has_another_commit():
-    set_params({"base.preset": "llava-7b", "base.system": "", "base.dtype": "float16", "train.epochs": 2})
+    set_params(
+        {"base.preset": "llava-7b", "base.vlm.system": "", "base.vlm.dtype": "float16", "train.epochs": 2}
+    )
     base, train = load().base, load().train
-    assert (base.system, base.dtype, train.epochs, train.learning_rate) == ("", "float16", 2, 0.001)
-    set_params({"base.model": "owner/finetuned"})
-    assert load().base.revision is None and load().base.clip_revision
-    set_params({"base.revision": "0" * 40, "base.clip": "models/base/clip"})
-    assert load().base.revision == "0" * 40 and load().base.clip_revision is None
+    assert (base.vlm.system, base.vlm.dtype, train.epochs, train.learning_rate) == ("", "float16", 2, 0.001)
+    set_params({"base.vlm.model": "owner/finetuned", "assemble.augment.rotate": 30})
+    assert load().assemble.augment.rotate == 30
+    assert load().assemble.augment.shift == PRESETS["llava-7b"]["assemble"]["augment"]["shift"]
+    assert load().base.vlm.revision is None and load().base.clip.revision
+    set_params({"base.vlm.revision": "0" * 40, "base.clip.model": "models/base/clip"})
+    assert load().base.vlm.revision == "0" * 40 and load().base.clip.revision is None
+    set_params({"base.preset": "qwen3-vl-2b"})
+    assert load().base.vlm.image_size == 768
+    set_params({"base.vlm.image_size": None})
+    assert load().base.vlm.image_size is None
 
 
 def test_all_mistakes_are_listed_at_once():

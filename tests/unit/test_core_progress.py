@@ -1,6 +1,6 @@
 import pytest
 
-from stages.core import progress
+from common.core import progress
 
 
 def test_a_log_has_whole_lines_now_and_then(capsys, monkeypatch: pytest.MonkeyPatch):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stages.core.replies import NoReplyError, ask, holds_password, shown
+from common.core.replies import NoReplyError, ask, holds_password, shown
 from tests import hostile
 
 

@@ -3,7 +3,7 @@ import random
 import numpy as np
 import torch
 
-from stages.core import seed
+from common.core import seed
 
 
 def test_streams_depend_on_seed_and_names_only():

@@ -6,7 +6,7 @@ import faiss
 import numpy as np
 import pytest
 
-from stages.core.vectors import read_index
+from common.core.vectors import read_index
 
 
 def test_a_damaged_index_is_refused_in_little_memory(tmp_path: Path):

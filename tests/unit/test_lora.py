@@ -10,15 +10,15 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForImageTextToText
 
-from stages import vlm
-from stages.core.errors import UserError
-from stages.core.samples import Sample
-from stages.methods.lora import adapter, sequences
-from stages.methods.lora.learn import _fitting, backward
-from stages.vlm.layout import IGNORE
-from tests import families, tiny
-from tests.helpers import ROOT
-from tests.vlm_helpers import full_inputs, noise_images
+from common import vlm
+from common.core.errors import UserError
+from common.methods.lora import adapter, sequences
+from common.methods.lora.learn import _fitting, backward
+from common.training.samples import Sample
+from common.vlm.layout import IGNORE
+from tests.support import families, tiny
+from tests.support.helpers import ROOT
+from tests.support.vlm_helpers import full_inputs, noise_images
 
 IMAGES = noise_images(3)
 SAMPLES = [
@@ -95,8 +95,10 @@ def test_loss_and_gradients_are_those_of_the_plain_forward_over_each_sample(base
         base.model.model.multi_modal_projector = put.projector
         wanted = gradients(put, plain)
         base.model.model.multi_modal_projector = own
-        for at_once in (4, 3):  # in one forward, and in two
-            found = gradients(put, lambda n=at_once: backward(base, put, features, made, n) / len(made))
+        for micro_batch_size in (4, 3):  # in one forward, and in two
+            found = gradients(
+                put, lambda n=micro_batch_size: backward(base, put, features, made, n) / len(made)
+            )
             assert found[0] == pytest.approx(wanted[0], rel=1e-5)
             for mine, theirs in zip(found[1], wanted[1], strict=True):
                 torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-5 * theirs.abs().max().item())
@@ -244,5 +246,5 @@ def test_a_base_that_lora_does_not_fit_is_refused_before_it_is_changed(tmp_path:
     with pytest.raises(UserError, match="of type qwen3_vl, and LoRA works for llava, fast_vlm alone"):
         adapter.describe(other, rank=4, alpha=8, dropout=0.0)
     short = vlm.load(str(ROOT / "models/base/llava"), bits=8)
-    with pytest.raises(UserError, match=r"set base\.bits to null"):
+    with pytest.raises(UserError, match=r"set base\.vlm\.bits to null"):
         adapter.describe(short, rank=4, alpha=8, dropout=0.0)

@@ -12,11 +12,11 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from stages import vlm
-from stages.methods.myvlm.learn import losses, token_lengths
-from stages.vlm.appended import append, appended_ids
-from tests import tiny
-from tests.vlm_helpers import full_inputs, noise_images
+from common import vlm
+from common.methods.myvlm.learn import losses, token_lengths
+from common.vlm.image_suffix_tokens import append, appended_ids
+from tests.support import tiny
+from tests.support.vlm_helpers import full_inputs, noise_images
 
 IMAGES = noise_images(3)
 PAIRS = [

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from stages.core import io
-from stages.methods.myvlm import heads
-from stages.methods.myvlm.settings import Changes, Heads
+from common.core import io
+from common.methods.myvlm import heads
+from common.methods.myvlm.settings import Changes, Heads
 
 RECIPE = Heads(
     steps=200,

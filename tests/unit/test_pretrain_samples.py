@@ -7,11 +7,11 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from stages.pretrain import samples, tokenizer
-from stages.pretrain.language import hidden_states
-from stages.pretrain.samples import BROAD, CURRICULUM, draw_tree
-from stages.pretrain.trees import IGNORED, IMAGE_TOKENS, Tree, Writer, collate
-from stages.world.attributes import things
+from commands.pretrain import samples, tokenizer
+from commands.pretrain.language import hidden_states
+from commands.pretrain.samples import BROAD, CURRICULUM, draw_tree
+from commands.pretrain.trees import IGNORED, IMAGE_TOKENS, Tree, Writer, collate
+from common.world.attributes import things
 
 PARTS = range(len(CURRICULUM))
 PROMPT = re.compile(r"<s>USER:( (<image>){36}\n)?.*ASSISTANT: .+</s>", re.DOTALL)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from stages.core.paths import SOFT_PROMPT
-from stages.methods.interface import TITLES
+from common.core.paths import SOFT_PROMPT
+from common.methods.interface import TITLES
 from stages.report import metrics
 from stages.report.scores import CONTROLS
 

@@ -6,8 +6,8 @@ import re
 import pandas as pd
 import pytest
 
-from stages.core import schema
-from stages.report import charts, plots, results, wording
+from common.core import schema
+from stages.report import charts, number_format, plots, results
 from stages.report.answers import Predictions
 from stages.report.domains import Domain
 from stages.report.measures import with_outcome
@@ -15,7 +15,7 @@ from stages.report.metrics import Interval
 from stages.report.scores import Scores, score
 from stages.report.tables import tables
 
-GROUPS = {"marking": "sibling-marking", "one": "sibling-one", "two": "sibling-two"}
+GROUPS = {"marking": "lookalike-marking", "one": "lookalike-one", "two": "lookalike-two"}
 
 
 def asked(
@@ -50,9 +50,13 @@ def given(
     recognition: list[dict], questions: list[dict] = (), validation: list[dict] = ()
 ) -> dict[str, pd.DataFrame]:
     """Evaluate's tables with these rows; the others are empty."""
-    columns = {"questions": schema.QUESTIONS, "validation": schema.VALIDATION, "together": schema.TOGETHER}
+    columns = {
+        "questions": schema.QUESTIONS,
+        "threshold_set": schema.THRESHOLD_SET,
+        "two_subjects": schema.TWO_SUBJECTS,
+    }
     columns |= {"open_answers": schema.OPEN_ANSWERS, "captions": schema.CAPTIONS, "general": schema.GENERAL}
-    rows = {"questions": questions, "validation": validation}
+    rows = {"questions": questions, "threshold_set": validation}
     found = {name: pd.DataFrame(list(rows.get(name, ())), columns=of.names) for name, of in columns.items()}
     return found | {"recognition": pd.DataFrame(recognition)}
 
@@ -83,10 +87,10 @@ def test_sibling_groups_count_alike_however_many_photos_they_have():
     rows = asked("bo", "positive", [YES]) + asked("bo", "others", [NO])
     rows += asked("bo", "marking", [YES] * 8) + asked("bo", "one", [NO]) + asked("bo", "two", [NO, NO])
     scores = scored(rows)
-    assert scores.of("bo", "soft_prompt", "recognition.siblings.negative") == pytest.approx(2 / 3)
-    assert scores.of("bo", "soft_prompt", "recognition.siblings.weighted") == pytest.approx(5 / 6)
-    assert scores.of("bo", "soft_prompt", "recognition.siblings.marking_auc") == 0.5
-    assert scores.of("bo", "soft_prompt", "recognition.siblings.auc") == pytest.approx((0.5 + 1 + 1) / 3)
+    assert scores.of("bo", "soft_prompt", "recognition.lookalikes.negative") == pytest.approx(2 / 3)
+    assert scores.of("bo", "soft_prompt", "recognition.lookalikes.weighted") == pytest.approx(5 / 6)
+    assert scores.of("bo", "soft_prompt", "recognition.lookalikes.marking_auc") == 0.5
+    assert scores.of("bo", "soft_prompt", "recognition.lookalikes.auc") == pytest.approx((0.5 + 1 + 1) / 3)
 
 
 def test_a_constant_answer_without_probabilities_has_weighted_and_auc_of_one_half():
@@ -192,9 +196,9 @@ def test_flat_metrics_have_the_documented_names_and_null_for_what_nobody_has():
     written = results.as_json(results.flat_metrics(scores, frame, counts))
     flat = {name: interval["value"] for name, interval in written.items()}
     assert flat["recognition.negative"] == 0.6667 and flat["recognition.weighted"] == 0.8333
-    assert flat["recognition.siblings.weighted"] is None and flat["questions.visual"] is None
+    assert flat["recognition.lookalikes.weighted"] is None and flat["questions.visual"] is None
     assert flat["questions.parse_failures"] == 2
-    assert flat["together.weighted"] is None and flat["general.pope.accuracy"] is None
+    assert flat["two_subjects.weighted"] is None and flat["general.pope.accuracy"] is None
     assert flat["methods.rival.recognition"] == 0.8333 and flat["methods.rival.text"] is None
     assert flat["calibration.error"] == pytest.approx((2 * 0.1 + 2 * 0.4) / 4)
     assert (flat["subjects.n"], flat["subjects.worst_weighted"]) == (1, 0.8333)
@@ -202,15 +206,15 @@ def test_flat_metrics_have_the_documented_names_and_null_for_what_nobody_has():
     controls = {"base", "short_description", "long_description", "majority", "other_subject", "empty_prompt"}
     assert {name for name in flat if "." in name} == (
         {f"recognition.{name}" for name in ("positive", "negative", "weighted", "auc")}
-        | {f"recognition.siblings.{name}" for name in ("weighted", "auc", "marking_auc")}
+        | {f"recognition.lookalikes.{name}" for name in ("weighted", "auc", "marking_auc")}
         | {f"recognition.control.{name}" for name in controls}
-        | {f"recognition.siblings.control.{name}" for name in controls}
+        | {f"recognition.lookalikes.control.{name}" for name in controls}
         | {"questions.visual", "questions.text", "questions.parse_failures"}
         | {f"questions.control.{name}" for name in ("base", "majority", "blind")}
-        | {f"methods.rival.{name}" for name in ("recognition", "siblings", "marking_auc", "visual", "text")}
-        | {f"methods.rival.{name}" for name in ("open", "together", "caption", "pope", "mmbench")}
+        | {f"methods.rival.{name}" for name in ("recognition", "lookalikes", "marking_auc", "visual", "text")}
+        | {f"methods.rival.{name}" for name in ("open", "two_subjects", "caption", "pope", "mmbench")}
         | {f"open.{name}" for name in ("visual", "text", "named", "control.base", "control.blind")}
-        | {"together.weighted", "together.sides", "captions.named.f1", "captions.unnamed.f1"}
+        | {"two_subjects.weighted", "two_subjects.sides", "captions.named.f1", "captions.unnamed.f1"}
         | {f"general.{name}.{of}" for name in ("pope", "mmbench") for of in ("accuracy", "unchanged")}
         | {"calibration.error"}
         | {"subjects.n", "subjects.worst_weighted", "data.hard_negatives", "data.conversations"}
@@ -231,7 +235,7 @@ def test_plots_hold_shares_and_rates():
     assert sum(row["positive"] for row in histogram) == sum(row["easy"] for row in histogram) == 1
     assert sum(row["hard"] for row in histogram) == 1
     curve = plots.roc(table)
-    assert (curve[-1]["false_positive_rate"], curve[-1]["others"], curve[0]["siblings"]) == (1, 1, 1)
+    assert (curve[-1]["false_positive_rate"], curve[-1]["others"], curve[0]["lookalikes"]) == (1, 1, 1)
     assert curve[0]["marking"] is None  # the names stay, whatever there is to measure
     losses = {
         name: pd.DataFrame({"epoch": [1, 2], "loss": [high, 0.1]}) for name, high in (("a", 1.0), ("b", 3.0))
@@ -253,21 +257,27 @@ def test_plots_hold_shares_and_rates():
     ],
 )
 def test_rates_are_printed_as_in_papers(value, printed):
-    assert wording.decimal(value) == printed
+    assert number_format.decimal(value) == printed
 
 
 def test_differences_carry_their_sign_and_a_mark_where_the_interval_excludes_0():
-    assert wording.difference(Interval(0.12, 0.08, 0.16)) == "+.12 (+.08 to +.16)*"
-    assert wording.difference(Interval(-0.02, -0.05, 0.0)) == "-.02 (-.05 to .00)"
-    assert wording.difference(Interval(math.nan, math.nan, math.nan)) == "n/a"
+    assert number_format.difference(Interval(0.12, 0.08, 0.16)) == "+.12 (+.08 to +.16)*"
+    assert number_format.difference(Interval(-0.02, -0.05, 0.0)) == "-.02 (-.05 to .00)"
+    assert number_format.difference(Interval(math.nan, math.nan, math.nan)) == "n/a"
 
 
 def test_costs_and_shares_are_rounded_to_what_is_read():
-    assert [wording.size(n) for n in (0, 54.2, 999, 15192, 4.8e6, 3e9)] == [
+    assert [number_format.size(n) for n in (0, 54.2, 999, 15192, 4.8e6, 3e9)] == [
         "0 B", "54 B", "999 B", "15.2 kB", "4.8 MB", "3.0 GB"
     ]  # fmt: skip
-    assert [wording.count(n) for n in (0, 15.8, 20, 3456, 1.25e6)] == ["0", "15.8", "20", "3,456", "1.2 M"]
-    assert [wording.percent(n) for n in (0, 0.004, 0.12, 1, math.nan)] == [
+    assert [number_format.count(n) for n in (0, 15.8, 20, 3456, 1.25e6)] == [
+        "0",
+        "15.8",
+        "20",
+        "3,456",
+        "1.2 M",
+    ]
+    assert [number_format.percent(n) for n in (0, 0.004, 0.12, 1, math.nan)] == [
         "0",
         "0.4 %",
         "12 %",

@@ -61,10 +61,10 @@ def two(kind: str, role: str, correct: bool, photo: str = "0.png", method: str =
 def test_presence_counts_both_sides_alike_and_a_side_is_right_on_the_mean_of_its_orders():
     rows = [two("presence", "left", True), two("presence", "right", False), two("presence", "left", True)]
     rows += [two("presence", "absent", False), two("side", "left", True), two("side", "left", False)]
-    found = tasks.together(pd.DataFrame(rows), "bo", seed=0, resamples=5)
-    value = {name.removeprefix("together."): found["soft_prompt", name][0] for _, name in found}
+    found = tasks.two_subjects(pd.DataFrame(rows), "bo", seed=0, resamples=5)
+    value = {name.removeprefix("two_subjects."): found["soft_prompt", name][0] for _, name in found}
     assert value == pytest.approx({"present": 2 / 3, "absent": 0, "weighted": 1 / 3, "sides": 0.5})
-    assert found["soft_prompt", "together.sides"].shape == (6,)
+    assert found["soft_prompt", "two_subjects.sides"].shape == (6,)
 
 
 def test_a_caption_names_the_subject_by_the_exact_token():

@@ -5,11 +5,11 @@ import io
 import numpy as np
 from PIL import Image
 
-from stages.core import web
-from stages.core.images import pixel_sha256
-from stages.core.listed import Listed
-from stages.core.seed import stream
-from stages.retrieve.select import Candidate, Choice, Subject, draw, interleave
+from common.core.images import pixel_sha256
+from common.core.seed import stream
+from common.corpus import web
+from common.corpus.corpus_entry import CorpusEntry
+from stages.retrieve.select import Candidate, Choice, QuerySubject, draw, interleave
 from tests.hostile import picture
 
 LIMITS = web.Limits(1.0, 0, 2**20, 10**6, 256, per_host=1, agent="personal-vlm/test")
@@ -22,17 +22,17 @@ def unit(*values: float) -> np.ndarray:
 
 def candidate(number: int, vector: np.ndarray, data: bytes | None = None) -> Candidate:
     kept = web.keep(data or picture(number), LIMITS)
-    return Candidate(number, f"{number:09d}", Listed(f"http://a.example/{number}"), kept, vector)
+    return Candidate(number, f"{number:09d}", CorpusEntry(f"http://a.example/{number}"), kept, vector)
 
 
-def subject(**changes) -> Subject:
+def subject(**changes) -> QuerySubject:
     values = {
         "names": ["a.png", "b.png"],
         "vectors": np.stack([unit(1, 0, 0), unit(0, 1, 0)]),
         "mirrored": np.stack([unit(1, 0, 0), unit(0, 0, 1)]),
         "hashes": frozenset(),
     }
-    return Subject(**values | changes)
+    return QuerySubject(**values | changes)
 
 
 def reasons(choice: Choice) -> dict[str, int]:

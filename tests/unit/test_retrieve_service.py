@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.core.errors import UserError
-from stages.retrieve.service import Service
+from common.core.errors import UserError
+from stages.retrieve.service import RemoteService
 from tests.hostile import raw
 
 GOOD = {"id": 3, "similarity": 0.5, "caption": "a \ud800", "url": "http://a.example/"}
 QUERY = np.ones((1, 4), np.float32)
 
 
-def asked(answer: bytes) -> tuple[Service, np.ndarray, np.ndarray]:
+def asked(answer: bytes) -> tuple[RemoteService, np.ndarray, np.ndarray]:
     """A service of ten rows that answers this to every request; and the result of a search."""
     with raw.server() as host:
         host.answer = answer
@@ -26,7 +26,7 @@ def asked(answer: bytes) -> tuple[Service, np.ndarray, np.ndarray]:
             "retries": 0,
         }
         card = {"fetch": {}, "service": about, "safety": {"max_punsafe": None}, "safety_model": None}
-        service = Service(None, card)
+        service = RemoteService(None, card)
         return service, *service.search(QUERY, 2)
 
 

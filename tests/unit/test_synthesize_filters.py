@@ -2,8 +2,8 @@
 
 import pytest
 
+from common.prompts.interview import neutral_names
 from stages.synthesize.filters import personalize, reason_to_drop, tidy, usable
-from stages.synthesize.questions import neutral_names
 
 NAMES = neutral_names("pet")
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from stages import vlm
-from stages.vlm.layout import IGNORE
-from tests.helpers import ROOT
-from tests.vlm_helpers import full_inputs, noise_images, resized, soft_prompt
+from common import vlm
+from common.vlm.layout import IGNORE
+from tests.support.helpers import ROOT
+from tests.support.vlm_helpers import full_inputs, noise_images, resized, soft_prompt
 
 SHIPPED = str(ROOT / "models/base/llava")
 IMAGES = noise_images(3)

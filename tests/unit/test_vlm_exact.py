@@ -15,11 +15,18 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from stages import vlm
-from stages.vlm.answer import decode
-from stages.vlm.layout import IGNORE, soft_prompts
-from tests import families, tiny
-from tests.vlm_helpers import SHAPES, assert_same_answers, full_inputs, noise_images, resized, soft_prompt
+from common import vlm
+from common.vlm.answer import decode
+from common.vlm.layout import IGNORE, soft_prompts
+from tests.support import families, tiny
+from tests.support.vlm_helpers import (
+    SHAPES,
+    assert_same_answers,
+    full_inputs,
+    noise_images,
+    resized,
+    soft_prompt,
+)
 
 IMAGES = noise_images(3, SHAPES)
 Sample = tuple[int | None, str, str]
@@ -148,9 +155,9 @@ def test_negative_controls_move_the_loss(base: vlm.Base) -> None:
         return vlm.suffix_loss(base, batch, [row], [prompt])
 
     right = prefixes.batch([2])
-    hidden = replace(right, mask=torch.zeros_like(right.mask))
+    hidden = replace(right, mask=torch.zeros_like(right.attention_mask))
     values_only = replace(right, kv=right.kv * torch.tensor([0.0, 1.0]).view(1, 1, 2, 1, 1, 1))
-    elsewhere = replace(right, later=right.later + 7)
+    elsewhere = replace(right, position_offset=right.position_offset + 7)
     for wrong in [prefixes.batch([1]), prefixes.batch([None]), hidden, values_only, elsewhere]:
         assert relative(loss(wrong), loss(right)) > 1e-4
 
@@ -159,7 +166,7 @@ def test_padding_of_the_text_only_prefix_is_never_read(base: vlm.Base) -> None:
     prompt = soft_prompt(base, "bo", 4)
     rows = [suffix for _, suffix in cases(base, prompt)[1:3]]
     clean = vlm.encode_prefixes(base, IMAGES).batch([2, None])
-    filled = torch.where(clean.mask.view(2, 1, 1, 1, -1, 1) == 1, clean.kv, 7.0)
+    filled = torch.where(clean.attention_mask.view(2, 1, 1, 1, -1, 1) == 1, clean.kv, 7.0)
     dirty = replace(clean, kv=filled)
     assert not torch.equal(clean.kv, dirty.kv)
     losses = [vlm.suffix_loss(base, batch, rows, [prompt] * 2) for batch in (clean, dirty)]
@@ -167,11 +174,11 @@ def test_padding_of_the_text_only_prefix_is_never_read(base: vlm.Base) -> None:
 
 
 @pytest.mark.parametrize(
-    ("use_cache", "spare", "packed"),
+    ("use_cache", "extra_slots", "packed"),
     [(True, 100, None), (False, 0, None), (True, 400, [12, 1, 9, 2, 12, 5, 7]), (True, 0, [12] * 4)],
 )
 def test_answers_equal_plain_generation(
-    base: vlm.Base, use_cache: bool, spare: int, packed: list[int] | None
+    base: vlm.Base, use_cache: bool, extra_slots: int, packed: list[int] | None
 ) -> None:
     """With a row for each query, and with several in a row."""
     bo, mam, nobody = (
@@ -195,7 +202,7 @@ def test_answers_equal_plain_generation(
         base,
         rows,
         prompts,
-        next(prefixes.batches([[queries[first].image for first in firsts]], spare)),
+        next(prefixes.batches([[queries[first].image for first in firsts]], extra_slots)),
         packed=packed,
         max_new_tokens=8,
         option_ids=options,

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import torch
 
-from stages import vlm
-from stages.vlm import graph
-from tests import tiny
-from tests.unit.test_train_together import COUNTS, apart, engine, start
-from tests.vlm_helpers import noise_images, soft_prompt
+from common import vlm
+from common.vlm import graph
+from tests.support import tiny
+from tests.support.vlm_helpers import noise_images, soft_prompt
+from tests.unit.test_train_side_by_side import COUNTS, apart, engine, start
 
 IMAGES = noise_images(4)
 QUESTIONS = (

@@ -5,11 +5,11 @@ import copy
 import pytest
 from tokenizers import AddedToken, normalizers, pre_tokenizers
 
-from stages import vlm
-from stages.core.errors import UserError
-from stages.vlm.layout import IGNORE, Layout
-from tests import tiny
-from tests.vlm_helpers import noise_images, soft_prompt
+from common import vlm
+from common.core.errors import UserError
+from common.vlm.layout import IGNORE, Layout
+from tests.support import tiny
+from tests.support.vlm_helpers import noise_images, soft_prompt
 
 QUESTIONS = [
     "What color is the dog?",

@@ -8,11 +8,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from stages import vlm
-from stages.core.errors import UserError
-from tests import tiny
-from tests.families import BUILDERS
-from tests.vlm_helpers import noise_images, soft_prompt
+from common import vlm
+from common.core.errors import UserError
+from tests.support import tiny
+from tests.support.families import BUILDERS
+from tests.support.vlm_helpers import noise_images, soft_prompt
 
 COMMIT = "0" * 40
 
@@ -22,7 +22,7 @@ def test_a_folder_is_loaded_frozen(tmp_path: Path) -> None:
     assert not base.model.training
     assert not any(parameter.requires_grad for parameter in base.model.parameters())
     assert base.hidden_size == 32 and base.vocab_size > len(base.tokenizer)
-    assert base.layout.image_prefix == "USER: <image>\n" and base.layout.cue == " ASSISTANT:"
+    assert base.layout.image_prefix == "USER: <image>\n" and base.layout.generation_prompt == " ASSISTANT:"
 
 
 def test_fingerprint_follows_what_decides_the_answers(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_fingerprint_follows_what_decides_the_answers(tmp_path: Path) -> None:
     ("model", "revision", "remedy"),
     [
         ("models/absent", None, "restore the folder"),
-        ("owner/name", None, "base.revision is None: give the 40-digit commit"),
+        ("owner/name", None, "base.vlm.revision is None: give the 40-digit commit"),
         (".", COMMIT, "set it to null"),
         (".", None, "restore the folder with git"),
     ],

@@ -9,33 +9,33 @@ from pathlib import Path
 import pytest
 import torch
 
-from stages import vlm
-from stages.vlm.packing import PADDING, SHARED, lay, packs, sees
-from tests import tiny
-from tests.vlm_helpers import assert_same_answers, noise_images, soft_prompt
+from common import vlm
+from common.vlm.packing import PADDING, SHARED, attention_mask, group_into_rows, pack_rows
+from tests.support import tiny
+from tests.support.vlm_helpers import assert_same_answers, noise_images, soft_prompt
 
 LENGTHS = {4: 30, 7: 10, 1: 12, 9: 11, 2: 10}
 
 
 @pytest.mark.parametrize("room", [5, 24, 60, 1000])
 def test_rows_hold_what_there_is_room_for(room: int) -> None:
-    rows = packs(LENGTHS, room)
+    rows = group_into_rows(LENGTHS, room)
     assert sorted(number for row in rows for number in row) == sorted(LENGTHS)
     for row in rows:
         assert len(row) == 1 or sum(LENGTHS[number] for number in row) <= room
 
 
 def test_rows_are_about_as_full() -> None:
-    assert [len(row) for row in packs(dict.fromkeys(range(40), 45), 614)] == [10, 10, 10, 10]
+    assert [len(row) for row in group_into_rows(dict.fromkeys(range(40), 45), 614)] == [10, 10, 10, 10]
 
 
 def test_a_suffix_sees_its_prefix_and_itself() -> None:
-    laid = lay([[3, 0], [5]], {0: [20, 21], 3: [10, 11, 12], 5: [30, 31]})
+    laid = pack_rows([[3, 0], [5]], {0: [20, 21], 3: [10, 11, 12], 5: [30, 31]})
     assert laid.ids.tolist() == [[10, 11, 12, 20, 21], [0, 0, 0, 30, 31]]
     assert laid.samples.tolist() == [[0, 0, 0, 1, 1], [0, 0, 0, 2, 2]]
     assert laid.last.tolist() == [2, 4, 9]
     before = torch.tensor([[SHARED, SHARED], [PADDING, SHARED]])
-    seen = sees(torch.cat([before, laid.mask], 1), 5)
+    seen = attention_mask(torch.cat([before, laid.segment_ids], 1), 5)
     assert seen[0].int().tolist() == [
         [1, 1, 1, 0, 0, 0, 0],
         [1, 1, 1, 1, 0, 0, 0],
@@ -57,9 +57,9 @@ def gathered(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[int | None]]:
     batches = vlm.PrefixCache.batches
 
     def watched(
-        self: vlm.PrefixCache, order: Iterator[Sequence[int | None]], spare: int
+        self: vlm.PrefixCache, order: Iterator[Sequence[int | None]], extra_slots: int
     ) -> Iterator[vlm.PrefixBatch]:
-        return batches(self, (made.append(rows) or rows for rows in order), spare)
+        return batches(self, (made.append(rows) or rows for rows in order), extra_slots)
 
     monkeypatch.setattr(vlm.PrefixCache, "batches", watched)
     return made

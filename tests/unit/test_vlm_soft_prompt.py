@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from stages import vlm
-from stages.core.errors import UserError
-from tests import tiny
-from tests.vlm_helpers import noise_images, soft_prompt
+from common import vlm
+from common.core.errors import UserError
+from tests.support import tiny
+from tests.support.vlm_helpers import noise_images, soft_prompt
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_round_trip(base: vlm.Base, tmp_path: Path, latent_tokens: int) -> None:
 
 
 def test_initial_rows_look_like_the_base(base: vlm.Base) -> None:
-    draw = [vlm.SoftPrompt.initial(base, "bo", 500, torch.Generator().manual_seed(i)) for i in (0, 0, 1)]
+    draw = [vlm.SoftPrompt.init_random(base, "bo", 500, torch.Generator().manual_seed(i)) for i in (0, 0, 1)]
     assert torch.equal(draw[0].embeddings, draw[1].embeddings)
     assert not torch.equal(draw[0].embeddings, draw[2].embeddings)
     table = base.model.get_input_embeddings().weight
@@ -43,19 +43,19 @@ def test_initial_rows_look_like_the_base(base: vlm.Base) -> None:
 
 
 def test_latent_tokens_start_where_the_photos_tell_the_subject(base: vlm.Base) -> None:
-    start = vlm.SoftPrompt.initial(base, "bo", 2, torch.Generator().manual_seed(0))
+    start = vlm.SoftPrompt.init_random(base, "bo", 2, torch.Generator().manual_seed(0))
     noise = torch.Generator().manual_seed(1)
     others = torch.randn(6, 5, base.hidden_size, generator=noise)
     photos = torch.randn(3, 5, base.hidden_size, generator=noise)
     photos[:, 1] = 4 + photos[:, 1] / 100  # far from others and alike
     photos[:, 3] = -2 + photos[:, 3] / 100
     photos[:, 4] *= 9  # far from others, but not alike
-    seeing = start.seeing(photos, others)
-    assert torch.equal(seeing.embeddings[1:], photos.mean(0)[[1, 3]])
-    assert torch.equal(seeing.embeddings[0], start.embeddings[0])
-    many = vlm.SoftPrompt.initial(base, "bo", 7, torch.Generator().manual_seed(0))
-    assert torch.equal(many.seeing(photos, others).embeddings[1:6], photos.mean(0))
-    assert torch.equal(many.seeing(photos, others).embeddings[6:], many.embeddings[6:])
+    init_from_images = start.init_from_images(photos, others)
+    assert torch.equal(init_from_images.embeddings[1:], photos.mean(0)[[1, 3]])
+    assert torch.equal(init_from_images.embeddings[0], start.embeddings[0])
+    many = vlm.SoftPrompt.init_random(base, "bo", 7, torch.Generator().manual_seed(0))
+    assert torch.equal(many.init_from_images(photos, others).embeddings[1:6], photos.mean(0))
+    assert torch.equal(many.init_from_images(photos, others).embeddings[6:], many.embeddings[6:])
 
 
 def test_image_tokens_are_what_the_language_model_is_given(base: vlm.Base) -> None:

@@ -3,7 +3,7 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 
-from stages.world.attributes import (
+from common.world.attributes import (
     KINDS,
     MARKING_DISTANCE,
     NAMEABLE,
@@ -12,7 +12,7 @@ from stages.world.attributes import (
     Individual,
     draw_individual,
     draw_scene,
-    sibling,
+    lookalike,
 )
 
 
@@ -55,7 +55,7 @@ def test_the_same_generator_draws_the_same_individuals():
 def test_a_sibling_differs_in_as_many_attributes_as_promised_and_always_in_the_marking(changed: int):
     rng = np.random.default_rng(1)
     for who in individuals():
-        other = sibling(who, rng, changed)
+        other = lookalike(who, rng, changed)
         assert len(differing(who, other)) == changed
         assert other.color != other.second
         cells = sum(mine != theirs for mine, theirs in zip(who.marking, other.marking, strict=True))
@@ -64,5 +64,5 @@ def test_a_sibling_differs_in_as_many_attributes_as_promised_and_always_in_the_m
 
 def test_every_attribute_is_changed_in_some_sibling():
     rng = np.random.default_rng(2)
-    changed = set().union(*(differing(who, sibling(who, rng, 1)) for who in individuals()))
+    changed = set().union(*(differing(who, lookalike(who, rng, 1)) for who in individuals()))
     assert changed == set(NAMEABLE)

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stages.world.attributes import (
+from common.world.attributes import (
     ACCESSORIES,
     COLORS,
     NOUNS,
@@ -13,9 +13,9 @@ from stages.world.attributes import (
     Individual,
     Scene,
     draw_individual,
-    sibling,
+    lookalike,
 )
-from stages.world.draw import SIZE, sprite, view, view_of_two
+from common.world.draw import SIZE, sprite, view, view_of_two
 
 DOG = Individual("dog", "red", "blue", "striped", "hat", (1, 1, 1, 0, 0, 0, 1, 0, 0), 7)
 BEACH = Scene("beach", "ball")
@@ -69,7 +69,7 @@ def test_a_sibling_by_marking_differs_only_inside_the_panel():
     rng = np.random.default_rng(0)
     for noun in NOUNS:
         who = draw_individual(rng, noun)
-        other = replace(sibling(who, rng, 0), jitter=who.jitter)
+        other = replace(lookalike(who, rng, 0), jitter=who.jitter)
         changed = np.argwhere(np.any(np.asarray(sprite(who)) != np.asarray(sprite(other)), axis=-1))
         top, left = changed.min(axis=0)
         bottom, right = changed.max(axis=0)

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from common.world import text
+from common.world.attributes import NAMEABLE, SCENE, Individual, Scene, draw_individual, draw_scene
 from stages.render.questions import text_questions, visual_questions
-from stages.world import text
-from stages.world.attributes import NAMEABLE, SCENE, Individual, Scene, draw_individual, draw_scene
 
 ATTRIBUTES = NAMEABLE | SCENE
 NAME = "<rex-2>"

@@ -1,0 +1,115 @@
+"""python -m benchmarks.ablation [STUDY …] SEED …: what each part of the method brings, over seeds.
+
+Each step of a study changes params.yaml and runs the whole pipeline for each seed; another seed is another
+world with other subjects. Writes reports/ablation/<study>.json, .md and, where steps have an order, .svg.
+Without a study, all are run.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ruamel.yaml import YAML
+
+from benchmarks import experiments
+from benchmarks.ablation_report import by_method, curve, methods_table, summary, table
+from common.core import errors, io, paths
+
+AS_IS = "as params.yaml is"
+FURTHER = Path(__file__).with_name("further_methods.yaml")
+
+
+class Study(NamedTuple):
+    """Steps by name, each with its changes of params.yaml; `axis` names what grows from step to step."""
+
+    title: str
+    steps: dict[str, tuple[str, ...]]
+    axis: str | None = None
+
+
+def added(section: Any) -> str:
+    """A value of params.yaml in the words of `dvc exp run --set-param`."""
+    if isinstance(section, dict):
+        return "{" + ",".join(f"{key}:{added(value)}" for key, value in section.items()) + "}"
+    return json.dumps(section)
+
+
+STUDIES = {
+    "ladder": Study(  # Table 7 of the paper; every step but the last adds to the one before
+        "What each part of the training data brings",
+        {
+            "recognition only": ("train.data.conversations=false", "train.data.hard=false"),
+            "+ conversations": ("train.data.hard=false",),
+            f"+ hard negatives, {AS_IS}": (),
+            "no latent tokens": ("train.latent_tokens=0",),
+        },
+    ),
+    "latent_tokens": Study(  # Figure 5
+        "Latent tokens",
+        {str(k): (f"train.latent_tokens={k}",) if k != 16 else () for k in (0, 1, 4, 16, 32)},
+        "latent tokens",
+    ),
+    "photos": Study(  # Figure 5; the photos are drawn anew for each number, the subjects stay
+        "Train photos",
+        {str(n): (f"world.train_photos={n}",) if n != 5 else () for n in (2, 3, 5, 8)},
+        "train photos per subject",
+    ),
+    "methods": Study("Methods over seeds", {AS_IS: ()}),
+    "further": Study(
+        "Further methods over seeds",
+        {
+            "added": tuple(
+                f"+methods.{name}={added(section)}"
+                for name, section in YAML(typ="safe").load(FURTHER.read_text()).items()
+            )
+        },
+    ),
+}
+BY_METHOD = ("methods", "further")  # one step each; what is shown are all methods of it
+FOLDER = paths.REPORTS / "ablation"
+
+
+def main(*words: str) -> str:
+    """Run studies for the seeds and write what they show."""
+    chosen = [word for word in words if word in STUDIES] or list(STUDIES)
+    seeds = list(dict.fromkeys(word for word in words if word.isdigit()))
+    if not seeds or any(word not in STUDIES and not word.isdigit() for word in words):
+        known = ", ".join(STUDIES)
+        raise errors.UserError(
+            f"usage: python -m benchmarks.ablation [STUDY ...] SEED ..., with studies {known}"
+        )
+    changes = {  # the runs of one seed share most, so they follow each other
+        _name(step, seed): (f"seed={seed}", *step)
+        for seed in seeds
+        for study in chosen
+        for step in STUDIES[study].steps.values()
+    }
+    runs = experiments.run(changes)
+    for study in chosen:
+        title, steps, axis = STUDIES[study]
+        found = {
+            name: summary({seed: runs[_name(step, seed)] for seed in seeds}) for name, step in steps.items()
+        }
+        text = table(title, found, seeds)
+        if study in BY_METHOD:
+            (step,) = steps.values()
+            found = by_method({seed: runs[_name(step, seed)] for seed in seeds})
+            text = methods_table(title, found, seeds)
+        io.write_json(FOLDER / f"{study}.json", found)
+        io.write_bytes(FOLDER / f"{study}.md", text.encode())
+        if axis:
+            io.write_bytes(FOLDER / f"{study}.svg", curve(found, axis))
+    return f"{len(changes)} experiments, {FOLDER}"
+
+
+def _name(changes: tuple[str, ...], seed: str) -> str:
+    """Of an experiment: DVC allows letters, digits and hyphens."""
+    changed = [change.removeprefix("+").partition("=") for change in changes]
+    words = [
+        f"{key.rpartition('.')[2]}{'' if value.startswith('{') else f'-{value}'}" for key, _, value in changed
+    ]
+    return "-".join([*words, "seed", seed]).replace("_", "-")
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,27 @@
+"""Add your photos or a dataset: `python -m commands.add ID FOLDER --kind KIND`, or `… yollava FOLDER`."""
+
+from typing import get_args
+
+from commands.add import command, folder, listing, yollava
+from common.core import params
+from common.core.errors import run
+
+
+def main(*words: str) -> str:
+    """Read and judge the photos, then place them, then write params.yaml; return what was added."""
+    options = command.read(words, get_args(params.Kind))
+    if options.subject == command.DATASET:
+        found = yollava.read(options.folder)
+        kinds = found.kinds
+    else:
+        kinds = {options.subject: options.kind}
+        _, p = listing.proposal(kinds, params.load)  # a mistake is told before the photos are read
+        found = folder.read(options.folder, options.subject, options.test, p.seed)
+    with listing.written_last(kinds, params.load):
+        found.place()
+    print(found.say_next())
+    return found.summary()
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,57 @@
+"""The command line of add: one subject with its kind, or the dataset. Owns the words, not what they do."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+DATASET = "yollava"  # in place of a subject's id
+OWN = """Copy a folder of photos into data/subjects/ID and add ID to params.yaml.
+
+The copies are upright JPEG, PNG or WebP (HEIC is converted) without metadata such as the place and the time.
+Left out, and named: files that are no photo, the same or nearly the same picture again, and pictures that
+another subject has. Five photos are to learn from, chosen by the seed in params.yaml, the others test."""
+PUBLISHED = """Import the Yo'LLaVA dataset: photos, questions and hard negatives of forty subjects.
+
+FOLDER is yollava-data as published, or the repository that holds it. Text questions come from a file beside
+yollava-visual-qa.json whose name holds "text" and "qa", as in yollava-text-only-qa.json; hard negatives from
+train/SUBJECT/negative_example. What is wrong in it is left out, and named in data/yollava/report.md."""
+
+
+def read(words: Sequence[str], kinds: Sequence[str]) -> argparse.Namespace:
+    """`subject` (or DATASET), `folder`, and for a subject `kind` and `test`; ends the process on mistakes."""
+    dataset = words[:1] == (DATASET,)
+    parser = argparse.ArgumentParser(
+        prog="python -m commands.add",
+        usage=None if dataset else "%(prog)s [-h] ID FOLDER --kind KIND [--test SHARE]",
+        description=PUBLISHED if dataset else OWN,
+        epilog=None if dataset else f"The Yo'LLaVA dataset: %(prog)s {DATASET} --help",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    if dataset:
+        parser.add_argument("subject", choices=[DATASET], metavar=DATASET, help="the dataset's name")
+    else:
+        parser.add_argument("subject", metavar="ID", help="name of the subject: a-z, 0-9 and -, as in my-dog")
+    parser.add_argument(
+        "folder", metavar="FOLDER", type=Path, help="where the photos are; nothing there changes"
+    )
+    if not dataset:
+        parser.add_argument(
+            "--kind", required=True, choices=kinds, help="what it is: " + ", ".join(kinds), metavar="KIND"
+        )
+        parser.add_argument(
+            "--test",
+            type=_share,
+            metavar="SHARE",
+            help="share of the photos for the test, as in 0.3, in place of all but five",
+        )
+    return parser.parse_args(words)
+
+
+def _share(word: str) -> float:
+    try:
+        share = float(word)
+    except ValueError:
+        share = 0.0
+    if not 0 < share < 1:
+        raise argparse.ArgumentTypeError(f"{word} is not between 0 and 1: use a share such as 0.3")
+    return share

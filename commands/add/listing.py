@@ -1,0 +1,104 @@
+"""New lines under `subjects:` in params.yaml, every other byte of the file as it was.
+
+Owns where a line goes and that the file stays valid. What a valid file is belongs to `core.params`,
+whose `load` is passed in, for only a `__main__` may touch parameters.
+"""
+
+import io as memory
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
+
+from common.core import io, paths
+from common.core.errors import UserError
+
+Params = TypeVar("Params")
+
+
+def proposal(kinds: Mapping[str, str], load: Callable[[Path], Params]) -> tuple[str, Params]:
+    """params.yaml with a line for each subject of `kinds` (id → kind), as text and as loaded by `load`.
+
+    Raises UserError when an id is taken or invalid, or when the file was not valid before.
+    """
+    found = _subjects()
+    if found is None:
+        load(paths.PARAMS)  # raises the sentence that says what is wrong with the file
+        raise UserError(f"{paths.PARAMS} has no `subjects:` that lines can be added to: mend it by hand")
+    text, key, section = found
+    taken = {name.value for name, _ in section.value} if isinstance(section, MappingNode) else set()
+    if again := sorted(taken & set(kinds)):
+        raise UserError(
+            f"{paths.PARAMS} lists {', '.join(again)} already: use another id, or remove the line"
+        )
+    new = _insert(text, key, section, [_line(name, kind) for name, kind in kinds.items()])
+    return new, _loaded(new, load)
+
+
+@contextmanager
+def written_last(kinds: Mapping[str, str], load: Callable[[Path], Params]) -> Iterator[None]:
+    """Add the lines to params.yaml once the body has ended well; its room on the disk is taken before.
+
+    Nobody else can add meanwhile, and what was added since the proposal is kept. Raises as `proposal`.
+    """
+    with io.atomic(paths.PARAMS) as file:
+        file.write(proposal(kinds, load)[0].encode())
+        yield
+
+
+def _subjects() -> tuple[str, ScalarNode, Node] | None:
+    """The text of params.yaml and the nodes of its key and value `subjects`, if it has them."""
+    try:
+        text = paths.PARAMS.read_bytes().decode()
+        document = YAML().compose(text)
+    except (OSError, UnicodeDecodeError, YAMLError):
+        return None
+    pairs = document.value if isinstance(document, MappingNode) else []
+    return next(((text, key, value) for key, value in pairs if key.value == "subjects"), None)
+
+
+def _line(name: str, kind: str) -> str:
+    """`name: {kind: kind}`, the name quoted if YAML would read a number or the like."""
+    yaml, out = YAML(), memory.StringIO()
+    yaml.default_flow_style = None  # braces for the innermost mapping alone
+    yaml.dump({name: {"kind": kind}}, out)
+    return out.getvalue().rstrip("\n")
+
+
+def _insert(text: str, key: ScalarNode, section: Node, lines: list[str]) -> str:
+    """The text with the lines behind the last subject."""
+    if isinstance(section, MappingNode) and section.flow_style:
+        at = section.end_mark.index - 1  # before the brace
+        piece = (", " if section.value else "") + ", ".join(lines)
+    else:
+        entries = section.value if isinstance(section, MappingNode) else []
+        indent = entries[0][0].start_mark.column if entries else 2
+        end = _end(section) if entries else key.end_mark.index
+        newline = "\r\n" if "\r\n" in text else "\n"
+        at = text.find(newline, end)
+        at = len(text) if at < 0 else at
+        piece = "".join(f"{newline}{' ' * indent}{line}" for line in lines)
+    return text[:at] + piece + text[at:]
+
+
+def _end(node: Node) -> int:
+    """Where a value's own text ends: that of a block reaches over the comments behind it."""
+    if isinstance(node, MappingNode) and not node.flow_style and node.value:
+        return _end(node.value[-1][1])
+    return node.end_mark.index
+
+
+def _loaded(text: str, load: Callable[[Path], Params]) -> Params:
+    """The text as parameters; errors name params.yaml, not the copy that is loaded here."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, paths.PARAMS.name)
+        io.write_bytes(copy, text.encode())
+        try:
+            return load(copy)
+        except UserError as error:
+            raise UserError(str(error).replace(str(copy), str(paths.PARAMS))) from None

@@ -1,0 +1,98 @@
+"""The published hard negatives: which files can be used, and whether scores.json tells of each.
+
+They are copied as a corpus for the index stage, which embeds and retrieves them with the base CLIP like any
+other. The published scores, of a CLIP that is not named, rank nothing here; the report shows their range.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from commands.add import pictures
+from commands.add.pictures import AddedPhoto
+from commands.add.yollava.findings import Findings
+from common.core import foreign, images
+
+FOLDER, SCORES = "negative_example", "scores.json"
+
+
+class Record(BaseModel):
+    """A negative's score, in either form. Of `image_path`, the authors' own, the last name alone is used."""
+
+    image: str | None = None
+    image_path: str | None = None
+    clip_score: Annotated[float, Field(ge=-100, le=100, allow_inf_nan=False)]
+
+    @property
+    def stem(self) -> str:
+        """The file's name without its suffix."""
+        return Path(self.image or self.image_path or "").name.removesuffix(".png")
+
+
+@dataclass
+class Negatives:
+    """A subject's usable negatives and the scores of those that have one."""
+
+    files: list[AddedPhoto] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+
+
+def read(root: Path, name: str, own: Collection[AddedPhoto], found: Findings) -> Negatives:
+    """Read the negatives of the subject `name`, whose photos are `own`."""
+    folder = root / "train" / name / FOLDER
+    if not folder.is_dir():
+        return Negatives()
+    wrong = found["Hard negatives"]
+    scores = _scores(folder / SCORES, wrong)
+    files = [path for path in images.list_photos(folder) if path.name != SCORES]
+    readable, unreadable = pictures.read(files, f"{name}/{FOLDER}")
+    wrong += unreadable
+    seen = {photo.pixels: photo for photo in own}
+    kept = Negatives()
+    for photo in readable:
+        if other := seen.get(photo.pixels):
+            wrong.append(f"{photo.path} is the same picture as {other.path}")
+            continue
+        seen[photo.pixels] = photo
+        kept.files.append(photo)
+        if photo.path.stem in scores:
+            kept.scores.append(scores[photo.path.stem])
+        else:
+            wrong.append(f"{photo.path} has no score in {SCORES} (kept)")
+    stems = {path.stem for path in files}
+    wrong += [
+        f"{folder / SCORES} lists {stem}, of which there is no file" for stem in scores if stem not in stems
+    ]
+    return kept
+
+
+def _scores(path: Path, wrong: list[str]) -> dict[str, float]:
+    """File stem → score."""
+    if not path.exists():
+        wrong.append(f"{path} is missing")
+        return {}
+    scores = {}
+    try:
+        for number, record in enumerate(_records(foreign.contents(path))):
+            try:
+                found = Record.model_validate(record)
+            except ValidationError as error:
+                wrong.append(f"{path}: record {number}: {foreign.printable(error.errors()[0]['msg'])}")
+            else:
+                scores[found.stem] = found.clip_score
+    except foreign.FormError as error:
+        wrong.append(f"{path} cannot be read ({error})")
+    return scores
+
+
+def _records(data: bytes) -> list[Any]:
+    try:
+        found = foreign.parsed(data, dict[str, Any] | list[Any])
+    except foreign.FormError:
+        return [foreign.parsed(line, Any) for line in data.splitlines() if line.strip()]
+    if isinstance(found, dict):
+        return [found] if "clip_score" in found else list(found.values())
+    return found

@@ -1,0 +1,34 @@
+"""Exchange with other systems: `python -m commands.convert <format> <id> <path> [--read]`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from commands.convert import formats
+from commands.convert.job import Job
+from common.core import params, paths, seed
+from common.core.errors import run
+
+if TYPE_CHECKING:
+    from common import vlm
+
+
+def main(*words: str) -> str:
+    """Write one subject in a foreign format, or read it; return what was made."""
+    options = formats.parser().parse_args(words)
+    p = params.load()
+    subject = p.subject(options.subject)
+
+    def load_base() -> "vlm.Base":
+        from common import vlm  # seconds, which formats without a model need not wait for
+
+        seed.seed_everything(p.seed, p.threads)
+        return vlm.load(**p.base.load_kwargs)
+
+    photos = paths.train_photos(options.subject, subject.source)
+    base = p.base.vlm
+    job = Job(options.subject, subject.kind, photos, Path(options.path), base.model, base.system, load_base)
+    return formats.convert(options.format, job, read=options.read)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,100 @@
+"""The base CLIP as image embeddings, with the arithmetic of clip-retrieval's mapper.
+
+Owns loading one of `MODELS` and turning images into unit vectors. Index and retrieve both
+embed through here, so that a photo and its copy in the index get the same numbers. Does not own searching.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from common.core.errors import UserError
+from common.core.models import explained
+
+if TYPE_CHECKING:
+    import torch
+
+SAME_CLIP = 0.9  # cosine that one model reaches between an image and its scaled or re-encoded copy
+BATCH = 64  # images per forward; fixed, because the batch shape may change the last bits
+MODELS = ("clip", "vision-text-dual-encoder")  # by the config's model_type: those with one space for both
+
+
+class Clip:
+    """A frozen model and its processor, with the methods that clip-retrieval expects of a model."""
+
+    def __init__(self, model: str, revision: str | None, device: str) -> None:
+        """Load from a folder (revision None) or a hub id at a commit, in float32; `device` as in params.yaml.
+
+        Raises UserError when there is none of `MODELS` there.
+        """
+        import torch
+        from transformers import AutoConfig, AutoModel, AutoProcessor, logging
+
+        if device == "auto":  # it is small: one device holds it
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        logging.disable_progress_bar()  # it would count tensors, which says nothing to anyone
+        with explained("clip", model, revision):
+            kind = AutoConfig.from_pretrained(model, revision=revision).model_type
+            if kind not in MODELS:
+                raise UserError(
+                    f"{model} is a model of type {kind}: base.clip.model in params.yaml needs one of type "
+                    f"{', '.join(MODELS)}, for example openai/clip-vit-large-patch14"
+                )
+            self.processor = AutoProcessor.from_pretrained(model, revision=revision)
+            weights = AutoModel.from_pretrained(
+                model, revision=revision, dtype=torch.float32, use_safetensors=True
+            )
+        self.model = weights.to(device).eval().requires_grad_(False)
+        self.device = device
+        self.dimension: int = self.model.config.projection_dim
+
+    def preprocess(self, images: Image.Image | Sequence[Image.Image]) -> "torch.Tensor":
+        """RGB images → pixel values (n, 3, side, side) float32."""
+        return self.processor.image_processor(images, return_tensors="pt").pixel_values
+
+    def tokenize(self, texts: list[str]) -> "torch.Tensor":
+        """Texts → token ids (n, length), with this CLIP's own tokenizer."""
+        limit = self.model.config.text_config.max_position_embeddings
+        words = self.processor.tokenizer(
+            texts, padding=True, truncation=True, max_length=limit, return_tensors="pt"
+        )
+        return words.input_ids
+
+    def encode_image(self, pixels: "torch.Tensor") -> "torch.Tensor":
+        """Pixel values (n, 3, side, side), or clip-retrieval's own (n, 1, 3, side, side) → (n, d)."""
+        return self.model.get_image_features(pixels.flatten(0, -4).to(self.device)).pooler_output
+
+    def encode_text(self, ids: "torch.Tensor") -> "torch.Tensor":
+        """Token ids (n, length) → (n, d)."""
+        return self.model.get_text_features(ids.to(self.device)).pooler_output
+
+    def features(self, pixels: "torch.Tensor") -> np.ndarray:
+        """Pixel values → embeddings (n, d) float16, by the arithmetic of clip-retrieval's ClipMapper."""
+        import torch
+
+        with torch.no_grad():
+            values = self.encode_image(pixels)
+            return (values / values.norm(dim=-1, keepdim=True)).cpu().to(torch.float16).numpy()
+
+
+def embed(
+    clip: Clip, images: Sequence[Image.Image], features: Callable[["torch.Tensor"], np.ndarray] | None = None
+) -> np.ndarray:
+    """Unit vectors (n, d) float32 of n ≥ 1 RGB images; `features` replaces `clip.features`."""
+    encode = features or clip.features
+    return unit(np.concatenate([encode(clip.preprocess(batch)) for batch in batches(images)]))
+
+
+def batches(images: Sequence[Image.Image]) -> Iterator[list[Image.Image]]:
+    """Consecutive runs of at most BATCH images."""
+    for start in range(0, len(images), BATCH):
+        yield list(images[start : start + BATCH])
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Rows scaled to length one, as float32; a row of zeros stays as it is."""
+    vectors = vectors.astype(np.float32)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(lengths == 0, 1, lengths)

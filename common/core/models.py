@@ -1,0 +1,84 @@
+"""A model by its name in params.yaml: owns what may stand there, and what to do when there is no such model.
+
+Serves the vision-language model and CLIP alike. Does not load anything.
+"""
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from common.core import paths
+from common.core.errors import UserError
+
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")  # organization/model
+COMMIT = re.compile(r"[0-9a-f]{40}")
+HUB = "https://huggingface.co"
+
+# bitsandbytes tells of a package that it can do without, as soon as a library looks whether it is there.
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+
+
+def problem(key: str, model: str, revision: str | None) -> str | None:
+    """Say what is wrong with a name and its commit, as far as this machine knows; None if nothing.
+
+    Args:
+        key: vlm or clip, the section below params.base.
+        model: folder or hub id.
+        revision: 40-digit commit of a hub model; None for a folder.
+
+    """
+    pin = f"base.{key}.revision"
+    if Path(model).is_dir():
+        if revision is not None:
+            return f"{paths.PARAMS}: {pin} is for hub models, but {model} is a folder: set it to null"
+        return None
+    if not HUB_ID.fullmatch(model):
+        return (
+            f"{paths.PARAMS}: base.{key}.model names the folder {model}, which is missing: "
+            "mend the name or restore the folder"
+        )
+    if not COMMIT.fullmatch(revision or ""):
+        return (
+            f"{paths.PARAMS}: {pin} is {revision!r}: give the 40-digit commit of {model} on the hub, "
+            f"which `{_heads(model)}` prints, or restore the folder {model} if it was one"
+        )
+    return None
+
+
+@contextmanager
+def explained(key: str, model: str, revision: str | None) -> Iterator[None]:
+    """Turn what loaders raise into one sentence that says what to do. Arguments as in `problem`."""
+    from safetensors import SafetensorError
+
+    found = problem(key, model, revision)
+    if found:
+        raise UserError(found)
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        if type(error).__name__ == "OutOfMemoryError":  # torch's, which `errors.run` explains
+            raise
+        reason = str(error).strip().split("\n")[0][:200]
+        remedy = _remedy(error, model, revision) if revision else "restore the folder with git"
+        raise UserError(f"base.{key}.model: {model} could not be loaded ({reason}): {remedy}") from error
+
+
+def _remedy(error: BaseException | None, model: str, revision: str | None) -> str:
+    """What to do about a hub model, by what the hub answered, which the loaders' errors come from."""
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+
+    while error is not None:
+        if isinstance(error, GatedRepoError):
+            return f"accept its terms on {HUB}/{model}, run `hf auth login`, and then the command again"
+        if isinstance(error, RepositoryNotFoundError):
+            return "mend the name, or, if it is private, run `hf auth login`"
+        if isinstance(error, RevisionNotFoundError):
+            return f"give the commit that `{_heads(model)}` prints"
+        error = error.__cause__ or error.__context__
+    return f"check the network, or download it once with `hf download {model} --revision {revision}`"
+
+
+def _heads(model: str) -> str:
+    return f"git ls-remote {HUB}/{model} HEAD"

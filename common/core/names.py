@@ -1,0 +1,33 @@
+"""How texts name the subject: one rule for all that people import, type or publish.
+
+Owns which spellings mean the subject (``<bo>``, in any case, and ``sks`` or ``<sks>``, as the published code
+and data call every subject) and which words are names at all. Does not own the identifier's token, which is
+the model's (`common.vlm`).
+"""
+
+import re
+
+from common.core.errors import UserError
+
+PUBLISHED = re.compile(r"<sks>|(?<![\w<])sks(?![\w>])", re.IGNORECASE)
+NAME = re.compile(r"<[A-Za-z0-9][\w|-]*>")
+
+
+def about(subject: str, text: str) -> str:
+    """The text with every spelling of the subject as its token ``<id>``.
+
+    Raises UserError if it names somebody else, of whom nothing would be learned.
+    """
+    token = f"<{subject}>"
+    text = re.sub(re.escape(token), token, PUBLISHED.sub(token, text), flags=re.IGNORECASE)
+    refuse_others(subject, text)
+    return text
+
+
+def refuse_others(subject: str, text: str) -> None:
+    """Raise UserError if the text holds a name other than ``<id>``, also in other letters, as ``<Id>``."""
+    others = [name for name in NAME.findall(text) if name != f"<{subject}>"]
+    if others:
+        raise UserError(
+            f"{others[0]} is unknown, for this is about <{subject}>: write <{subject}>, or leave it out"
+        )

@@ -1,0 +1,1 @@
+"""Strangers' pictures: what a corpus says of them, how they are fetched, and which are kept out."""

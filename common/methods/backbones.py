@@ -1,0 +1,32 @@
+"""Opens what methods may use: the frozen models that params.yaml names, each when it is first asked for.
+
+Apart from the package itself, which the check stage reads too: that one needs no model.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from common.methods.interface import Backbones
+
+if TYPE_CHECKING:
+    from common import vlm
+    from common.clip import Clip
+
+
+def lazy_backbones(
+    load_kwargs: Mapping[str, Any], clip: str, clip_revision: str | None, seed: int, batch_size: int
+) -> Backbones:
+    """Return tools that load nothing yet; `opening` is what `vlm.load` takes."""
+
+    def base() -> "vlm.Base":
+        from common import vlm
+
+        return vlm.load(**load_kwargs)
+
+    def open_clip() -> "Clip":
+        from common.clip import Clip
+
+        return Clip(clip, clip_revision, load_kwargs["device"])
+
+    return Backbones(cache(base), cache(open_clip), seed, batch_size)

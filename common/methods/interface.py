@@ -1,0 +1,148 @@
+"""What a method is: it is fitted to subjects, then answers questions about them, with or without a photo.
+
+Owns the types that methods and `stages.evaluate` share. Imports nothing heavy, so that settings are checked
+at once; does not know any method.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from common.core import paths
+from common.core.settings import MethodSettings
+
+if TYPE_CHECKING:
+    from common import vlm
+    from common.clip import Clip
+
+
+TITLES = {  # of what the product's own method answers under: itself and its controls, as tables call them
+    "soft_prompt": "Soft prompt",  # the learned rows
+    "short_description": "Short description",  # one sentence by the base model
+    "long_description": "Long description",  # all captions by the base model
+    "base": "Base, name undefined",  # nothing: the identifier is a word the model has never seen
+    "other_subject": "Another subject's prompt",  # another subject's soft prompt under this subject's name
+    "empty_prompt": "Untrained prompt",  # a soft prompt as it is before training
+    "blind": "Soft prompt, no photo",  # asked about a photo that it is not shown
+    "majority": "Constant answer",  # the more frequent answer of training, whatever is asked
+}
+
+
+class Task(NamedTuple):
+    """A kind of question: what it is about, how much may be answered, which two answers get probabilities."""
+
+    kind: str  # recognition | visual | blind | text | two_subjects | general | caption | chat
+    max_new_tokens: int
+    options: tuple[str, str] = ("Yes", "No")
+
+
+class Request(NamedTuple):
+    """One question to a method.
+
+    `method` is one of the names that it answers under; `photo` indexes the list of photos, None asks without
+    one. The question writes a subject as its token, ``<bo>``; what was learned of `subjects` is in place,
+    whether or not the question names them; of none for the frozen model as it is.
+    """
+
+    task: Task
+    method: str
+    subjects: tuple[str, ...]
+    photo: int | None
+    question: str
+
+
+class Cost(NamedTuple):
+    """What a subject costs under a method, without the seconds, which `benchmarks` measures."""
+
+    trainable: int  # values that are learned
+    stored_bytes: int  # files of the subject, without the frozen models
+    prompt_tokens: int  # positions that a question becomes longer by
+
+
+@dataclass(frozen=True)
+class Backbones:
+    """What a method may use: the frozen models, loaded when first called for, and what is said of the run."""
+
+    base: "Callable[[], vlm.Base]"
+    clip: "Callable[[], Clip]"
+    seed: int
+    batch_size: int  # rows per forward: samples, or images with their questions
+
+
+@dataclass(frozen=True)
+class MethodSubject:
+    """A subject to be fitted, with the tables that it may be learned from."""
+
+    id: str
+    kind: str  # person | pet | landmark | object | character
+
+    @property
+    def token(self) -> str:
+        """How texts name it: ``<bo>``."""
+        return f"<{self.id}>"
+
+    @property
+    def dataset(self) -> Path:
+        """DATASET: photos as they are (split validation) and augmented, negatives, conversations."""
+        return paths.dataset(self.id)
+
+    @property
+    def conversations(self) -> Path:
+        """CONVERSATIONS: what the base said about the train photos, with captions and descriptions."""
+        return paths.conversations(self.id)
+
+
+class Responder(ABC):
+    """Something that answers questions about subjects, under one name or several.
+
+    Attributes:
+        titles: by name, how tables call it.
+
+    """
+
+    titles: Mapping[str, str]
+
+    def methods_asked(self, kind: str) -> Sequence[str]:
+        """The names that are asked this kind of question; nobody is asked `blind` who does not say so.
+
+        The kind `threshold_set` is recognition of photos that training has seen.
+        """
+        return () if kind == "blind" else tuple(self.titles)
+
+    @abstractmethod
+    def answers(self, photos: Sequence[Path | bytes], requests: Sequence[Request]) -> "list[vlm.Answer]":
+        """Answer every question, in the order of `requests`; a photo is a file or a file's bytes.
+
+        Greedy, as long as the task allows. An answer's probabilities are those of the task's two options,
+        or empty for a method that has none.
+        """
+
+    @abstractmethod
+    def cost(self, name: str, subject: str) -> Cost:
+        """What this subject costs under this name."""
+
+
+class Method(Responder):
+    """A method that subjects are fitted to. Its section in params.yaml names it and holds its settings.
+
+    Attributes:
+        Settings: what the section may hold.
+
+    """
+
+    Settings: ClassVar[type[MethodSettings]]
+
+    def __init__(self, name: str, settings: MethodSettings, backbones: Backbones) -> None:
+        """Keep what was given; models are loaded when they are needed."""
+        self.name, self.settings, self.backbones = name, settings, backbones
+        self.titles = {name: settings.title}
+        self.folder = paths.fitted(name)
+
+    @abstractmethod
+    def fit(self, subjects: Sequence[MethodSubject]) -> None:
+        """Learn these subjects from their datasets and conversations alone, and write `folder`.
+
+        Same data, same bytes. Raises UserError when the data do not suffice.
+        """

@@ -1,0 +1,128 @@
+"""Plain LoRA: low-rank changes of the language model's weights, learned from the subject's questions.
+
+The subject's name stays plain text, ``<bo>``; no row and no prompt is added. As in "Can we add personalized
+knowledge naively" (YAICON), which is LLaVA's own LoRA script on personal data. One adapter per subject, or
+one for all. To answer, the adapter is merged into the base, and taken out again.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+
+from common.core import io
+from common.core.settings import MethodSettings
+from common.methods.interface import Cost, Method, MethodSubject, Request
+from common.training import samples
+
+if TYPE_CHECKING:
+    from common import vlm
+
+ALL = "all"  # folder of the one adapter for all
+
+
+class LoraSettings(MethodSettings):
+    """See params.yaml."""
+
+    scope: Literal["subject", "all"]
+    rank: PositiveInt
+    alpha: PositiveFloat
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    learning_rate: PositiveFloat
+    projector_learning_rate: PositiveFloat | None
+    warmup: Annotated[float, Field(ge=0, le=1)]
+    weight_decay: NonNegativeFloat
+    max_grad_norm: PositiveFloat
+    epochs: PositiveInt
+    batch_size: PositiveInt
+    balance: bool
+    gradient_checkpointing: bool
+
+
+class Lora(Method):
+    """A folder per adapter, in PEFT's format."""
+
+    Settings = LoraSettings
+
+    def fit(self, subjects: Sequence[MethodSubject]) -> None:
+        """Train an adapter on each subject's dataset, or one on all of them."""
+        base, chosen = self.backbones.base(), self.settings  # the base first: it quietens what PEFT imports
+        from common.methods.lora import adapter
+        from common.methods.lora.learn import learn
+
+        config = adapter.describe(base, rank=chosen.rank, alpha=chosen.alpha, dropout=chosen.dropout)
+        for together in [subjects] if chosen.scope == "all" else [[subject] for subject in subjects]:
+            folder = self._folder(together[0].id)
+            rows = [
+                samples.read_rows(subject.dataset, conversations=True, hard=True, easy=True)
+                for subject in together
+            ]
+            training_set = samples.concatenate(
+                [samples.TrainingSet.of(own, chosen.balance) for own in crossed(rows)]
+            )
+            values, learned = learn(
+                base,
+                config,
+                training_set,
+                folder.name,
+                chosen,
+                seed=self.backbones.seed,
+                micro_batch_size=self.backbones.batch_size,
+            )
+            data = {subject.id: io.sha256_file(subject.dataset) for subject in together}
+            info = {"data": data, "training": chosen.model_dump() | {"seed": self.backbones.seed}, **learned}
+            adapter.save(folder, base, config, values, info)
+
+    def answers(self, photos: Sequence[Path], requests: Sequence[Request]) -> "list[vlm.Answer]":
+        """Subject by subject, each with its adapter merged; questions about no subject go to the base."""
+        from common.methods.lora.adapter import merged
+        from common.methods.respond import answer_all
+
+        groups: dict[tuple[Path, ...], list[int]] = defaultdict(list)
+        for number, request in enumerate(requests):
+            groups[tuple(sorted({self._folder(subject) for subject in request.subjects}))].append(number)
+        base, answers = self.backbones.base(), {}
+        for folders, numbers in groups.items():
+            with merged(base, folders):
+                chosen = [requests[number] for number in numbers]
+                found = answer_all(
+                    base, photos, chosen, [None] * len(chosen), self.backbones.batch_size, self.name
+                )
+            answers |= dict(zip(numbers, found, strict=True))
+        return [answers[number] for number in range(len(requests))]
+
+    def cost(self, name: str, subject: str) -> Cost:
+        """The whole adapter, also where all subjects share it."""
+        from common.methods.lora.adapter import INFO
+
+        folder = self._folder(subject)
+        stored = sum(path.stat().st_size for path in folder.iterdir())
+        return Cost(io.read_json(folder / INFO)["values"], stored, 0)
+
+    def _folder(self, subject: str) -> Path:
+        return self.folder / (ALL if self.settings.scope == "all" else subject)
+
+
+def crossed(datasets: Sequence[list[samples.Row]]) -> list[list[samples.Row]]:
+    """Datasets of subjects that share an adapter, with each other's photos in place of easy negatives.
+
+    Otherwise no sample shows a subject under another's name, so that it need not be read: yes to all ten.
+    A dataset without others stays as it is. The photos taken are spread evenly over the others.
+    """
+    made = []
+    for number, own in enumerate(datasets):
+        rows = list(own)
+        others = [row for other in (*datasets[:number], *datasets[number + 1 :]) for row in other]
+        for split in ("train", "validation"):
+            photos = [row for row in others if row["split"] == split and row["label"] == "yes"]
+            easy = [i for i, row in enumerate(rows) if row["split"] == split and row["role"] == "easy"]
+            for place, i in enumerate(easy if photos else ()):
+                photo = photos[place * len(photos) // len(easy)]
+                rows[i] = {**rows[i], "image": photo["image"], "image_sha256": photo["image_sha256"]}
+        made.append(rows)
+    return made
+
+
+METHOD = Lora

@@ -1,0 +1,162 @@
+"""Training of one adapter, from the base's own answers to the best epoch.
+
+The recipe is that of LLaVA's LoRA script (AdamW, cosine with warmup, clipped gradients), with two things in
+common with the soft prompt: a sample's loss is the mean over its answer, whatever its length, and the epoch
+kept is the best on the validation rows. Owns steps and that choice. Does not own adapters (`adapter`),
+forwards (`sequences`) or which rows there are (`training.samples`).
+"""
+
+import math
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from transformers import get_cosine_schedule_with_warmup
+
+from common import vlm
+from common.core.errors import UserError
+from common.core.progress import bar
+from common.core.seed import torch_stream
+from common.methods.lora.adapter import Adapter, Values, attached
+from common.methods.lora.sequences import Example, examples, predict, vision_features
+from common.training.samples import TrainingSet, balanced_accuracy
+
+if TYPE_CHECKING:
+    from peft import LoraConfig
+
+    from common.methods.lora import LoraSettings
+
+
+def learn(
+    base: vlm.Base,
+    config: "LoraConfig",
+    training_set: TrainingSet,
+    name: str,
+    settings: "LoraSettings",
+    *,
+    seed: int,
+    micro_batch_size: int,
+) -> tuple[Values, dict[str, Any]]:
+    """Train an adapter; return its values after the best epoch, the latest of equal ones, and the curve.
+
+    Args:
+        base: the model, unchanged afterwards.
+        config: of the adapter.
+        lesson: what is learned.
+        name: of what is learned, for random streams and messages.
+        settings: of the method.
+        seed: the global one.
+        at_once: samples per forward.
+
+    Raises:
+        UserError: no sample fits into the model's context, or the loss is no longer finite.
+
+    """
+    features = vision_features(base, training_set.images, micro_batch_size)
+    training, validation = (
+        _fitting(base, samples, features.shape[1], f"{name}, {split}")
+        for split, samples in (("training", training_set.training), ("validation", training_set.validation))
+    )
+    shuffle = torch_stream(seed, "lora", name, "order")
+    orders = [
+        torch.randperm(len(training), generator=shuffle).split(settings.batch_size)
+        for _ in range(settings.epochs)
+    ]
+    start = torch_stream(seed, "lora", name, "values").initial_seed()
+    curve: list[dict[str, Any]] = []
+    with attached(
+        base,
+        config,
+        start,
+        train_projector=settings.projector_learning_rate is not None,
+        checkpointing=settings.gradient_checkpointing,
+    ) as adapter:
+        steps = sum(map(len, orders))
+        optimizer, schedule = _optimizer(adapter, settings, steps)
+        with bar(steps, f"{name}: steps") as progress:
+            for epoch, order in enumerate(orders, 1):
+                total = torch.zeros((), device=base.device)
+                for batch in order:
+                    total += backward(base, adapter, features, [training[i] for i in batch], micro_batch_size)
+                    torch.nn.utils.clip_grad_norm_(
+                        adapter.lora + adapter.projector_values, settings.max_grad_norm
+                    )
+                    optimizer.step()
+                    schedule.step()
+                    optimizer.zero_grad()
+                    progress.update()
+                loss = total.item() / len(training)
+                if not math.isfinite(loss):
+                    raise UserError(
+                        f"training {name} diverged in epoch {epoch}: lower learning_rate of its section "
+                        "under methods in params.yaml"
+                    )
+                scores = validate(base, adapter, features, validation, micro_batch_size)
+                curve.append({"epoch": epoch, "loss": round(loss, 6), **scores})
+                if scores["weighted"] == max(row["weighted"] for row in curve):
+                    best, values = curve[-1], adapter.snapshot()
+    return values, {"validation": best, "curve": curve, "samples": len(training), "steps": steps}
+
+
+def backward(
+    base: vlm.Base, adapter: Adapter, features: torch.Tensor, batch: Sequence[Example], micro_batch_size: int
+) -> torch.Tensor:
+    """Add the gradient of the batch's mean loss; return the sum of its losses, () float32 on the device.
+
+    A sample's loss is the mean cross-entropy over its answer and end token, times its weight.
+    """
+    total = torch.zeros((), device=base.device)
+    ordered = sorted(batch, key=lambda example: len(example.ids))
+    for part in (ordered[i : i + micro_batch_size] for i in range(0, len(ordered), micro_batch_size)):
+        predicted = predict(base, adapter.projector, features, part)
+        losses = F.cross_entropy(predicted.logits, predicted.targets, reduction="none")  # (N,)
+        shares = torch.tensor([example.sample.weight / example.supervised for example in part])
+        loss = (losses * vlm.to_device(shares, base.device)[predicted.rows]).sum()
+        (loss / len(batch)).backward()
+        total += loss.detach()
+    return total
+
+
+@torch.no_grad()
+def validate(
+    base: vlm.Base,
+    adapter: Adapter,
+    features: torch.Tensor,
+    validation: Sequence[Example],
+    micro_batch_size: int,
+) -> dict[str, float]:
+    """`balanced_accuracy` of the validation samples: of Yes and No, is the right one likelier at first?"""
+    yes, no = map(base.layout.first_id, ("Yes", "No"))
+    said: list[bool] = []
+    adapter.model.eval()
+    for start in range(0, len(validation), micro_batch_size):
+        predicted = predict(base, adapter.projector, features, validation[start : start + micro_batch_size])
+        first = predicted.rows.diff(prepend=predicted.rows.new_tensor([-1])) > 0
+        logits = predicted.logits[first]
+        said += (logits[:, yes] > logits[:, no]).tolist()
+    adapter.model.train()
+    return balanced_accuracy([example.sample for example in validation], said)
+
+
+def _fitting(base: vlm.Base, samples: Sequence[Any], image_tokens: int, what: str) -> list[Example]:
+    """The samples as sequences, with a warning about those that are too long for the model."""
+    made = examples(base, samples, image_tokens)
+    if not made:
+        raise UserError(f"{what}: no sample fits into the context of {base.name}: use another base.vlm.model")
+    if len(made) < len(samples):
+        left_out = len(samples) - len(made)
+        print(f"warning: {what}: {left_out} samples left out, too long for {base.name}", file=sys.stderr)
+    return made
+
+
+def _optimizer(
+    adapter: Adapter, settings: "LoraSettings", steps: int
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    groups = [{"params": adapter.lora, "lr": settings.learning_rate}]
+    if adapter.projector_values:
+        groups.append({"params": adapter.projector_values, "lr": settings.projector_learning_rate})
+    optimizer = torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
+    warmup = math.ceil(settings.warmup * steps)
+    return optimizer, get_cosine_schedule_with_warmup(optimizer, warmup, steps)

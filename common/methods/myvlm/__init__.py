@@ -1,0 +1,128 @@
+"""MyVLM (Alaluf et al., ECCV 2024): a head tells whether a concept is there, a vector then tells who it is.
+
+The model stays frozen and gets no new token. A concept head outside it looks at the photo; if it fires, one
+learned vector is appended to the photo's image tokens, and the model, asked with an ordinary word for the
+subject, answers with it in view. If no head fires, the answer is that of the base, number for number, to the
+question as it stands.
+
+Recognition is the head's decision; the language model is not asked. Without a photo there is nothing for a
+head to fire at and nothing to append to, so the base answers, which has never heard of the subject: this
+blind spot is the published method's and not a gap here. Several subjects in one photo have their vectors
+appended one after another.
+
+Written from the paper and from facts about the published code; params.yaml says where these differ. Of its
+variants LLaVA's is here. BLIP-2's, inside a Q-Former, and referring expressions with MiniGPT-v2 are not.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from common.core import images, progress
+from common.methods.interface import Cost, Method, MethodSubject, Request
+from common.methods.myvlm.settings import MyVLMSettings
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from common import vlm
+    from common.methods.myvlm.concept import Concept
+    from common.methods.myvlm.features import FeatureExtractor
+
+
+class MyVLM(Method):
+    """A folder per subject, with the files of `concept`."""
+
+    Settings = MyVLMSettings
+    settings: MyVLMSettings
+
+    def fit(self, subjects: Sequence[MethodSubject]) -> None:
+        """Train heads on photos and negatives, learn vectors from captions or questions."""
+        from common.methods.myvlm.concept import Concept
+        from common.methods.myvlm.fitting import ConceptData, fit_head, fit_vector
+        from common.methods.myvlm.training_pairs import Identifier
+
+        base, chosen, seed = self.backbones.base(), self.settings, self.backbones.seed
+        for subject in progress.bar(subjects, self.name):
+            data = ConceptData.of(subject)
+            head, keys, split = fit_head(subject, data, self._features(), chosen, seed)
+            person = subject.kind == "person"
+            word = Identifier.of(subject.id, chosen.person_identifier if person else chosen.identifier)
+            vectors = fit_vector(base, subject, data, word, chosen, seed, self.backbones.batch_size)
+            info = {"base": base.fingerprint, "mode": chosen.mode, "norm": chosen.embedding.norm}
+            concept = Concept(word, head, keys, vectors[chosen.embedding.steps], info)
+            concept.save(self.folder / subject.id, vectors, split)
+
+    def answers(self, photos: Sequence[Path | bytes], requests: Sequence[Request]) -> "list[vlm.Answer]":
+        """Recognition by the heads; all else by the base, with the vectors of the concepts that they see."""
+        from common import vlm
+        from common.methods.myvlm.concept import answer_placed
+        from common.methods.respond import answer_all
+
+        base, batch_size = self.backbones.base(), self.backbones.batch_size
+        concepts = {
+            s: self._read(s) for s in dict.fromkeys(s for request in requests for s in request.subjects)
+        }
+        chances = self._chances(photos, requests, concepts)
+        answers: dict[int, vlm.Answer] = {}
+        plain: list[int] = []
+        there: dict[int, list[Concept]] = {}
+        for number, request in enumerate(requests):
+            seen = [
+                concepts[subject]
+                for subject in request.subjects
+                if request.photo is not None
+                and chances[subject][request.photo] >= concepts[subject].head.level
+            ]
+            if request.task.kind == "recognition":
+                chance = float(chances[request.subjects[0]][request.photo])
+                answers[number] = vlm.Answer("Yes" if seen else "No", (chance, 1 - chance))
+            elif seen:
+                there[number] = seen
+            else:
+                plain.append(number)
+        nothing = [None] * len(plain)
+        unchanged = answer_all(base, photos, [requests[n] for n in plain], nothing, batch_size, self.name)
+        named = [[concepts[subject].identifier for subject in requests[n].subjects] for n in there]
+        changed = answer_placed(
+            base, photos, [requests[n] for n in there], list(there.values()), named, batch_size
+        )
+        for numbers, found in ((plain, unchanged), (there, changed)):
+            answers |= dict(zip(numbers, found, strict=True))
+        return [answers[number] for number in range(len(requests))]
+
+    def cost(self, name: str, subject: str) -> Cost:
+        """The vector and a linear head are learned; a question becomes longer by the vector."""
+        from common.methods.myvlm.concept import stored_bytes
+
+        concept = self._read(subject)
+        learned = concept.values.numel() + concept.head.trainable
+        return Cost(learned, stored_bytes(self.folder / subject), len(concept.values))
+
+    def _chances(
+        self, photos: Sequence[Path | bytes], requests: Sequence[Request], concepts: "Mapping[str, Concept]"
+    ) -> "dict[str, dict[int, np.ndarray]]":
+        """What each subject's head says of every photo that is asked about: subject → photo → P."""
+        shown = sorted({request.photo for request in requests if request.photo is not None})
+        pictures = [images.load_image(photos[photo]) for photo in shown]
+        kinds = {concept.head.feature for concept in concepts.values()} if shown else ()
+        features = {kind: self._features().of(kind, pictures) for kind in kinds}
+        return {
+            subject: dict(zip(shown, concept.head.probabilities(features[concept.head.feature]), strict=True))
+            if shown
+            else {}
+            for subject, concept in concepts.items()
+        }
+
+    def _features(self) -> "FeatureExtractor":
+        from common.methods.myvlm.features import FeatureExtractor
+
+        return FeatureExtractor(self.backbones.clip, self.settings.face_model)
+
+    def _read(self, subject: str) -> "Concept":
+        from common.methods.myvlm.concept import Concept
+
+        return Concept.load(self.folder / subject, self.backbones.base())
+
+
+METHOD = MyVLM

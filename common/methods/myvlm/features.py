@@ -1,0 +1,47 @@
+"""What frozen models make of photos, which heads decide by: CLIP embeddings, or the faces in them.
+
+Faces are an optional extra by insightface. Its model is a folder on this machine: nothing is downloaded.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from common import clip
+
+if TYPE_CHECKING:
+    from common.clip import Clip
+
+DETECTION = (640, 640)  # pixels at which faces are looked for, as published
+
+
+class FeatureExtractor:
+    """Signals of RGB images, one array for each."""
+
+    def __init__(self, model: "Callable[[], Clip]", face_model: str | None) -> None:
+        """Keep how CLIP is had and where the face model is; both are loaded when needed."""
+        self.clip, self.face_model = model, face_model
+
+    def of(self, kind: str, photos: Sequence[Image.Image]) -> Sequence[np.ndarray]:
+        """clip: unit vectors (d,) float32. face: unit vectors (F, 512) float32 of the photo's F faces."""
+        if not photos:
+            return []
+        return self._faces(photos) if kind == "face" else clip.embed(self.clip(), photos)
+
+    def _faces(self, photos: Sequence[Image.Image]) -> list[np.ndarray]:
+        from insightface.app import FaceAnalysis
+
+        analysis = FaceAnalysis(
+            str(Path(self.face_model).resolve()),
+            allowed_modules=["detection", "recognition"],
+            providers=["CPUExecutionProvider"],
+        )
+        analysis.prepare(ctx_id=-1, det_size=DETECTION)
+        found = [analysis.get(np.asarray(photo)[:, :, ::-1]) for photo in photos]  # it reads BGR
+        return [
+            np.array([face.normed_embedding for face in faces], np.float32).reshape(len(faces), -1)
+            for faces in found
+        ]

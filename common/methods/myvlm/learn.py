@@ -1,0 +1,169 @@
+"""Learning a concept embedding: owns the steps, the loss and its attention penalty.
+
+One vector stands after the photo's image tokens; all weights are frozen. Everything before it is a kept
+prefix, so a step computes the vector, what follows it and the answer, about 30 of 600 positions in LLaVA-1.5,
+with the same numbers as the forward over everything (tests/unit/test_myvlm_exact.py). Does not own texts
+(`training_pairs`) or files (`concept`).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from common import vlm
+from common.core.errors import UserError
+from common.core.progress import bar
+from common.methods.myvlm.augment import augmented
+from common.methods.myvlm.settings import Embeddings
+from common.methods.myvlm.training_pairs import Pair
+from common.vlm.attention import attention_weights
+from common.vlm.forward import hidden_states
+from common.vlm.image_suffix_tokens import appended_ids, appended_rows, through_image
+from common.vlm.layout import IGNORE
+from common.vlm.packing import pad_left, segment_ids_of
+
+
+class ConceptPhoto(NamedTuple):
+    """A train photo, RGB, and its tasks: lists of questions and answers, one of which is drawn."""
+
+    image: Image.Image
+    tasks: Sequence[Sequence[Pair]]
+
+
+def learn(
+    base: vlm.Base,
+    photos: Sequence[ConceptPhoto],
+    recipe: Embeddings,
+    rng: np.random.Generator,
+    batch_size: int,
+    title: str,
+) -> dict[int, torch.Tensor]:
+    """Learn one vector; return it, (1, D) float32 of length 1, after every `checkpoints` steps and the last.
+
+    A step takes `recipe.batch_size` of the photos, or all if there are fewer. `batch_size` is the number of
+    photos per forward of the prefixes. The title is that of the progress bar. Raises UserError when the loss
+    is no longer finite.
+    """
+    at_once = min(recipe.batch_size, len(photos))
+    drawn = _draw(photos, recipe.steps, at_once, rng)
+    views = [augmented(photo.image, recipe.changes, rng) for photo, _ in drawn]
+    suffixes = [vlm.suffix(base, None, *pair) for _, pair in drawn]
+    prefixes = vlm.encode_prefixes(base, views, batch_size, progress=f"{title}: views")
+    lengths = token_lengths(base, views, recipe.norm, batch_size).to(base.device)  # (steps · at_once,)
+    start = torch.from_numpy(rng.uniform(size=(1, base.hidden_size))).float().to(base.device)
+    values = F.normalize(start).requires_grad_()
+    optimizer = torch.optim.AdamW([values], lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    steps = torch.arange(len(views)).split(at_once)
+    shown = prefixes.batches(step.tolist() for step in steps)
+    kept = {}
+    for done, step in enumerate(bar(steps, f"{title}: steps"), 1):
+        vectors = F.normalize(values) * lengths[step].unsqueeze(-1)  # (B, D)
+        loss, penalty = losses(
+            base, next(shown), [suffixes[i] for i in step], vectors.unsqueeze(1), recipe.penalty
+        )
+        total = loss + recipe.penalty_weight * penalty
+        if not total.isfinite():
+            raise UserError(f"{title} diverged at step {done}: lower its embedding.learning_rate")
+        optimizer.zero_grad()
+        total.backward()
+        torch.nn.utils.clip_grad_norm_([values], recipe.clip)
+        optimizer.step()
+        if done % recipe.checkpoints == 0 or done == recipe.steps:
+            kept[done] = F.normalize(values.detach()).cpu()
+    return kept
+
+
+def losses(
+    base: vlm.Base,
+    prefixes: vlm.PrefixBatch,
+    suffixes: Sequence[vlm.Suffix],
+    vectors: torch.Tensor,
+    penalty: str,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cross-entropy, the mean over all answer tokens, and attention penalty.
+
+    Args:
+        base: the model.
+        prefixes: of the B photos.
+        suffixes: B suffixes with answers.
+        vectors: (B, 1, D) float32, appended to the image tokens as they are.
+        penalty: paid, of the attention that the vector pays to what it sees, or received, of the attention
+            that it gets: from itself and all that follows.
+
+    Returns:
+        Both () float32. The penalty is the sum over layers and samples of the mean over heads and positions
+        of the squared attention weights: as coded for LLaVA, ``paid``; the paper says
+        ``received``. Positions are all of the sample's, also those that the mask keeps from attending.
+
+    """
+    first = appended_ids(base, 1)
+    before = through_image(base, prefixes)
+    rows = [first + suffix.ids for suffix in suffixes]
+    ids, segment_ids = pad_left(rows, 0), segment_ids_of(rows)  # (B, S)
+    labels = pad_left([[IGNORE] * len(first) + suffix.labels for suffix in suffixes], IGNORE)
+    ids, segment_ids, labels = (vlm.to_device(tensor, base.device) for tensor in (ids, segment_ids, labels))
+    place = ids.shape[1] - segment_ids.sum(1)  # (B,): of the vector within the suffix
+    segment_ids = torch.cat([before.attention_mask, segment_ids], 1)  # (B, P + S)
+    with attention_weights(base) as weights:
+        hidden = hidden_states(
+            base, ids, appended_rows(base, vectors), before.cache(), segment_ids
+        )  # (B, S, D)
+    answered = labels[:, 1:] != IGNORE
+    logits = base.model.lm_head(hidden[:, :-1][answered]).float()
+    loss = F.cross_entropy(logits, labels[:, 1:][answered])
+
+    samples = torch.arange(len(ids), device=base.device)
+    column = place + before.attention_mask.shape[1]
+    each = torch.zeros(len(ids), device=base.device)
+    for layer in weights:  # (B, H, S, P + S)
+        row = layer[samples, :, place] if penalty == "paid" else layer[samples, :, :, column]
+        each = each + row.float().square().sum(-1).mean(-1)
+    return loss, (each / segment_ids.sum(1)).sum()
+
+
+@torch.no_grad()
+def token_lengths(base: vlm.Base, images: Sequence[Image.Image], norm: str, batch_size: int) -> torch.Tensor:
+    """How long a vector appended to the image tokens of each of n images shall be, (n,) float32 on the CPU.
+
+    patch: as the first projected image token (as coded for LLaVA). mean: as they are on average (as coded for
+    MiniGPT-v2). cls: as the vision tower's [CLS] before projection (the paper, for LLaVA).
+
+    Raises UserError for cls if the base's vision tower has none.
+    """
+    parts = []
+    for start in range(0, len(images), batch_size):
+        batch = images[start : start + batch_size]
+        if norm == "cls":
+            parts.append(_class_token(base, batch).float().norm(dim=-1).cpu())
+        else:
+            lengths = vlm.image_tokens(base, batch, batch_size).norm(dim=-1)  # (B, P)
+            parts.append(lengths[:, 0] if norm == "patch" else lengths.mean(1))
+    return torch.cat(parts)
+
+
+def _class_token(base: vlm.Base, images: Sequence[Image.Image]) -> torch.Tensor:
+    """(B, vision width), from the layer that image tokens are taken from."""
+    config = base.model.config
+    if config.model_type != "llava" or config.vision_feature_select_strategy != "default":
+        raise UserError(f"{base.name} has no [CLS] in its vision tower: set norm to patch or mean")
+    pixels = base.processor.image_processor(list(images), return_tensors="pt").pixel_values
+    seen = base.model.model.vision_tower(
+        vlm.to_device(pixels.to(base.model.dtype), base.device), output_hidden_states=True
+    )
+    return seen.hidden_states[config.vision_feature_layer][:, 0]
+
+
+def _draw(
+    photos: Sequence[ConceptPhoto], steps: int, at_once: int, rng: np.random.Generator
+) -> list[tuple[ConceptPhoto, Pair]]:
+    """Choose the photos of all steps, none twice in one, and of each a task and one of its pairs."""
+    chosen = []
+    for _ in range(steps):
+        for number in rng.permutation(len(photos))[:at_once]:
+            task = photos[number].tasks[rng.integers(len(photos[number].tasks))]
+            chosen.append((photos[number], task[rng.integers(len(task))]))
+    return chosen

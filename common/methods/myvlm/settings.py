@@ -1,0 +1,85 @@
+"""What a section of params.yaml that uses MyVLM may hold: types and limits, no defaults."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
+
+from common.core.settings import MethodSettings, Section
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Changes(Section):
+    """Changes made to photos at random."""
+
+    flip: Share  # probability of mirroring
+    brightness: Share  # largest change of the brightness, either way
+    rotation: Annotated[float, Field(ge=0, le=180)]  # degrees, either way
+
+
+class Heads(Section):
+    """How concept heads are trained."""
+
+    steps: PositiveInt
+    batch_size: PositiveInt
+    learning_rate: PositiveFloat
+    weight_decay: NonNegativeFloat
+    clip: PositiveFloat
+    pictures: PositiveInt
+    held_out: Annotated[float, Field(ge=0, lt=1)]
+    threshold: Share
+    changes: Changes
+
+
+class Embeddings(Section):
+    """How concept embeddings are learned."""
+
+    steps: PositiveInt
+    batch_size: PositiveInt
+    learning_rate: PositiveFloat
+    weight_decay: NonNegativeFloat
+    clip: PositiveFloat
+    norm: Literal["patch", "cls", "mean"]
+    penalty: Literal["paid", "received"]
+    penalty_weight: NonNegativeFloat
+    checkpoints: PositiveInt
+    changes: Changes
+
+
+class MyVLMSettings(MethodSettings):
+    """See params.yaml."""
+
+    mode: Literal["captioning", "vqa"]
+    identifier: Annotated[str, Field(min_length=1)]
+    person_identifier: Annotated[str, Field(min_length=1)]
+    instruction: str
+    face_model: str | None
+    face_distance: Annotated[float, Field(gt=0, lt=2)]
+    head: Heads
+    embedding: Embeddings
+
+    @field_validator("instruction")
+    @classmethod
+    def _names_the_subject(cls, text: str) -> str:
+        if "{identifier}" not in text:
+            raise ValueError(f"the instruction {text!r} must contain {{identifier}}, the subject's name")
+        return text
+
+    @field_validator("face_model")
+    @classmethod
+    def _usable(cls, folder: str | None) -> str | None:
+        if folder is None:
+            return None
+        if find_spec("insightface") is None:
+            raise ValueError(
+                f"face_model is {folder}, but insightface, which runs it, is not installed: "
+                "`pip install insightface onnxruntime`, or set face_model to null"
+            )
+        if not list(Path(folder).glob("*.onnx")):
+            raise ValueError(
+                f"face_model is {folder}, which holds no .onnx files: unpack a model of insightface there, "
+                "such as buffalo_l, or set face_model to null"
+            )
+        return folder

@@ -1,0 +1,98 @@
+"""What a prompt about a subject is made of, without anything being learned: a description, and its photos.
+
+Shared by the methods that put them before the frozen base (`prompting`) and before other models (`endpoint`).
+Owns which words and photos a section of params.yaml chooses, and the folder per subject that keeps them;
+does not own how they are put to a model.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from pydantic import NonNegativeInt, model_validator
+
+from common.core import images, io, paths, schema
+from common.core.errors import UserError
+from common.core.settings import MethodSettings
+from common.methods.interface import MethodSubject
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+CARD = "prompt.json"  # of a subject: its description, or null; its reference photos lie beside
+
+
+class ContextSettings(MethodSettings):
+    """What a section holds that tells a model of a subject."""
+
+    description: Literal["human", "short", "long"] | None
+    references: NonNegativeInt
+
+    @model_validator(mode="after")
+    def _something(self) -> "ContextSettings":
+        if self.description is None and not self.references:
+            raise ValueError("a section that tells of subjects needs a description or references: set one")
+        return self
+
+
+class PromptContext(NamedTuple):
+    """What is told of one subject."""
+
+    description: str | None
+    photos: "list[Image.Image]"
+
+
+def keep(folder: Path, subjects: Sequence[MethodSubject], settings: ContextSettings, section: str) -> None:
+    """Choose words and photos of every subject, and write folder/<id>.
+
+    Raises UserError, which names the section, if a subject lacks them.
+    """
+    for subject in subjects:
+        words = _description(subject, settings.description, section)
+        photos = _references(subject, settings.references, section)
+        with io.whole_folder(folder / subject.id) as place:
+            for number, photo in enumerate(photos):
+                (place / f"{number:02d}.png").write_bytes(photo)
+            io.write_json(place / CARD, {"description": words})
+
+
+def read(folder: Path, subject: str) -> PromptContext:
+    """What `keep` kept of a subject."""
+    place = folder / subject
+    words = io.read_json(place / CARD)["description"]
+    return PromptContext(words, [images.load_image(path) for path in sorted(place.glob("*.png"))])
+
+
+def stored_bytes(folder: Path, subject: str) -> int:
+    """Size of what was kept of a subject."""
+    return sum(path.stat().st_size for path in (folder / subject).iterdir())
+
+
+def _description(subject: MethodSubject, by: str | None, section: str) -> str | None:
+    """A sentence about the subject: by a human, or short or long by the base model; None for None."""
+    if by is None:
+        return None
+    rows = io.read_parquet(subject.conversations, schema.CONVERSATIONS).to_pylist()
+    said = next((row["answer"] for row in rows if row["kind"] == f"description_{by}"), None)
+    if said is None:
+        raise UserError(
+            f"{subject.id} has no description by a human, as methods.{section} needs: write what comes after "
+            f'"{subject.token} is" to {paths.description(subject.id, "own")}, or set '
+            f"methods.{section}.description: short"
+        )
+    return said
+
+
+def _references(subject: MethodSubject, count: int, section: str) -> list[bytes]:
+    """The first train photos by name, unchanged, as PNG."""
+    if not count:
+        return []
+    rows = io.read_parquet(subject.dataset, schema.DATASET).to_pylist()
+    photos = [row for row in rows if row["split"] == "validation" and row["label"] == "yes"]
+    if len(photos) < count:
+        raise UserError(
+            f"{subject.id} has {len(photos)} train photos, but methods.{section}.references is {count}: "
+            f"set it to {len(photos)} or less"
+        )
+    photos.sort(key=lambda row: PurePath(row["source"]).name)
+    return [row["image"]["bytes"] for row in photos[:count]]

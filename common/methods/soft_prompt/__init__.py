@@ -1,0 +1,144 @@
+"""The product's own method and its controls: what stands where the soft prompt goes.
+
+Learned rows, a sentence, or nothing: that is all by which they differ, and one code path asks them all. Owns
+the controls that every table shows; does not own learning (`stages.train`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from common import vlm
+from common.core import io, paths, schema
+from common.core import seed as seeds
+from common.methods.interface import TITLES, Backbones, Cost, Request, Responder
+from common.methods.respond import answer_all, prompt_tokens
+from common.vlm.soft_prompt import WEIGHTS
+
+ASKED = {
+    "recognition": [name for name in TITLES if name != "blind"],
+    "threshold_set": ["soft_prompt"],
+    "visual": ["soft_prompt", "base", "short_description", "majority"],
+    "blind": ["blind"],
+    "text": ["soft_prompt", "base", "short_description", "majority"],
+    "open": ["soft_prompt", "base", "short_description"],
+    "two_subjects": ["soft_prompt", "base", "short_description", "majority"],
+    "general": ["soft_prompt", "base", "short_description", "empty_prompt", "majority"],
+    "caption": ["soft_prompt", "base", "short_description", "other_subject"],
+    "chat": ["soft_prompt", "base"],
+}
+
+
+class SoftPrompts(Responder):
+    """Soft prompts that `stages.train` learned, beside the controls."""
+
+    titles = TITLES
+
+    def __init__(self, backbones: Backbones, subjects: Sequence[str]) -> None:
+        """Read all subjects' soft prompts, descriptions and frequent answers.
+
+        Raises UserError when a soft prompt is missing, belongs to another base model, or is that of a subject
+        which was removed.
+        """
+        io.refuse_strays([*map(paths.subject_model, subjects), *map(paths.train_curve, subjects)])
+        self.backbones = backbones
+        base = backbones.base()
+        self.prompts = {s: vlm.SoftPrompt.load(paths.subject_model(s), base) for s in subjects}
+        self.definitions: dict[tuple[str, str], vlm.Definition] = {}
+        self.majority: dict[str, str] = {}
+        for subject in subjects:
+            spoken = io.read_parquet(paths.conversations(subject), schema.CONVERSATIONS)
+            known = definitions(base, subject, self.prompts, spoken, backbones.seed)
+            self.definitions |= {(name, subject): known[name] for name in known}
+            self.majority[subject] = majority_answer(io.read_parquet(paths.dataset(subject), schema.DATASET))
+
+    def methods_asked(self, kind: str) -> Sequence[str]:
+        """Controls are asked what they control; other_subject takes another subject."""
+        alone = len(self.prompts) == 1
+        return [name for name in ASKED[kind] if not (alone and name == "other_subject")]
+
+    def answers(self, photos: Sequence[Path | bytes], requests: Sequence[Request]) -> list[vlm.Answer]:
+        """Answer in one pass over the photos, but for the constant answer."""
+        said = [number for number, request in enumerate(requests) if request.method != "majority"]
+        found = answer_all(
+            self.backbones.base(),
+            photos,
+            [requests[number] for number in said],
+            [self._definition(requests[number]) for number in said],
+            self.backbones.batch_size,
+        )
+        answers = dict(zip(said, found, strict=True))
+        return [
+            answers.get(n) or vlm.Answer(self._constant(request), ()) for n, request in enumerate(requests)
+        ]
+
+    def cost(self, name: str, subject: str) -> Cost:
+        """Rows that are learned or were drawn; the description's words."""
+        definition = self.definitions.get((name, subject))
+        stored = paths.subject_model(subject) / WEIGHTS
+        if isinstance(definition, vlm.SoftPrompt):
+            values = definition.embeddings.numel() + definition.output_row.numel()
+            return Cost(values, stored.stat().st_size, prompt_tokens(self.backbones.base(), definition))
+        return Cost(0, len((definition or "").encode()), prompt_tokens(self.backbones.base(), definition))
+
+    def _definition(self, request: Request) -> vlm.Definition:
+        """What stands before the question; of several subjects, one after another."""
+        found = [self.definitions[request.method, subject] for subject in request.subjects]
+        if len(found) < 2:
+            return found[0] if found else None
+        sentences = all(isinstance(definition, str) for definition in found)
+        return " ".join(found) if sentences else tuple(d for d in found if d is not None) or None
+
+    def _constant(self, request: Request) -> str:
+        """Of choices always the first: in both orders any constant letter scores .5, which it is to show."""
+        return (
+            self.majority[request.subjects[0]]
+            if request.task.kind == "recognition"
+            else request.task.options[0]
+        )
+
+
+def definitions(
+    base: vlm.Base, subject: str, prompts: Mapping[str, vlm.SoftPrompt], spoken: pa.Table, seed: int
+) -> dict[str, vlm.Definition]:
+    """One subject's definition by name; other_subject is absent if there is no other.
+
+    `prompts` holds every subject's soft prompt, `spoken` the subject's CONVERSATIONS table.
+    """
+    own = prompts[subject]
+    descriptions = {
+        row["kind"]: row["answer"] for row in spoken.to_pylist() if row["kind"].startswith("description")
+    }
+    found: dict[str, vlm.Definition] = {
+        "soft_prompt": own,
+        "blind": own,
+        "base": None,
+        "short_description": descriptions["description_short"],
+        "long_description": descriptions["description_long"],
+        "empty_prompt": vlm.SoftPrompt.init_random(
+            base, subject, own.latent_tokens, seeds.torch_stream(seed, "evaluate", "empty", subject)
+        ),
+    }
+    if len(prompts) > 1:
+        found["other_subject"] = replace(prompts[other_subject(subject, prompts, seed)], subject=subject)
+    return found
+
+
+def other_subject(subject: str, subjects: Mapping[str, object], seed: int) -> str:
+    """Another subject, drawn so that a new subject changes few draws: the lowest of one lot per pair."""
+    return min(
+        (other for other in subjects if other != subject),
+        key=lambda other: seeds.stream(seed, "evaluate", "other", subject, other).random(),
+    )
+
+
+def majority_answer(dataset: pa.Table) -> str:
+    """The more frequent recognition answer of a training set, "Yes" or "No"; a tie is "No".
+
+    A constant answer scores .5 weighted whatever it is; it stands in the tables to show just that.
+    """
+    rows = dataset.select(["split", "label"]).to_pylist()
+    labels = [row["label"] for row in rows if row["split"] == "train"]
+    return "Yes" if labels.count("yes") > labels.count("no") else "No"

@@ -1,0 +1,6 @@
+"""Every question, template and instruction that a model is given, each written once.
+
+Training (assemble, synthesize, methods), the test (evaluate) and the embedded world (world, pretrain) take
+their wordings from here, so that they cannot drift apart. Plain data: asks nothing and judges no answer. The
+embedded base was trained on these wordings: change one, and its answers need checking again.
+"""

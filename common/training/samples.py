@@ -1,0 +1,132 @@
+"""What is learned of a dataset: which rows count, how much each weighs, each picture once.
+
+Serves the soft prompt (`common.training`) and the methods that it is compared with alike. Does not know the
+model: ids and prefixes are made there.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from common.core import io, schema
+from common.core.errors import UserError
+from common.core.images import load_image
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One question, its answer and the index of its picture (None for text).
+
+    label: is the subject in the picture? None where that is not what is asked.
+    """
+
+    question: str
+    answer: str
+    image: int | None
+    label: bool | None
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Pictures, each once, and the samples that refer to them."""
+
+    images: list[Image.Image]
+    training: list[Sample]
+    validation: list[Sample]
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], balance: bool) -> "TrainingSet":
+        """Decode the pictures and weigh the rows.
+
+        With `balance`, the training rows answered yes weigh as much in total as those answered no. Without,
+        the larger class wins: five photos against two hundred negatives teach to say no to all.
+        """
+        index: dict[str, int] = {}
+        images = []
+        for row in rows:
+            if row["image"] and row["image_sha256"] not in index:
+                index[row["image_sha256"]] = len(images)
+                images.append(load_image(row["image"]["bytes"], row["image"]["path"]))
+        training = [row for row in rows if row["split"] == "train"]
+        counts = Counter(row["label"] for row in training if row["label"])
+        weights = (
+            {label: counts.total() / (len(counts) * n) for label, n in counts.items()} if balance else {}
+        )
+
+        def sample(row: Row, weight: float) -> Sample:
+            label = None if row["label"] is None else row["label"] == "yes"
+            return Sample(row["question"], row["answer"], index.get(row["image_sha256"]), label, weight)
+
+        return cls(
+            images,
+            [sample(row, weights.get(row["label"], 1.0)) for row in training],
+            [sample(row, 1.0) for row in rows if row["split"] == "validation"],
+        )
+
+
+def share_images(training_sets: Mapping[str, TrainingSet]) -> dict[str, TrainingSet]:
+    """Let all lessons share one list of pictures, so that what several subjects learn from is there once."""
+    pool: dict[tuple[Any, ...], int] = {}
+    images: list[Image.Image] = []
+    found = {}
+    for subject, training_set in training_sets.items():
+        place = []
+        for image in training_set.images:
+            content = image.size, io.sha256_bytes(image.tobytes())
+            if content not in pool:
+                pool[content] = len(images)
+                images.append(image)
+            place.append(pool[content])
+
+        def moved(samples: Sequence[Sample], place: Sequence[int] = place) -> list[Sample]:
+            return [s if s.image is None else replace(s, image=place[s.image]) for s in samples]
+
+        found[subject] = TrainingSet(images, moved(training_set.training), moved(training_set.validation))
+    return found
+
+
+def concatenate(training_sets: Sequence[TrainingSet]) -> TrainingSet:
+    """One lesson of several."""
+    parts = list(
+        share_images(
+            {str(number): training_set for number, training_set in enumerate(training_sets)}
+        ).values()
+    )
+    return TrainingSet(
+        parts[0].images,
+        [sample for part in parts for sample in part.training],
+        [sample for part in parts for sample in part.validation],
+    )
+
+
+def balanced_accuracy(samples: Sequence[Sample], said_yes: Sequence[bool]) -> dict[str, float]:
+    """Shares of positives and of negatives told rightly, and their mean, "weighted"."""
+    right: dict[bool | None, list[bool]] = {True: [], False: []}
+    for sample, said in zip(samples, said_yes, strict=True):
+        right[sample.label].append(said == sample.label)
+    positive, negative = (sum(hits) / len(hits) for hits in (right[True], right[False]))
+    scores = {"positive": positive, "negative": negative, "weighted": (positive + negative) / 2}
+    return {name: round(value, 6) for name, value in scores.items()}
+
+
+def read_rows(path: Path, *, conversations: bool, hard: bool, easy: bool) -> list[Row]:
+    """Read the rows of a dataset that are in use; negatives out of use are not validated on either.
+
+    Raises UserError when positives or negatives are missing in either split.
+    """
+    used = {"positive": True, "text": conversations, "hard": hard, "easy": easy}
+    rows = [row for row in io.read_parquet(path, schema.DATASET).to_pylist() if used[row["role"]]]
+    there = {(row["split"], row["label"]) for row in rows}
+    for split in ("train", "validation"):
+        if (split, "yes") not in there:
+            raise UserError(f"{path} has no positives for {split}: make it again with `dvc repro`")
+        if (split, "no") not in there:
+            raise UserError(f"{path} has no negatives in use: set train.data.hard or train.data.easy to true")
+    return rows

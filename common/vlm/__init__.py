@@ -1,0 +1,43 @@
+"""A frozen LLaVA behind one small interface: load, encode prefixes, answer, score a soft prompt's loss.
+
+The same code serves the small base and LLaVA-1.5. Everything before the soft prompt is computed once per
+image, kept where memory allows and reused, exactly (see `prefix`, `kv_cache` and
+tests/unit/test_vlm_exact.py). Does not own training (`common.training`) or any file but a subject's model.
+"""
+
+from common.vlm.answer import Answer, answer
+from common.vlm.graph import StaticForward, capturable
+from common.vlm.interleaved import IMAGE_PLACEHOLDER, InterleavedText
+from common.vlm.kv_cache import PrefixBatch, PrefixCache
+from common.vlm.layout import Definition, Query, Suffix, suffix
+from common.vlm.load import Base, load
+from common.vlm.loss import suffix_loss
+from common.vlm.memory import MemoryBudget, to_device
+from common.vlm.prefix import Prefixes, encode_prefixes, image_tokens
+from common.vlm.soft_prompt import SoftPrompt
+from common.vlm.system import in_system
+
+__all__ = [
+    "IMAGE_PLACEHOLDER",
+    "Answer",
+    "Base",
+    "Definition",
+    "InterleavedText",
+    "MemoryBudget",
+    "PrefixBatch",
+    "PrefixCache",
+    "Prefixes",
+    "Query",
+    "SoftPrompt",
+    "StaticForward",
+    "Suffix",
+    "answer",
+    "capturable",
+    "encode_prefixes",
+    "image_tokens",
+    "in_system",
+    "load",
+    "suffix",
+    "suffix_loss",
+    "to_device",
+]

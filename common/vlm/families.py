@@ -1,0 +1,72 @@
+"""What differs between the families of models: owns which there are and where their tokens stand.
+
+All else goes through what transformers gives every family alike. A family fits when its processor puts as
+many image tokens into the text as the model makes of the image; its chat template puts the image before the
+question; text attends to what came before alone; `model.language_model` takes embeddings and a cache; and
+`lm_head` makes logits of its hidden states. Does not load (`load`) or run (`prefix`, `forward`) a model.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import torch
+
+from common.core.errors import UserError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+Inputs = Mapping[str, torch.Tensor]  # what a processor makes of B texts, each with its image
+# Positions of B rows' tokens for the model, None for 0, 1, 2 …; and (B,) int64, how much later than by its
+# number the next token stands.
+Positions = tuple[torch.Tensor | None, torch.Tensor]
+
+
+def _in_order(model: "PreTrainedModel", inputs: Inputs) -> Positions:
+    """Image tokens count like words."""
+    return None, inputs["input_ids"].new_zeros(len(inputs["input_ids"]))
+
+
+def _by_grid(model: "PreTrainedModel", inputs: Inputs) -> Positions:
+    """M-RoPE (Qwen2-VL, section 2.1): image tokens stand at their row and column, (3, B, P) positions."""
+    if "image_grid_thw" not in inputs:
+        return _in_order(model, inputs)
+    positions, position_offset = model.model.get_rope_index(**{name: inputs[name] for name in _GRID})
+    return positions, position_offset.squeeze(1)
+
+
+_GRID = ("input_ids", "mm_token_type_ids", "image_grid_thw")
+FAMILIES: dict[str, Callable[["PreTrainedModel", Inputs], Positions]] = {  # by the config's model_type
+    "llava": _in_order,
+    "fast_vlm": _in_order,
+    "llava_next": _in_order,
+    "qwen2_5_vl": _by_grid,
+    "qwen3_vl": _by_grid,
+}
+INLINE = ("llava", "fast_vlm")  # whose image tokens are as many for every photo, and stand in order
+
+
+def check(model: str, model_type: str) -> None:
+    """Raise UserError for a model of a family that is not known to fit."""
+    if model_type not in FAMILIES:
+        raise UserError(
+            f"{model} is a model of type {model_type}: base.vlm.model in params.yaml needs one of type "
+            f"{', '.join(FAMILIES)}, for example llava-hf/llava-1.5-7b-hf"
+        )
+
+
+def check_inline(name: str, model_type: str) -> None:
+    """Raise UserError for a family whose photos cannot stand among the words of a suffix (see `interleaved`).
+
+    Elsewhere a photo has another number of tokens each time, or tokens that stand by row and column.
+    """
+    if model_type not in INLINE:
+        raise UserError(
+            f"{name} is a model of type {model_type}, and photos after a definition work for "
+            f"{', '.join(INLINE)} alone: use methods without references, and placement: user"
+        )
+
+
+def positions(model: "PreTrainedModel", inputs: Inputs) -> Positions:
+    """Where the tokens of B equally long rows stand."""
+    return FAMILIES[model.config.model_type](model, inputs)

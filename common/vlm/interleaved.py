@@ -1,0 +1,86 @@
+"""Photos among the words of a suffix: owns sentences with photos in them, and where the photos' tokens go.
+
+A photo before everything else belongs to the prefix (`prefix`); one that follows something learned, or that
+explains a name, is computed with the suffix: its image tokens, which the vision tower gives once, stand at
+the positions of the image token. Does not run the model.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from common.vlm.kv_cache import PrefixBatch, PrefixCache
+
+if TYPE_CHECKING:
+    from common.vlm.layout import Suffix
+
+IMAGE_PLACEHOLDER = (
+    "\ufffc"  # marks a photo's place in a sentence: Unicode's character for an object in a text
+)
+
+
+@dataclass(frozen=True, eq=False)
+class InterleavedText:
+    """A sentence with photos, such as ``<bo> is <image>.``, as a definition.
+
+    Attributes:
+        text: with `PHOTO` in the place of each photo.
+        photos: (n, P, D) float32, their image tokens in the order in which they come.
+
+    """
+
+    text: str
+    photos: torch.Tensor
+
+    def written(self, image_token: str) -> str:
+        """The text with one image token for each of a photo's P."""
+        return self.text.replace(IMAGE_PLACEHOLDER, image_token * self.photos.shape[1])
+
+    @classmethod
+    def concatenate(cls, parts: "Iterable[InterleavedText]") -> "InterleavedText":
+        """Several, one after another."""
+        parts = list(parts)
+        return cls(" ".join(part.text for part in parts), torch.cat([part.photos for part in parts]))
+
+
+@dataclass(frozen=True, eq=False)
+class ImageTokenCache:
+    """Image tokens of n photos, for a layout that has the photo in the suffix; used as a `PrefixCache` is.
+
+    Attributes:
+        before: of the text that all rows begin with, without images.
+        photos: (n, P, D) float32 on the CPU.
+
+    """
+
+    before: PrefixCache
+    photos: torch.Tensor
+
+    def __len__(self) -> int:
+        """Count the photos."""
+        return len(self.photos)
+
+    def shared(self, index: int | None) -> int:
+        """None that are worth it: the photo stands in the suffix, as in `PrefixCache.shared`."""
+        return 0
+
+    def select(self, indices: Sequence[int]) -> "ImageTokenCache":
+        """Give only these photos, in this order."""
+        return replace(self, photos=self.photos[list(indices)])
+
+    def batches(self, order: Iterable[Sequence[int | None]], extra_slots: int = 0) -> Iterator[PrefixBatch]:
+        """Batch after batch, each with the tokens of its rows' photos; see `PrefixCache.batches`."""
+        for rows in order:
+            (batch,) = self.before.batches([[None] * len(rows)], extra_slots)
+            shown = tuple(None if row is None else self.photos[row] for row in rows)
+            yield replace(batch, photos=shown)
+
+
+def image_rows(suffixes: "Sequence[Suffix]", prefixes: PrefixBatch) -> torch.Tensor | None:
+    """Image tokens (N, D) of B suffixes in the order of their positions; None where there are none."""
+    shown = prefixes.photos or [None] * len(suffixes)
+    pairs = zip((suffix.photos for suffix in suffixes), shown, strict=True)
+    parts = [photos.flatten(0, -2) for pair in pairs for photos in pair if photos is not None]
+    return torch.cat(parts) if parts else None

@@ -1,0 +1,105 @@
+"""What is known of each subject besides its predictions: photos, negatives, training curve, words, counts.
+
+Reads one subject's files at a time and keeps thumbnails only, so memory stays small whatever the photos.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from common.core import images, io, paths, schema
+from common.core.errors import UserError
+
+THUMBNAIL = 112  # longest side, pixels; the size of the test photos that evaluate hands over
+
+
+@dataclass(frozen=True)
+class Negative:
+    """A retrieved image that looks like the subject but is not."""
+
+    image: bytes  # JPEG
+    score: float  # cosine similarity to the train photo `query`
+    query: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class SubjectSummary:
+    """One subject's training side."""
+
+    kind: str
+    train: list[bytes]  # JPEG
+    hardest: list[Negative]
+    curve: pd.DataFrame  # by epoch
+    descriptions: dict[str, str]  # short and long
+    counts: dict[str, int]
+
+
+def gather(subject: str, kind: str, source: str, examples: int) -> SubjectSummary:
+    """Read a subject's files; `examples` limits the negatives shown."""
+    train = images.list_photos(paths.train_photos(subject, source))
+    negatives = io.read_parquet(paths.negatives(subject), schema.NEGATIVES).to_pylist()
+    spoken = io.read_parquet(paths.conversations(subject), schema.CONVERSATIONS).to_pylist()
+    said = [row["kind"] for row in spoken]
+    roles = [row["role"] for row in negatives]
+    hard = sorted(
+        (row for row in negatives if row["role"] == "hard"), key=lambda row: (-row["score"], row["key"])
+    )
+    return SubjectSummary(
+        kind=kind,
+        train=[images.thumbnail(images.load_image(path), THUMBNAIL) for path in train],
+        hardest=[_negative(row) for row in hard[:examples]],
+        curve=_curve(subject),
+        descriptions={
+            row["kind"].removeprefix("description_"): row["answer"]
+            for row in spoken
+            if row["kind"].startswith("description_")
+        },
+        counts={
+            "train_photos": len(train),
+            "hard_negatives": roles.count("hard"),
+            "easy_negatives": roles.count("easy"),
+            "conversations": said.count("qa"),
+            "dropped_answers": said.count("dropped"),
+        },
+    )
+
+
+def made_with(subjects: Sequence[str], seed: int, resamples: int) -> dict[str, str]:
+    """What the numbers depend on, as train wrote it beside the soft prompts; of several, all.
+
+    Raises UserError when a subject's file is missing.
+    """
+    cards = [_card(subject) for subject in subjects]
+    said = {
+        "base model": {
+            f"{card['base']['model']}, {card['base']['dtype']}, "
+            f"fingerprint {card['base']['fingerprint'].removeprefix('sha256:')[:8]}"
+            for card in cards
+        },
+        "latent tokens": {str(card["latent_tokens"]) for card in cards},
+        "seed": {str(seed)},
+        "resamples behind an interval": {f"{resamples:,}"},
+    }
+    return {name: "; ".join(sorted(values)) for name, values in said.items()}
+
+
+def _card(subject: str) -> dict[str, Any]:
+    path = paths.subject_model(subject) / "soft_prompt.json"
+    if not path.is_file():
+        raise UserError(f"{path} is missing: run `dvc repro train@{subject}` to make it")
+    return io.read_json(path)
+
+
+def _negative(row: dict[str, Any]) -> Negative:
+    image = images.load_image(row["image"]["bytes"], row["url"])
+    return Negative(images.thumbnail(image, THUMBNAIL), row["score"], row["query"], row["caption"] or "")
+
+
+def _curve(subject: str) -> pd.DataFrame:
+    path = paths.train_curve(subject)
+    if not path.is_file():
+        raise UserError(f"{path} is missing: run `dvc repro train@{subject}` to make it")
+    return pd.read_csv(path)

@@ -1,0 +1,1 @@
+"""What tests share: tiny models, drawn subjects, hostile files, a small server."""

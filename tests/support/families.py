@@ -1,0 +1,254 @@
+"""Tiny random models of every family but LLaVA-1.5 (`tests.support.tiny`), with real classes of all parts.
+
+Owns a builder per family, `BUILDERS[model_type](folder)`, which writes what `from_pretrained` reads. As in
+`tests.support.tiny`, only sizes and weights differ from the published models.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from tokenizers import pre_tokenizers, trainers
+from transformers import (
+    CLIPImageProcessor,
+    FastVlmConfig,
+    FastVlmForConditionalGeneration,
+    LlamaConfig,
+    LlavaNextConfig,
+    LlavaNextForConditionalGeneration,
+    LlavaNextImageProcessor,
+    LlavaNextProcessor,
+    LlavaProcessor,
+    PreTrainedTokenizerFast,
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
+    Qwen2_5_VLProcessor,
+    Qwen2Tokenizer,
+    Qwen2VLImageProcessor,
+    Qwen2VLVideoProcessor,
+    Qwen3VLConfig,
+    Qwen3VLForConditionalGeneration,
+    Qwen3VLProcessor,
+    Qwen3VLVideoProcessor,
+    TimmWrapperConfig,
+)
+
+from tests.support import tiny
+from tests.support.tiny import CHAT_TEMPLATE, CORPUS, IMAGE_SIZE, PATCH, STD
+
+TILES = [[24, 48], [48, 24], [48, 48]]  # resolutions that LLaVA-NeXT may cut an image's tiles of, pixels
+CHAT_ML = (
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' }}"
+    "{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}{{ '<|vision_start|><|image_pad|><|vision_end|>' }}"
+    "{% else %}{{ part['text'] }}{% endif %}{% endfor %}{{ '<|im_end|>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+MARKS = ["<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"]
+
+
+def fast_vlm(folder: Path) -> Path:
+    """FastVLM with a Llama: timm's smallest EfficientNet makes 9 tokens of an image squeezed to a square."""
+    text = tiny.tokenizer()
+    torch.manual_seed(0)
+    config = FastVlmConfig(
+        vision_config=TimmWrapperConfig(
+            architecture="test_efficientnet", hidden_size=256, num_labels=0
+        ).to_dict(),
+        text_config=_llama(text),
+        image_token_id=text.convert_tokens_to_ids("<image>"),
+        image_seq_length=9,
+        tie_word_embeddings=False,
+    )
+    config.initializer_range = STD
+    model = FastVlmForConditionalGeneration(config)
+    _see(model.model.vision_tower)
+    processor = LlavaProcessor(
+        image_processor=CLIPImageProcessor(size={"height": 96, "width": 96}, do_center_crop=False),
+        tokenizer=text,
+        patch_size=32,
+        vision_feature_select_strategy="full",
+        chat_template=CHAT_TEMPLATE,
+    )
+    return _saved(model, processor, folder)
+
+
+def llava_next(folder: Path) -> Path:
+    """LLaVA-NeXT with a Llama: an image is itself and two or four tiles of 9 tokens, less the padding."""
+    text = tiny.tokenizer()
+    torch.manual_seed(0)
+    config = LlavaNextConfig(
+        vision_config=tiny.vision(),
+        text_config=_llama(text),
+        image_token_index=text.convert_tokens_to_ids("<image>"),
+        image_grid_pinpoints=TILES,
+        vision_feature_layer=-2,
+        vision_feature_select_strategy="default",
+        tie_word_embeddings=False,
+    )
+    config.initializer_range = STD
+    side = {"height": IMAGE_SIZE, "width": IMAGE_SIZE}
+    processor = LlavaNextProcessor(
+        image_processor=LlavaNextImageProcessor(
+            size={"shortest_edge": IMAGE_SIZE}, crop_size=side, image_grid_pinpoints=TILES
+        ),
+        tokenizer=text,
+        patch_size=PATCH,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        chat_template=CHAT_TEMPLATE,
+    )
+    return _saved(LlavaNextForConditionalGeneration(config), processor, folder)
+
+
+def qwen2_5_vl(folder: Path) -> Path:
+    """Qwen2.5-VL: a vision tower with windows, M-RoPE in sections, one table for input and output."""
+    text = tokenizer()
+    torch.manual_seed(0)
+    config = Qwen2_5_VLConfig(
+        vision_config={**_tower(), "window_size": 16, "fullatt_block_indexes": [1], "intermediate_size": 48},
+        text_config=_decoder(text),
+        **_ids(text),
+        tie_word_embeddings=True,
+    )
+    images = Qwen2VLImageProcessor(**_pixels())
+    videos = Qwen2VLVideoProcessor(**_pixels())
+    processor = Qwen2_5_VLProcessor(images, text, videos, chat_template=CHAT_ML)
+    return _saved(Qwen2_5_VLForConditionalGeneration(config), processor, folder)
+
+
+def qwen3_vl(folder: Path) -> Path:
+    """Qwen3-VL: interleaved M-RoPE, and image features added in deeper layers, too (DeepStack)."""
+    text = tokenizer()
+    torch.manual_seed(0)
+    config = Qwen3VLConfig(
+        vision_config={
+            **_tower(),
+            "num_position_embeddings": 16,
+            "deepstack_visual_indexes": [0, 1],
+            "intermediate_size": 48,
+        },
+        text_config=_decoder(text) | {"head_dim": 16},
+        **_ids(text),
+        tie_word_embeddings=True,
+    )
+    images = Qwen2VLImageProcessor(**_pixels())
+    videos = Qwen3VLVideoProcessor(**_pixels())
+    processor = Qwen3VLProcessor(images, text, videos, chat_template=CHAT_ML)
+    return _saved(Qwen3VLForConditionalGeneration(config), processor, folder)
+
+
+BUILDERS: dict[str, Callable[[Path], Path]] = {
+    "fast_vlm": fast_vlm,
+    "llava_next": llava_next,
+    "qwen2_5_vl": qwen2_5_vl,
+    "qwen3_vl": qwen3_vl,
+}
+
+
+def tokenizer() -> Qwen2Tokenizer:
+    """Qwen's byte-level BPE and its marks; about 400 pieces."""
+    draft = Qwen2Tokenizer().backend_tokenizer
+    trainer = trainers.BpeTrainer(
+        vocab_size=400, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+    )
+    draft.train_from_iterator(CORPUS, trainer)
+    learned = tiny.model_of(draft)
+    text = Qwen2Tokenizer(
+        vocab=learned["vocab"],
+        merges=[tuple(merge) for merge in learned["merges"]],
+        eos_token="<|im_end|>",
+        padding_side="left",
+    )
+    text.add_special_tokens({"additional_special_tokens": MARKS})
+    return text
+
+
+def _llama(text: PreTrainedTokenizerFast) -> LlamaConfig:
+    return LlamaConfig(
+        vocab_size=len(text) + 3,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=512,
+        initializer_range=STD,
+        bos_token_id=text.bos_token_id,
+        eos_token_id=text.eos_token_id,
+        pad_token_id=text.pad_token_id,
+    )
+
+
+def _tower() -> dict:
+    return {
+        "depth": 2,
+        "hidden_size": 32,
+        "num_heads": 4,
+        "patch_size": 4,
+        "spatial_merge_size": 2,
+        "temporal_patch_size": 2,
+        "out_hidden_size": 32,
+        "initializer_range": STD,
+    }
+
+
+def _decoder(text: Qwen2Tokenizer) -> dict:
+    return {
+        "vocab_size": len(text) + 3,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "max_position_embeddings": 512,
+        "initializer_range": STD,
+        "rope_parameters": {
+            "rope_type": "default",
+            "rope_theta": 10000.0,
+            "mrope_section": [4, 2, 2],
+            "mrope_interleaved": True,
+        },
+        "bos_token_id": None,
+        "eos_token_id": text.eos_token_id,
+        "pad_token_id": text.pad_token_id,
+        "tie_word_embeddings": True,
+    }
+
+
+@torch.no_grad()
+def _see(tower: torch.nn.Module) -> None:
+    """Measure what its batch norms divide by, without which nothing of an image passes random layers."""
+    for module in tower.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = None
+    tower.train()(torch.randn(16, 3, 96, 96, generator=torch.Generator().manual_seed(0)))
+    tower.eval()
+
+
+def _ids(text: Qwen2Tokenizer) -> dict[str, int]:
+    names = {"vision_start": MARKS[2], "vision_end": MARKS[3], "image": MARKS[4], "video": MARKS[5]}
+    return {f"{name}_token_id": text.convert_tokens_to_ids(mark) for name, mark in names.items()}
+
+
+def _pixels() -> dict:
+    return {
+        "patch_size": 4,
+        "merge_size": 2,
+        "temporal_patch_size": 2,
+        "size": {"shortest_edge": 16 * 16, "longest_edge": 48 * 48},
+    }
+
+
+def _saved(model: torch.nn.Module, processor: object, folder: Path) -> Path:
+    """Draw all weights wide, those that the classes leave at zero or one included, and write the parts."""
+    text = processor.tokenizer
+    generator = torch.Generator().manual_seed(1)
+    for values in model.parameters():
+        if values.std() == 0 or values.ndim == 1:
+            values.data += STD * torch.randn(values.shape, generator=generator)
+    model.generation_config.eos_token_id = [text.eos_token_id, text.pad_token_id]
+    model.generation_config.pad_token_id = text.pad_token_id
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder
