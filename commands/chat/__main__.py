@@ -29,9 +29,8 @@ def main(*words: str) -> str:
     seed.seed_everything(p.seed, p.threads)
     base = vlm.load(**p.base.load_kwargs)
     prompt = vlm.SoftPrompt.load(paths.subject_model(options.subject), base)
-    answered = answer_all(
-        base, prompt, image, [options.question] if options.question else typed_questions(prompt.token)
-    )
+    asked = [options.question] if options.question else typed_questions(prompt.token)
+    answered = answer_all(base, prompt, image, asked)
     if options.question and not answered:
         sys.exit(1)  # talk has said why
     return f"{answered} answered"

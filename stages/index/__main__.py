@@ -28,9 +28,8 @@ def main() -> str:
         agent=index.agent,
         allowed=tuple(index.allowed_hosts.lower().split()),
     )
-    serve = Path(index.serve) if index.serve else None
-    workers = (index.distributor, index.processes, index.threads)
-    how = Download(serve, index.base_url, index.deadline_s, index.shard, *workers)
+    served = (Path(index.serve) if index.serve else None, index.base_url)
+    how = Download(*served, index.deadline_s, index.shard, index.distributor, index.processes, index.threads)
     strategy = Strategy(index.distribution_strategy, index.slurm_partition, index.slurm_nodes, index.shard)
     safety = Safety(index.max_punsafe, index.safety_model)
     base = (p.base.clip.model, p.base.clip.revision, p.base.device.type)

@@ -18,7 +18,7 @@ REFUSAL = "is not a Python 3.11: install one or name it as in `make repro PYTHON
 
 @pytest.mark.parametrize("python", ["no-such-python", "false"], ids=["absent", "another version"])
 def test_a_python_that_is_not_ours_is_refused_with_the_remedy(python: str, tmp_path: Path):
-    for name in ("Makefile", "requirements.lock"):
+    for name in ("Makefile", "requirements.lock", "setup.lock"):
         shutil.copy(ROOT / name, tmp_path)
     done = subprocess.run(["make", "repro", f"PYTHON={python}"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 2
@@ -32,6 +32,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in (
         "Makefile",
         "requirements.lock",
+        "setup.lock",
         "dvc.yaml",
         "params.yaml",
         ".dvc/config",

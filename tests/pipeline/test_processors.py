@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from stages.core import io, params, paths
 from tests.helpers import ROOT, set_params
+
 from tests.pipeline.agree import compare
 
 # As many threads, and what torch (ATen) and oneDNN may use of the processor
