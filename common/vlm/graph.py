@@ -21,7 +21,9 @@ from common.vlm.packing import PADDING, SHARED
 if TYPE_CHECKING:
     from common.vlm.load import Base
 
-Static = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]  # embeddings, kv, mask, later
+Static = tuple[
+    torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor
+]  # embeddings, kv, mask, position_offset
 Forward = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 
@@ -56,12 +58,12 @@ class StaticForward:
         *shape, _, size = prefixes.text.states.shape
         before = max(prefixes.length, prefixes.text.length)
         kv = prefixes.text.states.new_zeros(rows, *shape, before, size)
-        later = torch.zeros(rows, 1, dtype=torch.long, device=kv.device)
+        position_offset = torch.zeros(rows, 1, dtype=torch.long, device=kv.device)
         self._static: dict[int, Static] = {}
         for length in sorted({self.length(each) for each in longest}, reverse=True):
             given = kv.new_zeros(rows, length, base.hidden_size)
             mask = torch.full((rows, before + length), SHARED, device=kv.device)
-            self._static[length] = given.requires_grad_(), kv, mask, later
+            self._static[length] = given.requires_grad_(), kv, mask, position_offset
         self._forwards = _captured(base, self._static)
 
     def length(self, longest: int) -> int:
@@ -78,7 +80,7 @@ class StaticForward:
 
         """
         count, length = mask.shape
-        _, kv, seen, later = self._static[length]
+        _, kv, seen, position_offset = self._static[length]
         before = kv.shape[-2]
         padding = before - prefixes.attention_mask.shape[1]
         # What an earlier step left in padding and in rows that this one lacks is finite and not read.
@@ -86,18 +88,18 @@ class StaticForward:
         seen[:count, :padding] = PADDING
         seen[:count, padding:before] = prefixes.attention_mask
         seen[:count, before:] = mask
-        later[:count] = prefixes.position_offset
+        position_offset[:count] = prefixes.position_offset
         rows = F.pad(embeddings, (0, 0, 0, 0, 0, len(kv) - count)) if count < len(kv) else embeddings
-        return self._forwards[length](rows, kv, seen, later)[:count]
+        return self._forwards[length](rows, kv, seen, position_offset)[:count]
 
 
 def _captured(base: "Base", static: dict[int, Static]) -> dict[int, Forward]:
     """Capture a CUDA graph of the forward and backward pass for each length, the longest first."""
 
     def forward(
-        embeddings: torch.Tensor, kv: torch.Tensor, mask: torch.Tensor, later: torch.Tensor
+        embeddings: torch.Tensor, kv: torch.Tensor, mask: torch.Tensor, position_offset: torch.Tensor
     ) -> torch.Tensor:
-        return run(base, embeddings, PrefixBatch(kv, mask[:, : kv.shape[-2]], later).cache(), mask)
+        return run(base, embeddings, PrefixBatch(kv, mask[:, : kv.shape[-2]], position_offset).cache(), mask)
 
     plain: dict[int, Forward] = dict.fromkeys(static, forward)
     if not capturable(base):

@@ -62,6 +62,6 @@ def in_system(base: "Base") -> "Base":
     photo = image_token * ids.count(base.model.config.image_token_id)
     prefix = head.rstrip(" ")
     known: dict[str, Any] = {field.name: getattr(marked, field.name) for field in fields(marked)}
-    known |= {"image_prefix": prefix, "text_prefix": prefix, "lead": head[len(prefix) :]}
+    known |= {"image_prefix": prefix, "text_prefix": prefix, "separator": head[len(prefix) :]}
     known |= {"turn": turn.lstrip(" "), "photo_turn": photo_turn.lstrip(" ").replace(image_token, photo)}
     return replace(base, layout=SystemLayout(**known))

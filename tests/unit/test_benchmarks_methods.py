@@ -38,11 +38,13 @@ def prepared(workspace: Path, tiny_llava: Path, clip_folder: Path) -> Path:
 
 
 def test_every_method_is_timed_on_one_subject_and_the_pipeline_s_models_are_left_alone(prepared):
+    before = {path: path.read_bytes() for path in paths.SUBJECT_MODELS.rglob("*.*")}
     found = methods.compare(params.load(), rounds=2)
     assert found["subject"] == "bo" and list(found["methods"]) == ["soft_prompt", "free"]
     for of in found["methods"].values():
         assert of["answers"] == 3 + 6 + 2 + 2  # photos, look-alikes, a question each kind in both orders
         low, high = of["subject_seconds_range"]
         assert 0 < low <= of["subject_seconds"] <= high and of["answer_seconds"] > 0
-    assert not paths.SUBJECT_MODELS.exists() and not paths.FITTED.exists()
+    assert {path: path.read_bytes() for path in paths.SUBJECT_MODELS.rglob("*.*")} == before
+    assert not paths.FITTED.exists()
     assert methods.table(found).count("\n") == 2
