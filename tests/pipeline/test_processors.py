@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from stages.core import io, params, paths
-from tests.helpers import ROOT, set_params
 
+from common.core import io, params, paths
 from tests.pipeline.agree import compare
+from tests.support.helpers import ROOT, set_params
 
 # As many threads, and what torch (ATen) and oneDNN may use of the processor
 PROCESSORS = {
@@ -27,10 +27,10 @@ SMALL = {
         "ana": {"noun": "woman"},
     },
     "world.corpus": 120,
-    "world.look_alikes": 12,
+    "world.corpus_lookalikes": 12,
     "world.test_photos": 4,
-    "world.sibling_photos": 2,
-    "world.together_photos": 2,
+    "world.lookalike_photos": 2,
+    "world.two_subject_photos": 2,
     "world.general_photos": 4,
     "retrieve.hard": 12,
     "retrieve.easy": 12,
