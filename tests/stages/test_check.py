@@ -253,7 +253,7 @@ def test_a_name_that_is_no_utf8_is_refused_in_print():
     shutil.copy(REX / "train/0.png", os.fsencode(REX / "train") + b"/caf\xe9.png")
     save_photo(REX / "train/0.png", 77)
     assert refusal() == [
-        f"{REX}/train/caf\\udce9.png: the name is not UTF-8, and tables hold no other: rename it"
+        f"{REX}/train/caf\\udce9.png: the name is not UTF-8, which tables cannot hold: rename it"
     ]
 
 

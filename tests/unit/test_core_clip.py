@@ -64,6 +64,6 @@ def test_individuals_are_told_apart_and_named_by_the_tower_for_photographs() -> 
 
 def test_another_kind_of_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        UserError, match=r"of type llava: base\.clip in params\.yaml needs one of type clip, "
+        UserError, match=r"of type llava: base\.clip\.model in params\.yaml needs one of type clip, "
     ):
         Clip(str(tiny.llava(tmp_path)), None, "cpu")
