@@ -84,13 +84,18 @@ def server(seen: list[Seen] | None = None, tls: ssl.SSLContext | None = None) ->
 class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         kind, _, rest = self.path[1:].partition("/")
+        self.counted = 1
         with LOCK:
             self.server.under_way += 1
             self.server.seen.append(Seen(self.path, self.headers["User-Agent"], self.server.under_way))
         with suppress(BrokenPipeError, ConnectionResetError):  # the caller has had enough, as it should
             getattr(self, f"_{kind.replace('-', '_')}")(rest)
+        self._count_no_longer()
+
+    def _count_no_longer(self) -> None:
         with LOCK:
-            self.server.under_way -= 1
+            self.server.under_way -= self.counted
+        self.counted = 0
 
     def _send(self, body: bytes, status: int = 200, length: int | None = None, **headers: str) -> None:
         self.send_response(status)
@@ -105,6 +110,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _slow(self, number: str) -> None:
         time.sleep(0.1)
+        self._count_no_longer()  # before the caller has all, and may ask again while this thread is still here
         self._ok(number)
 
     def _missing(self, _: str) -> None:

@@ -81,7 +81,7 @@ def test_a_threshold_is_chosen_on_the_train_photos_and_on_negatives_drawn_by_the
 def test_a_removed_subject_s_files_are_refused_with_the_command_that_removes_them(workspace):
     populate({"bo": "world"})
     for subject in ("bo", "gone"):
-        paths.subject_model(subject).mkdir(parents=True)
+        paths.subject_model(subject).mkdir(parents=True, exist_ok=True)
         paths.train_curve(subject).parent.mkdir(parents=True, exist_ok=True)
         paths.train_curve(subject).touch()
     (paths.SUBJECT_MODELS / ".gitignore").touch()
