@@ -134,7 +134,7 @@ def decode(
     A generated identifier is V + its row among the rows of the sample. `packed` says how many suffixes share
     each prefix, one after another; None if each has its own.
     """
-    learned = LearnedRows.of(base, prompts)
+    learned, end_ids = LearnedRows.of(base, prompts), base.end_ids
     cache, segment_ids = prefixes.cache(), prefixes.attention_mask
     photos = image_rows(suffixes, prefixes)
     numbers = iter(range(len(suffixes)))
@@ -154,7 +154,7 @@ def decode(
         probabilities = probabilities or logits[:, option_ids].softmax(-1).tolist()
         following = {}
         for number, token in zip(alive, learned.ids(base, logits.argmax(-1)).tolist(), strict=True):
-            if token not in base.end_ids:
+            if token not in end_ids:
                 generated[number].append(token)
                 if len(generated[number]) < max_new_tokens:
                     following[number] = [token]

@@ -21,9 +21,8 @@ from common.vlm.packing import PADDING, SHARED
 if TYPE_CHECKING:
     from common.vlm.load import Base
 
-Static = tuple[
-    torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor
-]  # embeddings, kv, mask, position_offset
+# Embeddings, kv, mask, position_offset.
+Static = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 Forward = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 

@@ -110,7 +110,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _slow(self, number: str) -> None:
         time.sleep(0.1)
-        self._count_no_longer()  # before the caller has all, and may ask again while this thread is still here
+        self._count_no_longer()  # before the caller has all and may ask again
         self._ok(number)
 
     def _missing(self, _: str) -> None:
