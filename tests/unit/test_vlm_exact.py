@@ -155,7 +155,7 @@ def test_negative_controls_move_the_loss(base: vlm.Base) -> None:
         return vlm.suffix_loss(base, batch, [row], [prompt])
 
     right = prefixes.batch([2])
-    hidden = replace(right, mask=torch.zeros_like(right.attention_mask))
+    hidden = replace(right, attention_mask=torch.zeros_like(right.attention_mask))
     values_only = replace(right, kv=right.kv * torch.tensor([0.0, 1.0]).view(1, 1, 2, 1, 1, 1))
     elsewhere = replace(right, position_offset=right.position_offset + 7)
     for wrong in [prefixes.batch([1]), prefixes.batch([None]), hidden, values_only, elsewhere]:
