@@ -66,7 +66,7 @@ def test_image_tokens_are_what_the_language_model_is_given(base: vlm.Base) -> No
     vlm.encode_prefixes(base, images)
     hook.remove()
     assert tokens.dtype == torch.float32
-    torch.testing.assert_close(tokens, torch.cat(given), rtol=1e-5, atol=1e-6)  # each image alone
+    torch.testing.assert_close(tokens, torch.cat(given), rtol=1e-4, atol=1e-5)  # each image alone
 
 
 def test_wording(base: vlm.Base) -> None:
