@@ -223,4 +223,3 @@ def test_a_value_of_another_type_in_others_metadata_is_unknown(
     set_params({"index.source": "index", "index.location": str(folder)})
     stage.main()
     assert pq.read_table(paths.INDEX_METADATA)["punsafe"].to_pylist() == [None] * 9 + [0.25]
-
