@@ -247,7 +247,7 @@ def test_a_running_service(clip_folder: Path):
             found = [(row["role"], int(row["key"]), row["caption"], row["sha256"]) for row in rows()]
             assert Counter(found) == Counter(expected)
             assert all(row["url"].startswith(host) for row in rows())
-            keys = set().union(*service.asked())
+            keys = set().union(*service.requests())
             assert "embedding_input" in keys and not keys & {"image", "image_url", "text"}
 
             card = read_json(paths.INDEX_CARD)
@@ -290,7 +290,7 @@ def test_more_is_asked_of_a_service_while_links_are_dead(clip_folder: Path):
             ask(service)
             assert "1 subjects, 10 hard and 8 easy negatives" in stage.main()
             assert {int(row["key"]) for row in rows()} <= living
-            asked = [each["num_images"] for each in service.asked() if "num_images" in each]
+            asked = [each["num_images"] for each in service.requests() if "num_images" in each]
             assert asked[:6] == [5, 5, 5, 10, 10, 10]
 
             set_params({"retrieve.hard": 30, "retrieve.rounds": 5})

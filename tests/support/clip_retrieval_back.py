@@ -29,7 +29,7 @@ class Service:
     url: str
     process: subprocess.Popen
 
-    def methods_asked(self) -> list[dict]:
+    def requests(self) -> list[dict]:
         """The bodies of all requests so far."""
         return [json.loads(line) for line in ASKED.read_text().splitlines()]
 
