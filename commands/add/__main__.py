@@ -1,8 +1,9 @@
 """Add your photos or a dataset: `python -m commands.add ID FOLDER --kind KIND`, or `… yollava FOLDER`."""
 
+from functools import partial
 from typing import get_args
 
-from commands.add import command, folder, listing, yollava
+from commands.add import command, folder, listing, photographs, yollava
 from common.core import params
 from common.core.errors import run
 
@@ -12,12 +13,13 @@ def main(*words: str) -> str:
     options = command.read(words, get_args(params.Kind))
     if options.subject == command.DATASET:
         found = yollava.read(options.folder)
-        kinds = found.kinds
+        kinds, change = found.kinds, str
     else:
         kinds = {options.subject: options.kind}
-        _, p = listing.proposal(kinds, params.load)  # a mistake is told before the photos are read
+        change = partial(photographs.settle, others=options.others) if options.photographs else str
+        _, p = listing.proposal(kinds, params.load, change)  # a mistake is told before the photos are read
         found = folder.read(options.folder, options.subject, options.test, p.seed)
-    with listing.written_last(kinds, params.load):
+    with listing.written_last(kinds, params.load, change):
         found.place()
     print(found.say_next())
     return found.summary()

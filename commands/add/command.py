@@ -22,7 +22,9 @@ def read(words: Sequence[str], kinds: Sequence[str]) -> argparse.Namespace:
     dataset = words[:1] == (DATASET,)
     parser = argparse.ArgumentParser(
         prog="python -m commands.add",
-        usage=None if dataset else "%(prog)s [-h] ID FOLDER --kind KIND [--test SHARE]",
+        usage=None
+        if dataset
+        else "%(prog)s [-h] ID FOLDER --kind KIND [--test SHARE] [--photographs [--others FOLDER]]",
         description=PUBLISHED if dataset else OWN,
         epilog=None if dataset else f"The Yo'LLaVA dataset: %(prog)s {DATASET} --help",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -44,7 +46,21 @@ def read(words: Sequence[str], kinds: Sequence[str]) -> argparse.Namespace:
             metavar="SHARE",
             help="share of the photos for the test, as in 0.3, in place of all but five",
         )
-    return parser.parse_args(words)
+        parser.add_argument(
+            "--photographs",
+            action="store_true",
+            help="use the base for photographs, for your subjects alone: the drawn ones leave params.yaml",
+        )
+        parser.add_argument(
+            "--others",
+            type=Path,
+            metavar="FOLDER",
+            help="with --photographs: pictures of anything else, from which negatives are taken",
+        )
+    options = parser.parse_args(words)
+    if not dataset and options.others and not options.photographs:
+        parser.error("--others belongs to --photographs: add it")
+    return options
 
 
 def _share(word: str) -> float:

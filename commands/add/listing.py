@@ -21,8 +21,12 @@ from common.core.errors import UserError
 Params = TypeVar("Params")
 
 
-def proposal(kinds: Mapping[str, str], load: Callable[[Path], Params]) -> tuple[str, Params]:
+def proposal(
+    kinds: Mapping[str, str], load: Callable[[Path], Params], change: Callable[[str], str] = str
+) -> tuple[str, Params]:
     """params.yaml with a line for each subject of `kinds` (id → kind), as text and as loaded by `load`.
+
+    `change` is what else happens to the text, once it has these lines.
 
     Raises UserError when an id is taken or invalid, or when the file was not valid before.
     """
@@ -36,18 +40,20 @@ def proposal(kinds: Mapping[str, str], load: Callable[[Path], Params]) -> tuple[
         raise UserError(
             f"{paths.PARAMS} lists {', '.join(again)} already: use another id, or remove the line"
         )
-    new = _insert(text, key, section, [_line(name, kind) for name, kind in kinds.items()])
+    new = change(_insert(text, key, section, [_line(name, kind) for name, kind in kinds.items()]))
     return new, _loaded(new, load)
 
 
 @contextmanager
-def written_last(kinds: Mapping[str, str], load: Callable[[Path], Params]) -> Iterator[None]:
+def written_last(
+    kinds: Mapping[str, str], load: Callable[[Path], Params], change: Callable[[str], str] = str
+) -> Iterator[None]:
     """Add the lines to params.yaml once the body has ended well; its room on the disk is taken before.
 
     Nobody else can add meanwhile, and what was added since the proposal is kept. Raises as `proposal`.
     """
     with io.atomic(paths.PARAMS) as file:
-        file.write(proposal(kinds, load)[0].encode())
+        file.write(proposal(kinds, load, change)[0].encode())
         yield
 
 

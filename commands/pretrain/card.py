@@ -11,7 +11,8 @@ from common.core.io import write_bytes
 TEMPLATE = Path(__file__).with_name("card.md")
 
 
-def _weights(folder: Path) -> float:
+def millions(folder: Path) -> float:
+    """How many million weights the safetensors of a folder hold."""
     from safetensors import safe_open
 
     total = 0
@@ -25,9 +26,9 @@ def _weights(folder: Path) -> float:
     return total / 1e6
 
 
-def write(target: Path, work: Path, measured: list[Criterion], seed: int) -> None:
-    """The card of the models in `target`; the cost comes from the progress logs in `work`."""
-    rows, cost = [], []
+def table(measured: list[Criterion]) -> str:
+    """Rows of Markdown, one for each gate."""
+    rows = []
     for criterion in measured:
         low, high = criterion.interval
         floor = (
@@ -40,15 +41,21 @@ def write(target: Path, work: Path, measured: list[Criterion], seed: int) -> Non
             f"| {criterion.name} | {criterion.value:.3f} | {low:.3f} to {high:.3f} | {floor} | {blind} "
             f"| {criterion.n} |"
         )
+    return "\n".join(rows)
+
+
+def write(target: Path, work: Path, measured: list[Criterion], seed: int) -> None:
+    """The card of the models in `target`; the cost comes from the progress logs in `work`."""
+    cost = []
     for part in ("vision", "language", "joint", "broad"):
         last = json.loads((work / f"{part}.jsonl").read_text().splitlines()[-1])
         cost.append(f"{part} {last['seconds']:,} s")
     card = TEMPLATE.read_text(encoding="utf-8").format(
-        clip=_weights(target / "clip"),
-        llava=_weights(target / "llava"),
+        clip=millions(target / "clip"),
+        llava=millions(target / "llava"),
         size=48,
         seed=seed,
         cost=", ".join(cost),
-        rows="\n".join(rows),
+        rows=table(measured),
     )
     write_bytes(target / "README.md", card.encode())

@@ -16,8 +16,7 @@ from transformers import (
 )
 
 from commands.pretrain import joint
-from commands.pretrain.trees import IMAGE_TOKENS
-from commands.pretrain.vision import MEAN, PATCH, STD
+from commands.pretrain.vision import IMAGE_TOKENS, MEAN, PATCH, STD
 from common.world.draw import SIZE
 
 # The wording of LLaVA-1.5's template; a system message, if any, stands before USER:.

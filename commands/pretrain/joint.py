@@ -20,8 +20,17 @@ from transformers import CLIPModel, LlamaForCausalLM, PreTrainedTokenizerFast
 from commands.pretrain.language import Slots, TrainingPhase, learn, resume
 from commands.pretrain.samples import BROAD, JOINT, draw_tree
 from commands.pretrain.schedule import Log, average_gradients, is_first
-from commands.pretrain.trees import IMAGE_TOKENS, Batch, Writer
-from commands.pretrain.vision import ATTRIBUTES, READOUT, ROWS, Photos, contrastive, patch_tokens, pixels
+from commands.pretrain.trees import Batch, Writer
+from commands.pretrain.vision import (
+    ATTRIBUTES,
+    IMAGE_TOKENS,
+    READOUT,
+    ROWS,
+    Photos,
+    contrastive,
+    patch_tokens,
+    pixels,
+)
 from common.world.attributes import draw_scene
 from common.world.draw import sprite, view
 from common.world.text import caption
@@ -198,7 +207,7 @@ def on_photos(
         model,
         projector,
         lambda batch: projector(tower(clip, photographed(batch, rng))),
-        partial(draw_tree, Writer(tokenizer), rng, part),
+        partial(draw_tree, Writer(tokenizer, IMAGE_TOKENS), rng, part),
         course,
         log,
         save,

@@ -20,8 +20,8 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from commands.pretrain.samples import draw_tree
 from commands.pretrain.schedule import Log, Optimizers, average_gradients, is_first, is_hidden, wait_for_all
-from commands.pretrain.trees import IGNORED, IMAGE_TOKENS, Batch, Tree, Writer, collate
-from commands.pretrain.vision import ATTRIBUTES, READOUT, ROWS, targets
+from commands.pretrain.trees import IGNORED, Batch, Tree, Writer, collate
+from commands.pretrain.vision import ATTRIBUTES, IMAGE_TOKENS, READOUT, ROWS, targets
 
 
 def configuration(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
@@ -141,7 +141,7 @@ def learn(
     optimizers = Optimizers(hidden, rest, steps=course.steps, **rates)
     running = np.zeros(2)
     for step in range(course.steps):
-        batch = collate([draw() for _ in range(course.batch)], model.config.pad_token_id)
+        batch = collate([draw() for _ in range(course.batch)], model.config.pad_token_id, IMAGE_TOKENS)
         loss, right = loss_and_accuracy(model, batch, show(batch))
         loss.backward()
         average_gradients(hidden + rest)
@@ -168,7 +168,7 @@ def train(
 
     A part that has ended is not run again.
     """
-    log, writer = Log(folder / "language.jsonl"), Writer(tokenizer)
+    log, writer = Log(folder / "language.jsonl"), Writer(tokenizer, IMAGE_TOKENS)
     for part, course in enumerate(courses):
         done = folder / f"language-{part}.done"
         if done.exists():

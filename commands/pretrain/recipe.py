@@ -47,11 +47,15 @@ def one_of_several(
     torch.distributed.destroy_process_group()
 
 
+def free_port() -> int:
+    """A port of this machine that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
 def together(part: Callable[..., None], folder: Path, seed: int, sizes: dict) -> None:
     """Runs a part of the recipe in PROCESSES processes."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    mp.spawn(one_of_several, (part, folder, seed, port, sizes), nprocs=PROCESSES)
+    mp.spawn(one_of_several, (part, folder, seed, free_port(), sizes), nprocs=PROCESSES)
 
 
 def pretrain(work: Path, target: Path, seed: int) -> str:

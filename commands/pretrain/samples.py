@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from commands.pretrain.tokenizer import SYLLABLES
-from commands.pretrain.trees import IMAGE_TOKENS, Tree, Writer
-from commands.pretrain.vision import READOUT, ROWS
+from commands.pretrain.trees import Tree, Writer
+from commands.pretrain.vision import IMAGE_TOKENS, READOUT, ROWS
 from common.prompts import instructions
 from common.prompts.recognition import TEMPLATES, VALIDATION
 from common.world import text
@@ -188,7 +188,7 @@ def named(
     who, scene = tree.photos[0]
     name, defined = draw_name(rng), candidate(who, rng, marking if by_photo else 0.0)
     if by_photo:
-        kept = some_tokens(rng) if rng.random() < shortened else range(IMAGE_TOKENS)
+        kept = some_tokens(rng) if rng.random() < shortened else None
         branch = writer.prompt(tree, root, f"{name} is <image>.", (defined, draw_scene(rng)), kept=kept)
         present = defined is who
     else:

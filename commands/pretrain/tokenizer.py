@@ -57,7 +57,12 @@ def corpus(rng: np.random.Generator, sentences: int = 20_000) -> list[str]:
 
 
 def build(rng: np.random.Generator, size: int = 1024) -> PreTrainedTokenizerFast:
-    """Trains the tokenizer: `size` learned tokens after the special ones and 256 bytes."""
+    """The tokenizer of the embedded base models."""
+    return learn(corpus(rng), size)
+
+
+def learn(lines: list[str], size: int) -> PreTrainedTokenizerFast:
+    """Trains a tokenizer on `lines`: `size` learned tokens after the special ones and 256 bytes."""
     learner = Tokenizer(models.BPE())
     split = pre_tokenizers.Sequence(
         [
@@ -68,7 +73,7 @@ def build(rng: np.random.Generator, size: int = 1024) -> PreTrainedTokenizerFast
     learner.pre_tokenizer = split
     alphabet = [chr(code) for code in range(33, 127)] + ["\n", "▁"]
     learner.train_from_iterator(
-        corpus(rng), trainers.BpeTrainer(vocab_size=size, initial_alphabet=alphabet, show_progress=False)
+        lines, trainers.BpeTrainer(vocab_size=size, initial_alphabet=alphabet, show_progress=False)
     )
     learned = learner.get_vocab()
     order = [*SPECIAL, *(f"<0x{byte:02X}>" for byte in range(256)), *sorted(learned, key=learned.__getitem__)]

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from common.world.attributes import Individual, Scene
-
-IMAGE_TOKENS = 36
 IGNORED = -100
 
 
@@ -25,7 +23,7 @@ class Tree:
     """Token ids with, per token, its label (IGNORED if none), segment, position and image token (-1 if none).
 
     `ancestors[i]` holds the segments that segment i sees, itself included; `photos` what the image tokens
-    show.
+    show, in whatever form the caller makes image tokens from.
     """
 
     ids: list[int] = field(default_factory=list)
@@ -35,14 +33,14 @@ class Tree:
     image: list[int] = field(default_factory=list)
     ancestors: list[set[int]] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
-    photos: list[tuple[Individual, Scene]] = field(default_factory=list)
+    photos: list[Any] = field(default_factory=list)
 
 
 class Writer:
-    """Appends segments to trees; remembers the ids of texts it has seen."""
+    """Appends segments to trees, a photo as `image_tokens` tokens; remembers the ids of texts it has seen."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast):
-        self.tokenizer, self.known = tokenizer, {}
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, image_tokens: int):
+        self.tokenizer, self.image_tokens, self.known = tokenizer, image_tokens, {}
         self.eos, self.bos = tokenizer.eos_token_id, tokenizer.bos_token_id
         self.image = tokenizer.convert_tokens_to_ids("<image>")
 
@@ -60,7 +58,7 @@ class Writer:
         parent: int,
         ids: list[int],
         labels: list[int],
-        photo: tuple | None = None,
+        photo: Any = None,
         kept: Sequence[int] = (),
     ) -> int:
         """Appends a segment below `parent` (-1 for a root) and returns its number.
@@ -75,7 +73,7 @@ class Writer:
         tree.segment += [number] * len(ids)
         tree.position += range(start, start + len(ids))
         tree.ends.append(start + len(ids))
-        first = len(tree.photos) * IMAGE_TOKENS
+        first = len(tree.photos) * self.image_tokens
         if photo is not None:
             tree.photos.append(photo)
         numbers = iter(kept)
@@ -87,11 +85,12 @@ class Writer:
         tree: Tree,
         parent: int,
         string: str,
-        photo: tuple | None = None,
+        photo: Any = None,
         begin: bool = False,
-        kept: Sequence[int] = range(IMAGE_TOKENS),
+        kept: Sequence[int] | None = None,
     ) -> int:
         """A segment without labels; "<image>" in the string stands for a photo's tokens, or those kept."""
+        kept = range(self.image_tokens) if kept is None else kept
         before, marker, after = string.partition("<image>")
         ids = [self.bos] * begin + self.encode(before)
         if marker:
@@ -113,11 +112,11 @@ class Batch:
     positions: Tensor
     visible: Tensor
     image: Tensor
-    photos: list[tuple[Individual, Scene]]
+    photos: list[Any]
 
 
-def collate(trees: list[Tree], padding: int) -> Batch:
-    """Right-pads trees to one length; a padding token sees only itself."""
+def collate(trees: list[Tree], padding: int, image_tokens: int) -> Batch:
+    """Right-pads trees to one length; a padding token sees only itself. A photo has `image_tokens` tokens."""
     length = max(len(tree.ids) for tree in trees)
     ids = torch.full((len(trees), length), padding)
     labels = torch.full((len(trees), length), IGNORED)
@@ -125,14 +124,14 @@ def collate(trees: list[Tree], padding: int) -> Batch:
     image = torch.full((len(trees), length), -1)
     visible = torch.eye(length, dtype=torch.bool).expand(len(trees), 1, -1, -1).clone()
     causal = torch.ones(length, length, dtype=torch.bool).tril()
-    photos: list[tuple[Individual, Scene]] = []
+    photos: list[Any] = []
     for row, tree in enumerate(trees):
         size, count = len(tree.ids), len(tree.ancestors)
         ids[row, :size] = torch.tensor(tree.ids)
         labels[row, :size] = torch.tensor(tree.labels)
         positions[row, :size] = torch.tensor(tree.position)
         shown = torch.tensor(tree.image)
-        image[row, :size] = torch.where(shown >= 0, shown + len(photos) * IMAGE_TOKENS, shown)
+        image[row, :size] = torch.where(shown >= 0, shown + len(photos) * image_tokens, shown)
         photos += tree.photos
         sees = torch.zeros(count, count, dtype=torch.bool)
         for number, ancestors in enumerate(tree.ancestors):

@@ -21,6 +21,7 @@ from common.world.draw import SIZE, sprite, view
 from common.world.text import caption, value_of
 
 PATCH = 8  # pixels
+IMAGE_TOKENS = (SIZE // PATCH) ** 2
 MEAN, STD = 0.5, 0.25  # pixel normalization, also in the processor
 ATTRIBUTES = NAMEABLE | SCENE
 # Readout patches lie on the upper and lower border, where little of the subject is.

@@ -38,6 +38,7 @@ DATASET = DATA / "dataset"
 
 # Models: the shipped base, and what train learns.
 BASE = Path("models/base")
+PHOTOGRAPHS = Path("models/photographs")
 PRETRAIN = Path(".cache/pretrain")  # checkpoints of its making
 SUBJECT_MODELS = Path("models/subjects")
 FITTED = Path("models/methods")

@@ -81,7 +81,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / f"stages/{name}").mkdir()
         text = STAND_IN.replace("OUTPUTS", repr(outputs(STAGES["report"])))
         (folder / f"stages/{name}/__main__.py").write_text(text)
-    for name in ("data/subjects", "models/base/llava", "models/base/clip", "models/photographs/clip"):
+    models = [f"models/{base}/{part}" for base in ("base", "photographs") for part in ("llava", "clip")]
+    for name in ("data/subjects", *models):
         (folder / name).mkdir(parents=True)
         (folder / name / "README.md").touch()
     with pytest.MonkeyPatch.context() as patch:

@@ -10,7 +10,8 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from commands.pretrain import samples, tokenizer
 from commands.pretrain.language import hidden_states
 from commands.pretrain.samples import BROAD, CURRICULUM, draw_tree
-from commands.pretrain.trees import IGNORED, IMAGE_TOKENS, Tree, Writer, collate
+from commands.pretrain.trees import IGNORED, Tree, Writer, collate
+from commands.pretrain.vision import IMAGE_TOKENS
 from common.world.attributes import things
 
 PARTS = range(len(CURRICULUM))
@@ -25,7 +26,7 @@ def words() -> PreTrainedTokenizerFast:
 
 
 def trees(words: PreTrainedTokenizerFast, part: int, count: int = 3) -> list[Tree]:
-    writer, rng = Writer(words), np.random.default_rng(part)
+    writer, rng = Writer(words, IMAGE_TOKENS), np.random.default_rng(part)
     return [draw_tree(writer, rng, part) for _ in range(count)]
 
 
@@ -52,7 +53,7 @@ def test_a_leaf_has_the_ids_positions_and_labels_of_one_prompt(words: PreTrained
 
 @pytest.mark.parametrize("part", PARTS)
 def test_image_tokens_are_numbered_by_photo(words: PreTrainedTokenizerFast, part: int):
-    batch = collate(trees(words, part), words.pad_token_id)
+    batch = collate(trees(words, part), words.pad_token_id, IMAGE_TOKENS)
     image = words.convert_tokens_to_ids("<image>")
     assert torch.equal(batch.image >= 0, batch.ids == image)
     numbers = batch.image[batch.image >= 0].tolist()
@@ -68,7 +69,7 @@ def test_hidden_states_of_a_leaf_are_those_of_the_plain_prompt(words: PreTrained
     torch.manual_seed(0)
     sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
     model = LlamaForCausalLM(LlamaConfig(vocab_size=len(words), initializer_range=0.2, **sizes)).eval()
-    batch = collate(trees(words, part), words.pad_token_id)
+    batch = collate(trees(words, part), words.pad_token_id, IMAGE_TOKENS)
     tokens = torch.randn(len(batch.photos), IMAGE_TOKENS, 32)
     with torch.no_grad():
         together = hidden_states(model, batch, tokens)
@@ -95,7 +96,7 @@ def test_recognition_is_answered_by_what_is_shown():
 
 def test_last_questions_below_a_definition_are_answered_by_the_photo(words: PreTrainedTokenizerFast):
     """Whoever is defined, what is asked about the photo has the answer of the photo."""
-    writer, rng = Writer(words), np.random.default_rng(0)
+    writer, rng = Writer(words, IMAGE_TOKENS), np.random.default_rng(0)
     presence = re.compile(r"(?:Is there|Do you see|Does this photo show) an? (\w+)")
     seen: dict[str, int] = {"Yes": 0, "No": 0}
     for _ in range(40):

@@ -1,0 +1,74 @@
+"""Changes of params.yaml for real photographs, every other byte of the file as it was.
+
+Owns which values those are: the base for photographs, no drawn subjects, and where negatives come from.
+"""
+
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
+
+from common.core import paths
+from common.core.errors import UserError
+
+PRESET = "photographs"
+DRAWN = "world"
+
+
+def settle(text: str, others: Path | None) -> str:
+    """The text of params.yaml with the base for photographs and the user's own subjects alone.
+
+    Args:
+        text: of a valid params.yaml.
+        others: a folder of pictures of other things, which negatives are taken from; None leaves `index`.
+
+    Raises UserError when `others` is no folder.
+
+    """
+    values = {("base", "preset"): PRESET}
+    if others is not None:
+        if not others.is_dir():
+            raise UserError(f"--others {others} is not a folder: name one with pictures of other things")
+        values |= {
+            ("index", "source"): "folder",
+            ("index", "location"): others.resolve().as_posix(),
+            ("index", "serve"): None,
+        }
+    root = YAML().compose(text)
+    subjects = _at(root, "subjects")
+    drawn = [pair for pair in subjects.value if _drawn(pair[1])]
+    if drawn and subjects.flow_style:
+        raise UserError(f"{paths.PARAMS} has its subjects on one line: take the drawn ones out by hand")
+    edits = [(*_span(_at(root, *key)), _scalar(value)) for key, value in values.items()]
+    edits += [(*_line(text, key, value), "") for key, value in drawn]
+    for start, end, new in sorted(edits, reverse=True):
+        text = text[:start] + new + text[end:]
+    return text
+
+
+def _at(node: Node, *keys: str) -> Node:
+    for name in keys:
+        node = next(value for key, value in node.value if key.value == name)
+    return node
+
+
+def _drawn(subject: Node) -> bool:
+    pairs = subject.value if isinstance(subject, MappingNode) else []
+    return any(key.value == "source" and value.value == DRAWN for key, value in pairs)
+
+
+def _span(node: Node) -> tuple[int, int]:
+    """Where a scalar's own text stands: a block scalar's mark reaches over the comment behind it."""
+    assert isinstance(node, ScalarNode)
+    return node.start_mark.index, node.end_mark.index
+
+
+def _line(text: str, key: Node, value: Node) -> tuple[int, int]:
+    """Where the lines of an entry stand, from its key's to the end of its value's."""
+    end = text.find("\n", value.end_mark.index - 1)
+    return text.rfind("\n", 0, key.start_mark.index) + 1, len(text) if end < 0 else end + 1
+
+
+def _scalar(value: str | None) -> str:
+    """The value as YAML: quoted, for paths may hold anything."""
+    return "null" if value is None else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,24 @@
+"""Writes the model card of the base for photographs: parts, licenses, data, recipe, cost, gates."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from commands.pretrain.acceptance import Criterion
+from commands.pretrain.card import millions, table
+from common.core.io import write_bytes
+
+TEMPLATE = Path(__file__).with_name("card.md")
+
+
+def write(target: Path, work: Path, measured: list[Criterion]) -> None:
+    """The card of the model in `target`; the cost comes from the progress log in `work`."""
+    log = [json.loads(line) for line in (work / "state.jsonl").read_text(encoding="utf-8").splitlines()]
+    card = TEMPLATE.read_text(encoding="utf-8").format(
+        weights=millions(target / "llava"),
+        megabytes=round((target / "llava" / "model.safetensors").stat().st_size / 1e6),
+        steps=log[-1]["step"],
+        rows=table(measured),
+    )
+    write_bytes(target / "README.md", card.encode())

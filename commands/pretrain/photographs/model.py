@@ -1,0 +1,206 @@
+"""The weights that are learned: projector and Llama, how they start, and how they become one model.
+
+The tower is frozen, so it is not part of this; its tokens come from `material`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import (
+    FastVlmForConditionalGeneration,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
+from transformers.models.llama.modeling_llama import LlamaAttention
+
+from commands.pretrain.photographs import export
+
+LAYERS = 2  # that compare
+SPREAD = 12.0  # tower tokens are divided by it, so that AdamW's steps suit the first layer of the projector
+LINEAR_AT = 2.0  # where GELU is nearly linear: the projector starts as a linear map
+# What tells image tokens and words apart at the start; elements of words are 0.06.
+PHOTO_MARK, WORD_MARK = 0.8, 1.0
+# How the comparison is laid into the first layers (see `_compare`): strengths of queries and keys, radians a
+# token by which a head prefers the photo to a reference that follows it, or a reference to the photo before
+# it, and how strongly; the sizes of a token's content, of the photo's mean and of products.
+EVEN, FAR_FROM, FAR = 0.4, 0.035, 0.3
+SHARP, NEAR_TO, NEAR = 0.45, 0.025, 1.5
+CONTENT, POOLED, FADING, MATCH, FETCHED = 0.025, 0.6, 0.02, 0.03, 0.15
+
+
+class Projector(nn.Module):
+    """FastVLM's two-layer projector on scaled tokens, with the names that transformers gives its weights."""
+
+    def __init__(self, vision: int, text: int):
+        super().__init__()
+        self.linear_1 = nn.Linear(vision, text)
+        self.linear_2 = nn.Linear(text, text)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Tower tokens (N, P, vision) to image tokens (N, P, text)."""
+        return self.linear_2(F.gelu(self.linear_1(tokens / SPREAD)))
+
+
+class Places:
+    """Which channels of a width D hold what at the start; training may do with them as it likes."""
+
+    def __init__(self, width: int):
+        half = (width - 16) // 2
+        self.content = range(half)  # of a token itself
+        self.pooled = range(half, 2 * half)  # the mean of the photo's content, at every token after it
+        self.own, self.fetched, self.match, self.photo, self.word = range(width - 5, width)
+        self.reserved = [self.own, self.fetched, self.match, self.photo, self.word]
+
+
+def begin(
+    tokenizer: PreTrainedTokenizerFast, sizes: dict, directions: np.ndarray, tokens: np.ndarray
+) -> tuple[LlamaForCausalLM, Projector]:
+    """New weights that compare photos from the start.
+
+    Initial range near 1/sqrt(width), additions to the residual stream halved. Recognition by reference does
+    not come by itself in a model of this size (it stayed at chance), so the way to it is laid: in the first
+    layer some heads average the photo's tokens and pairs of SwiGLU units multiply a token's own content with
+    that average, silu(a)b + silu(-a)(-b) = ab, so that a reference's tokens hold how well they match the
+    photo; heads of the second layer carry that to the words that follow, beside how well the photo's own
+    tokens match it. What is laid stays (see `Laid`); all else is trained.
+
+    Args:
+        tokenizer: decides the vocabulary.
+        sizes: of LlamaConfig.
+        directions: (vision, D) float32, the directions of tower tokens that the projector starts with.
+        tokens: (n, vision) float32, some of the tower's tokens.
+
+    """
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        tie_word_embeddings=True,
+        **sizes,
+    )
+    model, places = LlamaForCausalLM(config), Places(config.hidden_size)
+    projector = Projector(len(directions), config.hidden_size)
+    with torch.no_grad():
+        for layer in model.model.layers:
+            layer.self_attn.o_proj.weight /= 2
+            layer.mlp.down_proj.weight /= 2
+        words = model.get_input_embeddings().weight
+        words[:, [places.own, places.fetched, places.match, places.photo]] = 0
+        words[:, places.word] = WORD_MARK
+        _project(projector, places, torch.from_numpy(directions), torch.from_numpy(tokens), config)
+        _compare(model, places, config)
+    return model, projector
+
+
+def _project(
+    projector: Projector, places: Places, directions: Tensor, tokens: Tensor, config: LlamaConfig
+) -> None:
+    """Start the projector as `directions` of centered tokens, all equally strong, plus the mark of photos."""
+    mean, spread = tokens.mean(0), 0.35 * LINEAR_AT
+    weight = directions.T * (spread / ((tokens - mean) @ directions).std(0)).unsqueeze(1)
+    projector.linear_1.weight.copy_(weight * SPREAD)
+    projector.linear_1.bias.copy_(LINEAR_AT - weight @ mean)
+    gain = CONTENT / spread
+    projector.linear_2.weight.zero_()
+    projector.linear_2.bias.zero_()
+    for channel in places.content:
+        projector.linear_2.weight[channel, channel] = gain
+        projector.linear_2.bias[channel] = -gain * LINEAR_AT
+    projector.linear_2.bias[places.photo] = PHOTO_MARK
+
+
+def _compare(model: LlamaForCausalLM, places: Places, config: LlamaConfig) -> None:
+    """Lay the way from a reference's tokens and the photo's mean to how well they match."""
+    for layer in model.model.layers[:LAYERS]:  # nothing else is written there, or it would drown what is
+        layer.self_attn.o_proj.weight.zero_()
+        layer.mlp.down_proj.weight.zero_()
+    first, second = (layer.self_attn for layer in model.model.layers[:LAYERS])
+    mlp, wide = model.model.layers[0].mlp, config.head_dim
+    slots = len(places.content)
+    heads = -(-slots // wide)
+    first.v_proj.weight[: heads * wide] = 0
+    for head in range(heads):
+        _look_at_photos(first, head, places, {places.photo: 1, places.word: -1}, EVEN, -FAR_FROM, FAR)
+    for slot in range(slots):
+        first.v_proj.weight[slot, places.content[slot]] = 1
+        first.o_proj.weight[places.pooled[slot], slot] = POOLED
+        for unit, sign in ((2 * slot, 1), (2 * slot + 1, -1)):
+            mlp.gate_proj.weight[unit] = 0
+            mlp.gate_proj.weight[unit, places.content[slot]] = sign
+            mlp.up_proj.weight[unit] = 0
+            mlp.up_proj.weight[unit, places.pooled[slot]] = sign
+            mlp.down_proj.weight[places.match, unit] = MATCH
+    first.v_proj.weight[heads * wide - 1, places.photo] = 1
+    first.o_proj.weight[places.photo, heads * wide - 1] = -FADING
+    for head, (channel, speed) in enumerate(((places.fetched, NEAR_TO), (places.own, -NEAR_TO))):
+        _look_at_photos(second, head, places, {places.word: 1}, SHARP, speed, NEAR)
+        second.v_proj.weight[head * wide : (head + 1) * wide] = 0
+        second.v_proj.weight[head * wide, places.match] = 1
+        second.o_proj.weight[channel, head * wide] = FETCHED
+
+
+def _look_at_photos(
+    attention: LlamaAttention,
+    head: int,
+    places: Places,
+    asking: dict[int, int],
+    strength: float,
+    speed: float,
+    turning: float,
+) -> None:
+    """Make one head attend to image tokens alone: to near ones, or, where `speed` is negative, to far ones.
+
+    One channel of queries and keys hardly rotates with the distance; of the other, `speed` is the rotation in
+    radians a token and `turning` its strength.
+    """
+    wide = attention.head_dim
+    rows = slice(head * wide, (head + 1) * wide)
+    for matrix in (attention.q_proj, attention.k_proj):
+        matrix.weight[rows] = 0
+    speeds = attention.config.rope_parameters["rope_theta"] ** -(torch.arange(wide // 2) * 2 / wide)
+    turned = int((speeds - abs(speed)).abs().argmin())
+    for channel, factor in ((wide // 2 - 1, 1.0), (turned, math.copysign(turning, speed))):
+        for mark, sign in asking.items():
+            attention.q_proj.weight[rows][channel, mark] = sign * factor * strength
+        attention.k_proj.weight[rows][channel, places.photo] = strength
+
+
+class Laid:
+    """What training leaves as it is: the projector, the two layers that compare, and the marks of words.
+
+    Optimizers would wear them down: Muon changes every direction of a matrix alike, and what is written
+    beside them grows until nothing is left of a comparison that is not asked for yet.
+    """
+
+    def __init__(self, model: LlamaForCausalLM, projector: Projector):
+        for part in (projector, *model.model.layers[:LAYERS]):
+            part.requires_grad_(False)
+        self.words = model.get_input_embeddings().weight
+        self.reserved = Places(model.config.hidden_size).reserved
+        self.marks = self.words.detach()[:, self.reserved].clone()
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        """Put the marks back, after a step."""
+        self.words[:, self.reserved] = self.marks
+
+
+def assemble(
+    tokenizer: PreTrainedTokenizerFast, llama: LlamaForCausalLM, projector: Projector
+) -> FastVlmForConditionalGeneration:
+    """Tower, projector and Llama as one model; the scaling of tower tokens goes into the projector."""
+    config = LlamaConfig(**llama.config.to_diff_dict() | {"tie_word_embeddings": False})
+    model = export.build(tokenizer, config)
+    weights = {name: weight.clone() for name, weight in projector.state_dict().items()}
+    weights["linear_1.weight"] /= SPREAD
+    model.model.multi_modal_projector.load_state_dict(weights)
+    model.model.language_model.load_state_dict(llama.model.state_dict())
+    model.lm_head.load_state_dict(llama.lm_head.state_dict())
+    return model

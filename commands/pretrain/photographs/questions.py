@@ -1,0 +1,258 @@
+"""Wordings of what the base for photographs is asked, as people type them, with the answers.
+
+Not which facts hold (`captions`), nor which questions share a photo (`samples`). `{name}` is a noun phrase
+such as "the dog", or an identifier such as `<bo>`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from commands.pretrain.photographs.captions import (
+    ACTIONS,
+    ANIMALS,
+    COLORS,
+    GROUP,
+    LEXICON,
+    PERSONS,
+    PLACES,
+    Facts,
+)
+from commands.pretrain.photographs.objects import OBJECTS
+from common.prompts.recognition import BRIEF, TEMPLATES, VALIDATION, Template
+from common.world.text import LETTER, capitalized
+
+OPEN = {  # attribute: questions that ask for it
+    "kind": (
+        "What kind of thing is {name}?", "What is {name}?", "What kind of animal or thing is {name}?",
+        "Tell me what {name} is.", "What type of thing is {name}?", "Which kind of thing is {name}?",
+    ),
+    "color": (
+        "What color is {name}?", "What is the main color of {name}?", "What colour is {name}?",
+        "Which color does {name} have?", "Tell me the color of {name}.", "What color does {name} have?",
+    ),
+    "place": (
+        "Where is {name}?", "Where is {name} in this photo?", "Where was this photo taken?",
+        "Where can {name} be seen?", "In what place is {name}?", "Where's {name}?",
+    ),
+    "action": (
+        "What is {name} doing?", "What is {name} doing in this photo?", "What's {name} doing?",
+        "What does {name} do here?", "Tell me what {name} is doing.", "What is happening with {name}?",
+    ),
+}  # fmt: skip
+OF_ANIMAL = ("What kind of animal is {name}?", "What animal is {name}?", "What sort of animal is {name}?")
+OF_PERSON = ("What kind of person is {name}?", "Who is {name}?", "What kind of person is {name}?")
+PROBE = {
+    "kind": ("Is {name} {value}?", "Is this {value}?", "Would you say {name} is {value}?"),
+    "color": ("Is {name} {value}?", "Is the color of {name} {value}?", "Is {name} mainly {value}?"),
+    "place": ("Is {name} {value}?", "Is {name} {value} here?", "Was this taken {value}?"),
+    "action": ("Is {name} {value}?", "Is {name} {value} in this photo?", "Do you see {name} {value}?"),
+}
+PRESENCE = (
+    "Is there {thing} in this photo?", "Is there {thing} in the image?", "Do you see {thing}?",
+    "Can you see {thing} in this photo?", "Does this photo show {thing}?", "Is {thing} visible?",
+    "Is there {thing} here?", "Can {thing} be seen?",
+)  # fmt: skip
+CAPTION = (
+    "Write a caption for this photo.", "Describe this photo.", "What do you see?", "What is in this photo?",
+    "What does this photo show?", "Describe the image.", "What is happening here?", "What's in this picture?",
+    "Write a caption for this photo of {name}.", "Write a short caption.", "Tell me about this photo.",
+    "What can you see in this picture?", "Describe what you see.",
+)  # fmt: skip
+WHOLE = (
+    "Give a short description of {name}.", "Describe {name} in one sentence.", "What does {name} look like?",
+    "How would you describe {name}?", "What helps to recognize {name}?", "Describe {name}.",
+)  # fmt: skip
+RECOGNITION = (  # beside the templates of assemble: short answers to what a person types
+    "Is {name} here", "Is {name} in the photo?", "Is {name} in this image?", "Can you see {name}?",
+    "Can you see {name} in this photo?", "Can you see if {name} is in this photo?", "Is that {name}?",
+    "do you see {name} here?", "is this {name}", "Can you tell me if {name} is in this picture?",
+    "Is it {name}?", "Could you check whether {name} is in this photo?", "See if {name} is in this photo.",
+    "Is my {name} in this photo?", "Do you spot {name} anywhere?", "Is {name} in the picture or not?",
+    "Can you see if {name} is in this photo? " + BRIEF, "Is {name} in the image? " + BRIEF,
+)  # fmt: skip
+UNCOUNTED = frozenset(LEXICON["uncounted"].split())
+CLOSE_COLORS = {
+    "brown": {"tan", "orange"},
+    "tan": {"brown", "yellow", "orange", "white"},
+    "gray": {"black", "white"},
+}
+CLOSE_PLACES = (
+    {"on the grass", "in a field"},
+    {"in the water", "in a pool", "on the beach"},
+    {"on the rocks", "in the mountains"},
+    {"in the snow", "in the mountains"},
+    {"in the woods", "on the grass"},
+)
+CLOSE_ACTIONS = (
+    {"running", "walking", "playing", "catching a ball", "jumping"},
+    {"sitting", "lying down", "sleeping"},
+    {"standing", "walking", "smiling"},
+    {"swimming", "playing", "surfing"},
+    {"riding", "skateboarding", "jumping"},
+    {"smiling", "sitting", "standing", "playing"},
+    {"eating", "sitting", "standing"},
+    {"dancing", "playing", "standing"},
+)
+
+
+def with_article(noun: str) -> str:
+    """ "a dog", "an orange", "people"; nothing before what cannot be counted."""
+    if noun in UNCOUNTED or noun == "people":
+        return noun
+    return ("an " if noun[0] in "aeiou" and not noun.startswith("uni") else "a ") + noun
+
+
+def joined(colors: tuple[str, ...]) -> str:
+    """ "black and white" of two colors, the first two of more."""
+    return " and ".join(colors[:2])
+
+
+def values(facts: Facts) -> dict[str, str]:
+    """What can be asked of a photo: attribute to value."""
+    found = {"kind": facts.kind, "color": joined(facts.colors), "place": facts.place, "action": facts.action}
+    return {attribute: value for attribute, value in found.items() if value}
+
+
+def others(attribute: str, facts: Facts) -> list[str]:
+    """Values that are wrong for sure: none that captions confuse with the right one."""
+    right = values(facts)[attribute]
+    if attribute == "kind":
+        if right in ANIMALS or right in OBJECTS:
+            near = {right} | facts.present
+            return [kind for kind in (*ANIMALS, "man", "woman", "boy", "girl", *OBJECTS) if kind not in near]
+        sex = {"man": "woman", "boy": "woman", "woman": "man", "girl": "man"}.get(right)
+        return [*[animal for animal in ANIMALS if animal not in facts.present], *([sex] if sex else [])]
+    if attribute == "color":
+        near = set(facts.colors).union(*(CLOSE_COLORS.get(color, set()) for color in facts.colors))
+        return [color for color in COLORS if color not in near]
+    close = CLOSE_PLACES if attribute == "place" else CLOSE_ACTIONS
+    near = {right}.union(*(group for group in close if right in group))
+    text = " ".join(facts.captions)
+    said = PLACES if attribute == "place" else ACTIONS
+    return [
+        value for value, words in said.items()
+        if value not in near and not any(f" {word}" in text for word in words.split())
+    ]  # fmt: skip
+
+
+def said(attribute: str, value: str) -> str:
+    """The value inside a sentence: a kind gets its article."""
+    return with_article(value) if attribute == "kind" else value
+
+
+def loosely(question: str, rng: np.random.Generator) -> str:
+    """The question as some people type it: one in eight without capitals or without its question mark."""
+    draw = rng.random()
+    if draw < 0.06:
+        return question[:1].lower() + question[1:]
+    if draw < 0.12 and question.endswith("?"):
+        return question[:-1]
+    return question
+
+
+def ask_open(name: str, attribute: str, value: str, rng: np.random.Generator) -> tuple[str, str]:
+    """An open question with its answer: the bare value when a word is asked for, else a sentence."""
+    forms = OPEN[attribute]
+    if attribute == "kind" and value in ANIMALS and rng.random() < 0.4:
+        forms = OF_ANIMAL
+    if attribute == "kind" and value in PERSONS and rng.random() < 0.5:
+        forms = OF_PERSON
+    question = str(rng.choice(forms)).format(name=name)
+    if rng.random() < 0.5:
+        return f"{question} {BRIEF}", value
+    return loosely(question, rng), f"{capitalized(name)} is {said(attribute, value)}."
+
+
+def ask_probe(
+    name: str, attribute: str, value: str, wrong: list[str], rng: np.random.Generator
+) -> tuple[str, str]:
+    """A yes/no question, right and wrong alike often."""
+    yes = bool(rng.random() < 0.5)
+    asked = value if yes else str(rng.choice(wrong))
+    question = str(rng.choice(PROBE[attribute])).format(name=name, value=said(attribute, asked))
+    return answered(question, yes, rng)
+
+
+def answered(question: str, yes: bool, rng: np.random.Generator) -> tuple[str, str]:
+    """The question with Yes or No, often with the request for a word."""
+    question = f"{question} {BRIEF}" if rng.random() < 0.6 else loosely(question, rng)
+    return question, "Yes" if yes else "No"
+
+
+def ask_choose(
+    name: str, attribute: str, value: str, wrong: list[str], rng: np.random.Generator
+) -> tuple[str, str]:
+    """A question with two lettered options."""
+    question = str(rng.choice(OPEN[attribute])).format(name=name)
+    first = int(rng.integers(2))
+    options = [said(attribute, str(rng.choice(wrong)))] * 2
+    options[first] = said(attribute, value)
+    if rng.random() < 0.4 and attribute in ("kind", "color"):
+        options = [option.removeprefix("a ").removeprefix("an ") for option in options]
+    return f"{question}\nA. {options[0]}\nB. {options[1]}\n{LETTER}", "AB"[first]
+
+
+def ask_presence(facts: Facts, rng: np.random.Generator) -> tuple[str, str] | None:
+    """Whether the photo shows a thing; an absent one is of a group of which something is there."""
+    yes = bool(rng.random() < 0.5)
+    present = sorted(facts.present)
+    if yes and not present:
+        return None
+    if yes:
+        thing = str(rng.choice(present))
+    else:
+        # Like things: of the groups that are present, in their numbers
+        groups = [GROUP[thing] for thing in present] or list(GROUP.values())
+        absent = facts.absent(str(rng.choice(groups)))
+        if not absent:
+            return None
+        thing = str(rng.choice(absent))
+    return answered(str(rng.choice(PRESENCE)).format(thing=with_article(thing)), yes, rng)
+
+
+def ask_garment(facts: Facts, rng: np.random.Generator) -> tuple[str, str] | None:
+    """The color of something worn, open or yes/no."""
+    if not facts.garments:
+        return None
+    garment, color = facts.garments[rng.integers(len(facts.garments))]
+    if rng.random() < 0.5:
+        return f"What color is the {garment}? {BRIEF}", color
+    yes = bool(rng.random() < 0.5)
+    wrong = [other for other in COLORS if other != color and other not in CLOSE_COLORS.get(color, ())]
+    return answered(f"Is the {garment} {color if yes else rng.choice(wrong)}?", yes, rng)
+
+
+def ask_count(facts: Facts, rng: np.random.Generator) -> tuple[str, str] | None:
+    """How many there are."""
+    if not facts.count:
+        return None
+    number, noun = facts.count
+    question = f"How many {noun} are there?" if rng.random() < 0.5 else f"How many {noun} do you see?"
+    if rng.random() < 0.6:
+        return f"{question} {BRIEF}", number
+    return question, f"There are {number} {noun}."
+
+
+def ask_caption(name: str, facts: Facts, rng: np.random.Generator) -> tuple[str, str]:
+    """What the photo shows, in one of its captions' words."""
+    caption = capitalized(str(rng.choice(facts.captions)))
+    return loosely(str(rng.choice(CAPTION)).format(name=name), rng), f"{caption}."
+
+
+def recognition(name: str, yes: bool, rng: np.random.Generator) -> tuple[str, str]:
+    """Whether the named one is in the photo: in the wordings of assemble, and in those that people type."""
+    draw = rng.random()
+    if draw < 0.25:
+        template = VALIDATION
+    elif draw < 0.6:
+        template = TEMPLATES[rng.integers(len(TEMPLATES))]
+    else:
+        question = loosely(str(rng.choice(RECOGNITION)), rng)
+        long = not question.endswith(BRIEF) and rng.random() < 0.4
+        template = Template(
+            question,
+            "Yes, this is {name}." if long else "Yes",
+            "No, this is not {name}." if long else "No",
+        )
+    return template.question.format(name=name), (template.yes if yes else template.no).format(name=name)

@@ -1,0 +1,179 @@
+"""The order of the parts: looks at photos, facts, tokenizer, training, export, gates. What exists is kept."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError
+from ruamel.yaml import YAML
+from transformers import PreTrainedTokenizerFast
+
+from commands.pretrain import tokenizer
+from commands.pretrain.photographs import (
+    captions,
+    export,
+    gates,
+    material,
+    model,
+    samples,
+    tower,
+    views,
+    words,
+)
+from commands.pretrain.photographs.train import SubjectTrainer, train
+from commands.pretrain.recipe import free_port
+from common.core.errors import UserError
+from common.core.settings import Section
+
+SETTINGS = Path(__file__).with_name("settings.yaml")
+Share = Annotated[float, Field(ge=0, le=1)]
+Rate = Annotated[float, Field(gt=0)]
+
+
+class Rates(Section):
+    """Of the optimizers; see `schedule.Optimizers`."""
+
+    muon: Rate
+    adam: Rate
+    warmup: NonNegativeInt
+    cooldown: Share
+
+
+class CourseSettings(Section):
+    """See `samples.Course`, which these become."""
+
+    steps: PositiveInt
+    trees: PositiveInt
+    photo: dict[str, NonNegativeInt]
+    references: NonNegativeInt = 0
+    sentences: NonNegativeInt = 0
+    others: NonNegativeInt = 0
+    text: dict[str, NonNegativeInt] | None = None
+    hard: Share = 0.0
+    things: Share = 0.0
+    about: Share = 0.5
+    grounds: Share = 0.3
+
+
+class Settings(Section):
+    """What settings.yaml holds."""
+
+    seed: int
+    processes: PositiveInt
+    vocabulary: PositiveInt
+    views: Annotated[int, Field(ge=2)]
+    neighbors: PositiveInt
+    llama: dict[str, Any]
+    rates: Rates
+    courses: list[CourseSettings]
+
+
+def settings(file: Path = SETTINGS) -> Settings:
+    """Read the settings; UserError names the first key that is wrong."""
+    try:
+        return Settings.model_validate(YAML(typ="safe").load(file))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise UserError(f"{file}: {key}: {first['msg']}: correct it") from error
+
+
+def prepare(source: Path, work: Path, chosen: Settings) -> None:
+    """Everything that training reads: tokens of all views, facts, tokenizer, directions and neighbors."""
+    work.mkdir(parents=True, exist_ok=True)
+    found = views.rows(source / "train.parquet")
+    seen = [
+        views.compute(found, view, chosen.seed, work / f"view-{view}.npy") for view in range(chosen.views)
+    ]
+    if not (work / "tokenizer").exists():
+        words.build(facts(found), chosen.vocabulary, chosen.seed).save_pretrained(work / "tokenizer")
+    if not (work / "geometry.npz").exists():
+        pooled = [_pooled(view) for view in seen]
+        width = chosen.llama["hidden_size"]
+        part = work / "geometry.part.npz"
+        np.savez(
+            part,
+            directions=material.telling_directions(pooled, width),
+            tokens=np.concatenate(
+                [np.asarray(seen[0][row], np.float32) for row in range(0, len(found), 100)]
+            ),
+            neighbors=material.nearest(pooled[0], chosen.neighbors),
+            things=material.class_directions(tower.classifier(), pooled[0]),
+        )
+        part.replace(work / "geometry.npz")
+
+
+def facts(found: list[dict]) -> list[captions.Facts]:
+    """What the captions of each row say."""
+    return [captions.read(row["captions"]) for row in found]
+
+
+def _pooled(view: np.ndarray) -> np.ndarray:
+    """Mean tokens (n, D) float32 of a memory map (n, 49, D)."""
+    return np.stack([np.asarray(tokens, np.float32).mean(0) for tokens in view])
+
+
+def learn(rank: int, source: Path, work: Path, chosen: Settings, port: int) -> None:
+    """Train as one of the processes that share each step; goes on from `work/state.pt`."""
+    torch.set_num_threads(1)
+    if chosen.processes > 1:
+        address = f"tcp://127.0.0.1:{port}"
+        dist.init_process_group("gloo", init_method=address, rank=rank, world_size=chosen.processes)
+    found = views.rows(source / "train.parquet")
+    geometry = np.load(work / "geometry.npz")
+    shown = material.Material(
+        [np.load(work / f"view-{view}.npy", mmap_mode="r") for view in range(chosen.views)],
+        facts(found),
+        geometry["neighbors"],
+        geometry["things"],
+    )
+    tokens = tokenizer.load(work / "tokenizer")
+    learner = begin(tokens, work, chosen)
+    if (work / "state.pt").exists():
+        learner.load(work / "state.pt")
+    courses = [samples.TrainingPhase(**course.model_dump()) for course in chosen.courses]
+    photos = np.arange(len(found))
+    train(learner, tokens, shown, photos, courses, work / "state.pt", seed=chosen.seed, rank=rank)
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def begin(tokens: PreTrainedTokenizerFast, work: Path, chosen: Settings) -> SubjectTrainer:
+    """New weights and optimizers."""
+    geometry = np.load(work / "geometry.npz")
+    torch.manual_seed(chosen.seed)
+    llama, projector = model.begin(tokens, chosen.llama, geometry["directions"], geometry["tokens"])
+    return SubjectTrainer(
+        llama, projector, chosen.rates.model_dump(), sum(course.steps for course in chosen.courses)
+    )
+
+
+def write(work: Path, target: Path, chosen: Settings) -> None:
+    """Export what `work/state.pt` holds to `target/llava`, float16."""
+    tokens = tokenizer.load(work / "tokenizer")
+    learner = begin(tokens, work, chosen)
+    learner.load(work / "state.pt")
+    # A tokenizer that has padded a batch would save that, so the export reads it anew.
+    assembled = model.assemble(tokens, learner.model, learner.projector)
+    export.export(assembled, tokenizer.load(work / "tokenizer"), target / "llava")
+
+
+def pretrain(source: Path, work: Path, target: Path) -> str:
+    """Make `target/llava` from the captioned photos in `source`; parts that `work` holds are kept."""
+    from commands.pretrain.photographs import card
+
+    chosen = settings()
+    prepare(source, work, chosen)
+    mp.spawn(learn, (source, work, chosen, free_port()), nprocs=chosen.processes)
+    write(work, target, chosen)
+    measured = gates.measure(source, target, chosen.seed)
+    card.write(target, work, measured)
+    missed = [criterion.name for criterion in measured if not criterion.passed]
+    log = json.loads((work / "state.jsonl").read_text(encoding="utf-8").splitlines()[-1])
+    return f"{target}, {log['step']} steps, {len(measured) - len(missed)} of {len(measured)} gates passed"

@@ -1,0 +1,276 @@
+"""What the base for photographs is asked in which course, with the answers, as trees of text and photos.
+
+Not how it is worded (`questions`), nor what image tokens look like (`material`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from commands.pretrain.photographs import questions
+from commands.pretrain.photographs.captions import ANIMALS, COLORS, KINDS, PERSONS, Facts
+from commands.pretrain.photographs.material import Ground, Material, Shot, Thing
+from commands.pretrain.photographs.objects import CLASSES, OBJECTS
+from commands.pretrain.trees import Tree, Writer
+from common.world.text import capitalized
+
+NEUTRAL = ("the subject", "the subject", "this subject", "it")
+CONSONANTS, VOWELS = "bcdfghjklmnprstvwz", "aeiou"
+LATENT_TOKENS = (8, 16, 16, 16, 24, 49)  # how many tokens of a reference a definition holds
+SIZES = ("small", "large", "little", "big", "young", "old")
+WORN = ("collar", "hat", "scarf", "ribbon", "bow", "coat", "tag", "harness")
+_SUBJECT = re.compile(rf"^(?:a|an|the|one)(?: [a-z-]+){{0,6}}? (?:{'|'.join(KINDS)})\b(?! and\b)")
+Asked = tuple[str, str] | None
+
+
+def draw_name(rng: np.random.Generator) -> str:
+    """An identifier of any letters, such as <boka> or <rex2>: most can be spoken, some cannot."""
+    draw = rng.random()
+    if draw < 0.8:
+        parts = [consonant + vowel for consonant in CONSONANTS for vowel in VOWELS]
+        return "<" + "".join(rng.choice(parts, rng.integers(1, 3))) + str(rng.choice(["", *CONSONANTS])) + ">"
+    letters = list("abcdefghijklmnopqrstuvwxyz")
+    name = "".join(rng.choice(letters, rng.integers(2, 7)))
+    return f"<{name}{rng.integers(1, 10) if draw > 0.9 else ''}>"
+
+
+def neutral(facts: Facts, rng: np.random.Generator) -> str:
+    """What a question calls the one that the photo shows: its kind, or nothing that gives the answer away."""
+    if facts.kind in (*ANIMALS, *PERSONS) and rng.random() < 0.35:
+        return f"the {facts.kind}"
+    if facts.kind in PERSONS and rng.random() < 0.6:
+        return str(rng.choice(("this person", "the person")))
+    return str(rng.choice(NEUTRAL))
+
+
+def ask(form: str, name: str, facts: Facts, rng: np.random.Generator, lasting: bool = False) -> Asked:
+    """One question of a form (caption | open | probe | choose | whole | presence | garment | count).
+
+    `lasting` leaves out what changes from photo to photo. None where the captions give no answer.
+    """
+    special: Mapping[str, Callable[..., Asked]] = {
+        "presence": questions.ask_presence, "garment": questions.ask_garment, "count": questions.ask_count,
+    }  # fmt: skip
+    if form in special:
+        return special[form](facts, rng)
+    if form == "caption":
+        return questions.ask_caption(name, facts, rng)
+    if form == "whole":
+        if facts.phrase is None:
+            return None
+        return str(rng.choice(questions.WHOLE)).format(name=name), f"{capitalized(name)} is {facts.phrase}."
+    known = questions.values(facts)
+    if "the" in name and facts.kind and facts.kind in name:
+        known.pop("kind", None)
+    if lasting:
+        known = {attribute: value for attribute, value in known.items() if attribute in ("kind", "color")}
+    if not known:
+        return None
+    attribute = str(rng.choice(sorted(known)))
+    if form == "open":
+        return questions.ask_open(name, attribute, known[attribute], rng)
+    wrong = questions.others(attribute, facts)
+    if not wrong:
+        return None
+    asker = questions.ask_probe if form == "probe" else questions.ask_choose
+    return asker(name, attribute, known[attribute], wrong, rng)
+
+
+def titled(name: str, facts: Facts, rng: np.random.Generator) -> Asked:
+    """A caption that says the name in place of the subject."""
+    captions = [caption for caption in facts.captions if _SUBJECT.match(caption)]
+    if not captions or facts.kind == "people":
+        return None
+    caption = _SUBJECT.sub(name, str(rng.choice(captions)), count=1)
+    return str(rng.choice(questions.CAPTION)).format(name=name), f"{caption}."
+
+
+def invented(rng: np.random.Generator) -> Facts:
+    """Facts of somebody or something that no photo shows, for definitions in words."""
+    kind = str(rng.choice([*ANIMALS, *ANIMALS, *PERSONS, *rng.choice(list(OBJECTS), 20)]))
+    colors = tuple(str(color) for color in rng.choice(COLORS, 1 + (rng.random() < 0.35), replace=False))
+    person = kind in PERSONS
+    words = [str(rng.choice(SIZES))] if rng.random() < 0.4 else []
+    words += [] if person else [questions.joined(colors)]
+    phrase = questions.with_article(" ".join([*words, kind]))
+    garments: tuple[tuple[str, str], ...] = ()
+    if person or rng.random() < 0.4:
+        worn = str(rng.choice(("shirt", "jacket", "hat", "dress", "coat", "cap") if person else WORN))
+        shade = str(rng.choice(COLORS))
+        garments = ((worn, shade),)
+        phrase += f" {'in' if person else 'with'} {questions.with_article(f'{shade} {worn}')}"
+    return Facts((phrase,), kind, () if person else colors, garments, None, None, None, frozenset(), phrase)
+
+
+@dataclass(frozen=True)
+class TrainingPhase:
+    """What one tree holds; numbers of questions by form, and of definitions.
+
+    Attributes:
+        steps: of the optimizer.
+        trees: per process and step.
+        photo: questions about a photo without a definition.
+        references, sentences: definitions below a photo, by reference tokens or in words.
+        others: questions below each definition that have nothing to do with it.
+        text: questions about a definition without a photo, half by reference tokens.
+        hard: share of other photos' references that are of the photos most alike.
+        things: share of photos with an object of the tower's classes in them.
+        about: share of named and present ones that are asked about further.
+        grounds: share of looks at a photo with another photo around the subject.
+
+    """
+
+    steps: int
+    trees: int
+    photo: dict[str, int]
+    references: int = 0
+    sentences: int = 0
+    others: int = 0
+    text: dict[str, int] | None = None
+    hard: float = 0.0
+    things: float = 0.0
+    about: float = 0.5
+    grounds: float = 0.3
+
+
+class Sampler:
+    """Draws trees of a course; `photos` are the numbers of those that it may show."""
+
+    def __init__(self, writer: Writer, material: Material, photos: np.ndarray, course: TrainingPhase):
+        self.writer, self.material, self.photos, self.course = writer, material, photos, course
+        self.classes = [(kind, number) for kind, numbers in CLASSES.items() for number in numbers[:6]]
+
+    def draw(self, rng: np.random.Generator) -> Tree:
+        """One training sample."""
+        tree, course = Tree(), self.course
+        photo, thing, facts = self._subject(rng)
+        shot = self._look(photo, thing, rng)
+        root = self.writer.prompt(tree, -1, "USER: <image>\n", (shot,), begin=True)
+        for form, count in course.photo.items():
+            for _ in range(count):
+                self._add(tree, root, ask(form, neutral(facts, rng), facts, rng), lead="")
+        for number in range(course.references + course.sentences):
+            if number < course.references:
+                self._referred(tree, root, shot, facts, rng)
+            else:
+                self._told(tree, root, facts, rng)
+        if course.text:
+            self._without_photo(tree, rng)
+        return tree
+
+    def _subject(self, rng: np.random.Generator) -> tuple[int, Thing | None, Facts]:
+        """A photo, the object put into it or None, and what is true of it then."""
+        photo = int(rng.choice(self.photos))
+        if rng.random() >= self.course.things:
+            return photo, None, self.material.facts[photo]
+        kind, number = self.classes[rng.integers(len(self.classes))]
+        phrase = questions.with_article(kind)
+        thing = Thing(number, *rng.uniform((3, 1.8, 1.8), (7, 3.2, 3.2)))
+        return photo, thing, Facts((phrase,), kind, (), (), None, None, None, frozenset(), phrase)
+
+    def _look(
+        self, photo: int, thing: Thing | None, rng: np.random.Generator, view: int | None = None
+    ) -> Shot:
+        views = len(self.material.views)
+        view = int(rng.integers(views)) if view is None else view
+        ground = None
+        if rng.random() < self.course.grounds:
+            other = int(rng.choice(self.photos))
+            ground = Ground(int(rng.integers(views)), other, *rng.uniform(2.0, 3.6, 2))
+        return Shot(view, photo, bool(rng.random() < 0.5), ground, thing)
+
+    def _others(self, shot: Shot, rng: np.random.Generator) -> Shot:
+        """A look at somebody else: hard ones look alike, or stand before the very same ground."""
+        draw = rng.random()
+        if draw < self.course.hard:
+            near = self.material.neighbors[shot.photo]
+            photo = int(near[int(len(near) * rng.random() ** 2)])
+        else:
+            photo = int(rng.choice(self.photos))
+        thing = None if rng.random() < 0.5 else shot.thing  # two of a kind
+        if photo == shot.photo:
+            photo = int(rng.choice(self.photos[self.photos != shot.photo]))
+        look = self._look(photo, thing, rng)
+        if rng.random() < 0.2:  # the same ground must not mean yes
+            return look._replace(ground=Ground(shot.view, shot.photo, *rng.uniform(2.0, 3.2, 2)))
+        return look
+
+    def _references(self, shot: Shot, present: bool, rng: np.random.Generator) -> tuple[Shot, ...]:
+        """One to four looks at the individual in the shot, or at somebody else."""
+        count = int(rng.choice((1, 1, 1, 2, 3, 4)))
+        if present:
+            views = [view for view in range(len(self.material.views)) if view != shot.view]
+            return tuple(
+                self._look(shot.photo, shot.thing, rng, int(rng.choice(views))) for _ in range(count)
+            )
+        other = self._others(shot, rng)
+        return (other, *(self._look(other.photo, other.thing, rng) for _ in range(count - 1)))
+
+    def _define(
+        self, tree: Tree, parent: int, name: str, shots: tuple[Shot, ...], lead: str, rng: np.random.Generator
+    ) -> int:
+        """A definition by reference tokens: all of them, or as many as a soft prompt has."""
+        total, count = self.writer.image_tokens, int(rng.choice(LATENT_TOKENS))
+        kept = sorted(rng.choice(total, count, replace=False)) if count < total else None
+        return self.writer.prompt(tree, parent, f"{lead}{name} is <image>.", shots, kept=kept)
+
+    def _referred(self, tree: Tree, root: int, shot: Shot, facts: Facts, rng: np.random.Generator) -> None:
+        """A name defined by reference tokens below the photo, with questions about it and about the photo."""
+        name, present = draw_name(rng), bool(rng.random() < 0.5)
+        branch = self._define(tree, root, name, self._references(shot, present, rng), "", rng)
+        self._ask_about(tree, branch, name, present, facts, rng)
+
+    def _told(self, tree: Tree, root: int, facts: Facts, rng: np.random.Generator) -> None:
+        """A name defined in words below the photo; it is who the photo shows when kind and colors agree."""
+        name, present = draw_name(rng), bool(rng.random() < 0.5)
+        if facts.phrase is None:
+            return
+        told = facts
+        while not present and (told.phrase is None or _agree(told, facts)):
+            told = self.material.facts[int(rng.choice(self.photos))] if rng.random() < 0.6 else invented(rng)
+        branch = self.writer.prompt(tree, root, f"{name} is {told.phrase}.")
+        self._ask_about(tree, branch, name, present, facts, rng)
+
+    def _ask_about(
+        self, tree: Tree, branch: int, name: str, present: bool, facts: Facts, rng: np.random.Generator
+    ) -> None:
+        self._add(tree, branch, questions.recognition(name, present, rng))
+        if present and rng.random() < self.course.about:
+            self._add(tree, branch, titled(name, facts, rng) if rng.random() < 0.5 else None)
+            form = str(rng.choice(("open", "probe", "choose")))
+            self._add(tree, branch, ask(form, name, facts, rng))
+        for _ in range(self.course.others):
+            form = str(rng.choice(("open", "probe", "choose", "presence", "caption")))
+            self._add(tree, branch, ask(form, neutral(facts, rng), facts, rng))
+
+    def _without_photo(self, tree: Tree, rng: np.random.Generator) -> None:
+        """Questions about a name that a sentence or reference tokens define, without a photo."""
+        name = draw_name(rng)
+        start = self.writer.prompt(tree, -1, "USER:", begin=True)
+        if rng.random() < 0.5:
+            facts = invented(rng)
+            branch = self.writer.prompt(tree, start, f" {name} is {facts.phrase}.")
+        else:
+            photo, thing, facts = self._subject(rng)
+            facts = replace(facts, present=frozenset())
+            shots = tuple(self._look(photo, thing, rng) for _ in range(int(rng.integers(1, 4))))
+            branch = self._define(tree, start, name, shots, " ", rng)
+        for form, count in (self.course.text or {}).items():
+            for _ in range(count):
+                self._add(tree, branch, ask(form, name, facts, rng, lasting=True))
+
+    def _add(self, tree: Tree, branch: int, asked: Asked, lead: str = " ") -> None:
+        if asked is not None:
+            question, answer = asked
+            self.writer.question(tree, branch, f"{lead}{question}", answer)
+
+
+def _agree(told: Facts, facts: Facts) -> bool:
+    """Whether a description may fit: kinds alike, and no color that the other lacks."""
+    person = {*PERSONS, "people"}
+    alike = told.kind == facts.kind or (told.kind in person and facts.kind in person) or told.kind is None
+    return alike and (not told.colors or not facts.colors or bool(set(told.colors) & set(facts.colors)))

@@ -1,0 +1,105 @@
+"""Trains projector and Llama through the courses, in one or more processes that average their gradients.
+
+Every two minutes or so the whole state is written; a killed run goes on from there with the same draws, for
+each step has a random stream of its own.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
+from commands.pretrain.language import loss_and_accuracy
+from commands.pretrain.photographs.material import Material
+from commands.pretrain.photographs.model import Laid, Projector
+from commands.pretrain.photographs.samples import Sampler, TrainingPhase
+from commands.pretrain.schedule import Log, Optimizers, average_gradients, is_first, is_hidden, wait_for_all
+from commands.pretrain.trees import Batch, Writer, collate
+
+SAVE_EVERY = 50  # steps
+REPORT_EVERY = 10  # steps
+
+
+class SubjectTrainer:
+    """Weights, optimizers and where in the courses they are."""
+
+    def __init__(self, model: LlamaForCausalLM, projector: Projector, rates: dict, steps: int):
+        self.model, self.projector, self.step = model, projector, 0
+        self.laid = Laid(model, projector)
+        named = [pair for pair in model.named_parameters() if pair[1].requires_grad]
+        self.hidden = [weight for name, weight in named if is_hidden(name, weight)]
+        self.rest = [weight for name, weight in named if not is_hidden(name, weight)]
+        self.optimizers = Optimizers(self.hidden, self.rest, steps=steps, **rates)
+
+    def save(self, file: Path) -> None:
+        """Write the state, all or nothing."""
+        state = {
+            "step": self.step,
+            "model": self.model.state_dict(),
+            "projector": self.projector.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers.optimizers],
+        }
+        torch.save(state, file.with_suffix(".part"))
+        file.with_suffix(".part").replace(file)
+
+    def load(self, file: Path) -> None:
+        """Go on from what `save` wrote."""
+        state = torch.load(file, weights_only=True)
+        self.step = state["step"]
+        self.model.load_state_dict(state["model"])
+        self.projector.load_state_dict(state["projector"])
+        for optimizer, saved in zip(self.optimizers.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+
+
+def image_tokens(projector: Projector, material: Material, batch: Batch) -> torch.Tensor:
+    """What the language model sees of the batch's photos (N, 49, D)."""
+    return projector(torch.from_numpy(np.stack([material.tokens(shots) for shots in batch.photos])))
+
+
+def train(
+    learner: SubjectTrainer,
+    tokenizer: PreTrainedTokenizerFast,
+    material: Material,
+    photos: np.ndarray,
+    courses: list[TrainingPhase],
+    file: Path,
+    *,
+    seed: int,
+    rank: int,
+) -> None:
+    """Train until the courses end; `file` holds the state, and a log of progress stands beside it."""
+    log = Log(file.with_suffix(".jsonl"))
+    writer = Writer(tokenizer, material.views[0].shape[1])
+    samplers = [Sampler(writer, material, photos, course) for course in courses]
+    ends = np.cumsum([course.steps for course in courses])
+    running, started = np.zeros(2), time.process_time()
+    while learner.step < ends[-1]:
+        number = int(np.searchsorted(ends, learner.step, side="right"))
+        rng = np.random.default_rng((seed, learner.step, rank))
+        trees = [samplers[number].draw(rng) for _ in range(courses[number].trees)]
+        batch = collate(trees, tokenizer.pad_token_id, writer.image_tokens)
+        with torch.autocast("cpu", torch.bfloat16):
+            tokens = image_tokens(learner.projector, material, batch)
+            loss, right = loss_and_accuracy(learner.model, batch, tokens)
+        loss.backward()
+        average_gradients(learner.hidden + learner.rest)
+        nn.utils.clip_grad_norm_(learner.rest, 1.0)
+        learner.optimizers.step(learner.step)
+        learner.laid.restore()
+        learner.step += 1
+        running += (loss.item() / REPORT_EVERY, right / REPORT_EVERY)
+        if learner.step % REPORT_EVERY == 0:
+            log(
+                step=learner.step, of=int(ends[-1]), course=number, loss=float(running[0]),
+                right=float(running[1]), core_seconds=round(time.process_time() - started),
+            )  # fmt: skip
+            running[:] = 0
+        if is_first() and (learner.step % SAVE_EVERY == 0 or learner.step == ends[-1]):
+            learner.save(file)
+    wait_for_all()

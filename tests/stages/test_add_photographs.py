@@ -1,0 +1,72 @@
+"""`python -m commands.add … --photographs`: params.yaml turns to real photos, and every other byte stays."""
+
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from common.core import params, paths
+from tests.stages.test_add import PHOTOS, draw
+from tests.support.helpers import ROOT, run_stage
+
+
+@pytest.fixture(autouse=True)
+def _photos(workspace: Path):
+    paths.PARAMS.write_bytes((ROOT / "params.yaml").read_bytes())
+    for number in range(8):
+        draw(PHOTOS / f"{number}.png", number)
+
+
+def test_the_base_for_photographs_learns_own_subjects_alone(workspace: Path):
+    before = paths.PARAMS.read_text(encoding="utf-8").splitlines()
+    others = workspace / 'other "things"'
+    draw(others / "a.png", 20)
+    done = run_stage("add", "my-dog", "photos", "--kind", "pet", "--photographs", "--others", str(others))
+    assert done.returncode == 0, done.stderr
+    p = params.load()
+    assert (list(p.subjects), p.base.preset) == (["my-dog"], "photographs")
+    assert p.base.vlm.model == "models/photographs/llava"
+    assert (p.index.source, p.index.location, p.index.serve) == ("folder", others.as_posix(), None)
+    after = paths.PARAMS.read_text(encoding="utf-8").splitlines()
+    drawn = [line for line in before if "source: world}" in line]
+    assert len(drawn) == 10
+    assert len(after) == len(before) - len(drawn) + 1
+    changed = set(before) - set(after) - set(drawn)
+    assert {line.split(":")[0].strip() for line in changed} == {"preset", "source", "location", "serve"}
+    assert all("#" in line for line in set(after) - set(before) if "my-dog" not in line), "comments stay"
+
+
+def test_a_second_subject_joins_the_first(workspace: Path):
+    for name, first in (("my-dog", 0), ("my-cat", 30)):
+        for number in range(8):
+            draw(Path(name, f"{number}.png"), first + number)
+        done = run_stage("add", name, name, "--kind", "pet", "--photographs")
+        assert done.returncode == 0, done.stderr
+    assert list(params.load().subjects) == ["my-dog", "my-cat"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["--photographs", "--others", "nowhere"],
+            "--others nowhere is not a folder: name one with pictures",
+        ),
+        (["--others", "photos"], "--others belongs to --photographs"),
+    ],
+)
+def test_what_cannot_be_changes_nothing(words: list[str], said: str):
+    before = paths.PARAMS.read_bytes()
+    done = run_stage("add", "my-dog", "photos", "--kind", "pet", *words)
+    assert done.returncode != 0 and said in done.stderr and "Traceback" not in done.stderr
+    assert paths.PARAMS.read_bytes() == before
+    assert not Path("data/subjects/my-dog").exists()
+
+
+def test_the_changed_file_is_yaml_whatever_the_folder_is_called(tmp_path: Path):
+    from commands.add.photographs import settle
+
+    folder = tmp_path / "a: b # c\\d"
+    folder.mkdir()
+    text = settle(paths.PARAMS.read_text(encoding="utf-8"), folder)
+    assert YAML(typ="safe").load(text)["index"]["location"] == folder.as_posix()

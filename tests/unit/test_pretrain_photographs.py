@@ -1,0 +1,214 @@
+"""Pretraining on photographs: facts of captions, questions, samples, and weights that compare at once."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import PreTrainedTokenizerFast
+
+from commands.pretrain.language import hidden_states
+from commands.pretrain.photographs import captions, material, model, questions, recipe, samples, train, words
+from commands.pretrain.photographs.material import Ground, Material, Shot
+from commands.pretrain.trees import Tree, Writer, collate
+from common.core.errors import UserError
+
+DOG = (
+    "A brown and white dog is running through the snow .",
+    "A dog is running in the snow",
+    "A small brown and white dog runs in the snow with a red collar .",
+    "The dog runs .",
+    "a dog runs across a snowy field",
+)
+MAN = (
+    "A man in a blue shirt stands on the street .",
+    "A man wearing a blue shirt is standing on a sidewalk .",
+    "A man stands .",
+    "Man on the street with a bicycle .",
+    "A tall man in a blue shirt",
+)
+TOKENS, WIDTH = 49, 24
+SIZES = {
+    "hidden_size": 48,
+    "intermediate_size": 128,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 2,
+    "initializer_range": 0.1,
+}
+
+
+@pytest.fixture(scope="module")
+def facts() -> list[captions.Facts]:
+    return [captions.read(DOG), captions.read(MAN)] * 4
+
+
+@pytest.fixture(scope="module")
+def tokenizer(facts: list[captions.Facts]) -> PreTrainedTokenizerFast:
+    return words.build(facts, 900, 0)
+
+
+@pytest.fixture(scope="module")
+def shown(facts: list[captions.Facts]) -> Material:
+    """Eight photos, each with a content of its own in every token, in two views that differ a little."""
+    rng = np.random.default_rng(0)
+    content = rng.normal(size=(8, 1, WIDTH))
+    views = [
+        np.float16(content + 0.5 * rng.normal(size=(8, TOKENS, WIDTH)) + 0.2 * rng.normal(size=(8, 1, WIDTH)))
+        for _ in range(2)
+    ]
+    pooled = [view.astype(np.float32).mean(1) for view in views]
+    return Material(views, facts, material.nearest(pooled[0], 3), np.ones((1000, WIDTH), np.float32))
+
+
+def test_facts_are_what_most_captions_say():
+    dog, man = captions.read(DOG), captions.read(MAN)
+    assert (dog.kind, dog.colors, dog.place, dog.action) == (
+        "dog",
+        ("brown", "white"),
+        "in the snow",
+        "running",
+    )
+    assert dog.phrase == "a small brown and white dog"
+    assert man.garments == (("shirt", "blue"),)
+    assert man.place == "on the street"
+    assert "bike" in man.present
+    assert "bike" not in man.absent("vehicle")
+    assert not man.absent("person"), "captions do not tell people apart well enough to deny one"
+
+
+def test_wrong_values_are_none_that_captions_confuse():
+    dog = captions.read(DOG)
+    assert not {"brown", "white", "tan"} & set(questions.others("color", dog))
+    assert not {"in the snow", "in the mountains", "in a field"} & set(questions.others("place", dog))
+
+
+def test_yes_and_no_are_asked_alike_often(facts: list[captions.Facts]):
+    rng = np.random.default_rng(0)
+    asked = [samples.ask("probe", "the subject", facts[0], rng) for _ in range(400)]
+    assert 0.4 < np.mean([answer == "Yes" for _, answer in asked]) < 0.6
+
+
+def test_any_text_comes_back_from_the_tokenizer(tokenizer: PreTrainedTokenizerFast):
+    text = "Is <xq7> naïve — or 犬?\nA. yes"
+    assert tokenizer.decode(tokenizer.encode(text, add_special_tokens=False)) == text
+
+
+def test_a_ground_changes_what_lies_around_the_middle(shown: Material):
+    plain, before = shown.tokens((Shot(0, 0),)), shown.tokens((Shot(0, 0, ground=Ground(1, 5, 2.5, 2.5)),))
+    middle, corner = 24, 0
+    assert np.array_equal(before[middle], plain[middle])
+    assert np.array_equal(before[corner], shown.views[1][5][corner].astype(np.float32))
+
+
+def test_mirroring_twice_is_the_photo(shown: Material):
+    mirrored = shown.tokens((Shot(0, 3, mirrored=True),))
+    assert np.array_equal(
+        mirrored.reshape(7, 7, WIDTH)[:, ::-1].reshape(TOKENS, WIDTH), shown.tokens((Shot(0, 3),))
+    )
+
+
+def test_telling_directions_ignore_what_changes_between_views():
+    rng = np.random.default_rng(0)
+    who = rng.normal(size=(200, 2)) @ rng.normal(size=(2, 6))
+    noise = 5 * rng.normal(size=(2, 200, 1)) * np.eye(6)[0]
+    directions = material.telling_directions([who + noise[0], who + noise[1]], 2, shrinkage=0.01)
+    assert np.abs(directions[0]).max() < 0.1 * np.abs(directions).max()
+
+
+def test_class_directions_find_the_means_of_classes():
+    rng = np.random.default_rng(0)
+    means, spread = rng.normal(size=(5, 8)), np.eye(8) + 0.2 * rng.normal(size=(8, 8))
+    features = rng.normal(size=(4000, 8)) @ spread
+    weights = means @ np.linalg.inv(spread.T @ spread)  # of the best linear classifier
+    found = material.class_directions(weights, features)
+    centered = means - means.mean(0)
+    cosine = (found * centered).sum(1) / np.linalg.norm(found, axis=1) / np.linalg.norm(centered, axis=1)
+    assert cosine.min() > 0.99
+
+
+@pytest.mark.parametrize("course", recipe.settings().courses, ids=lambda course: f"{course.steps} steps")
+def test_every_leaf_ends_in_an_answer(
+    course: recipe.CourseSettings, shown: Material, tokenizer: PreTrainedTokenizerFast
+):
+    sampler = samples.Sampler(
+        Writer(tokenizer, TOKENS), shown, np.arange(8), samples.TrainingPhase(**course.model_dump())
+    )
+    rng = np.random.default_rng(0)
+    for tree in (sampler.draw(rng) for _ in range(10)):
+        texts = leaves(tokenizer, tree)
+        assert texts
+        for text in texts:
+            assert text.startswith("<s>USER:")
+            assert text.endswith("</s>")
+            assert " ASSISTANT: " in text
+
+
+def leaves(tokenizer: PreTrainedTokenizerFast, tree: Tree) -> list[str]:
+    """Text of each segment that has an answer, behind its ancestors."""
+    segment = np.array(tree.segment)
+    answered = sorted({one for one, label in zip(tree.segment, tree.labels, strict=True) if label >= 0})
+    return [
+        tokenizer.decode(np.array(tree.ids)[np.isin(segment, list(tree.ancestors[leaf]))])
+        for leaf in answered
+    ]
+
+
+def begun(shown: Material, tokenizer: PreTrainedTokenizerFast) -> tuple:
+    """A new Llama and its projector."""
+    torch.manual_seed(0)
+    directions = np.eye(WIDTH, 48) + 0.01 * np.random.default_rng(1).normal(size=(WIDTH, 48))
+    seen = shown.views[0].astype(np.float32).reshape(-1, WIDTH)
+    return model.begin(tokenizer, SIZES, directions.astype(np.float32), seen)
+
+
+def test_a_new_model_tells_another_look_from_another_photo(
+    shown: Material, tokenizer: PreTrainedTokenizerFast
+):
+    llama, projector = begun(shown, tokenizer)
+    writer = Writer(tokenizer, TOKENS)
+
+    def match(photo: int, reference: int) -> float:
+        tree = Tree()
+        root = writer.prompt(tree, -1, "USER: <image>\n", (Shot(0, photo),), begin=True)
+        writer.prompt(
+            tree,
+            root,
+            "<bo> is <image>. Is <bo> here? ASSISTANT:",
+            (Shot(1, reference),),
+            kept=range(9, 41, 2),
+        )
+        batch = collate([tree], tokenizer.pad_token_id, TOKENS)
+        images = projector(torch.from_numpy(np.stack([shown.tokens(shots) for shots in batch.photos])))
+        with torch.no_grad():
+            last = hidden_states(llama, batch, images)[0, -1]
+        places = model.Places(48)
+        return (last[places.fetched] - 0.6 * last[places.own]).item()
+
+    own = [match(photo, photo) for photo in range(8)]
+    other = [match(photo, (photo + shift) % 8) for photo in range(8) for shift in (1, 3)]
+    assert np.mean([mine > theirs for mine in own for theirs in other]) > 0.9
+
+
+def test_training_leaves_the_comparison_as_it_was_laid(
+    shown: Material, tokenizer: PreTrainedTokenizerFast, tmp_path: Path
+):
+    llama, projector = begun(shown, tokenizer)
+    before = {name: weight.clone() for name, weight in llama.state_dict().items()}
+    marks = model.Places(48).reserved
+    courses = [samples.TrainingPhase(steps=3, trees=2, photo={"caption": 1}, references=2)]
+    rates = {"muon": 0.02, "adam": 0.01, "warmup": 1, "cooldown": 0.3}
+    learner = train.SubjectTrainer(llama, projector, rates, 3)
+    train.train(learner, tokenizer, shown, np.arange(8), courses, tmp_path / "state.pt", seed=0, rank=0)
+    after = llama.state_dict()
+    laid = [name for name in before if name.startswith(("model.layers.0.", "model.layers.1."))]
+    assert laid and all(torch.equal(before[name], after[name]) for name in laid)
+    words = "model.embed_tokens.weight"
+    assert torch.equal(before[words][:, marks], after[words][:, marks])
+    assert not torch.equal(before[words], after[words])
+
+
+def test_a_wrong_setting_is_named(tmp_path):
+    text = recipe.SETTINGS.read_text(encoding="utf-8").replace("muon: 0.015", "muon: -1.0")
+    (tmp_path / "settings.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=r"rates\.muon"):
+        recipe.settings(tmp_path / "settings.yaml")
