@@ -1,4 +1,4 @@
-"""Talk with a trained subject in a terminal.
+"""Session with a trained subject in a terminal.
 
 Owns the conversation on the screen; writes no file and trains nothing. Every question stands alone, as in
 training: the soft prompt is put before each, and earlier turns are not repeated to the model.

@@ -1,63 +1,95 @@
-"""Questions in, greedy answers out: owns the loop, not the command line."""
+"""Lines in, answers out: owns the loop at a terminal or a pipe, not the command line."""
 
+import contextlib
 import io
+import json
 import sys
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from common import vlm
 from common.core.errors import UserError
-from common.core.foreign import UNKNOWN, plain
-from common.core.names import refuse_others
+from common.core.foreign import plain
+from common.core.images import load_image
 
-MAX_NEW_TOKENS = 128  # a long sentence or two; answers end by themselves
+if TYPE_CHECKING:
+    from commands.chat.session import Session
+
+END = {"/quit", "/exit", "quit", "exit"}
+HELP = """/image PHOTO   look at this photo from now on
+/reset         look at no photo
+/subjects      who can be named
+/help          this
+/quit          end; so does Ctrl-D. Ctrl-C stops an answer"""
 
 
-def answer_all(
-    base: vlm.Base, prompt: vlm.SoftPrompt, image: Image.Image | None, questions: Iterable[str]
-) -> int:
-    """Print the answer to each question; return how many were answered.
+def converse(session: "Session", lines: Iterable[str], *, as_json: bool = False) -> int:
+    """Print the answer to each line, or do what a command among them says; return how many were answered.
 
-    A question that cannot be asked is explained in one sentence, and the talk goes on.
+    A line that cannot be answered is explained in one sentence, and the talk goes on. With `as_json` an
+    answer is a line of JSON with the probabilities of Yes and No as its first token.
     """
-    prefixes = vlm.encode_prefixes(base, [image] if image else [])
     answered = 0
-    for question in questions:
+    for line in lines:
         try:
-            print(plain(ask(base, prompt, prefixes, question)), flush=True)
+            if line.startswith("/") or line == "help":
+                print(obey(session, line), flush=True)
+                continue
+            answer = session.ask(line)
         except UserError as error:
             print(f"error: {plain(str(error))}", file=sys.stderr, flush=True)
+        except KeyboardInterrupt:
+            print("stopped", file=sys.stderr, flush=True)
         else:
             answered += 1
+            yes, no = answer.probabilities
+            told = {"question": line, "answer": plain(answer.text), "yes": round(yes, 6), "no": round(no, 6)}
+            print(json.dumps(told, ensure_ascii=False) if as_json else told["answer"], flush=True)
     return answered
 
 
-def ask(base: vlm.Base, prompt: vlm.SoftPrompt, prefixes: vlm.PrefixCache, question: str) -> str:
-    """Answer one question about the photo in `prefixes`, or without one if there is none.
+def obey(session: "Session", line: str) -> str:
+    """Do what a command says; return what to print."""
+    command, _, rest = line.partition(" ")
+    if command == "/image" and rest.strip():
+        session.look_at(photo(rest.strip()))
+        return f"looking at {rest.strip()}"
+    if command == "/reset":
+        session.look_at(None)
+        return "looking at no photo"
+    if command == "/subjects":
+        return "\n".join(f"<{name}>" for name in session.subjects)
+    if command in ("/help", "help"):
+        return HELP
+    raise UserError(f"{plain(line)} is no command: /help lists them")
 
-    Raises UserError if the question is not UTF-8, names somebody who is not loaded, or holds a special token.
-    """
-    if UNKNOWN in plain(question):
-        raise UserError(f"the question {plain(question)!r} is not plain UTF-8 text: type it again")
-    refuse_others(prompt.subject, question)
-    query = vlm.Query(question, 0 if len(prefixes) else None, prompt)
-    return vlm.answer(base, [query], prefixes, max_new_tokens=MAX_NEW_TOKENS, batch_size=1)[0].text
+
+def photo(path: str) -> Image.Image:
+    """The photo of a file; UserError for what is none, and for an address."""
+    if "://" in path:
+        raise UserError(f"{plain(path)} is an address: save the photo and name its file")
+    return load_image(path)
 
 
-def typed_questions(token: str) -> Iterator[str]:
+def typed_lines(token: str) -> Iterator[str]:
     """Give what is typed, or piped in, line by line until /quit or the end of the input."""
-    prompt_sign = "> " if sys.stdin.isatty() else ""
+    sign = "> " if sys.stdin.isatty() else ""
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="surrogateescape")  # one bad byte must not end the talk
-    if prompt_sign:
-        print(f"Write {token} for the subject, /quit to end.")
+    if sign:
+        with contextlib.suppress(ImportError):  # Windows has none; there the console edits lines itself
+            import readline  # noqa: F401  # arrow keys and earlier lines
+        print(f"Write {token} for the subject; /help lists what else can be done.")
     while True:
         try:
-            line = input(prompt_sign).strip()
+            line = input(sign).strip()
         except EOFError:
             return
-        if line == "/quit":
+        except KeyboardInterrupt:
+            print()
+            continue
+        if line in END:
             return
         if line:
             yield line

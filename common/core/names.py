@@ -6,6 +6,7 @@ the model's (`common.vlm`).
 """
 
 import re
+from collections.abc import Sequence
 
 from common.core.errors import UserError
 
@@ -20,14 +21,17 @@ def about(subject: str, text: str) -> str:
     """
     token = f"<{subject}>"
     text = re.sub(re.escape(token), token, PUBLISHED.sub(token, text), flags=re.IGNORECASE)
-    refuse_others(subject, text)
+    refuse_others([subject], text)
     return text
 
 
-def refuse_others(subject: str, text: str) -> None:
-    """Raise UserError if the text holds a name other than ``<id>``, also in other letters, as ``<Id>``."""
-    others = [name for name in NAME.findall(text) if name != f"<{subject}>"]
+def refuse_others(subjects: Sequence[str], text: str) -> None:
+    """Raise UserError if the text holds a name other than their ``<id>``, also one such as ``<Id>``."""
+    known = [f"<{subject}>" for subject in subjects]
+    others = [name for name in NAME.findall(text) if name not in known]
     if others:
+        alike = [name for name in known if name.lower() == others[0].lower()]
+        meant = " or ".join(alike or known[:1])
         raise UserError(
-            f"{others[0]} is unknown, for this is about <{subject}>: write <{subject}>, or leave it out"
+            f"{others[0]} is unknown, for this is about {', '.join(known)}: write {meant}, or leave it out"
         )

@@ -1,6 +1,7 @@
 """The chat: answers with and without a photo, piped questions, and mistakes in one sentence."""
 
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -102,12 +103,62 @@ def test_a_question_that_is_no_utf_8_costs_itself_alone(
     assert "\x1b" not in printed.err
 
 
+def test_commands_among_the_questions(
+    trained: vlm.SoftPrompt,
+    base: vlm.Base,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    photo = save_photo(Path("my photo.png"), 200)
+    lines = f"/image {photo}\nIs <bo> here?\n/reset\nIs <bo> here?\n/subjects\nhelp\n/dance\n"
+    lines += "/image absent.png\n/image http://host/a.png\nexit\nWhat is <bo>?\n"
+    monkeypatch.setattr("sys.stdin", io.StringIO(lines))
+    assert main("bo") == "2 answered"
+    printed = capsys.readouterr()
+    seen, unseen = (expected(base, trained, "Is <bo> here?", image) for image in (photo, None))
+    start = f"looking at {photo}\n{seen}\nlooking at no photo\n{unseen}\n<bo>\n/image PHOTO"
+    assert printed.out.startswith(start)
+    refusals = printed.err.splitlines()
+    for line, said in zip(
+        refusals, ("/dance is no command", "absent.png", "is an address: save the photo"), strict=True
+    ):
+        assert said in line
+
+
+def test_everybody_who_is_named_is_loaded(
+    trained: vlm.SoftPrompt, base: vlm.Base, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_params({"subjects.mam": {"kind": "pet", "source": "world"}})
+    with pytest.raises(SystemExit, match="1"):
+        main("bo", "--question", "Are <bo> and <mam> here?")
+    assert "dvc repro train@mam" in capsys.readouterr().err  # listed, and not trained
+    other = soft_prompt(base, "mam", 2)
+    other.info["base"] = {"fingerprint": base.fingerprint}
+    other.save(paths.subject_model("mam"))
+    main("bo", "--question", "Are <bo> and <mam> here?")
+    query = vlm.Query("Are <bo> and <mam> here?", None, (trained, other))
+    answer = vlm.answer(base, [query], vlm.encode_prefixes(base, []), max_new_tokens=128, batch_size=1)[0]
+    assert capsys.readouterr().out.strip() == plain(answer.text).strip()
+    assert main() == "2 of 2 trained; `python -m commands.chat ID` talks about one"
+    assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()] == [
+        ["bo", "pet"],
+        ["mam", "pet"],
+    ]
+
+
+def test_answers_as_json(trained: vlm.SoftPrompt, capsys: pytest.CaptureFixture[str]) -> None:
+    main("bo", "--question", "Is <bo> here?", "--json")
+    told = json.loads(capsys.readouterr().out)
+    assert told["question"] == "Is <bo> here?" and 0 < told["yes"] < 1 and 0 < told["no"] < 1
+
+
 def test_mistakes_are_one_sentence(trained: vlm.SoftPrompt, tmp_path: Path) -> None:
     Path("broken.jpg").write_bytes(b"%PDF-1.4")
     for words, reason in [
         (("mam",), "lists no subject mam"),
         (("bo", "--image", "absent.png"), "absent.png"),
         (("bo", "--image", "broken.jpg"), "PDF"),
+        (("bo", "--question", " "), "--question is empty"),
     ]:
         with pytest.raises(UserError, match=reason):
             main(*words)

@@ -131,7 +131,7 @@ def recognized(
         vlm.Query(
             recognition_question(NAME),
             photo,
-            vlm.InterleavedText.joined(
+            vlm.InterleavedText.concatenate(
                 vlm.InterleavedText(f"{TOKEN} is {vlm.IMAGE_PLACEHOLDER}.", references[[number]])
                 for number in chosen
             ),
