@@ -246,7 +246,7 @@ def test_a_refusal_for_good_ends_at_once_and_repeats_no_key(
     method.fit([subject])
     with pytest.raises(UserError, match=rf"refused \({code}: not with …\): .*{remedy}"):
         ask(method, [f"{number}?" for number in range(50)])
-    assert len(server.requests) < 5
+    assert len(server.requests) == 1
 
 
 def test_a_models_refusal_is_an_answer(server: Server, subject: MethodSubject) -> None:

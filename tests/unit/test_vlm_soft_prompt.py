@@ -66,7 +66,10 @@ def test_image_tokens_are_what_the_language_model_is_given(base: vlm.Base) -> No
     vlm.encode_prefixes(base, images)
     hook.remove()
     assert tokens.dtype == torch.float32
-    torch.testing.assert_close(tokens, torch.cat(given), rtol=1e-4, atol=1e-5)  # each image alone
+    # A prefix is computed of each image alone: sums of two at a time end in other bits, on some processors in
+    # the fifth digit. Tokens of another image would differ in the first.
+    torch.testing.assert_close(tokens, torch.cat(given), rtol=0, atol=1e-3)
+    assert (tokens[0] - tokens[1]).abs().max() > 0.1
 
 
 def test_wording(base: vlm.Base) -> None:

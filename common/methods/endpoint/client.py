@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator
@@ -71,9 +72,11 @@ class Client:
         places = [cache.place(self.url, body) for body in bodies]
         waiting = {place: body for place, body in zip(places, bodies, strict=True) if not place.is_file()}
         if waiting:
-            key = self._key()
+            key, failed = self._key(), Event()
             with ThreadPoolExecutor(self.limits.concurrency) as pool:
-                jobs = [pool.submit(self._ask, place, body, key) for place, body in waiting.items()]
+                jobs = [
+                    pool.submit(self._ask_unless, failed, place, body, key) for place, body in waiting.items()
+                ]
                 try:
                     for job in bar(jobs, title):
                         job.result()
@@ -81,6 +84,16 @@ class Client:
                     pool.shutdown(cancel_futures=True)
                     raise
         return [cache.get(place) for place in places]
+
+    def _ask_unless(self, failed: Event, place: Path, body: dict, key: str | None) -> None:
+        """Ask, unless another request failed; the pool alone would begin some more before it is told."""
+        if failed.is_set():
+            return
+        try:
+            self._ask(place, body, key)
+        except BaseException:
+            failed.set()
+            raise
 
     def _ask(self, place: Path, body: dict, key: str | None) -> None:
         for attempt in range(self.limits.retries + 1):
