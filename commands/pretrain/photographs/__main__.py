@@ -1,30 +1,28 @@
-"""`python -m commands.pretrain.photographs FOLDER [part]`: make models/photographs/llava from captions.
+"""`python -m commands.pretrain.photographs FOLDER [part [SUBJECTS]]`: make models/photographs/llava.
 
-FOLDER holds Flickr8k as train, dev and test.parquet. Parts: prepare, learn, write, gates; all of them
-without one. A part goes on where it was stopped.
+FOLDER holds Flickr8k as train, dev and test.parquet. Parts: prepare, learn, write, gates; all of them, or
+`all`. A part goes on where it was stopped. SUBJECTS is a folder of real subjects, folders of photos beside
+classes.csv (subject, class), for the gates on recognition.
 """
 
 from pathlib import Path
-
-import torch.multiprocessing as mp
 
 from common.core.errors import UserError, run
 from common.core.paths import PHOTOGRAPHS, PRETRAIN
 
 
-def main(source: str, part: str = "all") -> str:
+def main(source: str, part: str = "all", subjects: str | None = None) -> str:
     """Run one part, or all."""
     from commands.pretrain.photographs import recipe
-    from commands.pretrain.recipe import free_port
 
-    chosen, work = recipe.settings(), PRETRAIN / "photographs"
+    chosen, work, folder = recipe.settings(), PRETRAIN / "photographs", Path(source)
+    real = Path(subjects) if subjects else None
     parts = {
-        "all": lambda: recipe.pretrain(Path(source), work, PHOTOGRAPHS),
-        "prepare": lambda: recipe.prepare(Path(source), work, chosen),
-        "learn": lambda: mp.spawn(
-            recipe.learn, (Path(source), work, chosen, free_port()), nprocs=chosen.processes
-        ),
+        "all": lambda: recipe.pretrain(folder, work, PHOTOGRAPHS, real),
+        "prepare": lambda: recipe.prepare(folder, work, chosen),
+        "learn": lambda: recipe.learn_together(folder, work, chosen),
         "write": lambda: recipe.write(work, PHOTOGRAPHS, chosen),
+        "gates": lambda: recipe.measure(folder, work, PHOTOGRAPHS, chosen, real),
     }
     if part not in parts:
         raise UserError(f"{part!r} is not a part of this pretraining: use one of {', '.join(parts)}")

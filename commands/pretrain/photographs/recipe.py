@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -144,6 +143,11 @@ def learn(rank: int, source: Path, work: Path, chosen: Settings, port: int) -> N
         dist.destroy_process_group()
 
 
+def learn_together(source: Path, work: Path, chosen: Settings) -> None:
+    """Run `learn` in as many processes as the settings say; they end with this one."""
+    mp.spawn(learn, (source, work, chosen, free_port()), nprocs=chosen.processes, daemon=True)
+
+
 def begin(tokens: PreTrainedTokenizerFast, work: Path, chosen: Settings) -> SubjectTrainer:
     """New weights and optimizers."""
     geometry = np.load(work / "geometry.npz")
@@ -164,16 +168,21 @@ def write(work: Path, target: Path, chosen: Settings) -> None:
     export.export(assembled, tokenizer.load(work / "tokenizer"), target / "llava")
 
 
-def pretrain(source: Path, work: Path, target: Path) -> str:
-    """Make `target/llava` from the captioned photos in `source`; parts that `work` holds are kept."""
+def measure(source: Path, work: Path, target: Path, chosen: Settings, subjects: Path | None) -> str:
+    """Measure the gates of `target/llava`, with real `subjects` if there are any; write its card."""
     from commands.pretrain.photographs import card
 
-    chosen = settings()
-    prepare(source, work, chosen)
-    mp.spawn(learn, (source, work, chosen, free_port()), nprocs=chosen.processes)
-    write(work, target, chosen)
-    measured = gates.measure(source, target, chosen.seed)
+    measured = gates.measure(source, target, chosen.seed, subjects)
     card.write(target, work, measured)
     missed = [criterion.name for criterion in measured if not criterion.passed]
-    log = json.loads((work / "state.jsonl").read_text(encoding="utf-8").splitlines()[-1])
-    return f"{target}, {log['step']} steps, {len(measured) - len(missed)} of {len(measured)} gates passed"
+    reached = f"{len(measured) - len(missed)} of {len(measured)} gates passed"
+    return f"{reached}; missed: {'; '.join(missed)}" if missed else reached
+
+
+def pretrain(source: Path, work: Path, target: Path, subjects: Path | None = None) -> str:
+    """Make `target/llava` from the captioned photos in `source`; parts that `work` holds are kept."""
+    chosen = settings()
+    prepare(source, work, chosen)
+    learn_together(source, work, chosen)
+    write(work, target, chosen)
+    return measure(source, work, target, chosen, subjects)
