@@ -3,9 +3,11 @@
 Owns what a person sees when a stage ends, well or badly. Does not own progress inside a stage (`progress`).
 """
 
+import ctypes
 import errno
 import inspect
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -23,6 +25,7 @@ REMEDIES = {
     errno.EISDIR: "it is a folder: name a file",
     errno.EMFILE: "too many files are open: raise `ulimit -n`",
 }
+PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 LONGEST = 200  # letters of a path in a sentence
 
 
@@ -61,6 +64,8 @@ def run(main: Callable[..., str]) -> None:
     """
     package = sys.modules[main.__module__].__package__ or ""
     started = time.monotonic()
+    if "DVC_STAGE" in os.environ:
+        _end_with_parent()
     try:
         summary = main(*_arguments(package, main))
     except UserError as error:
@@ -81,6 +86,19 @@ def run(main: Callable[..., str]) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     progress.closing(package.rpartition(".")[2], summary, time.monotonic() - started)
+
+
+def _end_with_parent() -> None:
+    """Ask Linux to stop this stage when the DVC that started it is gone, killed for example.
+
+    Left alone it would go on, and overwrite what a later run has made.
+    """
+    if sys.platform != "linux":
+        return
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:  # it was gone before the request
+        sys.exit(128 + signal.SIGTERM)
 
 
 def _arguments(package: str, main: Callable[..., str]) -> list[str]:

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -39,6 +40,32 @@ def test_a_stage_ends_with_one_line(word: str | None, code: int, said: str):
         [sys.executable, "-c", STAGE, *([word] if word else [])], cwd=ROOT, capture_output=True, text=True
     )
     assert (done.returncode, done.stderr, done.stdout) == (code, said, "")
+
+
+WAITING = """
+import sys, time
+from common.core.errors import run
+__package__ = "stages.some"
+def main() -> str:
+    print("ready", flush=True)
+    time.sleep(60)
+    return ""
+run(main)
+"""
+STARTS = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', sys.argv[1]]).wait()"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone tells a process that its parent is gone")
+def test_a_stage_ends_with_the_dvc_that_started_it():
+    started = subprocess.Popen(
+        [sys.executable, "-c", STARTS, WAITING],
+        cwd=ROOT,
+        env=os.environ | {"DVC_STAGE": "some"},
+        stdout=subprocess.PIPE,
+    )
+    assert started.stdout.readline() == b"ready\n"
+    started.kill()
+    started.communicate(timeout=30)  # the pipe closes when the stage, which has it too, has ended
 
 
 def test_help_is_what_the_module_says_of_itself():
