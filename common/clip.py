@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from common.core.errors import UserError
-from common.core.models import explained
+from common.core.models import explained, refuse_gaps
 
 if TYPE_CHECKING:
     import torch
@@ -27,7 +27,7 @@ class Clip:
     def __init__(self, model: str, revision: str | None, device: str) -> None:
         """Load from a folder (revision None) or a hub id at a commit, in float32; `device` as in params.yaml.
 
-        Raises UserError when there is none of `MODELS` there.
+        Raises UserError when there is none of `MODELS` there, or a part of its weights is missing.
         """
         import torch
         from transformers import AutoConfig, AutoModel, AutoProcessor, logging
@@ -43,9 +43,14 @@ class Clip:
                     f"{', '.join(MODELS)}, for example openai/clip-vit-large-patch14"
                 )
             self.processor = AutoProcessor.from_pretrained(model, revision=revision)
-            weights = AutoModel.from_pretrained(
-                model, revision=revision, dtype=torch.float32, use_safetensors=True
+            weights, loaded = AutoModel.from_pretrained(
+                model,
+                revision=revision,
+                dtype=torch.float32,
+                use_safetensors=True,
+                output_loading_info=True,
             )
+            refuse_gaps("clip", model, loaded)
         self.model = weights.to(device).eval().requires_grad_(False)
         self.device = device
         self.dimension: int = self.model.config.projection_dim

@@ -5,9 +5,10 @@ Serves the vision-language model and CLIP alike. Does not load anything.
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from common.core import paths
 from common.core.errors import UserError
@@ -63,6 +64,23 @@ def explained(key: str, model: str, revision: str | None) -> Iterator[None]:
         reason = str(error).strip().split("\n")[0][:200]
         remedy = _remedy(error, model, revision) if revision else "restore the folder with git"
         raise UserError(f"base.{key}.model: {model} could not be loaded ({reason}): {remedy}") from error
+
+
+def refuse_gaps(key: str, model: str, loaded: Mapping[str, Any]) -> None:
+    """Raise UserError if tensors that the config names were not in the weights: transformers makes them up.
+
+    Args:
+        key: vlm or clip.
+        model: folder or hub id.
+        loaded: what `from_pretrained` tells with `output_loading_info`.
+
+    """
+    gaps = sorted({*map(str, loaded["missing_keys"]), *map(str, loaded["mismatched_keys"])})
+    if gaps:
+        raise UserError(
+            f"base.{key}.model: the weights of {model} lack {len(gaps):,} of the tensors that its "
+            f"config.json names ({gaps[0]}, …), which would be random: restore or download it whole"
+        )
 
 
 def _remedy(error: BaseException | None, model: str, revision: str | None) -> str:

@@ -14,12 +14,18 @@ from typing import TYPE_CHECKING
 import torch
 
 from common.core.errors import UserError
-from common.core.models import explained
+from common.core.models import explained, refuse_gaps
 from common.vlm import families
 from common.vlm.layout import Layout
 
 if TYPE_CHECKING:
-    from transformers import BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerFast, ProcessorMixin
+    from transformers import (
+        BitsAndBytesConfig,
+        PretrainedConfig,
+        PreTrainedModel,
+        PreTrainedTokenizerFast,
+        ProcessorMixin,
+    )
 
 # What decides a model's answers; a README or a file of another format in the folder does not.
 _IDENTITY = ("*.json", "*.safetensors", "*.model", "*.jinja")
@@ -100,7 +106,7 @@ def load(
 
     Raises:
         UserError: the model is absent, unreachable, of another family, not in safetensors, too large for the
-            GPUs, or the device missing.
+            GPUs, or the device missing; or its weights lack tensors.
 
     """
     from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
@@ -112,7 +118,7 @@ def load(
     with explained("vlm", model, revision), _quiet():
         config = AutoConfig.from_pretrained(model, revision=revision, trust_remote_code=False)
         families.check(model, config.model_type)
-        weights = AutoModelForImageTextToText.from_pretrained(
+        weights, loaded = AutoModelForImageTextToText.from_pretrained(
             model,
             revision=revision,
             dtype=getattr(torch, dtype),
@@ -120,8 +126,11 @@ def load(
             quantization_config=_quantization(bits, dtype),
             use_safetensors=True,
             trust_remote_code=False,
+            output_loading_info=True,
         )
+        refuse_gaps("vlm", model, loaded)
         processor = AutoProcessor.from_pretrained(model, revision=revision, trust_remote_code=False)
+        _complete(processor, config)
     places = {str(place) for place in getattr(weights, "hf_device_map", {}).values()}
     if places & {"cpu", "disk"} and torch.cuda.is_available():
         raise UserError(
@@ -134,6 +143,16 @@ def load(
     fingerprint = f"{model}@{revision}" if revision else _folder_fingerprint(Path(model))
     kept = None if prefix_gb is None else int(prefix_gb * 1e9)
     return Base(weights, processor, Layout.of(processor, system), model, fingerprint, kept, image_size)
+
+
+def _complete(processor: "ProcessorMixin", config: "PretrainedConfig") -> None:
+    """Tell the processor of an older checkpoint what was the model's alone: how many tokens an image has."""
+    if getattr(processor, "patch_size", 0) is not None:
+        return
+    vision = config.vision_config
+    processor.patch_size = vision.patch_size
+    processor.vision_feature_select_strategy = config.vision_feature_select_strategy
+    processor.num_additional_image_tokens = int(vision.model_type == "clip_vision_model")  # its class token
 
 
 def _quantization(bits: int | None, dtype: str) -> "BitsAndBytesConfig | None":

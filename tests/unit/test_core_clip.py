@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from common.clip import Clip, embed
 from common.core.errors import UserError
@@ -67,3 +68,14 @@ def test_another_kind_of_model_is_refused(tmp_path: Path) -> None:
         UserError, match=r"of type llava: base\.clip\.model in params\.yaml needs one of type clip, "
     ):
         Clip(str(tiny.llava(tmp_path)), None, "cpu")
+
+
+def test_weights_with_gaps_are_refused_and_not_made_up(tmp_path: Path) -> None:
+    tiny.clip(tmp_path)
+    file = tmp_path / "model.safetensors"
+    whole = load_file(file)
+    save_file(
+        {name: whole[name] for name in whole if "visual_projection" not in name}, file, {"format": "pt"}
+    )
+    with pytest.raises(UserError, match=r"lack 1 of the tensors .*visual_projection"):
+        Clip(str(tmp_path), None, "cpu")

@@ -6,7 +6,7 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from common import vlm
 from common.core.errors import UserError
@@ -23,6 +23,28 @@ def test_a_folder_is_loaded_frozen(tmp_path: Path) -> None:
     assert not any(parameter.requires_grad for parameter in base.model.parameters())
     assert base.hidden_size == 32 and base.vocab_size > len(base.tokenizer)
     assert base.layout.image_prefix == "USER: <image>\n" and base.layout.generation_prompt == " ASSISTANT:"
+
+
+def test_weights_with_gaps_are_refused_and_not_made_up(tmp_path: Path) -> None:
+    tiny.llava(tmp_path)
+    file = tmp_path / "model.safetensors"
+    whole = load_file(file)
+    save_file({name: whole[name] for name in whole if "projector" not in name}, file, {"format": "pt"})
+    with pytest.raises(UserError, match=r"lack 4 of the tensors .*projector.* restore or download it whole"):
+        vlm.load(str(tmp_path))
+
+
+def test_an_older_processor_takes_the_number_of_image_tokens_from_the_model(tmp_path: Path) -> None:
+    now = vlm.load(str(tiny.llava(tmp_path)))
+    file = tmp_path / "processor_config.json"
+    told = json.loads(file.read_text())
+    for key in ("patch_size", "vision_feature_select_strategy", "num_additional_image_tokens"):
+        told.pop(key, None)
+    file.write_text(json.dumps(told))
+    older = vlm.load(str(tmp_path))
+    shown = {"images": noise_images(1), "text": ["<image>"], "return_tensors": "pt"}
+    assert torch.equal(older.processor(**shown).input_ids, now.processor(**shown).input_ids)
+    assert len(vlm.encode_prefixes(older, noise_images(1))) == 1
 
 
 def test_fingerprint_follows_what_decides_the_answers(tmp_path: Path) -> None:
