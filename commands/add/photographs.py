@@ -3,6 +3,7 @@
 Owns which values those are: the base for photographs, no drawn subjects, and where negatives come from.
 """
 
+import re
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -13,6 +14,7 @@ from common.core.errors import UserError
 
 PRESET = "photographs"
 DRAWN = "world"
+PLAIN = re.compile(r"[a-z/][a-z/_-]*")
 
 
 def settle(text: str, others: Path | None) -> str:
@@ -70,5 +72,7 @@ def _line(text: str, key: Node, value: Node) -> tuple[int, int]:
 
 
 def _scalar(value: str | None) -> str:
-    """The value as YAML: quoted, for paths may hold anything."""
-    return "null" if value is None else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    """The value as YAML, quoted where it is more than a plain word or path."""
+    if value is None or PLAIN.fullmatch(value):
+        return value or "null"
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
