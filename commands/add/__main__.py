@@ -21,6 +21,10 @@ def main(*words: str) -> str:
         found = folder.read(options.folder, options.subject, options.test, p.seed)
     with listing.written_last(kinds, params.load, change):
         found.place()
+    if change is not str:
+        print(
+            "MyVLM leaves params.yaml: it learns from captions that name the subject, and this base writes none"
+        )
     print(found.say_next())
     return found.summary()
 

@@ -84,7 +84,7 @@ def _insert(text: str, key: ScalarNode, section: Node, lines: list[str]) -> str:
     else:
         entries = section.value if isinstance(section, MappingNode) else []
         indent = entries[0][0].start_mark.column if entries else 2
-        end = _end(section) if entries else key.end_mark.index
+        end = end_of(section) if entries else key.end_mark.index
         newline = "\r\n" if "\r\n" in text else "\n"
         at = text.find(newline, end)
         at = len(text) if at < 0 else at
@@ -92,10 +92,10 @@ def _insert(text: str, key: ScalarNode, section: Node, lines: list[str]) -> str:
     return text[:at] + piece + text[at:]
 
 
-def _end(node: Node) -> int:
+def end_of(node: Node) -> int:
     """Where a value's own text ends: that of a block reaches over the comments behind it."""
     if isinstance(node, MappingNode) and not node.flow_style and node.value:
-        return _end(node.value[-1][1])
+        return end_of(node.value[-1][1])
     return node.end_mark.index
 
 

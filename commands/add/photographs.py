@@ -1,6 +1,7 @@
 """Changes of params.yaml for real photographs, every other byte of the file as it was.
 
-Owns which values those are: the base for photographs, no drawn subjects, and where negatives come from.
+Owns which values those are: the base for photographs, no drawn subjects, no method that this base cannot
+teach, and where negatives come from.
 """
 
 import re
@@ -9,11 +10,13 @@ from pathlib import Path
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
+from commands.add import listing
 from common.core import paths
 from common.core.errors import UserError
 
 PRESET = "photographs"
 DRAWN = "world"
+UNTAUGHT = "myvlm"  # learns from captions that name the subject; this base writes none
 PLAIN = re.compile(r"[a-z/][a-z/_-]*")
 
 
@@ -38,11 +41,12 @@ def settle(text: str, others: Path | None) -> str:
         }
     root = YAML().compose(text)
     subjects = _at(root, "subjects")
-    drawn = [pair for pair in subjects.value if _drawn(pair[1])]
+    drawn = [pair for pair in subjects.value if _says(pair[1], "source", DRAWN)]
     if drawn and subjects.flow_style:
         raise UserError(f"{paths.PARAMS} has its subjects on one line: take the drawn ones out by hand")
     edits = [(*_span(_at(root, *key)), _scalar(value)) for key, value in values.items()]
-    edits += [(*_line(text, key, value), "") for key, value in drawn]
+    left_out = drawn + [pair for pair in _at(root, "methods").value if _says(pair[1], "method", UNTAUGHT)]
+    edits += [(*_line(text, key, value), "") for key, value in left_out]
     for start, end, new in sorted(edits, reverse=True):
         text = text[:start] + new + text[end:]
     return text
@@ -54,9 +58,9 @@ def _at(node: Node, *keys: str) -> Node:
     return node
 
 
-def _drawn(subject: Node) -> bool:
-    pairs = subject.value if isinstance(subject, MappingNode) else []
-    return any(key.value == "source" and value.value == DRAWN for key, value in pairs)
+def _says(entry: Node, name: str, word: str) -> bool:
+    pairs = entry.value if isinstance(entry, MappingNode) else []
+    return any(key.value == name and value.value == word for key, value in pairs)
 
 
 def _span(node: Node) -> tuple[int, int]:
@@ -67,7 +71,7 @@ def _span(node: Node) -> tuple[int, int]:
 
 def _line(text: str, key: Node, value: Node) -> tuple[int, int]:
     """Where the lines of an entry stand, from its key's to the end of its value's."""
-    end = text.find("\n", value.end_mark.index - 1)
+    end = text.find("\n", listing.end_of(value) - 1)
     return text.rfind("\n", 0, key.start_mark.index) + 1, len(text) if end < 0 else end + 1
 
 
