@@ -22,9 +22,7 @@ def main(*words: str) -> str:
     with listing.written_last(kinds, params.load, change):
         found.place()
     if change is not str:
-        print(
-            "MyVLM leaves params.yaml: it learns from captions that name the subject, and this base writes none"
-        )
+        print("MyVLM leaves params.yaml: it learns from captions with the name, and this base writes none")
     print(found.say_next())
     return found.summary()
 
