@@ -4,11 +4,12 @@ import contextlib
 import io
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from common.core import paths
 from common.core.errors import UserError
 from common.core.foreign import plain
 from common.core.images import load_image
@@ -47,6 +48,15 @@ def converse(session: "Session", lines: Iterable[str], *, as_json: bool = False)
             told = {"question": line, "answer": plain(answer.text), "yes": round(yes, 6), "no": round(no, 6)}
             print(json.dumps(told, ensure_ascii=False) if as_json else told["answer"], flush=True)
     return answered
+
+
+def show(kinds: Mapping[str, str]) -> str:
+    """Print every subject (id → kind) and what is to be done for it; return how many are trained."""
+    trained = [name for name in kinds if paths.subject_model(name).exists()]
+    for name, kind in kinds.items():
+        state = "" if name in trained else f"not trained: dvc repro train@{name}"
+        print(f"{name:20} {kind:10} {state}".rstrip())
+    return f"{len(trained)} of {len(kinds)} trained; `python -m commands.chat ID` talks about one"
 
 
 def obey(session: "Session", line: str) -> str:

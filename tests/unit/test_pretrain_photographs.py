@@ -8,8 +8,8 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from commands.pretrain.language import hidden_states
-from commands.pretrain.photographs import captions, material, model, questions, recipe, samples, train, words
-from commands.pretrain.photographs.material import Ground, Material, Shot
+from commands.pretrain.photographs import captions, looks, model, questions, recipe, samples, train, words
+from commands.pretrain.photographs.looks import Ground, Material, Shot
 from commands.pretrain.trees import Tree, Writer, collate
 from common.core.errors import UserError
 
@@ -29,9 +29,8 @@ MAN = (
 )
 TOKENS, WIDTH = 49, 24
 SIZES = {
-    "hidden_size": 48,
+    "hidden_size": 64,
     "intermediate_size": 128,
-    "num_hidden_layers": 3,
     "num_attention_heads": 2,
     "initializer_range": 0.1,
 }
@@ -57,7 +56,7 @@ def shown(facts: list[captions.Facts]) -> Material:
         for _ in range(2)
     ]
     pooled = [view.astype(np.float32).mean(1) for view in views]
-    return Material(views, facts, material.nearest(pooled[0], 3), np.ones((1000, WIDTH), np.float32))
+    return Material(views, facts, looks.nearest(pooled[0], 3), np.ones((1000, WIDTH), np.float32))
 
 
 def test_facts_are_what_most_captions_say():
@@ -111,7 +110,7 @@ def test_telling_directions_ignore_what_changes_between_views():
     rng = np.random.default_rng(0)
     who = rng.normal(size=(200, 2)) @ rng.normal(size=(2, 6))
     noise = 5 * rng.normal(size=(2, 200, 1)) * np.eye(6)[0]
-    directions = material.telling_directions([who + noise[0], who + noise[1]], 2, shrinkage=0.01)
+    directions = looks.telling_directions([who + noise[0], who + noise[1]], 2, shrinkage=0.01)
     assert np.abs(directions[0]).max() < 0.1 * np.abs(directions).max()
 
 
@@ -120,7 +119,7 @@ def test_class_directions_find_the_means_of_classes():
     means, spread = rng.normal(size=(5, 8)), np.eye(8) + 0.2 * rng.normal(size=(8, 8))
     features = rng.normal(size=(4000, 8)) @ spread
     weights = means @ np.linalg.inv(spread.T @ spread)  # of the best linear classifier
-    found = material.class_directions(weights, features)
+    found = looks.class_directions(weights, features)
     centered = means - means.mean(0)
     cosine = (found * centered).sum(1) / np.linalg.norm(found, axis=1) / np.linalg.norm(centered, axis=1)
     assert cosine.min() > 0.99
@@ -153,18 +152,18 @@ def leaves(tokenizer: PreTrainedTokenizerFast, tree: Tree) -> list[str]:
     ]
 
 
-def begun(shown: Material, tokenizer: PreTrainedTokenizerFast) -> tuple:
-    """A new Llama and its projector."""
+def begun(shown: Material, tokenizer: PreTrainedTokenizerFast, layers: int) -> tuple:
+    """A new Llama of so many layers and its projector."""
     torch.manual_seed(0)
-    directions = np.eye(WIDTH, 48) + 0.01 * np.random.default_rng(1).normal(size=(WIDTH, 48))
+    directions = np.eye(WIDTH, 64) + 0.01 * np.random.default_rng(1).normal(size=(WIDTH, 64))
     seen = shown.views[0].astype(np.float32).reshape(-1, WIDTH)
-    return model.begin(tokenizer, SIZES, directions.astype(np.float32), seen)
+    return model.begin(tokenizer, SIZES | {"num_hidden_layers": layers}, directions.astype(np.float32), seen)
 
 
 def test_a_new_model_tells_another_look_from_another_photo(
     shown: Material, tokenizer: PreTrainedTokenizerFast
 ):
-    llama, projector = begun(shown, tokenizer)
+    llama, projector = begun(shown, tokenizer, model.LAYERS)
     writer = Writer(tokenizer, TOKENS)
 
     def match(photo: int, reference: int) -> float:
@@ -181,7 +180,7 @@ def test_a_new_model_tells_another_look_from_another_photo(
         images = projector(torch.from_numpy(np.stack([shown.tokens(shots) for shots in batch.photos])))
         with torch.no_grad():
             last = hidden_states(llama, batch, images)[0, -1]
-        places = model.Places(48)
+        places = model.Places(64)
         return (last[places.fetched] - 0.6 * last[places.own]).item()
 
     own = [match(photo, photo) for photo in range(8)]
@@ -192,9 +191,9 @@ def test_a_new_model_tells_another_look_from_another_photo(
 def test_training_leaves_the_comparison_as_it_was_laid(
     shown: Material, tokenizer: PreTrainedTokenizerFast, tmp_path: Path
 ):
-    llama, projector = begun(shown, tokenizer)
+    llama, projector = begun(shown, tokenizer, 3)
     before = {name: weight.clone() for name, weight in llama.state_dict().items()}
-    marks = model.Places(48).reserved
+    marks = model.Places(64).reserved
     courses = [samples.TrainingPhase(steps=3, trees=2, photo={"caption": 1}, references=2)]
     rates = {"muon": 0.02, "adam": 0.01, "warmup": 1, "cooldown": 0.3}
     learner = train.SubjectTrainer(llama, projector, rates, 3)

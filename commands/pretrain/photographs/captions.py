@@ -118,7 +118,9 @@ def read(captions: Sequence[str]) -> Facts:
             if word in GARMENTS:
                 garments += [(word, color) for color in _colors_before(words, index)[:1]]
             if word in COUNTS and index < 2:
-                noun = next((later for later in words[index + 1 : index + 4] if later in KINDS), None)
+                noun = next(
+                    (following for following in words[index + 1 : index + 4] if following in KINDS), None
+                )
                 counts.append(
                     (word, noun) if noun and noun.endswith(("s", "men", "children", "people")) else None
                 )

@@ -1,6 +1,6 @@
 """The weights that are learned: projector and Llama, how they start, and how they become one model.
 
-The tower is frozen, so it is not part of this; its tokens come from `material`.
+The tower is frozen, so it is not part of this; its tokens come from `looks`.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def begin(
     layer some heads average the photo's tokens and pairs of SwiGLU units multiply a token's own content with
     that average, silu(a)b + silu(-a)(-b) = ab, so that a reference's tokens hold how well they match the
     photo; heads of the second layer carry that to the words that follow, beside how well the photo's own
-    tokens match it. What is laid stays (see `Laid`); all else is trained.
+    tokens match it. What is laid stays (see `FrozenComparison`); all else is trained.
 
     Args:
         tokenizer: decides the vocabulary.
@@ -172,7 +172,7 @@ def _look_at_photos(
         attention.k_proj.weight[rows][channel, places.photo] = strength
 
 
-class Laid:
+class FrozenComparison:
     """What training leaves as it is: the projector, the two layers that compare, and the marks of words.
 
     Optimizers would wear them down: Muon changes every direction of a matrix alike, and what is written

@@ -19,6 +19,7 @@ from commands.pretrain.photographs.captions import (
     Facts,
 )
 from commands.pretrain.photographs.objects import OBJECTS
+from common.prompts.captions import DESCRIBE
 from common.prompts.recognition import BRIEF, TEMPLATES, VALIDATION, Template
 from common.world.text import LETTER, capitalized
 
@@ -54,7 +55,7 @@ PRESENCE = (
     "Is there {thing} here?", "Can {thing} be seen?",
 )  # fmt: skip
 CAPTION = (
-    "Write a caption for this photo.", "Describe this photo.", "What do you see?", "What is in this photo?",
+    "Write a caption for this photo.", DESCRIBE, "What do you see?", "What is in this photo?",
     "What does this photo show?", "Describe the image.", "What is happening here?", "What's in this picture?",
     "Write a caption for this photo of {name}.", "Write a short caption.", "Tell me about this photo.",
     "What can you see in this picture?", "Describe what you see.",

@@ -15,10 +15,10 @@ from transformers import PreTrainedTokenizerFast
 
 from commands.pretrain import tokenizer
 from commands.pretrain.photographs import (
+    acceptance,
     captions,
     export,
-    gates,
-    material,
+    looks,
     model,
     samples,
     tower,
@@ -98,12 +98,12 @@ def prepare(source: Path, work: Path, chosen: Settings) -> None:
         part = work / "geometry.part.npz"
         np.savez(
             part,
-            directions=material.telling_directions(pooled, width),
+            directions=looks.telling_directions(pooled, width),
             tokens=np.concatenate(
                 [np.asarray(seen[0][row], np.float32) for row in range(0, len(found), 100)]
             ),
-            neighbors=material.nearest(pooled[0], chosen.neighbors),
-            things=material.class_directions(tower.classifier(), pooled[0]),
+            neighbors=looks.nearest(pooled[0], chosen.neighbors),
+            things=looks.class_directions(tower.classifier(), pooled[0]),
         )
         part.replace(work / "geometry.npz")
 
@@ -126,7 +126,7 @@ def learn(rank: int, source: Path, work: Path, chosen: Settings, port: int) -> N
         dist.init_process_group("gloo", init_method=address, rank=rank, world_size=chosen.processes)
     found = views.rows(source / "train.parquet")
     geometry = np.load(work / "geometry.npz")
-    shown = material.Material(
+    shown = looks.Material(
         [np.load(work / f"view-{view}.npy", mmap_mode="r") for view in range(chosen.views)],
         facts(found),
         geometry["neighbors"],
@@ -172,7 +172,7 @@ def measure(source: Path, work: Path, target: Path, chosen: Settings, subjects: 
     """Measure the gates of `target/llava`, with real `subjects` if there are any; write its card."""
     from commands.pretrain.photographs import card
 
-    measured = gates.measure(source, target, chosen.seed, subjects)
+    measured = acceptance.measure(source, target, chosen.seed, subjects)
     card.write(target, work, measured)
     missed = [criterion.name for criterion in measured if not criterion.passed]
     reached = f"{len(measured) - len(missed)} of {len(measured)} gates passed"

@@ -1,6 +1,6 @@
 """What the base for photographs is asked in which course, with the answers, as trees of text and photos.
 
-Not how it is worded (`questions`), nor what image tokens look like (`material`).
+Not how it is worded (`questions`), nor what image tokens look like (`looks`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from commands.pretrain.photographs import questions
 from commands.pretrain.photographs.captions import ANIMALS, COLORS, KINDS, PERSONS, Facts
-from commands.pretrain.photographs.material import Ground, Material, Shot, Thing
+from commands.pretrain.photographs.looks import Ground, Material, Shot, Thing
 from commands.pretrain.photographs.objects import CLASSES, OBJECTS
 from commands.pretrain.trees import Tree, Writer
 from common.world.text import capitalized

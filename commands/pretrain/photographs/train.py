@@ -15,8 +15,8 @@ from torch import nn
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from commands.pretrain.language import loss_and_accuracy
-from commands.pretrain.photographs.material import Material
-from commands.pretrain.photographs.model import Laid, Projector
+from commands.pretrain.photographs.looks import Material
+from commands.pretrain.photographs.model import FrozenComparison, Projector
 from commands.pretrain.photographs.samples import Sampler, TrainingPhase
 from commands.pretrain.schedule import Log, Optimizers, average_gradients, is_first, is_hidden, wait_for_all
 from commands.pretrain.trees import Batch, Writer, collate
@@ -30,7 +30,7 @@ class SubjectTrainer:
 
     def __init__(self, model: LlamaForCausalLM, projector: Projector, rates: dict, steps: int):
         self.model, self.projector, self.step = model, projector, 0
-        self.laid = Laid(model, projector)
+        self.comparison = FrozenComparison(model, projector)
         named = [pair for pair in model.named_parameters() if pair[1].requires_grad]
         self.hidden = [weight for name, weight in named if is_hidden(name, weight)]
         self.rest = [weight for name, weight in named if not is_hidden(name, weight)]
@@ -91,7 +91,7 @@ def train(
         average_gradients(learner.hidden + learner.rest)
         nn.utils.clip_grad_norm_(learner.rest, 1.0)
         learner.optimizers.step(learner.step)
-        learner.laid.restore()
+        learner.comparison.restore()
         learner.step += 1
         running += (loss.item() / REPORT_EVERY, right / REPORT_EVERY)
         if learner.step % REPORT_EVERY == 0:

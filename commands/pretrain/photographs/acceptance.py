@@ -17,7 +17,7 @@ from PIL import Image
 from commands.pretrain.acceptance import Criterion
 from commands.pretrain.photographs import captions, questions, samples, views
 from commands.pretrain.photographs.captions import Facts
-from commands.pretrain.photographs.material import nearest
+from commands.pretrain.photographs.looks import nearest
 from common import vlm
 from common.core.errors import UserError
 from common.prompts.evaluation import parse, recognition_question

@@ -1,0 +1,28 @@
+"""The command line of chat: owns the words, not what they do."""
+
+import argparse
+from collections.abc import Sequence
+
+from common.core.errors import UserError
+
+
+def read(words: Sequence[str]) -> argparse.Namespace:
+    """`subject`, `image`, `question` (None where left out) and `json`; ends the process on mistakes.
+
+    Raises UserError when the question is empty.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m commands.chat", description="Ask about trained subjects."
+    )
+    parser.add_argument("subject", nargs="?", help="id of a subject, as in params.yaml; none lists them")
+    parser.add_argument(
+        "--image", help="photo to talk about; without one, the chat is about the subject alone"
+    )
+    parser.add_argument("--question", help="ask only this and end")
+    parser.add_argument(
+        "--json", action="store_true", help="answers as lines of JSON, with the probabilities of Yes and No"
+    )
+    options = parser.parse_args(words)
+    if options.question is not None and not options.question.strip():
+        raise UserError("--question is empty: write one, or leave it out and type questions")
+    return options
