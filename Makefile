@@ -16,7 +16,8 @@ export PYTHONDONTWRITEBYTECODE :=
 INSTALLED := .venv/installed.lock
 # the page of `dvc plots show`, with Vega's JavaScript in it: DVC's own loads that from the network
 PLOTS := .venv/plots.html
-# tests of one file stay together, for they share what is costly to make
+# a worker for each processor, whose threads sleep while they wait, or they would take the others' time; tests of one
+# file stay together, for they share what is costly to make
 WORKERS := --numprocesses logical --dist loadfile
 # what `make quick` changes in params.yaml: three subjects, one method beside the soft prompt, a small world
 QUICK := ~subjects.ana ~subjects.eva ~subjects.mam ~subjects.tom ~subjects.cup ~subjects.bolt ~subjects.boo \
@@ -65,10 +66,10 @@ repro: setup  ## run what changed, up to reports/index.html
 	$(BIN)/dvc repro
 
 test: setup  ## all tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(WORKERS)
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest $(WORKERS)
 
 test-fast: setup  ## all tests but those that run whole stages
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(WORKERS) -m "not slow"
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest $(WORKERS) -m "not slow"
 
 hostile: setup  ## try thousands of hostile inputs, and rewrite tests/hostile/RESULTS.md
 	$(BIN)/python -m tests.hostile
