@@ -13,16 +13,18 @@ def main(*words: str) -> str:
     options = command.read(words, get_args(params.Kind))
     if options.subject == command.DATASET:
         found = yollava.read(options.folder)
-        kinds, change = found.kinds, str
+        kinds, change, untaught = found.kinds, str, []
     else:
         kinds = {options.subject: options.kind}
         change = partial(photographs.settle, others=options.others) if options.photographs else str
-        _, p = listing.proposal(kinds, params.load, change)  # a mistake is told before the photos are read
+        _, before = listing.proposal(kinds, params.load)  # a mistake is told before the photos are read
+        _, p = listing.proposal(kinds, params.load, change)
+        untaught = sorted(set(before.methods) - set(p.methods))
         found = folder.read(options.folder, options.subject, options.test, p.seed)
     with listing.written_last(kinds, params.load, change):
         found.place()
-    if change is not str:
-        print("MyVLM leaves params.yaml: it learns from captions with the name, and this base writes none")
+    if untaught:
+        print(f"{', '.join(untaught)} left params.yaml: this base writes no captions with the name")
     print(found.say_next())
     return found.summary()
 

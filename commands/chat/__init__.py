@@ -1,5 +1,6 @@
-"""Session with a trained subject in a terminal.
+"""Talk with a trained subject in a terminal.
 
 Owns the conversation on the screen; writes no file and trains nothing. Every question stands alone, as in
-training: the soft prompt is put before each, and earlier turns are not repeated to the model.
+training: the soft prompts of all whom it names are put before it, and earlier turns are not repeated to the
+model.
 """

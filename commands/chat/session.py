@@ -1,4 +1,4 @@
-"""A session of questions: which are loaded, which photo is looked at, and one question's answer.
+"""A session: which subjects are loaded, which photo is looked at, and one question's answer.
 
 Owns soft prompts by the names that questions mention, and the photo's prefix. Does not own where questions
 come from (`repl`).

@@ -127,11 +127,9 @@ def test_class_directions_find_the_means_of_classes():
 
 @pytest.mark.parametrize("course", recipe.settings().courses, ids=lambda course: f"{course.steps} steps")
 def test_every_leaf_ends_in_an_answer(
-    course: recipe.CourseSettings, shown: Material, tokenizer: PreTrainedTokenizerFast
+    course: samples.TrainingPhase, shown: Material, tokenizer: PreTrainedTokenizerFast
 ):
-    sampler = samples.Sampler(
-        Writer(tokenizer, TOKENS), shown, np.arange(8), samples.TrainingPhase(**course.model_dump())
-    )
+    sampler = samples.Sampler(Writer(tokenizer, TOKENS), shown, np.arange(8), course)
     rng = np.random.default_rng(0)
     for tree in (sampler.draw(rng) for _ in range(10)):
         texts = leaves(tokenizer, tree)

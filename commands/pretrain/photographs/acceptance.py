@@ -20,6 +20,7 @@ from commands.pretrain.photographs.captions import Facts
 from commands.pretrain.photographs.looks import nearest
 from common import vlm
 from common.core.errors import UserError
+from common.core.images import load_image
 from common.prompts.evaluation import parse, recognition_question
 
 NAME = "boka"
@@ -180,7 +181,7 @@ def subjects(base: vlm.Base, folder: Path, rng: np.random.Generator) -> list[Cri
     files = [(subject, file) for subject in kinds for file in sorted((folder / subject).glob("*.jpg"))]
     owner = np.array([subject for subject, _ in files])
     kind = np.array([kinds[subject] for subject in owner])
-    images = [Image.open(file).convert("RGB") for _, file in files]
+    images = [load_image(file) for _, file in files]
     references, prefixes = vlm.image_tokens(base, images), vlm.encode_prefixes(base, images, 64)
     criteria = []
     for count in (1, 3):

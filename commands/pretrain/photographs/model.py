@@ -9,8 +9,7 @@ import math
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 from transformers import (
     FastVlmForConditionalGeneration,
     LlamaConfig,
@@ -19,11 +18,11 @@ from transformers import (
 )
 from transformers.models.llama.modeling_llama import LlamaAttention
 
+from commands.pretrain.joint import Projector
 from commands.pretrain.photographs import export
 
 LAYERS = 2  # that compare
-SPREAD = 12.0  # tower tokens are divided by it, so that AdamW's steps suit the first layer of the projector
-LINEAR_AT = 2.0  # where GELU is nearly linear: the projector starts as a linear map
+LINEAR_AT = 2.0  # where GELU is nearly linear: the projector is a linear map there
 # What tells image tokens and words apart at the start; elements of words are 0.06.
 PHOTO_MARK, WORD_MARK = 0.8, 1.0
 # How the comparison is laid into the first layers (see `_compare`): strengths of queries and keys, radians a
@@ -34,21 +33,8 @@ SHARP, NEAR_TO, NEAR = 0.45, 0.025, 1.5
 CONTENT, POOLED, FADING, MATCH, FETCHED = 0.025, 0.6, 0.02, 0.03, 0.15
 
 
-class Projector(nn.Module):
-    """FastVLM's two-layer projector on scaled tokens, with the names that transformers gives its weights."""
-
-    def __init__(self, vision: int, text: int):
-        super().__init__()
-        self.linear_1 = nn.Linear(vision, text)
-        self.linear_2 = nn.Linear(text, text)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Tower tokens (N, P, vision) to image tokens (N, P, text)."""
-        return self.linear_2(F.gelu(self.linear_1(tokens / SPREAD)))
-
-
 class Places:
-    """Which channels of a width D hold what at the start; training may do with them as it likes."""
+    """Which channels of a width D hold what in the layers that compare."""
 
     def __init__(self, width: int):
         half = (width - 16) // 2
@@ -73,7 +59,7 @@ def begin(
     Args:
         tokenizer: decides the vocabulary.
         sizes: of LlamaConfig.
-        directions: (vision, D) float32, the directions of tower tokens that the projector starts with.
+        directions: (vision, D) float32, the directions of tower tokens that the projector takes.
         tokens: (n, vision) float32, some of the tower's tokens.
 
     """
@@ -102,10 +88,10 @@ def begin(
 def _project(
     projector: Projector, places: Places, directions: Tensor, tokens: Tensor, config: LlamaConfig
 ) -> None:
-    """Start the projector as `directions` of centered tokens, all equally strong, plus the mark of photos."""
+    """Make the projector `directions` of centered tokens, all equally strong, plus the mark of photos."""
     mean, spread = tokens.mean(0), 0.35 * LINEAR_AT
     weight = directions.T * (spread / ((tokens - mean) @ directions).std(0)).unsqueeze(1)
-    projector.linear_1.weight.copy_(weight * SPREAD)
+    projector.linear_1.weight.copy_(weight)
     projector.linear_1.bias.copy_(LINEAR_AT - weight @ mean)
     gain = CONTENT / spread
     projector.linear_2.weight.zero_()
@@ -195,12 +181,10 @@ class FrozenComparison:
 def assemble(
     tokenizer: PreTrainedTokenizerFast, llama: LlamaForCausalLM, projector: Projector
 ) -> FastVlmForConditionalGeneration:
-    """Tower, projector and Llama as one model; the scaling of tower tokens goes into the projector."""
+    """Tower, projector and Llama as one model."""
     config = LlamaConfig(**llama.config.to_diff_dict() | {"tie_word_embeddings": False})
     model = export.build(tokenizer, config)
-    weights = {name: weight.clone() for name, weight in projector.state_dict().items()}
-    weights["linear_1.weight"] /= SPREAD
-    model.model.multi_modal_projector.load_state_dict(weights)
+    model.model.multi_modal_projector.load_state_dict(projector.state_dict())
     model.model.language_model.load_state_dict(llama.model.state_dict())
     model.lm_head.load_state_dict(llama.lm_head.state_dict())
     return model

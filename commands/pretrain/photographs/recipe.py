@@ -20,18 +20,17 @@ from commands.pretrain.photographs import (
     export,
     looks,
     model,
-    samples,
     tower,
     views,
     words,
 )
+from commands.pretrain.photographs.samples import Share, TrainingPhase
 from commands.pretrain.photographs.train import SubjectTrainer, train
 from commands.pretrain.recipe import free_port
 from common.core.errors import UserError
 from common.core.settings import Section
 
 SETTINGS = Path(__file__).with_name("settings.yaml")
-Share = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(gt=0)]
 
 
@@ -44,22 +43,6 @@ class Rates(Section):
     cooldown: Share
 
 
-class CourseSettings(Section):
-    """See `samples.Course`, which these become."""
-
-    steps: PositiveInt
-    trees: PositiveInt
-    photo: dict[str, NonNegativeInt]
-    references: NonNegativeInt = 0
-    sentences: NonNegativeInt = 0
-    others: NonNegativeInt = 0
-    text: dict[str, NonNegativeInt] | None = None
-    hard: Share = 0.0
-    things: Share = 0.0
-    about: Share = 0.5
-    grounds: Share = 0.3
-
-
 class Settings(Section):
     """What settings.yaml holds."""
 
@@ -70,7 +53,7 @@ class Settings(Section):
     neighbors: PositiveInt
     llama: dict[str, Any]
     rates: Rates
-    courses: list[CourseSettings]
+    courses: list[TrainingPhase]
 
 
 def settings(file: Path = SETTINGS) -> Settings:
@@ -136,9 +119,8 @@ def learn(rank: int, source: Path, work: Path, chosen: Settings, port: int) -> N
     learner = begin(tokens, work, chosen)
     if (work / "state.pt").exists():
         learner.load(work / "state.pt")
-    courses = [samples.TrainingPhase(**course.model_dump()) for course in chosen.courses]
     photos = np.arange(len(found))
-    train(learner, tokens, shown, photos, courses, work / "state.pt", seed=chosen.seed, rank=rank)
+    train(learner, tokens, shown, photos, chosen.courses, work / "state.pt", seed=chosen.seed, rank=rank)
     if dist.is_initialized():
         dist.destroy_process_group()
 

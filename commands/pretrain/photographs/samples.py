@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from commands.pretrain.photographs import questions
 from commands.pretrain.photographs.captions import ANIMALS, COLORS, KINDS, PERSONS, Facts
 from commands.pretrain.photographs.looks import Ground, Material, Shot, Thing
 from commands.pretrain.photographs.objects import CLASSES, OBJECTS
 from commands.pretrain.trees import Tree, Writer
+from common.core.settings import Section
 from common.world.text import capitalized
 
 NEUTRAL = ("the subject", "the subject", "this subject", "it")
@@ -25,6 +28,7 @@ SIZES = ("small", "large", "little", "big", "young", "old")
 WORN = ("collar", "hat", "scarf", "ribbon", "bow", "coat", "tag", "harness")
 _SUBJECT = re.compile(rf"^(?:a|an|the|one)(?: [a-z-]+){{0,6}}? (?:{'|'.join(KINDS)})\b(?! and\b)")
 Asked = tuple[str, str] | None
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 def draw_name(rng: np.random.Generator) -> str:
@@ -106,8 +110,7 @@ def invented(rng: np.random.Generator) -> Facts:
     return Facts((phrase,), kind, () if person else colors, garments, None, None, None, frozenset(), phrase)
 
 
-@dataclass(frozen=True)
-class TrainingPhase:
+class TrainingPhase(Section):
     """What one tree holds; numbers of questions by form, and of definitions.
 
     Attributes:
@@ -124,17 +127,17 @@ class TrainingPhase:
 
     """
 
-    steps: int
-    trees: int
-    photo: dict[str, int]
-    references: int = 0
-    sentences: int = 0
-    others: int = 0
-    text: dict[str, int] | None = None
-    hard: float = 0.0
-    things: float = 0.0
-    about: float = 0.5
-    grounds: float = 0.3
+    steps: PositiveInt
+    trees: PositiveInt
+    photo: dict[str, NonNegativeInt]
+    references: NonNegativeInt = 0
+    sentences: NonNegativeInt = 0
+    others: NonNegativeInt = 0
+    text: dict[str, NonNegativeInt] | None = None
+    hard: Share = 0.0
+    things: Share = 0.0
+    about: Share = 0.5
+    grounds: Share = 0.3
 
 
 class Sampler:

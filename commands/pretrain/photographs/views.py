@@ -5,7 +5,6 @@ The tower is frozen, so its tokens are computed once and training reads them fro
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from transformers import TimmWrapperModel
 
 from commands.pretrain.photographs import tower
 from common.core.errors import UserError
+from common.core.images import load_image
 from common.core.progress import bar
 
 BATCH = 16  # photos
@@ -49,7 +49,7 @@ def rows(file: Path) -> list[dict]:
 
 def picture(row: dict) -> Image.Image:
     """The row's photo, RGB."""
-    return Image.open(io.BytesIO(row["image"]["bytes"])).convert("RGB")
+    return load_image(row["image"]["bytes"])
 
 
 @torch.no_grad()
