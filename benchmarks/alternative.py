@@ -14,7 +14,7 @@ from PIL import Image
 
 from benchmarks.plain import Loop, Prepared, Whole
 from common import vlm
-from common.vlm.layout import IGNORE
+from common.vlm.suffix import IGNORE
 
 AT_ONCE = 32  # images through the tower, and questions answered, at once
 

@@ -14,7 +14,7 @@ from torch import nn
 
 from common import vlm
 from common.training.samples import Sample, TrainingSet
-from common.vlm.layout import IGNORE
+from common.vlm.suffix import IGNORE
 
 # As published, for every system.
 LEARNING_RATE, WEIGHT_DECAY = 1e-3, 1e-2

@@ -16,7 +16,7 @@ from PIL import Image
 
 from benchmarks.plain import Loop, Prepared, Whole
 from common import vlm
-from common.vlm.layout import IGNORE
+from common.vlm.suffix import IGNORE
 
 WORD = 2  # tokens of an answer in one word: itself and the end
 

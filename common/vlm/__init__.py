@@ -6,22 +6,25 @@ tests/unit/test_vlm_exact.py). Does not own training (`common.training`) or any 
 """
 
 from common.vlm.answer import Answer, answer
+from common.vlm.dialog import Decoding, Dialog
 from common.vlm.graph import StaticForward, capturable
 from common.vlm.interleaved import IMAGE_PLACEHOLDER, InterleavedText
 from common.vlm.kv_cache import PrefixBatch, PrefixCache
-from common.vlm.layout import Definition, Query, Suffix, suffix
 from common.vlm.load import Base, load
 from common.vlm.loss import suffix_loss
 from common.vlm.memory import MemoryBudget, to_device
 from common.vlm.prefix import Prefixes, encode_prefixes, image_tokens
 from common.vlm.soft_prompt import SoftPrompt
+from common.vlm.suffix import Definition, Query, Suffix, suffix
 from common.vlm.system import in_system
 
 __all__ = [
     "IMAGE_PLACEHOLDER",
     "Answer",
     "Base",
+    "Decoding",
     "Definition",
+    "Dialog",
     "InterleavedText",
     "MemoryBudget",
     "PrefixBatch",

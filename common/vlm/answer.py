@@ -11,17 +11,18 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 
 from common.core.errors import UserError
 from common.core.progress import bar
 from common.vlm.forward import hidden_states
 from common.vlm.interleaved import ImageTokenCache, image_rows
 from common.vlm.kv_cache import PrefixBatch, PrefixCache
-from common.vlm.layout import Query, Suffix, soft_prompts, suffix
 from common.vlm.learned_rows import LearnedRows
 from common.vlm.memory import to_device
 from common.vlm.packing import group_into_rows, pack_rows
 from common.vlm.soft_prompt import SoftPrompt
+from common.vlm.suffix import Query, Suffix, soft_prompts, suffix
 
 if TYPE_CHECKING:
     from common.vlm.load import Base
@@ -150,6 +151,7 @@ def decode(
         segment_ids = torch.cat([segment_ids, new_segment_ids], 1)
         hidden = hidden_states(base, ids, learned, cache, segment_ids, photos, samples)  # (R, T, D)
         logits = learned.logits(base, hidden.flatten(0, 1).index_select(0, last))
+        logits = end_names(base, logits, [generated[number] for number in alive])
         photos = None  # from now on in the cache
         probabilities = probabilities or logits[:, option_ids].softmax(-1).tolist()
         following = {}
@@ -167,6 +169,25 @@ def decode(
                 kept = _places(rows, base.device)
                 cache.batch_select_indices(kept)
                 segment_ids, rows = segment_ids[kept], [row for row in rows if row]
+
+
+def end_names(base: "Base", logits: torch.Tensor, generated: Sequence[Sequence[int]]) -> torch.Tensor:
+    """Let a name that was just said end: no piece of a word follows it, as in ``<bo>xt>``.
+
+    The base reads names as text of several pieces, and goes on with the others when one row says them all.
+
+    Args:
+        base: the model.
+        logits: (N, V + M) float32, as `LearnedRows.logits` makes them.
+        generated: ids of each of the N answers so far.
+
+    """
+    named = [bool(ids) and ids[-1] >= base.vocab_size for ids in generated]
+    if not any(named):
+        return logits
+    pieces = base.layout.word_pieces
+    pieces = F.pad(pieces, (0, logits.shape[1] - len(pieces)))
+    return logits.masked_fill(to_device(torch.tensor(named).unsqueeze(1) & pieces, logits.device), -torch.inf)
 
 
 def _places(flags: Sequence[object], device: torch.device) -> torch.Tensor:

@@ -14,7 +14,7 @@ import torch
 from common.vlm.kv_cache import PrefixBatch, PrefixCache
 
 if TYPE_CHECKING:
-    from common.vlm.layout import Suffix
+    from common.vlm.suffix import Suffix
 
 IMAGE_PLACEHOLDER = (
     "\ufffc"  # marks a photo's place in a sentence: Unicode's character for an object in a text

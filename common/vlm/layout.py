@@ -4,8 +4,9 @@
     prefix, per image             suffix: prompt                          suffix: labels
 
 The wording comes from the processor's chat template, so all families share this code; shown is LLaVA's.
-Without an image, its prefix is ``[SYSTEM ]USER:`` and the suffix starts with the space after it. Does not run
-the model.
+Without an image, its prefix is ``[SYSTEM ]USER:`` and the suffix starts with the space after it. A later turn
+of a conversation has no prefix: its suffix is ``</s>USER: {definition} {question} ASSISTANT:``, where only
+who was not named before is defined. Does not run the model or make suffixes (`suffix`).
 
 Learned rows travel through the tokenizer as an added token (`SLOT`), so the pieces around them are exactly
 those of a tokenizer with the identifier added; in ids, row r is written V + r, V being the vocabulary size.
@@ -15,54 +16,22 @@ import copy
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import zip_longest
 from typing import TYPE_CHECKING, ClassVar
 
+import torch
+
 from common.core.errors import UserError
-from common.vlm.families import check_inline
-from common.vlm.interleaved import InterleavedText
-from common.vlm.soft_prompt import SoftPrompt, identifier_positions, output_positions
+from common.vlm.chat_template import around_question, next_turn
+from common.vlm.soft_prompt import SoftPrompt, output_positions
 
 if TYPE_CHECKING:
-    import torch
     from transformers import PreTrainedTokenizerFast, ProcessorMixin
 
-    from common.vlm.load import Base
-
-IGNORE = -100  # label of a position without a target, as in transformers
 SLOT = "<|learned row|>"
 LATENT = "<latent>"  # how readers see a latent token
-Definition = str | InterleavedText | SoftPrompt | tuple[SoftPrompt, ...] | None
-_QUESTION = "\ue000"  # marks the question's place in the chat template; private use, so in no template
-
-
-@dataclass(frozen=True)
-class Query:
-    """One question to the model.
-
-    Attributes:
-        question: plain text; write the subject as its token, ``<bo>``.
-        image: index into the `PrefixCache`, or None for a text-only question.
-        definition: a soft prompt, those of several subjects, or a sentence, perhaps with photos in it, put
-            before the question; None for neither.
-
-    """
-
-    question: str
-    image: int | None = None
-    definition: "Definition" = None
-
-
-@dataclass(frozen=True)
-class Suffix:
-    """Ids after the prefix, learned row r as V + r; labels of the same length, IGNORE but on the answer.
-
-    photos: (n, P, D) float32, what stands at the image token's positions in a sentence with photos; or None.
-    """
-
-    ids: list[int]
-    labels: list[int]
-    photos: "torch.Tensor | None" = None
+_WORD = re.compile(r"[A-Za-z0-9_>]")  # begins a piece that has no space before it
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +47,8 @@ class Layout:
     answer_gap: (
         str  # what stands between the cue and the answer: a space, or nothing where the cue ends a line
     )
+    next_turn: str  # what stands between an answer's end token and the next question: "USER: "
+    next_photo_turn: str  # the same with a photo, one image token standing for all
     reserved: frozenset[str]
     image_token: str
     photo_in_suffix: ClassVar[bool] = False  # whether the photo comes after the definition (see `system`)
@@ -85,8 +56,8 @@ class Layout:
     @classmethod
     def of(cls, processor: "ProcessorMixin", system: str) -> "Layout":
         """Derive the layout from the processor's chat template."""
-        image_prefix, generation_prompt = _template(processor, system, image=True)
-        head, text_generation_prompt = _template(processor, system, image=False)
+        image_prefix, generation_prompt = around_question(processor, system, image=True)
+        head, text_generation_prompt = around_question(processor, system, image=False)
         if generation_prompt != text_generation_prompt:
             raise UserError("the base model's chat template ends differently with and without an image")
         if processor.image_token not in image_prefix:
@@ -108,9 +79,17 @@ class Layout:
             separator=head[len(text_prefix) :],
             generation_prompt=generation_prompt,
             answer_gap="" if generation_prompt.endswith("\n") else " ",
+            next_turn=next_turn(processor, image=False),
+            next_photo_turn=next_turn(processor, image=True),
             reserved=frozenset(tokenizer.all_special_tokens) | {SLOT, processor.image_token},
             image_token=processor.image_token,
         )
+
+    @cached_property
+    def word_pieces(self) -> torch.Tensor:
+        """Which ids would go on with the word before them: (`slot_id`,) bool on the CPU."""
+        pieces = self.tokenizer.convert_ids_to_tokens(range(self.slot_id))
+        return torch.tensor([bool(_WORD.match(piece)) for piece in pieces])
 
     def prefix_text(self, image: bool) -> str:
         """Text of the prefix, one image token standing for all."""
@@ -120,6 +99,13 @@ class Layout:
         """Text of the suffix up to the answer."""
         separator = "" if image else self.separator
         return separator + (f"{definition} " if definition else "") + question + self.generation_prompt
+
+    def next_turn_text(self, definition: str | None, question: str, photo: torch.Tensor | None) -> str:
+        """Text of a later turn from the end token to the answer; a photo (1, P, D) has P image tokens."""
+        turn = self.next_turn
+        if photo is not None:
+            turn = self.next_photo_turn.replace(self.image_token, self.image_token * photo.shape[1])
+        return turn + (f"{definition} " if definition else "") + question + self.generation_prompt
 
     def describe(self, definition: str, image: bool) -> str:
         """The text around question and answer, for readers; one image token stands for all of a photo."""
@@ -163,85 +149,3 @@ class Layout:
 def _words(prompts: Sequence[SoftPrompt]) -> list[str]:
     """How the rows that can be generated read."""
     return [word for prompt in prompts for word in [prompt.token, *[LATENT] * (len(prompt.output_row) - 1)]]
-
-
-def soft_prompts(definition: Definition) -> tuple[SoftPrompt, ...]:
-    """The soft prompts that a definition consists of; none if it is a sentence or nothing."""
-    if isinstance(definition, SoftPrompt):
-        return (definition,)
-    return definition if isinstance(definition, tuple) else ()
-
-
-def suffix(
-    base: "Base",
-    definition: Definition,
-    question: str,
-    answer: str | None = None,
-    *,
-    image: bool = True,
-) -> Suffix:
-    """Ids and labels of ``{definition} {question} ASSISTANT:[ {answer}</s>]``, in the wording of the base.
-
-    Args:
-        base: model whose layout and vocabulary size are used.
-        definition: a `SoftPrompt` goes in as its rows, and its token (``<bo>``) is row 0 in question and
-            answer too; of several, the rows count on. A sentence goes in as text, its photos as image tokens.
-        question: plain text.
-        answer: the supervised text, followed by the end token; None to generate.
-        image: whether the prefix shows an image.
-
-    Raises:
-        UserError: a text contains one of the tokenizer's special tokens.
-
-    """
-    layout = base.layout
-    photos = definition.photos if isinstance(definition, InterleavedText) else None
-    said = definition.text if isinstance(definition, InterleavedText) else definition
-    for text in (question, answer or "", said if isinstance(said, str) else ""):
-        for token in layout.reserved:
-            if token in text:
-                raise UserError(
-                    f"the text {text!r} contains {token}, which means something else to the model: reword it"
-                )
-    rows: list[int] = []
-    sentence = definition if isinstance(definition, str) else None
-    prompts = soft_prompts(definition)
-    if prompts:
-        own = {prompt.token: row for prompt, row in zip(prompts, identifier_positions(prompts), strict=True)}
-        token = re.compile("|".join(map(re.escape, own)))
-        rows = list(range(sum(prompt.latent_tokens + 1 for prompt in prompts)))
-        rows += [own[name] for text in (question, answer or "") for name in token.findall(text)]
-        question = token.sub(SLOT, question)
-        answer = answer and token.sub(SLOT, answer)
-        sentence = " ".join(prompt.text(SLOT, SLOT) for prompt in prompts)
-    elif isinstance(definition, InterleavedText):
-        check_inline(base.name, base.model.config.model_type)
-        sentence = definition.written(layout.image_token)
-    prefix, prompt = layout.prefix_text(image), layout.prompt_text(sentence, question, image)
-    ids = layout.encode_continuation(prefix, prompt)
-    asked = len(ids)
-    if answer is not None:
-        ids += [
-            *layout.encode_continuation(prefix + prompt, layout.answer_gap + answer),
-            layout.tokenizer.eos_token_id,
-        ]
-    vocab_size, slots = base.vocab_size, iter(rows)  # transformers looks the table up each time it is asked
-    ids = [vocab_size + next(slots) if i == layout.slot_id else i for i in ids]
-    return Suffix(ids, [IGNORE] * asked + ids[asked:], photos)
-
-
-def _template(processor: "ProcessorMixin", system: str, image: bool) -> tuple[str, str]:
-    """Text before and after the question."""
-    if not processor.chat_template:
-        raise UserError(
-            "the base model has no chat template: use a converted one, such as llava-hf/llava-1.5-7b-hf"
-        )
-    content = [{"type": "image"}] * image + [{"type": "text", "text": _QUESTION}]
-    messages = [{"role": "user", "content": content}]
-    if system:
-        messages.insert(0, {"role": "system", "content": [{"type": "text", "text": system}]})
-    text = processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-    before, _, encode_continuation = text.partition(_QUESTION)
-    if system not in before:
-        raise UserError("the base model's chat template drops the system sentence: set base.vlm.system to ''")
-    return before, encode_continuation

@@ -15,11 +15,11 @@ from common.vlm.forward import embed, run
 from common.vlm.graph import StaticForward
 from common.vlm.interleaved import image_rows
 from common.vlm.kv_cache import PrefixBatch
-from common.vlm.layout import IGNORE, Suffix
 from common.vlm.learned_rows import LearnedRows
 from common.vlm.memory import to_device
 from common.vlm.packing import pad_left, segment_ids_of
 from common.vlm.soft_prompt import SoftPrompt
+from common.vlm.suffix import IGNORE, Suffix
 
 if TYPE_CHECKING:
     from common.vlm.load import Base

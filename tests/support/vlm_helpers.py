@@ -1,11 +1,13 @@
 """What the tests of `common.vlm` share: pictures, soft prompts, and the plain model to compare with."""
 
 import copy
+import re
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from PIL import Image
+from transformers import LogitsProcessor
 
 from common import vlm
 from common.vlm.soft_prompt import output_positions
@@ -43,6 +45,21 @@ def assert_same_answers(found: Sequence[vlm.Answer], expected: Sequence[vlm.Answ
         rtol=1e-4,
         atol=1e-6,
     )
+
+
+class NamesEnd(LogitsProcessor):
+    """For plain `generate`: a learned row that was just said is not gone on with as if it began a word."""
+
+    def __init__(self, base: vlm.Base) -> None:
+        pieces = base.tokenizer.convert_ids_to_tokens(range(len(base.tokenizer)))
+        self.first = base.vocab_size
+        self.words = [i for i, piece in enumerate(pieces) if re.match(r"[\w>]", piece, re.ASCII)]
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        for ids, row in zip(input_ids, scores, strict=True):
+            if ids[-1] >= self.first:
+                row[self.words] = -torch.inf
+        return scores
 
 
 def resized(base: vlm.Base, *prompts: vlm.SoftPrompt) -> torch.nn.Module:

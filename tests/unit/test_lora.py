@@ -15,7 +15,7 @@ from common.core.errors import UserError
 from common.methods.lora import adapter, sequences
 from common.methods.lora.learn import _fitting, backward
 from common.training.samples import Sample
-from common.vlm.layout import IGNORE
+from common.vlm.suffix import IGNORE
 from tests.support import families, tiny
 from tests.support.helpers import ROOT
 from tests.support.vlm_helpers import full_inputs, noise_images

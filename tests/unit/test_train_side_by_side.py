@@ -12,7 +12,7 @@ from common import vlm
 from common.core.seed import torch_stream
 from common.training.samples import Sample, TrainingSet
 from common.training.steps import SCHEDULES, SubjectTrainer, TrainingRecipe, epochs
-from common.vlm.layout import IGNORE
+from common.vlm.suffix import IGNORE
 from tests.support import tiny
 from tests.support.helpers import ROOT
 from tests.support.vlm_helpers import full_inputs, noise_images, resized

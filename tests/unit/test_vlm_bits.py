@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from common import vlm
-from common.vlm.layout import IGNORE
+from common.vlm.suffix import IGNORE
 from tests.support.helpers import ROOT
 from tests.support.vlm_helpers import full_inputs, noise_images, resized, soft_prompt
 

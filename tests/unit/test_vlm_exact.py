@@ -17,10 +17,11 @@ import torch.nn.functional as F
 
 from common import vlm
 from common.vlm.answer import decode
-from common.vlm.layout import IGNORE, soft_prompts
+from common.vlm.suffix import IGNORE, soft_prompts
 from tests.support import families, tiny
 from tests.support.vlm_helpers import (
     SHAPES,
+    NamesEnd,
     assert_same_answers,
     full_inputs,
     noise_images,
@@ -217,6 +218,7 @@ def test_answers_equal_plain_generation(
             use_cache=use_cache,
             output_logits=True,
             return_dict_in_generate=True,
+            logits_processor=[NamesEnd(base)],
         )
         expected = out.sequences[0, inputs["input_ids"].shape[1] :].tolist()
         assert new == [i for i in expected if i not in base.end_ids]

@@ -7,7 +7,8 @@ import torch
 
 from common import vlm
 from common.core.errors import UserError
-from common.vlm.layout import IGNORE, LATENT
+from common.vlm.layout import LATENT
+from common.vlm.suffix import IGNORE
 from tests.support.vlm_helpers import noise_images, resized, soft_prompt
 
 QUESTION = "Can you see <bo>?"

@@ -7,7 +7,8 @@ from tokenizers import AddedToken, normalizers, pre_tokenizers
 
 from common import vlm
 from common.core.errors import UserError
-from common.vlm.layout import IGNORE, Layout
+from common.vlm.layout import Layout
+from common.vlm.suffix import IGNORE
 from tests.support import tiny
 from tests.support.vlm_helpers import noise_images, soft_prompt
 

@@ -15,7 +15,7 @@ from torch import nn
 
 from common import vlm
 from common.training.samples import Sample
-from common.vlm.layout import IGNORE
+from common.vlm.suffix import IGNORE
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from common.methods.myvlm.training_pairs import Pair
 from common.vlm.attention import attention_weights
 from common.vlm.forward import hidden_states
 from common.vlm.image_suffix_tokens import appended_ids, appended_rows, through_image
-from common.vlm.layout import IGNORE
 from common.vlm.packing import pad_left, segment_ids_of
+from common.vlm.suffix import IGNORE
 
 
 class ConceptPhoto(NamedTuple):
