@@ -1,6 +1,5 @@
-"""Talk with a trained subject in a terminal.
+"""Talk with trained subjects in a terminal.
 
-Owns the conversation on the screen; writes no file and trains nothing. Every question stands alone, as in
-training: the soft prompts of all whom it names are put before it, and earlier turns are not repeated to the
-model.
+Owns the conversation on the screen; writes no file and trains nothing. What is said, and which earlier turns
+stay in view, is `common.assistant`'s business.
 """

@@ -3,7 +3,7 @@
 import sys
 
 from commands.chat import command, repl
-from common.core import params, paths, seed
+from common.core import params
 from common.core.errors import run
 
 
@@ -11,25 +11,17 @@ def main(*words: str) -> str:
     """Answer one question, or questions until /quit; return how many there were. Without an id, list all."""
     options = command.read(words)
     p = params.load()
-    if options.subject is None:
+    if not options.subjects:
         return repl.show({name: subject.kind for name, subject in p.subjects.items()})
-    p.subject(options.subject)
+    for subject in options.subjects:
+        p.subject(subject)
     image = repl.photo(options.image) if options.image else None
 
-    from commands.chat.session import Session
-    from common import vlm  # seconds, which a missing photo need not wait for
+    from common.assistant import Assistant, Conversation  # seconds, which a missing photo need not wait for
 
-    seed.seed_everything(p.seed, p.threads)
-    base = vlm.load(**p.base.load_kwargs)
-    session = Session(
-        base,
-        lambda name: vlm.SoftPrompt.load(paths.subject_model(name), base),
-        options.subject,
-        list(p.subjects),
-        image,
-    )
-    lines = [options.question] if options.question else repl.typed_lines(f"<{options.subject}>")
-    answered = repl.converse(session, lines, as_json=options.json)
+    talk = Conversation(Assistant.of(p), options.subjects, options.method, image)
+    lines = [options.question] if options.question else repl.typed_lines(options.subjects)
+    answered = repl.converse(talk, lines, as_json=options.json)
     if options.question and not answered:
         sys.exit(1)  # converse has said why
     return f"{answered} answered"

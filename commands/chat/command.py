@@ -3,18 +3,20 @@
 import argparse
 from collections.abc import Sequence
 
+from common.core import paths
 from common.core.errors import UserError
 
 
 def read(words: Sequence[str]) -> argparse.Namespace:
-    """`subject`, `image`, `question` (None where left out) and `json`; ends the process on mistakes.
+    """`subjects`, `method`, `image`, `question` (None where left out), `json`; ends the process on mistakes.
 
     Raises UserError when the question is empty.
     """
     parser = argparse.ArgumentParser(
         prog="python -m commands.chat", description="Ask about trained subjects."
     )
-    parser.add_argument("subject", nargs="?", help="id of a subject, as in params.yaml; none lists them")
+    parser.add_argument("subjects", nargs="*", help="ids of subjects, as in params.yaml; none lists them")
+    parser.add_argument("--method", default=paths.SOFT_PROMPT, help="what answers; /method lists all")
     parser.add_argument(
         "--image", help="photo to talk about; without one, the chat is about the subject alone"
     )

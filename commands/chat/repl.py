@@ -4,7 +4,7 @@ import contextlib
 import io
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from PIL import Image
@@ -15,17 +15,19 @@ from common.core.foreign import plain
 from common.core.images import load_image
 
 if TYPE_CHECKING:
-    from commands.chat.session import Session
+    from common.assistant import Conversation
+    from common.vlm import Answer
 
 END = {"/quit", "/exit", "quit", "exit"}
 HELP = """/image PHOTO   look at this photo from now on
-/reset         look at no photo
+/reset         look at no photo, and forget what was said
 /subjects      who can be named
+/method NAME   let another method answer; without a name, list them
 /help          this
 /quit          end; so does Ctrl-D. Ctrl-C stops an answer"""
 
 
-def converse(session: "Session", lines: Iterable[str], *, as_json: bool = False) -> int:
+def converse(talk: "Conversation", lines: Iterable[str], *, as_json: bool = False) -> int:
     """Print the answer to each line, or do what a command among them says; return how many were answered.
 
     A line that cannot be answered is explained in one sentence, and the talk goes on. With `as_json` an
@@ -35,19 +37,33 @@ def converse(session: "Session", lines: Iterable[str], *, as_json: bool = False)
     for line in lines:
         try:
             if line.startswith("/") or line == "help":
-                print(obey(session, line), flush=True)
+                print(obey(talk, line), flush=True)
                 continue
-            answer = session.ask(line)
+            answer = _write(talk.ask(line), silent=as_json)
         except UserError as error:
             print(f"error: {plain(str(error))}", file=sys.stderr, flush=True)
         except KeyboardInterrupt:
             print("stopped", file=sys.stderr, flush=True)
         else:
             answered += 1
-            yes, no = answer.probabilities
-            told = {"question": line, "answer": plain(answer.text), "yes": round(yes, 6), "no": round(no, 6)}
-            print(json.dumps(told, ensure_ascii=False) if as_json else told["answer"], flush=True)
+            if as_json:
+                yes, no = answer.probabilities or (None, None)
+                said = {"question": line, "answer": plain(answer.text), "yes": yes, "no": no}
+                print(json.dumps(said, ensure_ascii=False), flush=True)
     return answered
+
+
+def _write(answers: "Iterator[Answer]", *, silent: bool) -> "Answer":
+    """Print an answer while it grows, if not silent; return the whole."""
+    shown = ""
+    for answer in answers:
+        text = plain(answer.text)
+        if not silent and text.startswith(shown):
+            print(text[len(shown) :], end="", flush=True)
+            shown = text
+    if not silent:
+        print()
+    return answer
 
 
 def show(kinds: Mapping[str, str]) -> str:
@@ -59,17 +75,26 @@ def show(kinds: Mapping[str, str]) -> str:
     return f"{len(trained)} of {len(kinds)} trained; `python -m commands.chat ID` talks about one"
 
 
-def obey(session: "Session", line: str) -> str:
+def obey(talk: "Conversation", line: str) -> str:
     """Do what a command says; return what to print."""
     command, _, rest = line.partition(" ")
-    if command == "/image" and rest.strip():
-        session.look_at(photo(rest.strip()))
-        return f"looking at {rest.strip()}"
+    rest = rest.strip()
+    if command == "/image" and rest:
+        talk.look_at(photo(rest))
+        return f"looking at {rest}"
     if command == "/reset":
-        session.look_at(None)
+        talk.look_at(None)
+        talk.reset()
         return "looking at no photo"
     if command == "/subjects":
-        return "\n".join(f"<{name}>" for name in session.subjects)
+        return "\n".join(f"<{name}>" for name in talk.assistant.subjects)
+    if command == "/method":
+        if rest:
+            talk.use(rest)
+        return "\n".join(
+            f"{'*' if name == talk.method else ' '} {name:20} {title}"
+            for name, title in talk.assistant.titles.items()
+        )
     if command in ("/help", "help"):
         return HELP
     raise UserError(f"{plain(line)} is no command: /help lists them")
@@ -82,7 +107,7 @@ def photo(path: str) -> Image.Image:
     return load_image(path)
 
 
-def typed_lines(token: str) -> Iterator[str]:
+def typed_lines(subjects: Sequence[str]) -> Iterator[str]:
     """Give what is typed, or piped in, line by line until /quit or the end of the input."""
     sign = "> " if sys.stdin.isatty() else ""
     if isinstance(sys.stdin, io.TextIOWrapper):
@@ -90,7 +115,8 @@ def typed_lines(token: str) -> Iterator[str]:
     if sign:
         with contextlib.suppress(ImportError):  # Windows has none; there the console edits lines itself
             import readline  # noqa: F401  # arrow keys and earlier lines
-        print(f"Write {token} for the subject; /help lists what else can be done.")
+        names = ", ".join(f"<{subject}>" for subject in subjects)
+        print(f"In questions, write {names}; /help lists what else can be done.")
     while True:
         try:
             line = input(sign).strip()

@@ -147,6 +147,13 @@ def thumbnail(image: Image.Image, side: int) -> bytes:
     return file.getvalue()
 
 
+def png(image: Image.Image) -> bytes:
+    """Encode the image as PNG, which loses nothing."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def pixel_sha256(image: Image.Image) -> str:
     """SHA-256 of size and RGB values: equal for the same picture in different files."""
     return sha256_bytes(f"{image.width}x{image.height}:".encode() + image.convert("RGB").tobytes())

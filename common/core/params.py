@@ -18,6 +18,7 @@ from common.core.errors import UserError
 from common.core.sections import (
     Assemble,
     Base,
+    Chat,
     Evaluate,
     Index,
     Kind,
@@ -54,6 +55,7 @@ class Params(Section):
     train: Train
     methods: dict[MethodName, dict[str, Any]]
     evaluate: Evaluate
+    chat: Chat
     report: Report
     subjects: Annotated[dict[SubjectId, SubjectParams], Field(min_length=1)]
 

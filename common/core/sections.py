@@ -225,6 +225,19 @@ class Evaluate(Responder):
     captioned_others: PositiveInt
 
 
+class ChatPreset(Responder):
+    """What of talking depends on the base model."""
+
+    history: NonNegativeInt
+
+
+class Chat(ChatPreset):
+    """Talking with the result."""
+
+    temperature: Annotated[float, Field(ge=0, le=100)]
+    top_p: Annotated[float, Field(gt=0, le=1)]
+
+
 class Report(Section):
     """What the report shows and what counts as the same number."""
 
@@ -257,3 +270,4 @@ class Preset(Section):
     assemble: Pictures
     train: TrainPreset
     evaluate: Responder
+    chat: ChatPreset

@@ -124,6 +124,17 @@ class Responder(ABC):
         """What this subject costs under this name."""
 
 
+class InPrompt(ABC):
+    """Something whose whole knowledge stands before the question, so that a conversation may hold it."""
+
+    @abstractmethod
+    def definition(self, subjects: Sequence[str]) -> "vlm.Definition":
+        """What is put before a question about these subjects; None if there are none.
+
+        Raises UserError if one of them was not learned.
+        """
+
+
 class Method(Responder):
     """A method that subjects are fitted to. Its section in params.yaml names it and holds its settings.
 

@@ -6,6 +6,7 @@ identifier, which is how it learns to be said. All begin with Yes or No. `{name}
 `<id>`.
 """
 
+import re
 from typing import NamedTuple
 
 from common.prompts.instructions import BRIEF
@@ -66,3 +67,17 @@ TEMPLATES = (
     *(Template(f"{question} {BRIEF}", "Yes", "No") for question in _ONE_WORD),
     *(Template(*sentence) for sentence in _SENTENCES),
 )
+
+
+def asks_presence(question: str, name: str) -> bool:
+    """Whether a question is one of these, with or without the request for a brief answer.
+
+    Case, spaces and punctuation are forgiven.
+    """
+    asked = _bare(question.replace(BRIEF, ""), name)
+    known = {_bare(template.question.replace(BRIEF, ""), "{name}") for template in (VALIDATION, *TEMPLATES)}
+    return asked in known
+
+
+def _bare(question: str, name: str) -> str:
+    return " ".join(re.findall(r"\w+", question.replace(name, " NAME ").casefold()))

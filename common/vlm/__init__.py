@@ -6,7 +6,7 @@ tests/unit/test_vlm_exact.py). Does not own training (`common.training`) or any 
 """
 
 from common.vlm.answer import Answer, answer
-from common.vlm.dialog import Decoding, Dialog
+from common.vlm.dialog import ContextFullError, Decoding, Dialog
 from common.vlm.graph import StaticForward, capturable
 from common.vlm.interleaved import IMAGE_PLACEHOLDER, InterleavedText
 from common.vlm.kv_cache import PrefixBatch, PrefixCache
@@ -22,6 +22,7 @@ __all__ = [
     "IMAGE_PLACEHOLDER",
     "Answer",
     "Base",
+    "ContextFullError",
     "Decoding",
     "Definition",
     "Dialog",

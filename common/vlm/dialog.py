@@ -5,6 +5,7 @@ turn, decoded greedily, is answered as `answer` does it, token for token. Does n
 or how many turns are kept.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from PIL import Image
 
+from common.core.errors import UserError
 from common.vlm.answer import Answer, end_names
 from common.vlm.families import check_inline
 from common.vlm.forward import hidden_states
@@ -27,6 +29,11 @@ if TYPE_CHECKING:
 
 # An answer that says one to eight tokens so many times in a row says nothing more.
 REPEATS, LONGEST_REPEAT = 4, 8
+_BYTE = re.compile(r"<0x[0-9A-F]{2}>")  # a piece that is a byte, of SentencePiece
+
+
+class ContextFullError(UserError):
+    """A turn does not fit behind the turns so far."""
 
 
 @dataclass(frozen=True)
@@ -85,12 +92,13 @@ class Dialog:
             options: answers whose probabilities are wanted.
 
         Raises:
-            UserError: a text holds a special token, or the model's family cannot see photos in later turns;
-                the conversation is then as it was.
+            ContextFullError: question and answer do not fit into the positions that the model has left.
+            UserError: a text holds a special token, or the model's family cannot see photos in later turns.
+                In both cases the dialog is as it was.
 
         """
         option_ids = [self.base.layout.first_id(option) for option in options]
-        ids, photos = self._turn(question, None, definition, image)
+        ids, photos = self._turn(question, None, definition, image, decoding.max_new_tokens)
         learned = LearnedRows.of(self.base, [self._prompts])
         logits = self._read(ids, learned, photos)
         return self._answer(logits, learned, decoding, logits[0, option_ids].softmax(-1).tolist())
@@ -99,12 +107,17 @@ class Dialog:
         self, question: str, answer: str, definition: Definition = None, image: Image.Image | None = None
     ) -> None:
         """Read a turn that was had elsewhere; arguments and errors as of `ask`."""
-        ids, photos = self._turn(question, answer, definition, image)
+        ids, photos = self._turn(question, answer, definition, image, 0)
         self._read(ids[:-1], LearnedRows.of(self.base, [self._prompts]), photos)
         # the end token comes with the next turn
 
     def _turn(
-        self, question: str, answer: str | None, definition: Definition, image: Image.Image | None
+        self,
+        question: str,
+        answer: str | None,
+        definition: Definition,
+        image: Image.Image | None,
+        max_new_tokens: int,
     ) -> tuple[list[int], torch.Tensor | None]:
         """Ids to be read next, and image tokens (N, D) among them; the definition is then in place."""
         photo = None
@@ -117,6 +130,13 @@ class Dialog:
         else:
             asked = suffix(self.base, definition, question, answer, image=self._with_image)
             photos = image_rows([asked], self._prefix)
+        positions = self.base.model.config.get_text_config().max_position_embeddings
+        needed = self.length + len(self._unread) + len(asked.ids) + max_new_tokens
+        if needed > positions:
+            raise ContextFullError(
+                f"question and answer, with what was said before, need {needed} positions, and "
+                f"{self.base.name} has {positions}: ask something shorter, or begin anew"
+            )
         self.turns += 1
         self._prompts += soft_prompts(definition)
         return self._unread + asked.ids, photos
@@ -137,12 +157,21 @@ class Dialog:
             if len(said) == decoding.max_new_tokens or runs_on(said):
                 break
             grown = base.layout.decode(said, base.vocab_size, self._prompts)
-            if grown.startswith(text) and grown != text and not grown.endswith("\ufffd"):
+            if grown != text and not self._unfinished(token, grown):
                 text = grown
                 yield Answer(text, tuple(probabilities))
             logits = self._read([token], learned)
         cut_off = token not in base.end_ids
         yield Answer(base.layout.decode(said, base.vocab_size, self._prompts), tuple(probabilities), cut_off)
+
+    def _unfinished(self, token: int, text: str) -> bool:
+        """Whether the last letter may become another one when more bytes of it come."""
+        if text.endswith("\ufffd"):
+            return True
+        piece = (
+            self.base.layout.tokenizer.convert_ids_to_tokens(token) if token < self.base.vocab_size else ""
+        )
+        return bool(_BYTE.fullmatch(piece or ""))
 
     @torch.inference_mode()
     def _read(self, ids: list[int], learned: LearnedRows, photos: torch.Tensor | None = None) -> torch.Tensor:

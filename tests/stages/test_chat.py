@@ -14,6 +14,8 @@ from common.core.foreign import plain
 from tests.support.helpers import run_stage, save_photo, set_params
 from tests.support.vlm_helpers import soft_prompt
 
+LONGEST = 20  # tokens; a random model runs on after some more, and is stopped
+
 
 @pytest.fixture(scope="module")
 def base(tiny_llava: Path) -> vlm.Base:
@@ -23,7 +25,7 @@ def base(tiny_llava: Path) -> vlm.Base:
 @pytest.fixture
 def trained(workspace: Path, base: vlm.Base) -> vlm.SoftPrompt:
     """A workspace where `bo` has a soft prompt; that prompt."""
-    set_params({"base.vlm.model": base.name})
+    set_params({"base.vlm.model": base.name, "chat.max_new_tokens": LONGEST})
     prompt = soft_prompt(base, "bo", 2)
     prompt.info["base"] = {"fingerprint": base.fingerprint}
     prompt.save(paths.subject_model("bo"))
@@ -35,7 +37,7 @@ def expected(base: vlm.Base, prompt: vlm.SoftPrompt, question: str, image: Path 
 
     prefixes = vlm.encode_prefixes(base, [load_image(image)] if image else [])
     query = vlm.Query(question, 0 if image else None, prompt)
-    answer = vlm.answer(base, [query], prefixes, max_new_tokens=128, batch_size=1)[0]
+    answer = vlm.answer(base, [query], prefixes, max_new_tokens=LONGEST, batch_size=1)[0]
     return plain(answer.text)  # a random model says control characters as well
 
 
@@ -137,7 +139,7 @@ def test_everybody_who_is_named_is_loaded(
     other.save(paths.subject_model("mam"))
     main("bo", "--question", "Are <bo> and <mam> here?")
     query = vlm.Query("Are <bo> and <mam> here?", None, (trained, other))
-    answer = vlm.answer(base, [query], vlm.encode_prefixes(base, []), max_new_tokens=128, batch_size=1)[0]
+    answer = vlm.answer(base, [query], vlm.encode_prefixes(base, []), max_new_tokens=LONGEST, batch_size=1)[0]
     assert capsys.readouterr().out.strip() == plain(answer.text).strip()
     assert main() == "2 of 2 trained; `python -m commands.chat ID` talks about one"
     assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()] == [

@@ -8,17 +8,18 @@ never saw, which is what the number then tells.
 """
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.methods import prompt_context
-from common.methods.interface import Cost, Method, MethodSubject, Request
+from common.methods.interface import Cost, InPrompt, Method, MethodSubject, Request
 
 if TYPE_CHECKING:
     from common import vlm
 
 
-class Prompting(Method):
+class Prompting(Method, InPrompt):
     """A folder per subject: what is put before every question about it."""
 
     Settings = prompt_context.ContextSettings
@@ -31,10 +32,9 @@ class Prompting(Method):
         """Let the base model answer with each subject's prompt before the question."""
         from common.methods.respond import answer_all
 
-        known = {
-            s: self._definition(s) for s in dict.fromkeys(s for request in requests for s in request.subjects)
-        }
-        definitions = [self._joined([known[subject] for subject in request.subjects]) for request in requests]
+        asked = {request.subjects: None for request in requests}
+        known = {subjects: self.definition(subjects) for subjects in asked}
+        definitions = [known[request.subjects] for request in requests]
         return answer_all(
             self.backbones.base(), photos, requests, definitions, self.backbones.batch_size, self.name
         )
@@ -43,10 +43,22 @@ class Prompting(Method):
         """Nothing is learned; words and photos are stored."""
         from common.methods.respond import prompt_tokens
 
-        added = prompt_tokens(self.backbones.base(), self._definition(subject))
+        added = prompt_tokens(self.backbones.base(), self.definition([subject]))
         return Cost(0, prompt_context.stored_bytes(self.folder, subject), added)
 
-    def _definition(self, subject: str) -> "vlm.Definition":
+    def definition(self, subjects: Sequence[str]) -> "vlm.Definition":
+        """Words and photos of these subjects, one after another."""
+        from common import vlm
+
+        parts = [self._told(subject) for subject in subjects]
+        if len(parts) < 2:
+            return parts[0] if parts else None
+        if self.settings.references:
+            return vlm.InterleavedText.concatenate(parts)
+        return " ".join(parts)
+
+    @cache  # noqa: B019  # a method lives as long as the process
+    def _told(self, subject: str) -> "vlm.Definition":
         from common import vlm
 
         words, photos = prompt_context.read(self.folder, subject)
@@ -57,13 +69,6 @@ class Prompting(Method):
         return vlm.InterleavedText(
             text, vlm.image_tokens(self.backbones.base(), photos, self.backbones.batch_size)
         )
-
-    def _joined(self, parts: "Sequence[vlm.Definition]") -> "vlm.Definition":
-        from common import vlm
-
-        if len(parts) < 2:
-            return parts[0] if parts else None
-        return vlm.InterleavedText.concatenate(parts) if self.settings.references else " ".join(parts)
 
 
 METHOD = Prompting

@@ -1,0 +1,180 @@
+"""The assistant: owns the models, what each method knows of a subject, and answers to single questions.
+
+Several conversations may share one, from several threads: whoever uses a model holds `lock`.
+"""
+
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from common import methods, vlm
+from common.core import images, paths, seed
+from common.core.errors import UserError
+from common.core.names import NAME, refuse_others
+from common.methods.interface import TITLES, Backbones, InPrompt, Request, Responder, Task
+from common.methods.respond import answer_all
+from common.prompts.evaluation import recognition_question
+from common.vlm.soft_prompt import INFO
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from common.core.params import Params
+
+BASE = "base"  # the frozen model, which is told nothing
+
+
+class Recognition(NamedTuple):
+    """Whether a photo shows a subject.
+
+    Attributes:
+        answer: what was said, "Yes" or "No" by all who answer as they are asked.
+        yes: probability of "Yes" among "Yes" and "No", 0 to 1; None for a method that gives none.
+
+    """
+
+    answer: str
+    yes: float | None
+
+
+class LearnedPrompts(InPrompt):
+    """Soft prompts as they lie on the disk; one that was learned anew since is read again."""
+
+    def __init__(self, base: vlm.Base) -> None:
+        """Read nothing yet."""
+        self.base = base
+        self._known: dict[str, tuple[int, vlm.SoftPrompt]] = {}
+
+    def definition(self, subjects: Sequence[str]) -> vlm.Definition:
+        """The learned rows."""
+        prompts = tuple(self._read(subject) for subject in subjects)
+        return prompts if prompts[1:] else prompts[0] if prompts else None
+
+    def _read(self, subject: str) -> vlm.SoftPrompt:
+        folder = paths.subject_model(subject)
+        card = folder / INFO
+        written = card.stat().st_mtime_ns if card.is_file() else 0
+        if subject not in self._known or self._known[subject][0] != written:
+            self._known[subject] = written, vlm.SoftPrompt.load(folder, self.base)
+        return self._known[subject][1]
+
+
+class Nothing(InPrompt):
+    """The base, which knows nobody."""
+
+    def definition(self, subjects: Sequence[str]) -> None:
+        """Nothing."""
+
+
+class Assistant:
+    """Answers about subjects, by any method of params.yaml.
+
+    Attributes:
+        subjects: id → kind, all that may be named.
+        titles: method → what people call it; the soft prompt first, the base last.
+        lock: held by whoever uses a model; some methods change its weights while they answer.
+
+    """
+
+    def __init__(
+        self,
+        backbones: Backbones,
+        subjects: Mapping[str, str],
+        sections: methods.Sections,
+        decoding: vlm.Decoding,
+        history: int,
+    ) -> None:
+        """Load nothing yet.
+
+        Args:
+            backbones: the models.
+            subjects: id → kind.
+            sections: those under `methods` in params.yaml.
+            decoding: how answers are decoded where a question does not say.
+            history: turns of a conversation that are kept, at most.
+
+        """
+        self.backbones, self.subjects, self.sections = backbones, dict(subjects), sections
+        self.decoding, self.history = decoding, history
+        self.titles = {
+            paths.SOFT_PROMPT: TITLES[paths.SOFT_PROMPT],
+            **{name: str(section.get("title", name)) for name, section in sections.items()},
+            BASE: TITLES[BASE],
+        }
+        self.lock = threading.RLock()
+        self._opened: dict[str, Responder | InPrompt] = {}
+
+    @classmethod
+    def of(cls, p: "Params") -> "Assistant":
+        """Assistant that params.yaml describes, its random streams and threads set."""
+        from common.methods.backbones import lazy_backbones
+
+        seed.seed_everything(p.seed, p.threads)
+        clip, device = p.base.clip, p.base.device
+        backbones = lazy_backbones(p.base.load_kwargs, clip.model, clip.revision, p.seed, device.batch_size)
+        kinds = {name: subject.kind for name, subject in p.subjects.items()}
+        decoding = vlm.Decoding(p.chat.max_new_tokens, p.chat.temperature, p.chat.top_p, p.seed)
+        return cls(backbones, kinds, p.methods, decoding, p.chat.history)
+
+    @property
+    def base(self) -> vlm.Base:
+        """The frozen model, loaded when first asked for."""
+        with self.lock:
+            return self.backbones.base()
+
+    def trained(self) -> list[str]:
+        """Ids of the subjects whose soft prompts are there."""
+        return [name for name in self.subjects if (paths.subject_model(name) / INFO).is_file()]
+
+    def method(self, name: str) -> Responder | InPrompt:
+        """What answers under this name; UserError for a name that is none."""
+        if name not in self.titles:
+            raise UserError(f"{name} is no method of {paths.PARAMS}: use one of {', '.join(self.titles)}")
+        if name not in self._opened:
+            if name == BASE:
+                self._opened[name] = Nothing()
+            elif name == paths.SOFT_PROMPT:
+                self._opened[name] = LearnedPrompts(self.base)
+            else:
+                self._opened[name] = methods.prepare(name, self.sections, self.backbones)
+        return self._opened[name]
+
+    def named(self, text: str) -> list[str]:
+        """Ids of the subjects that a text names, in its order; UserError if it names somebody unknown."""
+        refuse_others(list(self.subjects), text)
+        return list(dict.fromkeys(name[1:-1] for name in NAME.findall(text)))
+
+    def answer_all(
+        self, name: str, photos: Sequence[Path | bytes], requests: Sequence[Request]
+    ) -> list[vlm.Answer]:
+        """Answer questions that stand alone, greedily and as `evaluate` does, in the order of `requests`.
+
+        Args:
+            name: of the method.
+            photos: files, or their bytes.
+            requests: what is asked, whatever method they say.
+
+        Raises UserError if a subject is unknown or not learned, or a photo is none.
+
+        """
+        with self.lock:
+            method = self.method(name)
+            if isinstance(method, Responder):
+                return method.answers(photos, [request._replace(method=name) for request in requests])
+            known = {subjects: method.definition(subjects) for subjects in {r.subjects for r in requests}}
+            definitions = [known[request.subjects] for request in requests]
+            return answer_all(self.base, photos, requests, definitions, self.backbones.batch_size)
+
+    def recognize(
+        self, image: "Image.Image", subjects: Sequence[str], name: str = paths.SOFT_PROMPT
+    ) -> dict[str, Recognition]:
+        """Ask of each subject whether the photo shows it, with the question of the recognition test."""
+        task = Task("recognition", self.decoding.max_new_tokens)
+        requests = [Request(task, name, (s,), 0, recognition_question(s)) for s in subjects]
+        answers = self.answer_all(name, [images.png(image)], requests)
+        found = {}
+        for subject, answer in zip(subjects, answers, strict=True):
+            yes, no = answer.probabilities or (None, None)
+            found[subject] = Recognition(answer.text, None if yes is None else yes / max(yes + no, 1e-12))
+        return found
