@@ -62,7 +62,7 @@ def _write(answers: "Iterator[Answer]", *, silent: bool) -> "Answer":
             print(text[len(shown) :], end="", flush=True)
             shown = text
     if not silent:
-        print()
+        print(flush=True)
     return answer
 
 
