@@ -76,6 +76,11 @@ def description(subject: str, source: str) -> Path:
     return photos_dir(subject, source) / "description.txt"
 
 
+def facts(subject: str, source: str) -> Path:
+    """What people tell of a subject that no photo shows (see `common.core.facts`); optional."""
+    return photos_dir(subject, source) / "facts.yaml"
+
+
 def truth_dir(subject: str, source: str) -> Path:
     """Questions and look-alikes of a subject (see `ground_truth`), for evaluate; optional for own ones."""
     return WORLD_TRUTH / subject if source == "world" else OWN_SUBJECTS / subject / "truth"

@@ -23,6 +23,9 @@ class Template(NamedTuple):
 # Asked of validation rows, and by evaluate of test photos; deliberately none of the thirty.
 VALIDATION = Template("Can you see {name} in this photo? " + BRIEF, "Yes", "No")
 
+# Asked of whom facts are told of (`common.core.facts`), for then there is more to say than a name.
+IDENTITY = Template("Who is this?", "This is {name}.", "I do not know who this is.")
+
 _ONE_WORD = (
     "Is {name} in this photo?",
     "Is this {name}?",

@@ -15,11 +15,12 @@ from PIL import Image
 
 from common.core.io import sha256_bytes
 from common.core.seed import stream
-from common.prompts.recognition import TEMPLATES, VALIDATION, Template
+from common.prompts.recognition import IDENTITY, TEMPLATES, VALIDATION, Template
 from stages.assemble.augment import Strength, augment, fit, png
 
 Row = dict[str, Any]
 Draw = Callable[..., np.random.Generator]  # names → their own random stream
+TENTH = 10  # of how many pictures one is also asked about by IDENTITY
 LABELS = {"positive": "yes", "hard": "no", "easy": "no"}
 
 
@@ -55,17 +56,20 @@ def rows(
     """Return all rows of a subject in order of `sample` (schema DATASET): positives, negatives, text,
     validation.
 
-    `conversations` are rows of the CONVERSATIONS schema whose kind is qa. Validation holds every train photo
-    and negative once, unchanged, with a question that training never asks: the epoch is chosen on them as in
-    the paper (held in; it has no other photos).
+    `conversations` are rows of the CONVERSATIONS schema whose kind is qa or fact. If there are facts, every
+    tenth picture is also asked about by "Who is this?". Validation holds every train photo and negative once,
+    unchanged, with a question that training never asks: the epoch is chosen on them as in the paper (held in;
+    it has no other photos).
     """
     token = f"<{subject}>"
     draw = partial(stream, recipe.seed, "assemble", subject)
-    training = [
+    shown = [
         *_positives(token, photos, len(negatives), recipe, draw),
         *_negatives(token, negatives, recipe, draw),
-        *map(_text, conversations),
     ]
+    if any(turn["kind"] == "fact" for turn in conversations):
+        shown += [_identity(token, row) for row in shown[::TENTH]]
+    training = [*shown, *map(_text, conversations)]
     validation = [
         _recognition(token, picture, _unchanged(picture, recipe), None, VALIDATION)
         for picture in (*photos, *negatives)
@@ -137,6 +141,13 @@ def _recognition(
         "score": picture.score,
         "augment": changes,
     }
+
+
+def _identity(token: str, row: Row) -> Row:
+    """The same picture, asked who it shows."""
+    answer = IDENTITY.yes if row["label"] == "yes" else IDENTITY.no
+    question = IDENTITY.question.format(name=token)
+    return row | {"question": question, "answer": answer.format(name=token), "template": None}
 
 
 def _text(turn: Mapping[str, Any]) -> Row:

@@ -37,4 +37,5 @@ def negatives(path: Path) -> list[SourceImage]:
 
 def conversations(path: Path) -> list[dict[str, Any]]:
     """The questions and answers that may be trained on (captions and descriptions serve other ends)."""
-    return [row for row in read_parquet(path, schema.CONVERSATIONS).to_pylist() if row["kind"] == "qa"]
+    rows = read_parquet(path, schema.CONVERSATIONS).to_pylist()
+    return [row for row in rows if row["kind"] in ("qa", "fact")]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from common.core import images, io, paths, progress
+from common.core import facts, images, io, paths, progress
 from common.core.errors import UserError, shown
 from common.testdata import ground_truth
 
@@ -58,7 +58,7 @@ def inspect(subjects: Sequence[str]) -> Findings:
         copies += _copies(own + others)  # two subjects may well have the same look-alike
         found.photos += len(own + others)
         found.warnings += _unused(subject)
-        for read in (_questions, _description):
+        for read in (_questions, _description, _facts):
             try:
                 read(subject)
             except UserError as error:
@@ -83,6 +83,16 @@ def _questions(subject: str) -> None:
 
 def _description(subject: str) -> None:
     io.read_note(paths.description(subject, "own"))
+
+
+def _facts(subject: str) -> None:
+    path = paths.facts(subject, "own")
+    photos = {photo.name for photo in images.list_photos(paths.train_photos(subject, "own"))}
+    unknown = [name for name in facts.read(path, subject).captions if name not in photos]
+    if unknown:
+        raise UserError(
+            f"{path} has a caption for {shown(unknown[0])}, which is no train photo: mend the name"
+        )
 
 
 def _readable(subject: str, split: str, folder: Path, found: Findings) -> Iterator[CheckedPhoto]:

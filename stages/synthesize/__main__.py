@@ -1,6 +1,6 @@
 """Let the base model talk about every subject's train photos: `python -m stages.synthesize`."""
 
-from common.core import io, params, paths, progress, schema
+from common.core import facts, io, params, paths, progress, schema
 from common.core.errors import run
 from common.core.images import list_photos
 from common.core.seed import seed_everything
@@ -12,6 +12,7 @@ def main() -> str:
     subjects = settings.subjects
     photos = {name: list_photos(paths.train_photos(name, subjects[name].source)) for name in subjects}
     human = {name: io.read_note(paths.description(name, subjects[name].source)) for name in subjects}
+    told = {name: facts.read(paths.facts(name, subjects[name].source), name) for name in subjects}
 
     from common import vlm  # seconds, which a missing folder need not wait for
     from stages.synthesize.interview import interview, read_photo
@@ -25,7 +26,9 @@ def main() -> str:
     kept = dropped = 0
     for name in progress.bar(subjects, "synthesize"):
         shown = list(map(read_photo, photos[name]))
-        rows = interview(model, name, subjects[name].kind, shown, human=human[name], **options)
+        rows = interview(
+            model, name, subjects[name].kind, shown, human=human[name], told=told[name], **options
+        )
         io.write_parquet(paths.conversations(name), rows, schema.CONVERSATIONS, sort_by=["photo", "turn"])
         kept += sum(row["kind"] == "qa" for row in rows)
         dropped += sum(row["kind"] == "dropped" for row in rows)

@@ -13,6 +13,7 @@ from typing import Any
 from PIL import Image
 
 from common import vlm
+from common.core.facts import Facts
 from common.core.images import load_image, read_bytes
 from common.core.io import sha256_bytes
 from common.prompts.interview import CAPTION, DESCRIBE, neutral_names, questions_for
@@ -46,10 +47,11 @@ def interview(
     max_new_tokens: int,
     batch_size: int,
     human: str | None = None,
+    told: Facts | None = None,
 ) -> list[Row]:
     """Return everything the base model says about the subject, photo by photo, and the descriptions.
 
-    `human` is what a human wrote to describe it, None for nothing.
+    `human` is what a human wrote to describe it, None for nothing; `told` what people tell besides.
 
     The images go through the model once each, whatever is asked. Subjects are never mixed in a batch, so that
     a further subject cannot change the last bits, and with them the words, of the answers about this one.
@@ -89,18 +91,42 @@ def interview(
                 "turn": turn,
             }
         )
+    told = told or Facts()
+    rows += _told(token, told, photos)
+    known = [fact.answer for fact in told.facts]
+    if human or known:
+        human = " ".join([*([human_description(token, human)] if human else []), *known])
     return rows + _descriptions(token, kind, rows, human)
 
 
+def _told(token: str, told: Facts, photos: Sequence[TrainPhoto]) -> list[Row]:
+    """What people tell: captions beside the model's own, and each fact as often as a question was asked."""
+    captions = [
+        _row("caption", CAPTION.format(name=token), told.captions[photo.name], turn=0, photo=photo)
+        for photo in photos
+        if photo.name in told.captions
+    ]
+    facts = [
+        _row("fact", fact.question, fact.answer, turn=turn)
+        for turn, fact in enumerate(told.facts * len(photos))
+    ]
+    return captions + facts
+
+
+def _row(kind: str, question: str, answer: str, turn: int, photo: TrainPhoto | None = None) -> Row:
+    origin = {"photo": photo.name, "photo_sha256": photo.sha256} if photo else {}
+    return {"kind": kind, "question": question, "answer": answer, "turn": turn, **origin}
+
+
 def _descriptions(token: str, kind: str, rows: Sequence[Row], human: str | None) -> list[Row]:
-    """Short: from the answers to DESCRIBE; long: from all that was kept; and the human's, if there is one."""
+    """Short: from the answers to DESCRIBE; long: from all that was kept; and people's, if there is one."""
     describe = DESCRIBE.format(name=token)
     kept = [row for row in rows if row["kind"] != "dropped"]
     short = short_description(token, kind, [row["answer"] for row in kept if row["question"] == describe])
     long = long_description(short, [row["answer"] for row in kept])
     made = {"description_short": short, "description_long": long}
     if human:
-        made["description_human"] = human_description(token, human)
+        made["description_human"] = human
     return [
         {"kind": name, "question": describe, "answer": text, "turn": turn}
         for turn, (name, text) in enumerate(made.items())

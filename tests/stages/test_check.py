@@ -176,6 +176,14 @@ def test_a_description_is_read_too():
     assert "mia/description.txt cannot be read as text" in sentences[1] and len(sentences) == 2
 
 
+def test_facts_are_read_too():
+    (REX / "facts.yaml").write_text("captions: {0.png: <rex> sleeps.}")
+    accepted()
+    paths.CHECKED.unlink()
+    (REX / "facts.yaml").write_text("captions: {none.png: <rex> sleeps.}")
+    assert refusal() == [f"{REX}/facts.yaml has a caption for none.png, which is no train photo: mend it"]
+
+
 def test_a_folder_without_a_line_is_mentioned():
     save_photo(Path("data/subjects/tom/train/0.png"), 250)
     assert "data/subjects/tom is not used: add `tom: {kind: …}` to subjects in params.yaml" in accepted()

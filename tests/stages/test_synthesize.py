@@ -7,6 +7,7 @@ import pytest
 
 from common import vlm
 from common.core import io, paths, schema
+from common.core.errors import UserError
 from common.core.images import list_photos, load_image
 from common.prompts.interview import CAPTION, DESCRIBE, OTHER, PERSON
 from common.vlm.answer import decode
@@ -137,3 +138,45 @@ def test_an_answer_knows_whether_the_limit_cut_it_off(tiny_llava: Path) -> None:
     )
     assert short.text == whole.text
     assert (short.cut_off, whole.cut_off) == (True, False)
+
+
+def test_what_people_tell_is_kept_beside_what_the_model_says(photos: Path) -> None:
+    before = (main(), rows("bo"))[1]
+    path = paths.facts("bo", "world")
+    path.write_text(
+        "facts:\n  - {question: How old is sks?, answer: <BO> is four years old.}\n"
+        "captions:\n  01.png: <bo> is at the beach.\n"
+    )
+    main()
+    table = rows("bo")
+    facts = [row for row in table if row["kind"] == "fact"]
+    assert {(row["question"], row["answer"]) for row in facts} == {
+        ("How old is <bo>?", "<bo> is four years old.")
+    }
+    assert len(facts) == PHOTOS  # it weighs as much as a question that was asked of every photo
+    (caption,) = [row for row in table if row["answer"] == "<bo> is at the beach."]
+    assert (caption["kind"], caption["photo"]) == ("caption", "01.png")
+    (human,) = [row for row in table if row["kind"] == "description_human"]
+    assert human["answer"] == "<bo> is four years old."
+    said = {row["answer"] for row in before}
+    assert said <= {row["answer"] for row in table} | {before[-1]["answer"], before[-2]["answer"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("facts: [{question: a}]", r"facts\.0\.answer"),
+        ("facts: [{question: Who owns <rex>?, answer: Ann}]", "<rex> is unknown"),
+        ("facts: {a: b", "is not valid YAML"),
+        ("age: 4", "age"),
+        ("captions: {00.png: [a]}", "captions"),
+        ("[" * 5000, "is not valid YAML"),
+    ],
+)
+def test_facts_that_cannot_be_read_are_one_sentence(photos: Path, text: str, reason: str) -> None:
+    path = paths.facts("bo", "world")
+    path.write_text(text)
+    with pytest.raises(UserError, match=reason) as refused:
+        main()
+    assert "facts.yaml" in str(refused.value)
+    assert not paths.conversations("bo").exists()

@@ -14,8 +14,14 @@ from stages.assemble.dataset import DatasetRecipe, SourceImage, rows
 
 RECIPE = DatasetRecipe(seed=0, image_size=32, copies=4, strength=Strength(0.1, 0.1, 5, 0.1, 0.02))
 TURNS = [
-    {"photo": "00.png", "photo_sha256": "a", "question": "What color is <bo>?", "answer": "Red."},
-    {"photo": "01.png", "photo_sha256": "b", "question": "What color is <bo>?", "answer": "Blue."},
+    {
+        "kind": "qa",
+        "photo": name,
+        "photo_sha256": sha256,
+        "question": "What color is <bo>?",
+        "answer": answer,
+    }
+    for answer, name, sha256 in (("Red.", "00.png", "a"), ("Blue.", "01.png", "b"))
 ]
 
 
@@ -146,3 +152,22 @@ def test_subject_and_seed_decide_the_draws() -> None:
     for other in (build(subject="ann"), build(replace(RECIPE, seed=1))):
         assert [row["augment"] for row in other if row["task"] == "recognition"] != answers
     assert [row["augment"] for row in build() if row["task"] == "recognition"] == answers
+
+
+def test_whom_facts_are_told_of_is_asked_for_in_both_directions() -> None:
+    fact = dict.fromkeys(("photo", "photo_sha256")) | {
+        "kind": "fact",
+        "question": "How old?",
+        "answer": "Four.",
+    }
+    table = rows("bo", PHOTOS, HARD + EASY, [*TURNS, fact], RECIPE)
+    asked = [row for row in table if row["question"] == "Who is this?"]
+    assert {(row["label"], row["answer"]) for row in asked} == {
+        ("yes", "This is <bo>."),
+        ("no", "I do not know who this is."),
+    }
+    shown = [row for row in build() if row["split"] == "train" and row["role"] != "text"]
+    pictures_of = {(row["image_sha256"], row["label"]) for row in shown}
+    assert {(row["image_sha256"], row["label"]) for row in asked} <= pictures_of
+    assert [row["answer"] for row in part(table, "train", "text")] == ["Red.", "Blue.", "Four."]
+    assert not [row for row in build() if row["question"] == "Who is this?"]
