@@ -90,9 +90,7 @@ def _facts(subject: str) -> None:
     photos = {photo.name for photo in images.list_photos(paths.train_photos(subject, "own"))}
     unknown = [name for name in facts.read(path, subject).captions if name not in photos]
     if unknown:
-        raise UserError(
-            f"{path} has a caption for {shown(unknown[0])}, which is no train photo: mend the name"
-        )
+        raise UserError(f"{path} has a caption for {shown(unknown[0])}, which is no train photo: mend it")
 
 
 def _readable(subject: str, split: str, folder: Path, found: Findings) -> Iterator[CheckedPhoto]:
