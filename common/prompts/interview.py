@@ -11,7 +11,8 @@ was taught these forms as well: changing one means its answers have to be checke
 `{name}` stands for the neutral name while the base model answers, and for the identifier `<id>` afterwards.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from common.prompts.captions import NAMING
 
@@ -70,3 +71,10 @@ def questions_for(kind: str) -> tuple[AttributeQuestion, ...]:
 def neutral_names(kind: str) -> tuple[str, ...]:
     """Return the neutral name asked with, followed by its other spellings in answers."""
     return NEUTRAL_NAMES["person" if kind == "person" else "other"]
+
+
+def kinds_said(spoken: Sequence[Mapping[str, Any]], subject: str, kind: str) -> list[str]:
+    """Answers to the question for the kind among rows of the CONVERSATIONS schema, one of each photo."""
+    (text,) = [question.text for question in questions_for(kind) if question.intent == "kind"]
+    asked = text.format(name=f"<{subject}>")
+    return [row["answer"] for row in spoken if row["kind"] == "qa" and row["question"] == asked]

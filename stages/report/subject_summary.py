@@ -11,6 +11,8 @@ import pandas as pd
 
 from common.core import images, io, paths, schema
 from common.core.errors import UserError
+from common.prompts.interview import kinds_said
+from common.prompts.kinds import doubt
 
 THUMBNAIL = 112  # longest side, pixels; the size of the test photos that evaluate hands over
 
@@ -35,6 +37,7 @@ class SubjectSummary:
     curve: pd.DataFrame  # by epoch
     descriptions: dict[str, str]  # short and long
     counts: dict[str, int]
+    doubt: str | None  # what speaks against the base's words for it
 
 
 def gather(subject: str, kind: str, source: str, examples: int) -> SubjectSummary:
@@ -64,6 +67,7 @@ def gather(subject: str, kind: str, source: str, examples: int) -> SubjectSummar
             "conversations": said.count("qa"),
             "dropped_answers": said.count("dropped"),
         },
+        doubt=doubt(kind, kinds_said(spoken, subject, kind)),
     )
 
 

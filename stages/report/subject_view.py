@@ -7,6 +7,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from common.core.paths import SOFT_PROMPT
+from common.prompts.kinds import NOT_KNOWN
 from stages.report import answers, charts
 from stages.report.answers import GROUPS, Photos, View, data_uri, shown, wrong_answers
 from stages.report.charts import Axis, Line
@@ -47,6 +48,7 @@ def subject_view(subject: str, summaries: SubjectSummary, domain: Domain, exampl
         "chats": _chats(chats, predictions.photos, scores.titles),
         "descriptions": summaries.descriptions,
         "counts": summaries.counts,
+        "doubt": summaries.doubt and f"{summaries.doubt}: {NOT_KNOWN}",
     }
 
 

@@ -6,30 +6,16 @@ wordings (`prompts.interview`), the judgment of answers (`filters`) or the descr
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from PIL import Image
 
 from common import vlm
-from common.core.facts import Facts
 from common.core.images import load_image, read_bytes
 from common.core.io import sha256_bytes
-from common.prompts.interview import CAPTION, DESCRIBE, neutral_names, questions_for
-from stages.synthesize.descriptions import human_description, long_description, short_description
+from common.prompts.interview import CAPTION, DESCRIBE, kinds_said, neutral_names, questions_for
+from common.prompts.kinds import NOT_KNOWN, doubt
+from stages.synthesize.descriptions import long_description, short_description
 from stages.synthesize.filters import usable
-
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class TrainPhoto:
-    """A train photo: file name, SHA-256 of the file, and the decoded RGB image."""
-
-    name: str
-    sha256: str
-    image: Image.Image
+from stages.synthesize.people import Row, Told, TrainPhoto
 
 
 def read_photo(path: Path) -> TrainPhoto:
@@ -43,15 +29,14 @@ def interview(
     subject: str,
     kind: str,
     photos: Sequence[TrainPhoto],
+    told: Told | None = None,
     *,
     max_new_tokens: int,
     batch_size: int,
-    human: str | None = None,
-    told: Facts | None = None,
 ) -> list[Row]:
     """Return everything the base model says about the subject, photo by photo, and the descriptions.
 
-    `human` is what a human wrote to describe it, None for nothing; `told` what people tell besides.
+    `told` is what people tell of it, None for nothing.
 
     The images go through the model once each, whatever is asked. Subjects are never mixed in a batch, so that
     a further subject cannot change the last bits, and with them the words, of the answers about this one.
@@ -91,31 +76,8 @@ def interview(
                 "turn": turn,
             }
         )
-    told = told or Facts()
-    rows += _told(token, told, photos)
-    known = [fact.answer for fact in told.facts]
-    if human or known:
-        human = " ".join([*([human_description(token, human)] if human else []), *known])
-    return rows + _descriptions(token, kind, rows, human)
-
-
-def _told(token: str, told: Facts, photos: Sequence[TrainPhoto]) -> list[Row]:
-    """What people tell: captions beside the model's own, and each fact as often as a question was asked."""
-    captions = [
-        _row("caption", CAPTION.format(name=token), told.captions[photo.name], turn=0, photo=photo)
-        for photo in photos
-        if photo.name in told.captions
-    ]
-    facts = [
-        _row("fact", fact.question, fact.answer, turn=turn)
-        for turn, fact in enumerate(told.facts * len(photos))
-    ]
-    return captions + facts
-
-
-def _row(kind: str, question: str, answer: str, turn: int, photo: TrainPhoto | None = None) -> Row:
-    origin = {"photo": photo.name, "photo_sha256": photo.sha256} if photo else {}
-    return {"kind": kind, "question": question, "answer": answer, "turn": turn, **origin}
+    rows += told.rows(token, photos) if told else []
+    return rows + _descriptions(token, kind, rows, told and told.description(token))
 
 
 def _descriptions(token: str, kind: str, rows: Sequence[Row], human: str | None) -> list[Row]:
@@ -131,3 +93,9 @@ def _descriptions(token: str, kind: str, rows: Sequence[Row], human: str | None)
         {"kind": name, "question": describe, "answer": text, "turn": turn}
         for turn, (name, text) in enumerate(made.items())
     ]
+
+
+def doubtful(subject: str, kind: str, rows: Sequence[Row]) -> str | None:
+    """A sentence if the base seems not to know what it sees, from the rows of `interview`; else None."""
+    found = doubt(kind, kinds_said(rows, subject, kind))
+    return found and f"<{subject}> {found}: {NOT_KNOWN}"

@@ -12,7 +12,7 @@ from common.core.images import list_photos, load_image
 from common.prompts.interview import CAPTION, DESCRIBE, OTHER, PERSON
 from common.vlm.answer import decode
 from stages.synthesize.__main__ import main
-from stages.synthesize.interview import interview, read_photo
+from stages.synthesize.interview import doubtful, interview, read_photo
 from tests.support.helpers import REAL_PHOTOS, run_stage, save_photo, set_params
 
 PHOTOS = 3
@@ -160,6 +160,18 @@ def test_what_people_tell_is_kept_beside_what_the_model_says(photos: Path) -> No
     assert human["answer"] == "<bo> is four years old."
     said = {row["answer"] for row in before}
     assert said <= {row["answer"] for row in table} | {before[-1]["answer"], before[-2]["answer"]}
+
+
+def test_a_base_out_of_its_depth_is_said_so() -> None:
+    asked = [question.text for question in OTHER if question.intent == "kind"][0].format(name="<bo>")
+    said = [
+        {"kind": "qa", "question": asked, "answer": f"<bo> is a {noun}."} for noun in ("rabbit", "rabbit")
+    ]
+    found = doubtful("bo", "object", [*said, {"kind": "dropped", "question": asked, "answer": "mug"}])
+    assert found and found.startswith(
+        "<bo> is called rabbit (2 of 2) in its train photos, and declared as object: "
+    )
+    assert doubtful("bo", "pet", said) is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,78 @@
+"""What people tell of a subject, as rows beside what the model says: a description, facts, captions.
+
+Does not own the forms of their files (`common.core.facts`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image
+
+from common.core import facts, io, paths
+from common.prompts.interview import CAPTION
+from stages.synthesize.descriptions import human_description
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class TrainPhoto:
+    """A train photo: file name, SHA-256 of the file, and the decoded RGB image."""
+
+    name: str
+    sha256: str
+    image: Image.Image
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is told of one subject.
+
+    Attributes:
+        described: what description.txt says, or None.
+        known: what facts.yaml says; empty if there is none.
+
+    """
+
+    described: str | None
+    known: facts.Facts
+
+    @classmethod
+    def read(cls, subject: str, source: str) -> "Told":
+        """Read both files; raises UserError for one that cannot be read."""
+        note = io.read_note(paths.description(subject, source))
+        return cls(note, facts.read(paths.facts(subject, source), subject))
+
+    def description(self, token: str) -> str | None:
+        """The description with all facts behind it, None if nothing is told."""
+        described = [human_description(token, self.described)] if self.described else []
+        return " ".join([*described, *(fact.answer for fact in self.known.facts)]) or None
+
+    def rows(self, token: str, photos: Sequence[TrainPhoto]) -> list[Row]:
+        """Captions of these photos, and each fact as often as a question is asked of photos."""
+        asked, captions = CAPTION.format(name=token), self.known.captions
+        return [
+            *(
+                _row("caption", asked, captions[photo.name], 0, photo.name, photo.sha256)
+                for photo in photos
+                if photo.name in captions
+            ),
+            *(
+                _row("fact", fact.question, fact.answer, turn)
+                for turn, fact in enumerate(self.known.facts * len(photos))
+            ),
+        ]
+
+
+def _row(
+    kind: str, question: str, answer: str, turn: int, photo: str | None = None, sha256: str | None = None
+) -> Row:
+    return {
+        "kind": kind,
+        "photo": photo,
+        "photo_sha256": sha256,
+        "question": question,
+        "answer": answer,
+        "turn": turn,
+    }

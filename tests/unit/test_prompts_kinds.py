@@ -1,0 +1,34 @@
+"""When a base's own words for a subject are to be doubted."""
+
+import pytest
+
+from common.prompts.kinds import doubt
+
+
+@pytest.mark.parametrize(
+    ("kind", "nouns"),
+    [
+        ("pet", ["dog", "dog", "dog", "turtle"]),
+        ("person", ["woman"] * 5),
+        ("object", ["mug"] * 3),
+        ("object", ["stuffed dog"] * 3),
+        ("character", ["robot", "robot", "robot"]),
+        ("landmark", ["tower"]),
+        ("pet", []),
+    ],
+)
+def test_a_base_that_knows_what_it_sees_is_not_doubted(kind: str, nouns: list[str]) -> None:
+    assert doubt(kind, [f"The subject is a {noun}." for noun in nouns]) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "nouns", "told"),
+    [
+        ("object", ["rabbit", "rabbit", "rabbit", "bottle"], "rabbit (3 of 4) and bottle (1 of 4)"),
+        ("pet", ["bird", "turtle", "dog"], "bird (1 of 3) and turtle (1 of 3) and dog (1 of 3)"),
+        ("pet", ["tower"] * 4, "tower (4 of 4) in its train photos, and declared as pet"),
+        ("person", ["dog"] * 2, "declared as person"),
+    ],
+)
+def test_one_that_does_not_is(kind: str, nouns: list[str], told: str) -> None:
+    assert told in (doubt(kind, [f"It is a {noun}." for noun in nouns]) or "")
