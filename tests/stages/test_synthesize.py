@@ -163,7 +163,7 @@ def test_what_people_tell_is_kept_beside_what_the_model_says(photos: Path) -> No
 
 
 def test_a_base_out_of_its_depth_is_said_so() -> None:
-    asked = [question.text for question in OTHER if question.intent == "kind"][0].format(name="<bo>")
+    asked = next(question.text for question in OTHER if question.intent == "kind").format(name="<bo>")
     said = [
         {"kind": "qa", "question": asked, "answer": f"<bo> is a {noun}."} for noun in ("rabbit", "rabbit")
     ]
