@@ -9,19 +9,14 @@ from common.core import io, paths, progress, schema
 from common.core.paths import SOFT_PROMPT
 from stages.report import domains, page, plots, results, sheets
 from stages.report.answers import Predictions, failures
+from stages.report.benchmarks import BENCHMARKS
 from stages.report.domains import Domain
 from stages.report.subject_summary import gather, made_with
 from stages.report.subject_view import dialog, subject_view
 from stages.report.tables import tables
 
-TABLES = {  # of evaluate
-    "recognition": schema.RECOGNITION,
+TABLES = {benchmark.table: benchmark.columns for benchmark in BENCHMARKS} | {  # of evaluate
     "threshold_set": schema.THRESHOLD_SET,
-    "questions": schema.QUESTIONS,
-    "open_answers": schema.OPEN_ANSWERS,
-    "two_subjects": schema.TWO_SUBJECTS,
-    "captions": schema.CAPTIONS,
-    "general": schema.GENERAL,
     "conversations": schema.SAMPLE_CONVERSATIONS,
     "methods": schema.METHODS,
 }

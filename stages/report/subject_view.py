@@ -7,12 +7,13 @@ import pandas as pd
 from markupsafe import Markup
 
 from common.core.paths import SOFT_PROMPT
+from common.methods.interface import CONTROLS
 from stages.report import answers, charts
 from stages.report.answers import GROUPS, Photos, View, data_uri, shown, wrong_answers
 from stages.report.charts import Axis, Line
 from stages.report.domains import Domain
 from stages.report.measures import with_outcome
-from stages.report.scores import CONTROLS, Scores
+from stages.report.scores import Scores
 from stages.report.subject_summary import SubjectSummary
 
 

@@ -15,11 +15,10 @@ variants LLaVA's is here. BLIP-2's, inside a Q-Former, and referring expressions
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.core import images, progress
-from common.methods.interface import Cost, Method, MethodSubject, Request
+from common.methods.interface import Cost, Method, MethodSubject, Photos, Request
 from common.methods.myvlm.settings import MyVLMSettings
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class MyVLM(Method):
             concept = Concept(word, head, keys, vectors[chosen.embedding.steps], info)
             concept.save(self.folder / subject.id, vectors, split)
 
-    def answers(self, photos: Sequence[Path | bytes], requests: Sequence[Request]) -> "list[vlm.Answer]":
+    def answers(self, photos: Photos, requests: Sequence[Request]) -> "list[vlm.Answer]":
         """Recognition by the heads; all else by the base, with the vectors of the concepts that they see."""
         from common import vlm
         from common.methods.myvlm.concept import answer_placed
@@ -100,10 +99,11 @@ class MyVLM(Method):
         return Cost(learned, stored_bytes(self.folder / subject), len(concept.values))
 
     def _chances(
-        self, photos: Sequence[Path | bytes], requests: Sequence[Request], concepts: "Mapping[str, Concept]"
-    ) -> "dict[str, dict[int, np.ndarray]]":
+        self, photos: Photos, requests: Sequence[Request], concepts: "Mapping[str, Concept]"
+    ) -> "dict[str, dict[str, np.ndarray]]":
         """What each subject's head says of every photo that is asked about: subject → photo → P."""
-        shown = sorted({request.photo for request in requests if request.photo is not None})
+        asked = {request.photo for request in requests}
+        shown = [photo for photo in photos if photo in asked]
         pictures = [images.load_image(photos[photo]) for photo in shown]
         kinds = {concept.head.feature for concept in concepts.values()} if shown else ()
         features = {kind: self._features().of(kind, pictures) for kind in kinds}
