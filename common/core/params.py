@@ -15,13 +15,13 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from common.core import paths, settings
 from common.core.errors import UserError
+from common.core.preset import Preset
 from common.core.sections import (
     Assemble,
     Base,
     Evaluate,
     Index,
     Kind,
-    Preset,
     Report,
     Retrieve,
     SubjectId,
