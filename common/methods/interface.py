@@ -147,6 +147,11 @@ class Method(Responder):
 
     Settings: ClassVar[type[MethodSettings]]
 
+    @classmethod
+    def needs_named_captions(cls, settings: MethodSettings) -> bool:
+        """Whether it learns nothing from a base whose captions never call the subject by its name."""
+        return False
+
     def __init__(self, name: str, settings: MethodSettings, backbones: Backbones) -> None:
         """Keep what was given; models are loaded when they are needed."""
         self.name, self.settings, self.backbones = name, settings, backbones
