@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import pyarrow as pa
 
-from common.core import io, paths, progress, schema
+from common.core import io, log, paths, progress, schema
 from common.core.paths import SOFT_PROMPT
 from stages.report import domains, page, plots, results, sheets
 from stages.report.answers import Predictions, failures
@@ -38,9 +38,9 @@ def report(
     """
     everything = _read([SOFT_PROMPT, *methods])
     kinds = {subject: kind for subject, (kind, _) in subjects.items()}
-    found = domains.split(
-        everything, {subject: source for subject, (_, source) in subjects.items()}, seed, resamples
-    )
+    with log.phase("score"):
+        sources = {subject: source for subject, (_, source) in subjects.items()}
+        found = domains.split(everything, sources, seed, resamples)
     headline, *rest = found
     scores, p = headline.scores, headline.predictions
     recognition = p.tables["recognition"]

@@ -1,6 +1,6 @@
 """Let the base model talk about every subject's train photos: `python -m stages.synthesize`."""
 
-from common.core import io, params, paths, progress, schema
+from common.core import io, log, params, paths, progress, schema
 from common.core.errors import run
 from common.core.images import list_photos
 from common.core.seed import seed_everything
@@ -17,7 +17,8 @@ def main() -> str:
     from stages.synthesize.interview import interview, read_photo
 
     seed_everything(settings.seed, settings.threads)
-    model = vlm.load(**settings.base.load_kwargs)
+    with log.phase("load the base model"):
+        model = vlm.load(**settings.base.load_kwargs)
     options = {
         "max_new_tokens": settings.synthesize.max_new_tokens,
         "batch_size": settings.base.device.batch_size,
