@@ -32,7 +32,7 @@ def at_once(device: torch.device) -> int:
 def start(base: vlm.Base, subject: str) -> vlm.SoftPrompt:
     """The rows that `train` begins with."""
     return vlm.SoftPrompt.init_random(
-        base, subject, LATENT_TOKENS, torch_stream(SEED, "train", subject, "rows")
+        base.model, subject, LATENT_TOKENS, torch_stream(SEED, "train", subject, "rows")
     )
 
 

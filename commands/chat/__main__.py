@@ -23,7 +23,7 @@ def main(*words: str) -> str:
     base = vlm.load(**p.base.load_kwargs)
     session = Session(
         base,
-        lambda name: vlm.SoftPrompt.load(paths.subject_model(name), base),
+        lambda name: vlm.SoftPrompt.load(paths.subject_model(name), base.fingerprint),
         options.subject,
         list(p.subjects),
         image,

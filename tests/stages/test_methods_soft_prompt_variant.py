@@ -59,7 +59,7 @@ def variant(base: vlm.Base, **settings: Any) -> methods.Method:
 
 def fitted(base: vlm.Base, **settings: Any) -> vlm.SoftPrompt:
     variant(base, **settings).fit([BO])
-    return vlm.SoftPrompt.load(paths.fitted("own") / "bo", base)
+    return vlm.SoftPrompt.load(paths.fitted("own") / "bo", base.fingerprint)
 
 
 def test_with_the_settings_of_train_it_learns_what_train_learns(base: vlm.Base, tables: None) -> None:

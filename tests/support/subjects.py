@@ -58,7 +58,7 @@ def populate(subjects: Mapping[str, str], *, train: int = 2, test: int = 3, look
 def teach(base: vlm.Base, subjects: Iterable[str]) -> None:
     """Write soft prompts of three latent tokens, as train would, with rows as they are before training."""
     for subject in subjects:
-        prompt = vlm.SoftPrompt.init_random(base, subject, 3, seeds.torch_stream(1, subject))
+        prompt = vlm.SoftPrompt.init_random(base.model, subject, 3, seeds.torch_stream(1, subject))
         prompt.info["base"] = {"fingerprint": base.fingerprint}
         prompt.save(paths.subject_model(subject))
 

@@ -32,7 +32,7 @@ class SoftPrompts(Responder):
         io.refuse_strays([*map(paths.subject_model, subjects), *map(paths.train_curve, subjects)])
         self.backbones = backbones
         base = backbones.base()
-        self.prompts = {s: vlm.SoftPrompt.load(paths.subject_model(s), base) for s in subjects}
+        self.prompts = {s: vlm.SoftPrompt.load(paths.subject_model(s), base.fingerprint) for s in subjects}
         self.definitions: dict[tuple[str, str], vlm.Definition] = {}
         self.majority: dict[str, str] = {}
         for subject in subjects:
@@ -105,7 +105,7 @@ def definitions(
         "short_description": descriptions["description_short"],
         "long_description": descriptions["description_long"],
         "empty_prompt": vlm.SoftPrompt.init_random(
-            base, subject, own.latent_tokens, seeds.torch_stream(seed, "evaluate", "empty", subject)
+            base.model, subject, own.latent_tokens, seeds.torch_stream(seed, "evaluate", "empty", subject)
         ),
     }
     if len(prompts) > 1:

@@ -78,7 +78,7 @@ class SoftPromptVariant(Method):
         from common import vlm
 
         return vlm.SoftPrompt.load(
-            self.folder / subject, self.backbones.base(), made_by=f"fit_baseline@{self.name}"
+            self.folder / subject, self.backbones.base().fingerprint, made_by=f"fit_baseline@{self.name}"
         )
 
 
