@@ -12,7 +12,7 @@ from typing import Any
 
 import matplotlib
 
-from stages.report.scores import CONTROLS
+from common.methods.interface import CONTROLS
 
 MEASURES = (
     "recognition.weighted",

@@ -120,7 +120,7 @@ def eval_set(model: str, photos: int) -> tuple[list[str], list[EvalPhoto], int]:
             found.append(EvalPhoto("s0", "test", path, ""))
         return names(SUBJECTS), found, TEST_PHOTOS
     subjects = {name: subject.source for name, subject in params.load().subjects.items()}
-    test = [photo for photo in gallery(subjects) if photo.group == "test"]
+    test = [photo for photo in gallery(subjects).values() if photo.group == "test"]
     if not test:
         raise errors.UserError("there are no test photos: run `make repro` first")
     return list(subjects), test[:: math.ceil(len(test) / photos)], len(test)

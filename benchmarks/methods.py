@@ -19,12 +19,14 @@ from common import methods, vlm
 from common.clip import Clip
 from common.core import errors, io, params, paths, seed
 from common.methods.interface import Backbones, MethodSubject, Responder
-from common.testdata.ground_truth import Questions, load_questions
+from common.testdata.ground_truth import load_questions
 from common.training import samples
 from common.training.learn import learn
 from common.training.steps import TrainingRecipe
-from stages.evaluate import multiple_choice, recognition
-from stages.evaluate.photos import EvalPhoto, gallery
+from stages.evaluate.eval_set import EvalSet
+from stages.evaluate.multiple_choice import MultipleChoice
+from stages.evaluate.photos import gallery
+from stages.evaluate.recognition import Recognition
 
 ROUNDS = 5  # at most
 ENOUGH = 300.0  # seconds after which no other round begins
@@ -42,9 +44,9 @@ def compare(p: params.Params, rounds: int = ROUNDS, enough: float = ENOUGH) -> d
     subject, entry = next(iter(p.subjects.items()))
     clip = Clip(p.base.clip.model, p.base.clip.revision, p.base.device.type)
     with _scratch():
-        photos = gallery({subject: entry.source})
         questions = {subject: load_questions(subject, entry.source)}
-        asked = {name: Asks(name, photos, questions) for name in (paths.SOFT_PROMPT, *p.methods)}
+        eval_set = EvalSet(questions, gallery({subject: entry.source}), {}, p.evaluate, p.seed)
+        asked = {name: Asks(name, eval_set) for name in (paths.SOFT_PROMPT, *p.methods)}
         runs = {}
         for name, requests in asked.items():
             base = vlm.load(**p.base.load_kwargs)  # one for each: a method may change it
@@ -65,16 +67,15 @@ def compare(p: params.Params, rounds: int = ROUNDS, enough: float = ENOUGH) -> d
 class Asks:
     """What `evaluate` asks a method about one subject: recognition of all photos, and the questions."""
 
-    def __init__(self, name: str, photos: list[EvalPhoto], questions: dict[str, Questions]) -> None:
+    def __init__(self, name: str, eval_set: EvalSet) -> None:
         self.name, self.count = name, 0
-        self._photos, self._questions = photos, questions
+        self._recognition, self._questions = Recognition(eval_set, 0), MultipleChoice(eval_set, 0)
 
     def answer(self, responder: Responder) -> None:
         """Ask everything, of the method alone without controls."""
-        rows = recognition.build_requests(self._photos, self._questions, responder)
-        rows += multiple_choice.build_requests(self._questions, self._photos, responder)
+        rows = self._recognition.build_requests(responder) + self._questions.build_requests(responder)
         requests = [request for _, request in rows if request.method == self.name]
-        self.count = len(responder.answers([photo.path for photo in self._photos], requests))
+        self.count = len(responder.answers(self._recognition.photos, requests))
 
 
 def _round(p: params.Params, backbones: Backbones, subject: MethodSubject, requests: Asks) -> Times:

@@ -32,7 +32,7 @@ def at_once(device: torch.device) -> int:
 def start(base: vlm.Base, subject: str) -> vlm.SoftPrompt:
     """The rows that `train` begins with."""
     return vlm.SoftPrompt.init_random(
-        base, subject, LATENT_TOKENS, torch_stream(SEED, "train", subject, "rows")
+        base.model, subject, LATENT_TOKENS, torch_stream(SEED, "train", subject, "rows")
     )
 
 
@@ -160,13 +160,13 @@ def recognize(
 ) -> list[vlm.Answer]:
     """Ask about each photo whether it shows each subject, photo by photo, as `evaluate` does."""
     task = Task("recognition", max_new_tokens=1)
-    pairs = [(photo, prompt) for photo in range(len(photos)) for prompt in prompts]
+    pairs = [(photo.key, prompt) for photo in photos for prompt in prompts]
     requests = [
         Request(task, "soft_prompt", (prompt.subject,), photo, recognition_question(prompt.subject))
         for photo, prompt in pairs
     ]
-    paths = [photo.path for photo in photos]
-    return answer_all(base, paths, requests, [prompt for _, prompt in pairs], at_once(base.device))
+    shown = {photo.key: photo.path for photo in photos}
+    return answer_all(base, shown, requests, [prompt for _, prompt in pairs], at_once(base.device))
 
 
 def interview(base: vlm.Base, model: str, photos: int, words: int) -> list[str]:

@@ -1,7 +1,7 @@
 """Changes of params.yaml for real photographs, every other byte of the file as it was.
 
-Owns which values those are: the base for photographs, no drawn subjects, no method that this base cannot
-teach, and where negatives come from.
+Owns which values those are: the base for photographs, no drawn subjects, no method that this base, whose
+captions never name anybody, cannot teach, and where negatives come from.
 """
 
 import re
@@ -11,12 +11,12 @@ from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from commands.add import listing
+from common import methods
 from common.core import paths
 from common.core.errors import UserError
 
 PRESET = "photographs"
 DRAWN = "world"
-UNTAUGHT = "myvlm"  # learns from captions that name the subject; this base writes none
 PLAIN = re.compile(r"[a-z/][a-z/_-]*")
 
 
@@ -45,7 +45,8 @@ def settle(text: str, others: Path | None) -> str:
     if drawn and subjects.flow_style:
         raise UserError(f"{paths.PARAMS} has its subjects on one line: take the drawn ones out by hand")
     edits = [(*_span(_at(root, *key)), _scalar(value)) for key, value in values.items()]
-    left_out = drawn + [pair for pair in _at(root, "methods").value if _says(pair[1], "method", UNTAUGHT)]
+    untaught = methods.untaught_without_names(YAML(typ="safe").load(text)["methods"])
+    left_out = drawn + [pair for pair in _at(root, "methods").value if pair[0].value in untaught]
     edits += [(*_line(text, key, value), "") for key, value in left_out]
     for start, end, new in sorted(edits, reverse=True):
         text = text[:start] + new + text[end:]

@@ -65,7 +65,7 @@ def write(job: Job) -> str:
     base = job.load_base()
     if getattr(base.model, "is_quantized", False):
         raise UserError("a model of few bits cannot be exported: set base.vlm.bits to null in params.yaml")
-    prompt = SoftPrompt.load(paths.subject_model(job.subject), base)
+    prompt = SoftPrompt.load(paths.subject_model(job.subject), base.fingerprint)
     export(base, prompt, job.system, job.path)
     return f"{job.path}: {base.name} with {job.token} and {prompt.latent_tokens} latent tokens"
 

@@ -40,7 +40,7 @@ def write(job: Job) -> str:
     from common.vlm import SoftPrompt
 
     base = job.load_base()
-    prompt = SoftPrompt.load(paths.subject_model(job.subject), base)
+    prompt = SoftPrompt.load(paths.subject_model(job.subject), base.fingerprint)
     output = torch.cat([prompt.output_row, silent_output_row(base).cpu().expand(prompt.latent_tokens, -1)])
     for path, rows in ((token, prompt.embeddings), (head, output)):
         file = memory.BytesIO()

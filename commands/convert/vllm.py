@@ -41,7 +41,7 @@ def write(job: Job) -> str:
     from common.vlm import SoftPrompt
 
     base = job.load_base()
-    prompt = SoftPrompt.load(paths.subject_model(job.subject), base)
+    prompt = SoftPrompt.load(paths.subject_model(job.subject), base.fingerprint)
     rows = export(base, prompt, job.path)
     return f"{job.path}: {len(rows)} embeddings of {rows.shape[1]} numbers"
 

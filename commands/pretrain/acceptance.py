@@ -8,16 +8,15 @@ interface.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
-from transformers import CLIPImageProcessor, CLIPModel
 
-from commands.pretrain.samples import ask
-from commands.pretrain.vision import ATTRIBUTES, READOUT, ROWS, Photos, targets
+from commands.pretrain.criterion import Criterion
+from commands.pretrain.perception import perception
+from commands.pretrain.questions import ask
 from common import vlm
 from common.prompts.recognition import VALIDATION
 from common.world import text
@@ -29,30 +28,6 @@ FORMS = ("open", "whole", "probe", "choose")  # of questions
 RECOGNIZE = VALIDATION.question.format(name=NAME)
 
 
-@dataclass(frozen=True)
-class Criterion:
-    """One measured ability: `right` of `n`, what it must reach, and the same blind (None if senseless)."""
-
-    name: str
-    value: float
-    n: int
-    floor: float
-    blind: float | None
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """95 % Wilson score interval of a share."""
-        z2, p = 1.96**2, self.value
-        center = (p + z2 / (2 * self.n)) / (1 + z2 / self.n)
-        half = 1.96 / (1 + z2 / self.n) * np.sqrt(p * (1 - p) / self.n + z2 / (4 * self.n**2))
-        return float(center - half), float(center + half)
-
-    @property
-    def passed(self) -> bool:
-        """Whether the measured value reaches the floor."""
-        return self.value >= self.floor
-
-
 def photograph(who: Individual, scene: Scene, rng: np.random.Generator) -> Image.Image:
     """A photo as users have it."""
     return Image.fromarray(view(sprite(who), scene, rng))
@@ -62,39 +37,6 @@ def area(positive: np.ndarray, negative: np.ndarray) -> float:
     """Area under the ROC curve: how often a positive scores above a negative, ties half."""
     difference = positive[:, None] - negative[None]
     return float(np.mean((difference > 0) + 0.5 * (difference == 0)))
-
-
-@torch.no_grad()
-def perception(folder: Path, rng: np.random.Generator) -> list[Criterion]:
-    """Linear probes on the readout patches of the shipped tower, fitted by least squares on other photos."""
-    clip = CLIPModel.from_pretrained(folder / "clip").eval()
-    processor = CLIPImageProcessor.from_pretrained(folder / "clip")
-    stream = Photos(rng, 2000)
-    sets = [stream.batch(2000, 0), Photos(rng, 1000).batch(1000, 0)]
-    tokens = []
-    for photos, _ in sets:
-        images = processor(
-            images=[Image.fromarray(photo) for photo in photos], return_tensors="pt"
-        ).pixel_values
-        states = [clip.vision_model(pixel_values=part).last_hidden_state[:, 1:] for part in images.split(250)]
-        tokens.append(torch.cat(states).double())
-
-    def probe(patch: int, wanted: torch.Tensor) -> torch.Tensor:
-        design = [torch.cat([token[:, patch], torch.ones(len(token), 1).double()], 1) for token in tokens]
-        ridge = design[0].T @ design[0] + 1e-2 * torch.eye(design[0].shape[1]).double()
-        return design[1] @ torch.linalg.solve(ridge, design[0].T @ wanted.double())
-
-    (fit, fit_bits), (test, test_bits) = targets(sets[0][1]), targets(sets[1][1])
-    criteria = []
-    for name, values in ATTRIBUTES.items():
-        scores = probe(READOUT[name], torch.nn.functional.one_hot(fit[name], len(values)))
-        right = (scores.argmax(1) == test[name]).double().mean().item()
-        criteria.append(
-            Criterion(f"perception: {name}", right, 1000, 0.97 if name == "noun" else 0.0, 1 / len(values))
-        )
-    bits = torch.cat([probe(row, 2 * fit_bits[:, 3 * i : 3 * i + 3] - 1) for i, row in enumerate(ROWS)], 1)
-    right = ((bits > 0) == test_bits.bool()).double().mean().item()
-    return [*criteria, Criterion("perception: marking, per cell", right, 9000, 0.97, 0.5)]
 
 
 def questions(

@@ -5,14 +5,13 @@ Several conversations may share one, from several threads: whoever uses a model 
 
 import threading
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from common import methods, vlm
 from common.core import images, paths, seed
 from common.core.errors import UserError
 from common.core.names import NAME, refuse_others
-from common.methods.interface import TITLES, Backbones, InPrompt, Request, Responder, Task
+from common.methods.interface import PHOTO, TITLES, Backbones, InPrompt, Photos, Request, Responder, Task
 from common.methods.respond import answer_all
 from common.prompts.evaluation import recognition_question
 from common.vlm.soft_prompt import INFO
@@ -56,7 +55,7 @@ class LearnedPrompts(InPrompt):
         card = folder / INFO
         written = card.stat().st_mtime_ns if card.is_file() else 0
         if subject not in self._known or self._known[subject][0] != written:
-            self._known[subject] = written, vlm.SoftPrompt.load(folder, self.base)
+            self._known[subject] = written, vlm.SoftPrompt.load(folder, self.base.fingerprint)
         return self._known[subject][1]
 
 
@@ -145,14 +144,12 @@ class Assistant:
         refuse_others(list(self.subjects), text)
         return list(dict.fromkeys(name[1:-1] for name in NAME.findall(text)))
 
-    def answer_all(
-        self, name: str, photos: Sequence[Path | bytes], requests: Sequence[Request]
-    ) -> list[vlm.Answer]:
+    def answer_all(self, name: str, photos: Photos, requests: Sequence[Request]) -> list[vlm.Answer]:
         """Answer questions that stand alone, greedily and as `evaluate` does, in the order of `requests`.
 
         Args:
             name: of the method.
-            photos: files, or their bytes.
+            photos: by the keys that requests name.
             requests: what is asked, whatever method they say.
 
         Raises UserError if a subject is unknown or not learned, or a photo is none.
@@ -171,8 +168,8 @@ class Assistant:
     ) -> dict[str, Recognition]:
         """Ask of each subject whether the photo shows it, with the question of the recognition test."""
         task = Task("recognition", self.decoding.max_new_tokens)
-        requests = [Request(task, name, (s,), 0, recognition_question(s)) for s in subjects]
-        answers = self.answer_all(name, [images.png(image)], requests)
+        requests = [Request(task, name, (s,), PHOTO, recognition_question(s)) for s in subjects]
+        answers = self.answer_all(name, {PHOTO: images.png(image)}, requests)
         found = {}
         for subject, answer in zip(subjects, answers, strict=True):
             yes, no = answer.probabilities or (None, None)

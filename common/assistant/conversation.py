@@ -8,7 +8,7 @@ from common import vlm
 from common.core import images, paths
 from common.core.errors import UserError
 from common.core.foreign import UNKNOWN, plain
-from common.methods.interface import InPrompt, Request, Task
+from common.methods.interface import PHOTO, InPrompt, Request, Task
 from common.prompts.recognition import asks_presence
 from common.vlm.families import INLINE
 
@@ -138,8 +138,8 @@ class Conversation:
     def _alone(self, question: str, subjects: tuple[str, ...], decoding: vlm.Decoding) -> vlm.Answer:
         present = len(subjects) == 1 and self.image and asks_presence(question, f"<{subjects[0]}>")
         task = Task("recognition" if present else "chat", decoding.max_new_tokens)
-        request = Request(task, self.method, subjects, 0 if self.image else None, question)
-        photos = [images.png(self.image)] if self.image else []
+        request = Request(task, self.method, subjects, PHOTO if self.image else None, question)
+        photos = {PHOTO: images.png(self.image)} if self.image else {}
         return self.assistant.answer_all(self.method, photos, [request])[0]
 
     def _in_place(

@@ -1,8 +1,9 @@
 """Connections that end in time and lead where they may: what every request of ours goes through.
 
 Owns the deadline of a connection, which covers every byte that is sent and received (the TLS handshake, the
-status line, headers, chunk sizes, trailers and any `100 Continue`); the addresses that may be reached; and
-short names for what goes wrong. Does not own what is asked, retries or manners (`opener`, `replies`).
+status line, headers, chunk sizes, trailers and any `100 Continue`), and the addresses that may be reached.
+Does not own what is asked, retries or manners (`polite_http`, `replies`), or names for what goes wrong
+(`causes`).
 """
 
 import base64
@@ -20,44 +21,10 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 ANYWHERE = None  # where a host that the user alone has named may be
 NAT64 = ipaddress.ip_network("64:ff9b::/96")  # IPv6 addresses that a gateway turns into IPv4 ones
-CAUSES = (  # part of an error message → name in the data card; the first match counts
-    ("deadline of the list", "deadline"),
-    ("timed out", "timed out"),
-    ("local address", "local address"),
-    ("x-robots-tag", "opted out"),
-    ("tdm-reservation", "opted out"),
-    ("left alone", "host busy"),
-    ("incompleteread", "truncated"),
-    ("larger than", "too large"),
-    ("connection refused", "connection refused"),
-    ("name or service not known", "host not found"),
-    ("name resolution", "host not found"),
-    ("no address associated", "host not found"),
-    ("nodename nor servname", "host not found"),
-    ("connection reset", "connection lost"),
-    ("closed connection", "connection lost"),
-    ("broken pipe", "connection lost"),
-    ("unknown url type", "not http"),
-    ("certificate", "bad certificate"),
-    ("control characters", "bad url"),
-    ("no host given", "bad url"),
-    ("nonnumeric port", "bad url"),
-    ("port must be", "bad url"),
-    ("label empty or too long", "bad url"),
-    ("invalid ipv6 url", "bad url"),
-)
 
 
 class Final(urllib.error.URLError):
     """A failure that further attempts would not mend."""
-
-
-def cause(message: str) -> str:
-    """Short name of an error: no host, time or path in it, so that equal failures count as one."""
-    text = message.lower()
-    if text.startswith("http error "):  # what follows the number is the server's to say
-        return "redirect loop" if "infinite loop" in text else f"http {text.split()[2].rstrip(':')}"
-    return next((name for part, name in CAUSES if part in text), "other error")
 
 
 def retry_after(header: str | None) -> float | None:

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from common.core import progress
+from common.core import log, progress
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 REMEDIES = {
@@ -64,6 +64,7 @@ def run(main: Callable[..., str]) -> None:
     """
     package = sys.modules[main.__module__].__package__ or ""
     started = time.monotonic()
+    log.begin()
     if "DVC_STAGE" in os.environ:
         _end_with_parent()
     try:

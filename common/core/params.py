@@ -15,6 +15,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from common.core import paths, settings
 from common.core.errors import UserError
+from common.core.preset import Preset
 from common.core.sections import (
     Assemble,
     Base,
@@ -22,7 +23,6 @@ from common.core.sections import (
     Evaluate,
     Index,
     Kind,
-    Preset,
     Report,
     Retrieve,
     SubjectId,

@@ -10,7 +10,8 @@ from email.message import Message
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from common.core.connection import ANYWHERE, Http, Https, cause
+from common.core.causes import cause
+from common.core.connection import ANYWHERE, Http, Https
 
 CHUNK = 64 * 1024
 

@@ -17,29 +17,21 @@ from pydantic import (
 )
 
 from common.core import paths
-from common.core.settings import Section, TrainPreset
+from common.core.preset import (
+    ClipModel,
+    Cosine,
+    Pictures,
+    Responder,
+    Share,
+    Similarity,
+    Stored,
+    Talk,
+    VlmModel,
+)
+from common.core.settings import Section
 
 SubjectId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=40)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Cosine = Annotated[float, Field(ge=-1, le=1)]
 Kind = Literal["person", "pet", "landmark", "object", "character"]
-
-
-class VlmModel(Section):
-    """A vision-language model, and how it is spoken to."""
-
-    model: str
-    revision: str | None
-    system: str
-    dtype: Literal["float32", "bfloat16", "float16"]
-    image_size: PositiveInt | None
-
-
-class ClipModel(Section):
-    """A CLIP, for retrieval."""
-
-    model: str
-    revision: str | None
 
 
 class Vlm(VlmModel):
@@ -111,12 +103,6 @@ class World(Section):
         return self
 
 
-class Stored(Section):
-    """How pictures are kept."""
-
-    image_size: PositiveInt
-
-
 class Index(Stored):
     """Where the corpus comes from and how it is downloaded."""
 
@@ -157,13 +143,6 @@ class Index(Stored):
         return self
 
 
-class Similarity(Section):
-    """From where on a CLIP takes two pictures for one thing."""
-
-    max_similarity: Cosine
-    near_duplicate: Cosine
-
-
 class Retrieve(Similarity):
     """Which neighbors become negatives."""
 
@@ -183,30 +162,8 @@ class Retrieve(Similarity):
         return self
 
 
-class Responder(Section):
-    """How long answers may be."""
-
-    max_new_tokens: PositiveInt
-
-
 class Synthesize(Responder):
     """Conversations by the base model."""
-
-
-class Augment(Section):
-    """How far an augmented copy may be from its photo."""
-
-    shift: Share
-    scale: Share
-    rotate: Annotated[float, Field(ge=0, le=180)]
-    light: Share
-    noise: Share
-
-
-class Pictures(Stored):
-    """How pictures are kept and changed for training."""
-
-    augment: Augment
 
 
 class Assemble(Pictures):
@@ -225,13 +182,7 @@ class Evaluate(Responder):
     captioned_others: PositiveInt
 
 
-class ChatPreset(Responder):
-    """What of talking depends on the base model."""
-
-    history: NonNegativeInt
-
-
-class Chat(ChatPreset):
+class Chat(Talk):
     """Talking with the result."""
 
     temperature: Annotated[float, Field(ge=0, le=100)]
@@ -251,23 +202,3 @@ class SubjectParams(Section):
 
     kind: Kind
     source: Literal["own", "world"] = "own"
-
-
-class PresetBase(Section):
-    """The models of a preset."""
-
-    vlm: VlmModel
-    clip: ClipModel
-
-
-class Preset(Section):
-    """What stands in these sections where they say `preset`: all that depends on the frozen models."""
-
-    base: PresetBase
-    index: Stored
-    retrieve: Similarity
-    synthesize: Responder
-    assemble: Pictures
-    train: TrainPreset
-    evaluate: Responder
-    chat: ChatPreset

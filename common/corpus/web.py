@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 
 from PIL import Image, UnidentifiedImageError
 
-from common.core.connection import cause
+from common.core.causes import cause
 from common.core.errors import UserError
 from common.core.images import FORMATS, load_image
 from common.core.io import sha256_bytes

@@ -30,6 +30,15 @@ def check(sections: Sections) -> list[str]:
     return problems
 
 
+def untaught_without_names(sections: Sections) -> list[str]:
+    """Sections whose method learns nothing from a base whose captions never name the subject.
+
+    Raises UserError if a section has a mistake.
+    """
+    opened = {name: _open(name, sections) for name in sections}
+    return [name for name, (method, chosen) in opened.items() if method.needs_named_captions(chosen)]
+
+
 def prepare(name: str, sections: Sections, backbones: Backbones) -> Method:
     """Make the method of one section; raises UserError if there is no such section or it has a mistake."""
     method, chosen = _open(name, sections)

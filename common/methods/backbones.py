@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from common.core import log
 from common.methods.interface import Backbones
 
 if TYPE_CHECKING:
@@ -22,11 +23,13 @@ def lazy_backbones(
     def base() -> "vlm.Base":
         from common import vlm
 
-        return vlm.load(**load_kwargs)
+        with log.phase("load the base model"):
+            return vlm.load(**load_kwargs)
 
     def open_clip() -> "Clip":
         from common.clip import Clip
 
-        return Clip(clip, clip_revision, load_kwargs["device"])
+        with log.phase("load CLIP"):
+            return Clip(clip, clip_revision, load_kwargs["device"])
 
     return Backbones(cache(base), cache(open_clip), seed, batch_size)

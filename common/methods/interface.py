@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, get_args
 
 from common.core import paths
 from common.core.settings import MethodSettings
@@ -17,8 +17,18 @@ if TYPE_CHECKING:
     from common import vlm
     from common.clip import Clip
 
-
-TITLES = {  # of what the product's own method answers under: itself and its controls, as tables call them
+# What the soft prompt is compared with, in the order of every table.
+Control = Literal[
+    "short_description",
+    "long_description",
+    "base",
+    "other_subject",
+    "empty_prompt",
+    "blind",
+    "majority",
+]
+CONTROLS: tuple[Control, ...] = get_args(Control)
+TITLES: dict[Literal["soft_prompt"] | Control, str] = {  # how tables call them
     "soft_prompt": "Soft prompt",  # the learned rows
     "short_description": "Short description",  # one sentence by the base model
     "long_description": "Long description",  # all captions by the base model
@@ -29,11 +39,16 @@ TITLES = {  # of what the product's own method answers under: itself and its con
     "majority": "Constant answer",  # the more frequent answer of training, whatever is asked
 }
 
+# What a question is about. Some methods recognize by other means than by asking the model.
+TaskKind = Literal["recognition", "visual", "blind", "text", "two_subjects", "general", "caption", "chat"]
+PHOTO = "photo"  # its key, where there is one alone
+Photos = Mapping[str, Path | bytes]  # key → a file, or a file's bytes
+
 
 class Task(NamedTuple):
     """A kind of question: what it is about, how much may be answered, which two answers get probabilities."""
 
-    kind: str  # recognition | visual | blind | text | two_subjects | general | caption | chat
+    kind: TaskKind
     max_new_tokens: int
     options: tuple[str, str] = ("Yes", "No")
 
@@ -41,15 +56,15 @@ class Task(NamedTuple):
 class Request(NamedTuple):
     """One question to a method.
 
-    `method` is one of the names that it answers under; `photo` indexes the list of photos, None asks without
-    one. The question writes a subject as its token, ``<bo>``; what was learned of `subjects` is in place,
+    `method` is one of the names that it answers under; `photo` is a key of the photos, None asks without one.
+    The question writes a subject as its token, ``<bo>``; what was learned of `subjects` is in place,
     whether or not the question names them; of none for the frozen model as it is.
     """
 
     task: Task
     method: str
     subjects: tuple[str, ...]
-    photo: int | None
+    photo: str | None
     question: str
 
 
@@ -98,22 +113,21 @@ class Responder(ABC):
     """Something that answers questions about subjects, under one name or several.
 
     Attributes:
-        titles: by name, how tables call it.
+        name: what it answers under itself.
+        titles: by name, its own and its controls', how tables call it.
 
     """
 
+    name: str
     titles: Mapping[str, str]
 
-    def methods_asked(self, kind: str) -> Sequence[str]:
-        """The names that are asked this kind of question; nobody is asked `blind` who does not say so.
-
-        The kind `threshold_set` is recognition of photos that training has seen.
-        """
-        return () if kind == "blind" else tuple(self.titles)
+    def controls(self, wanted: Sequence[Control]) -> Sequence[Control]:
+        """Those of these controls that it answers for besides; most methods have none."""
+        return ()
 
     @abstractmethod
-    def answers(self, photos: Sequence[Path | bytes], requests: Sequence[Request]) -> "list[vlm.Answer]":
-        """Answer every question, in the order of `requests`; a photo is a file or a file's bytes.
+    def answers(self, photos: Photos, requests: Sequence[Request]) -> "list[vlm.Answer]":
+        """Answer every question, in the order of `requests`.
 
         Greedy, as long as the task allows. An answer's probabilities are those of the task's two options,
         or empty for a method that has none.
@@ -144,6 +158,11 @@ class Method(Responder):
     """
 
     Settings: ClassVar[type[MethodSettings]]
+
+    @classmethod
+    def needs_named_captions(cls, settings: MethodSettings) -> bool:
+        """Whether it learns nothing from a base whose captions never call the subject by its name."""
+        return False
 
     def __init__(self, name: str, settings: MethodSettings, backbones: Backbones) -> None:
         """Keep what was given; models are loaded when they are needed."""

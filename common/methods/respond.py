@@ -7,16 +7,15 @@ leave the model as it is. Owns the order of work only.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 
 from common import vlm
 from common.core import images, progress
-from common.methods.interface import Request
+from common.methods.interface import Photos, Request
 
 
 def answer_all(
     base: vlm.Base,
-    photos: Sequence[Path | bytes],
+    photos: Photos,
     requests: Sequence[Request],
     definitions: Sequence[vlm.Definition],
     batch_size: int,
@@ -27,16 +26,18 @@ def answer_all(
     `title` is that of the progress bar.
     """
     answers: dict[int, vlm.Answer] = {}
-    by_photo: dict[int | None, list[int]] = defaultdict(list)
+    by_photo: dict[str | None, list[int]] = defaultdict(list)
     for number, request in enumerate(requests):
         by_photo[request.photo].append(number)
-    shown = [photo for photo in range(len(photos)) if photo in by_photo]
+    shown = [photo for photo in photos if photo in by_photo]
 
     with progress.bar(len(requests), title) as bar:
         for start in range(0, len(shown), batch_size):
             group = shown[start : start + batch_size]
-            prefixes = vlm.encode_prefixes(base, [images.load_image(photos[i]) for i in group], batch_size)
-            numbers = [number for i in group for number in by_photo[i]]
+            prefixes = vlm.encode_prefixes(
+                base, [images.load_image(photos[photo]) for photo in group], batch_size
+            )
+            numbers = [number for photo in group for number in by_photo[photo]]
             answers |= answer_group(base, requests, definitions, numbers, group, prefixes, batch_size)
             bar.update(len(numbers))
         prefixes = vlm.encode_prefixes(base, [], batch_size)
@@ -56,11 +57,11 @@ def answer_group(
     requests: Sequence[Request],
     definitions: Sequence[vlm.Definition],
     numbers: Sequence[int],
-    group: Sequence[int],
+    group: Sequence[str],
     prefixes: vlm.Prefixes,
     batch_size: int,
 ) -> dict[int, vlm.Answer]:
-    """Answer the asks of these numbers; `prefixes` holds those of the group's photos."""
+    """Answer the requests of these numbers; `prefixes` holds those of the group's photos."""
     answers: dict[int, vlm.Answer] = {}
     place = {photo: i for i, photo in enumerate(group)}
     forms = {

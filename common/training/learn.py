@@ -91,7 +91,7 @@ def initial_prompt(
     """The rows before training; with `latent_output_rows`, latent tokens have an output row too."""
     draws = torch_stream(recipe.seed, "train", subject, "rows")
     rows = vlm.SoftPrompt.init_random(
-        base, subject, recipe.latent_tokens, draws, latent_output_rows=latent_output_rows
+        base.model, subject, recipe.latent_tokens, draws, latent_output_rows=latent_output_rows
     )
     if recipe.initial == "photos":
         rows = rows.init_from_images(

@@ -14,7 +14,7 @@ from common.core import io
 from common.core.errors import UserError
 
 if TYPE_CHECKING:
-    from common.vlm.load import Base
+    from transformers import PreTrainedModel
 
 FORMAT = 1
 WEIGHTS, INFO = "soft_prompt.safetensors", "soft_prompt.json"
@@ -55,7 +55,7 @@ class SoftPrompt:
     @classmethod
     def init_random(
         cls,
-        base: "Base",
+        model: "PreTrainedModel",
         subject: str,
         latent_tokens: int,
         generator: torch.Generator,
@@ -65,19 +65,17 @@ class SoftPrompt:
         """Rows drawn with the mean and spread of the base's own, as transformers does for added tokens.
 
         Args:
-            base: model whose tables are imitated.
+            model: whose tables are imitated.
             subject: id.
             latent_tokens: k.
             generator: on the CPU, so that the draw is the same for every device.
-            whole_head: whether latent tokens have an output row too.
+            latent_output_rows: whether latent tokens have an output row too.
 
         """
         return cls(
             subject,
-            _like(base.model.get_input_embeddings().weight, latent_tokens + 1, generator),
-            _like(
-                base.model.get_output_embeddings().weight, 1 + latent_output_rows * latent_tokens, generator
-            ),
+            _like(model.get_input_embeddings().weight, latent_tokens + 1, generator),
+            _like(model.get_output_embeddings().weight, 1 + latent_output_rows * latent_tokens, generator),
         )
 
     def init_from_images(self, photos: torch.Tensor, others: torch.Tensor) -> "SoftPrompt":
@@ -108,12 +106,14 @@ class SoftPrompt:
         io.write_json(folder / INFO, info | {"sha256": io.sha256_file(folder / WEIGHTS)})
 
     @classmethod
-    def load(cls, folder: str | Path, base: "Base | None" = None, made_by: str | None = None) -> "SoftPrompt":
-        """Read what `save` wrote.
+    def load(
+        cls, folder: str | Path, fingerprint: str | None = None, made_by: str | None = None
+    ) -> "SoftPrompt":
+        """Read what `save` wrote; the rows stay on the CPU, as all prompts do.
 
         Args:
             folder: ``models/subjects/<id>``.
-            base: when given, the rows are checked to be made for it; they stay on the CPU, as all prompts do.
+            fingerprint: of the base model that the rows must be made for; None for any.
             made_by: the stage that makes it again, for errors; None for train.
 
         Raises:
@@ -132,10 +132,8 @@ class SoftPrompt:
         if card["sha256"] != io.sha256_file(folder / WEIGHTS):
             raise UserError(f"{folder / WEIGHTS} does not belong to {INFO} beside it: {again}")
         tensors, info = io.read_safetensors(folder / WEIGHTS)
-        if base is not None:
-            made_for = info.get("base", {}).get("fingerprint")
-            if made_for != base.fingerprint:
-                raise UserError(f"{folder} was trained for another base model than {base.name}: {again}")
+        if fingerprint not in (None, info.get("base", {}).get("fingerprint")):
+            raise UserError(f"{folder} was trained for another base model than params.yaml names: {again}")
         return cls(info["subject"], tensors["embeddings"], tensors["output_row"], info)
 
 

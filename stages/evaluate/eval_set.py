@@ -1,62 +1,58 @@
-"""Everything about the test that needs no model: gathered, and refused if unfit, before one is loaded.
+"""What benchmarks share: the subjects' test photos and questions, how much is asked, what training has seen.
 
-A training set is opened for two things: what it must not contain, and the photos a threshold is chosen on.
+Gathered, and refused if unfit, before a model is loaded.
 """
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
 
 from common.core import io, paths, schema
-from common.testdata import general_vqa
-from common.testdata.general_vqa import GeneralQuestion
-from common.testdata.ground_truth import Questions, TwoSubjectPhoto, load_questions, load_two_subjects
-from stages.evaluate import threshold_set
-from stages.evaluate.photos import EvalPhoto, gallery, refuse_leaks, two_subject_photos
-from stages.evaluate.threshold_set import ThresholdImage
+from common.core.sections import Evaluate
+from common.testdata.ground_truth import ChoiceQuestion, Questions, load_questions
+from stages.evaluate.photos import EvalPhoto, gallery, refuse_leaks
+
+QuestionKind = Literal["visual", "text"]
 
 
-class EvalSet(NamedTuple):
-    """What is asked of all subjects; questions by subject, and photos that training has seen."""
+@dataclass(frozen=True)
+class EvalSet:
+    """The test of some subjects.
 
-    photos: list[EvalPhoto]
-    questions: dict[str, Questions]
-    threshold_images: list[ThresholdImage]
-    two_subject_photos: list[EvalPhoto]  # those of `two_subjects`, in its order
-    two_subjects: list[TwoSubjectPhoto]
-    general: list[GeneralQuestion]
+    Attributes:
+        questions: of every subject, in the order of params.yaml; own photos may come without.
+        photos: the subjects' test photos and look-alikes, by key.
+        trained_on: SHA-256 of the files that each subject was trained on.
+        settings: `evaluate` in params.yaml.
+        seed: of what is drawn.
 
-    @property
-    def shown(self) -> list[Path | bytes]:
-        """All photos, in this order: test photos, seen ones, those of two, those of the general questions."""
-        return [
-            *(photo.path for photo in self.photos),
-            *(picture.image for picture in self.threshold_images),
-            *(photo.path for photo in self.two_subject_photos),
-            *general_vqa.photos(self.general),
-        ]
+    """
+
+    questions: Mapping[str, Questions]
+    photos: Mapping[str, EvalPhoto]
+    trained_on: Mapping[str, Collection[str]]
+    settings: Evaluate
+    seed: int
+
+    def choice_questions(self) -> Iterator[tuple[str, QuestionKind, str | None, ChoiceQuestion]]:
+        """Give all questions of the truth: subject, kind, a visual one's photo (file name), and itself."""
+        for subject, both in self.questions.items():
+            yield from ((subject, "visual", question.image, question) for question in both.visual)
+            yield from ((subject, "text", None, question) for question in both.text)
 
 
-def load_eval_set(
-    sources: Mapping[str, str],
-    two_subjects: Path,
-    general_questions: Path,
-    threshold_negatives: int,
-    seed: int,
-) -> EvalSet:
-    """Gather the test of these subjects (id → "world" or "own"), photos of two, and general questions.
+def load_eval_set(sources: Mapping[str, str], settings: Evaluate, seed: int) -> EvalSet:
+    """Gather the test of these subjects (id → "world" or "own").
 
-    Of the photos that training has seen it takes the positives, and so many of the negatives of each kind.
     Raises UserError when a test photo was trained on or a questions file is malformed.
     """
-    rows = load_two_subjects(two_subjects)
-    photos, shared = gallery(sources), two_subject_photos(two_subjects, rows)
+    photos = gallery(sources)
     questions = {subject: load_questions(subject, source) for subject, source in sources.items()}
-    threshold_images = []
-    for subject in sources:
-        dataset = io.read_parquet(paths.dataset(subject), schema.DATASET)
-        refuse_leaks(photos + shared, subject, set(dataset["source_sha256"].drop_null().to_pylist()))
-        threshold_images += threshold_set.sample(subject, dataset, threshold_negatives, seed)
-    return EvalSet(
-        photos, questions, threshold_images, shared, rows, general_vqa.load_general_vqa(general_questions)
-    )
+    trained_on = {
+        subject: set(
+            io.read_parquet(paths.dataset(subject), schema.DATASET)["source_sha256"].drop_null().to_pylist()
+        )
+        for subject in sources
+    }
+    refuse_leaks(photos.values(), trained_on)
+    return EvalSet(questions, photos, trained_on, settings, seed)

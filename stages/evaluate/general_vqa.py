@@ -4,68 +4,104 @@ The base is asked once, for nothing stands before its questions. A method is ask
 in place, one at a time, for the questions are many.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from common import vlm
-from common.methods.interface import Request, Responder, Task
+from common.core import schema
+from common.core import seed as seeds
+from common.methods.interface import Control, Photos, Request, Responder, Task
 from common.prompts.evaluation import LETTERS, brief, choice_question, parse, right_letter
-from common.testdata.general_vqa import GeneralQuestion, photos
-from stages.evaluate import multiple_choice, published
-from stages.evaluate.multiple_choice import PAIR
+from common.testdata import general_vqa
+from common.testdata.general_vqa import GeneralQuestion
+from stages.evaluate import published
+from stages.evaluate.benchmark import Benchmark, Requests, Row
+from stages.evaluate.eval_set import EvalSet
+from stages.evaluate.multiple_choice import MAX_NEW_TOKENS, PAIR
 
-SORT_BY = ("method", "subject", "benchmark", "file", "question_id", "order")
-BASE = "base"
+if TYPE_CHECKING:
+    from common import vlm
+
 YES_NO = Task("general", max_new_tokens=8)  # as in the recognition test
-CHOICE = Task("general", multiple_choice.MAX_NEW_TOKENS, PAIR)
-Row = dict[str, Any]
+CHOICE = Task("general", MAX_NEW_TOKENS, PAIR)
+GENERAL_CONTROLS: tuple[Control, ...] = ("base", "short_description", "empty_prompt", "majority")
 
 
-def build_requests(
-    questions: Sequence[GeneralQuestion], first: int, subjects: Iterable[str], responder: Responder
-) -> list[tuple[Row, Request]]:
-    """Each question with the columns known beforehand; `first` is the number of the first of `photos`.
+class GeneralVqa(Benchmark):
+    """POPE's and MMBench's questions."""
 
-    A choice is asked as often as it has options, moved up by one place each time (MMBench's circular test).
-    """
-    number = {image: at for at, image in enumerate(photos(questions), first)}
-    asked = [form for question in questions for form in _forms(question, number[question.image])]
-    found = []
-    for method in responder.methods_asked("general"):
-        for subject in (None,) if method == BASE else subjects:
-            in_place = () if subject is None else (subject,)
-            found += [
-                (row | {"method": method, "subject": subject}, Request(task, method, in_place, photo, text))
-                for row, task, photo, text in asked
-            ]
-    return found
+    name = "general"
+    schema = schema.GENERAL
+    sort_by = ("method", "subject", "benchmark", "file", "question_id", "order")
+
+    def __init__(self, eval_set: EvalSet, first_photo: int) -> None:
+        """Read the questions."""
+        super().__init__(eval_set, first_photo)
+        self.questions = general_vqa.load_general_vqa(Path(eval_set.settings.general))
+        self.numbers = {
+            image: number for number, image in enumerate(general_vqa.photos(self.questions), self.first_photo)
+        }
+
+    @property
+    def photos(self) -> Photos:
+        """Each once, however much is asked about it."""
+        return {_key(number): image for image, number in self.numbers.items()}
+
+    def build_requests(self, responder: Responder) -> Requests:
+        """Each question with the columns known beforehand.
+
+        A choice is asked as often as it has options, moved up by one place each time (MMBench's circular
+        test).
+        """
+        forms = [form for question in self.questions for form in self._forms(question)]
+        requests: Requests = []
+        for method in (responder.name, *responder.controls(GENERAL_CONTROLS)):
+            for subject in (None,) if method == "base" else self._drawn_subjects():
+                in_place = () if subject is None else (subject,)
+                requests += [
+                    (
+                        row | {"method": method, "subject": subject},
+                        Request(task, method, in_place, _key(row["photo"]), text),
+                    )
+                    for row, task, text in forms
+                ]
+        return requests
+
+    def parse_response(self, row: Row, answer: "vlm.Answer") -> Row:
+        """The finished row of GENERAL; `options` is not among its columns."""
+        options = row["options"]
+        if options:
+            parsed = parse(answer.text, LETTERS[: len(options)])
+            read = published.letter(answer.text, options)
+        else:
+            parsed, read = parse(answer.text, ("yes", "no")), published.yes_or_no(answer.text)
+        return row | {"answer": answer.text, "parsed": parsed, "read": read}
+
+    def _forms(self, question: GeneralQuestion) -> Iterator[tuple[Row, Task, str]]:
+        """All ways to ask a question: once, or in every order of its options."""
+        known = {
+            "benchmark": question.benchmark,
+            "file": question.file,
+            "question_id": question.id,
+            "category": question.category,
+            "photo": self.numbers[question.image],
+        }
+        if not question.options:
+            row = known | {"order": 0, "truth": question.answer, "options": ()}
+            yield row, YES_NO, brief(question.question)
+        right, count = LETTERS.index(question.answer) if question.options else 0, len(question.options)
+        for order in range(count):
+            options = (*question.options[order:], *question.options[:order])
+            row = known | {"order": order, "truth": right_letter(right, order, count), "options": options}
+            yield row, CHOICE, choice_question(question.question, question.options, order)
+
+    def _drawn_subjects(self) -> list[str]:
+        """Some of the subjects, in their order, drawn so that a new one changes few draws."""
+        subjects, seed = list(self.eval_set.questions), self.eval_set.seed
+        lots = {s: seeds.stream(seed, "evaluate", "general", s).random() for s in subjects}
+        drawn = sorted(subjects, key=lots.__getitem__)[: self.eval_set.settings.general_subjects]
+        return [subject for subject in subjects if subject in drawn]
 
 
-def parse_response(row: Row, answer: vlm.Answer) -> Row:
-    """The finished row of GENERAL; `options` is not among its columns."""
-    options = row["options"]
-    if options:
-        parsed = parse(answer.text, LETTERS[: len(options)])
-        read = published.letter(answer.text, options)
-    else:
-        parsed, read = parse(answer.text, ("yes", "no")), published.yes_or_no(answer.text)
-    return row | {"answer": answer.text, "parsed": parsed, "read": read}
-
-
-def _forms(question: GeneralQuestion, photo: int) -> Iterator[tuple[Row, Task, int, str]]:
-    """All ways to ask a question: once, or in every order of its options."""
-    known = {
-        "benchmark": question.benchmark,
-        "file": question.file,
-        "question_id": question.id,
-        "category": question.category,
-        "photo": photo,
-    }
-    if not question.options:
-        row = known | {"order": 0, "truth": question.answer, "options": ()}
-        yield row, YES_NO, photo, brief(question.question)
-    right, count = LETTERS.index(question.answer) if question.options else 0, len(question.options)
-    for order in range(count):
-        options = (*question.options[order:], *question.options[:order])
-        row = known | {"order": order, "truth": right_letter(right, order, count), "options": options}
-        yield row, CHOICE, photo, choice_question(question.question, question.options, order)
+def _key(number: int) -> str:
+    return f"general/{number}"

@@ -5,56 +5,60 @@ right if it holds the right option as whole words and none of the wrong ones, wh
 Whether it calls the subject by its name is counted as well: "the person" beside a tree is no tower.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
-from common import vlm
-from common.methods.interface import Request, Responder, Task
+from common.core import schema
+from common.methods.interface import Control, Request, Responder, Task
 from common.prompts.evaluation import only_option
-from common.testdata.ground_truth import Questions
-from stages.evaluate.photos import EvalPhoto
+from stages.evaluate.benchmark import Benchmark, Requests, Row
+from stages.evaluate.eval_set import EvalSet, QuestionKind
+from stages.evaluate.photos import photo_key
 
-SORT_BY = ("subject", "method", "kind", "photo", "question")
-Row = dict[str, Any]
+if TYPE_CHECKING:
+    from common import vlm
 
-
-def build_requests(
-    questions: Mapping[str, Questions], photos: Sequence[EvalPhoto], max_new_tokens: int, responder: Responder
-) -> list[tuple[Row, Request]]:
-    """Each question once, however often its options differ; `options` holds them all, the right one first."""
-    where = {(photo.owner, photo.path.name): i for i, photo in enumerate(photos) if photo.group == "test"}
-    task = Task("chat", max_new_tokens)
-    found = []
-    for (subject, kind, photo, question), options in _merged(questions).items():
-        shown = None if photo is None else where[subject, photo]
-        methods = [(method, shown) for method in responder.methods_asked("open")]
-        if kind == "visual":
-            methods += [(method, None) for method in responder.methods_asked("blind")]
-        row = {"subject": subject, "kind": kind, "photo": photo, "question": question, "options": options}
-        found += [
-            (row | {"method": method}, Request(task, method, (subject,), seen, question))
-            for method, seen in methods
-        ]
-    return found
+OPEN_CONTROLS: tuple[Control, ...] = ("base", "short_description")
 
 
-def parse_response(row: Row, answer: vlm.Answer) -> Row:
-    """The finished row of OPEN_ANSWERS."""
-    known, options = dict(row), row["options"]
-    del known["options"]
-    named = f"<{row['subject']}>" in answer.text
-    correct = only_option(answer.text, options) == options[0]
-    return known | {"answer": answer.text, "truth": options[0], "correct": correct, "named": named}
+class OpenAnswers(Benchmark):
+    """Each question once, however often its options differ."""
+
+    name = "open_answers"
+    schema = schema.OPEN_ANSWERS
+    sort_by = ("subject", "method", "kind", "photo", "question")
+
+    def build_requests(self, responder: Responder) -> Requests:
+        """Each question with the columns known beforehand; `options` holds them all, the right one first."""
+        task = Task("chat", self.eval_set.settings.max_new_tokens)
+        requests: Requests = []
+        for (subject, kind, photo, question), options in _merged(self.eval_set).items():
+            key = None if photo is None else photo_key(subject, "test", photo)
+            asked = [(method, key) for method in (responder.name, *responder.controls(OPEN_CONTROLS))]
+            if kind == "visual":
+                asked += [(method, None) for method in responder.controls(("blind",))]
+            row = {"subject": subject, "kind": kind, "photo": photo, "question": question, "options": options}
+            requests += [
+                (row | {"method": method}, Request(task, method, (subject,), shown, question))
+                for method, shown in asked
+            ]
+        return requests
+
+    def parse_response(self, row: Row, answer: "vlm.Answer") -> Row:
+        """The finished row of OPEN_ANSWERS; `options` is not among its columns."""
+        options = row["options"]
+        return row | {
+            "answer": answer.text,
+            "truth": options[0],
+            "correct": only_option(answer.text, options) == options[0],
+            "named": f"<{row['subject']}>" in answer.text,
+        }
 
 
-def _merged(questions: Mapping[str, Questions]) -> dict[tuple[str, str, str | None, str], list[str]]:
+def _merged(eval_set: EvalSet) -> dict[tuple[str, QuestionKind, str | None, str], list[str]]:
     """All options by (subject, kind, photo, question), the right one first."""
-    merged: dict[tuple[str, str, str | None, str], list[str]] = {}
-    for subject, both in questions.items():
-        for kind, group in (("visual", both.visual), ("text", both.text)):
-            for question in group:
-                key = (subject, kind, question.image, question.question)
-                right, wrong = question.options[question.answer], question.options[1 - question.answer]
-                options = merged.setdefault(key, [right])
-                options += [wrong] if wrong not in options else []
+    merged: dict[tuple[str, QuestionKind, str | None, str], list[str]] = {}
+    for subject, kind, photo, question in eval_set.choice_questions():
+        right, wrong = question.options[question.answer], question.options[1 - question.answer]
+        options = merged.setdefault((subject, kind, photo, question.question), [right])
+        options += [wrong] if wrong not in options else []
     return merged

@@ -1,39 +1,53 @@
 """The recognition test: every test photo against every subject, look-alikes against their own."""
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from common.methods.interface import Request, Responder, Task
+from common.core import schema
+from common.methods.interface import CONTROLS, Photos, Request, Responder, Task
 from common.prompts.evaluation import parse, recognition_question
+from stages.evaluate.benchmark import Benchmark, Requests, Row
 from stages.evaluate.photos import EvalPhoto
 
 if TYPE_CHECKING:
     from common import vlm
 
-SORT_BY = ("subject", "method", "owner", "group", "photo")
 TASK = Task("recognition", max_new_tokens=8)  # a model that says more than one word has failed at once
-Row = dict[str, Any]
+RECOGNITION_CONTROLS = tuple(control for control in CONTROLS if control != "blind")
 
 
-def build_requests(
-    photos: Sequence[EvalPhoto], subjects: Iterable[str], responder: Responder
-) -> list[tuple[Row, Request]]:
-    """Each question with the columns known beforehand."""
-    return [
-        (
-            _row(photo, subject, method),
-            Request(TASK, method, (subject,), number, recognition_question(subject)),
-        )
-        for subject in subjects
-        for number, photo in enumerate(photos)
-        if photo.asked_about(subject)
-        for method in responder.methods_asked(TASK.kind)
-    ]
+class Recognition(Benchmark):
+    """Can you see <bo> in this photo?"""
+
+    name = "recognition"
+    schema = schema.RECOGNITION
+    sort_by = ("subject", "method", "owner", "group", "photo")
+
+    @property
+    def photos(self) -> Photos:
+        """The subjects' test photos and look-alikes."""
+        return {key: photo.path for key, photo in self.eval_set.photos.items()}
+
+    def build_requests(self, responder: Responder) -> Requests:
+        """Each question with the columns known beforehand."""
+        return [
+            (
+                _row(photo, subject, method),
+                Request(TASK, method, (subject,), key, recognition_question(subject)),
+            )
+            for subject in self.eval_set.questions
+            for key, photo in self.eval_set.photos.items()
+            if photo.asked_about(subject)
+            for method in (responder.name, *responder.controls(RECOGNITION_CONTROLS))
+        ]
+
+    def parse_response(self, row: Row, answer: "vlm.Answer") -> Row:
+        """The finished row of RECOGNITION."""
+        return row | read_yes_no(answer)
 
 
-def parse_response(row: Row, answer: "vlm.Answer") -> Row:
-    """The finished row of RECOGNITION, or of VALIDATION."""
-    return row | {
+def read_yes_no(answer: "vlm.Answer") -> Row:
+    """The columns that an answer to a recognition question fills."""
+    return {
         "answer": answer.text,
         "parsed": parse(answer.text, ("yes", "no")),
         "p_yes": answer.probabilities[0] if answer.probabilities else None,

@@ -5,60 +5,71 @@ train photos, so they fit the kind of subject and the base model; two ask what d
 which no learned row can know.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from common import vlm
-from common.methods.interface import Request, Responder, Task
+from common.core import io, paths, schema
+from common.methods.interface import Control, Request, Responder, Task
 from common.prompts.evaluation import ABOUT_THE_PHOTO
-from stages.evaluate.photos import EvalPhoto
+from stages.evaluate.benchmark import Benchmark, Requests, Row
 
-SORT_BY = ("subject", "method", "photo", "turn")
+if TYPE_CHECKING:
+    from common import vlm
+
 EXAMPLES = 3  # photos, and questions without a photo, per subject
-Row = dict[str, Any]
+DIALOG_CONTROLS: tuple[Control, ...] = ("base",)
 
 
-def build_requests(
-    subject: str, photos: Sequence[EvalPhoto], spoken: pa.Table, max_new_tokens: int, responder: Responder
-) -> list[tuple[Row, Request]]:
-    """Questions about the subject's first test photos, and its first questions without a photo.
+class SampleDialogs(Benchmark):
+    """Questions about the subject's first test photos, and its first questions without a photo."""
 
-    `spoken` is the subject's CONVERSATIONS table.
-    """
-    task = Task("chat", max_new_tokens)
-    asked = _questions(spoken, "qa")
-    about = [
-        *(question.format(subject=subject) for question in ABOUT_THE_PHOTO),
-        *asked[-1:],
-        *_questions(spoken, "caption")[:1],
-    ]
-    shown = [i for i, photo in enumerate(photos) if photo.shows(subject)][:EXAMPLES]
-    turns = [(i, turn, question) for i in shown for turn, question in enumerate(about)]
-    turns += [(None, turn, question) for turn, question in enumerate(asked[:EXAMPLES])]
-    return [
-        (
-            {
-                "subject": subject,
-                "photo": None if photo is None else photos[photo].path.name,
-                "turn": turn,
-                "question": question,
-                "method": method,
-            },
-            Request(task, method, (subject,), photo, question),
-        )
-        for photo, turn, question in turns
-        for method in responder.methods_asked(task.kind)
-    ]
+    name = "conversations"
+    schema = schema.SAMPLE_CONVERSATIONS
+    sort_by = ("subject", "method", "photo", "turn")
 
+    def build_requests(self, responder: Responder) -> Requests:
+        """Each question with the columns known beforehand."""
+        task = Task("chat", self.eval_set.settings.max_new_tokens)
+        methods = (responder.name, *responder.controls(DIALOG_CONTROLS))
+        requests: Requests = []
+        for subject in self.eval_set.questions:
+            spoken = io.read_parquet(paths.conversations(subject), schema.CONVERSATIONS)
+            asked = _questions(spoken, "qa")
+            about = [
+                *(question.format(subject=subject) for question in ABOUT_THE_PHOTO),
+                *asked[-1:],
+                *_questions(spoken, "caption")[:1],
+            ]
+            own = [(key, photo) for key, photo in self.eval_set.photos.items() if photo.shows(subject)]
+            turns: list[tuple[str | None, str | None, int, str]] = [
+                (key, photo.path.name, turn, question)
+                for key, photo in own[:EXAMPLES]
+                for turn, question in enumerate(about)
+            ]
+            turns += [(None, None, turn, question) for turn, question in enumerate(asked[:EXAMPLES])]
+            requests += [
+                (
+                    {
+                        "subject": subject,
+                        "photo": photo,
+                        "turn": turn,
+                        "question": question,
+                        "method": method,
+                    },
+                    Request(task, method, (subject,), key, question),
+                )
+                for key, photo, turn, question in turns
+                for method in methods
+            ]
+        return requests
 
-def parse_response(row: Row, answer: vlm.Answer) -> Row:
-    """The finished row of SAMPLE_CONVERSATIONS."""
-    return row | {"answer": answer.text}
+    def parse_response(self, row: Row, answer: "vlm.Answer") -> Row:
+        """The finished row of SAMPLE_CONVERSATIONS."""
+        return row | {"answer": answer.text}
 
 
 def _questions(spoken: pa.Table, kind: str) -> list[str]:
-    """The different questions of a kind, in the order in which they were asked."""
+    """The different questions of a kind in a CONVERSATIONS table, in the order in which they were asked."""
     rows = sorted(spoken.select(["kind", "turn", "question"]).to_pylist(), key=lambda row: row["turn"] or 0)
     return list(dict.fromkeys(row["question"] for row in rows if row["kind"] == kind))

@@ -4,27 +4,21 @@ Of each subject: its train photos as they are, and a sample of its negatives. Co
 threshold is given to what was learned.
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from common.core import io, paths, schema
 from common.core import seed as seeds
-from common.methods.interface import Request, Responder
+from common.methods.interface import Photos, Request, Responder
 from common.prompts.evaluation import recognition_question
-from stages.evaluate.recognition import TASK, parse_response
+from stages.evaluate.benchmark import Benchmark, Requests, Row
+from stages.evaluate.eval_set import EvalSet
+from stages.evaluate.recognition import TASK, read_yes_no
 
-__all__ = [
-    "SORT_BY",
-    "ThresholdImage",
-    "build_requests",
-    "parse_response",
-    "sample",
-]  # an answer finishes a row as in the test
-
-SORT_BY = ("subject", "method", "role", "image_sha256")
-Row = dict[str, Any]
+if TYPE_CHECKING:
+    from common import vlm
 
 
 class ThresholdImage(NamedTuple):
@@ -32,45 +26,73 @@ class ThresholdImage(NamedTuple):
 
     subject: str
     role: str  # positive, hard or easy
+    sample: int
     sha256: str
     image: bytes
 
+    @property
+    def key(self) -> str:
+        """What requests call it."""
+        return f"{self.subject}/threshold_set/{self.sample}"
 
-def sample(subject: str, dataset: pa.Table, negatives: int, seed: int) -> list[ThresholdImage]:
-    """The unchanged positives of a DATASET table, and at most so many hard and easy negatives, drawn."""
-    rows = dataset.filter(pc.field("split") == "validation").select(["role", "image_sha256", "image"])
-    found = []
-    for role in ("positive", "hard", "easy"):
-        there = rows.filter(pc.field("role") == role)
-        count = there.num_rows if role == "positive" else min(negatives, there.num_rows)
-        generator = seeds.stream(seed, "evaluate", "validation", subject, role)
-        chosen = sorted(generator.choice(there.num_rows, count, replace=False).tolist())
-        found += [
-            ThresholdImage(subject, role, row["image_sha256"], row["image"]["bytes"])
-            for row in there.take(pa.array(chosen, pa.int64())).to_pylist()
+
+class ThresholdSet(Benchmark):
+    """The recognition question about photos that training has seen."""
+
+    name = "threshold_set"
+    schema = schema.THRESHOLD_SET
+    sort_by = ("subject", "method", "role", "image_sha256")
+
+    def __init__(self, eval_set: EvalSet, first_photo: int) -> None:
+        """Draw the photos."""
+        super().__init__(eval_set, first_photo)
+        self.images = [
+            image
+            for subject in eval_set.questions
+            for image in draw_images(
+                subject,
+                io.read_parquet(paths.dataset(subject), schema.DATASET),
+                eval_set.settings.threshold_negatives,
+                eval_set.seed,
+            )
         ]
-    return found
+
+    @property
+    def photos(self) -> Photos:
+        """Of the training sets."""
+        return {image.key: image.image for image in self.images}
+
+    def build_requests(self, responder: Responder) -> Requests:
+        """Each question with the columns known beforehand."""
+        requests: Requests = []
+        for image in self.images:
+            row = {
+                "subject": image.subject,
+                "role": image.role,
+                "image_sha256": image.sha256,
+                "label": image.role == "positive",
+                "method": responder.name,
+            }
+            question = recognition_question(image.subject)
+            requests.append((row, Request(TASK, responder.name, (image.subject,), image.key, question)))
+        return requests
+
+    def parse_response(self, row: Row, answer: "vlm.Answer") -> Row:
+        """The finished row of THRESHOLD_SET."""
+        return row | read_yes_no(answer)
 
 
-def build_requests(
-    seen: Sequence[ThresholdImage], first: int, responder: Responder
-) -> list[tuple[Row, Request]]:
-    """Each question with the columns known beforehand; the pictures stand in the list from `first` on."""
-    return [
-        (
-            _row(picture, method),
-            Request(TASK, method, (picture.subject,), number, recognition_question(picture.subject)),
-        )
-        for number, picture in enumerate(seen, first)
-        for method in responder.methods_asked("threshold_set")
-    ]
-
-
-def _row(picture: ThresholdImage, method: str) -> Row:
-    return {
-        "subject": picture.subject,
-        "role": picture.role,
-        "image_sha256": picture.sha256,
-        "label": picture.role == "positive",
-        "method": method,
-    }
+def draw_images(subject: str, dataset: pa.Table, negatives: int, seed: int) -> list[ThresholdImage]:
+    """The unchanged positives of a DATASET table, and at most so many hard and easy negatives, drawn."""
+    rows = dataset.filter(pc.field("split") == "validation")
+    drawn = []
+    for role in ("positive", "hard", "easy"):
+        of_role = rows.filter(pc.field("role") == role).select(["sample", "image_sha256", "image"])
+        count = of_role.num_rows if role == "positive" else min(negatives, of_role.num_rows)
+        generator = seeds.stream(seed, "evaluate", "validation", subject, role)
+        chosen = sorted(generator.choice(of_role.num_rows, count, replace=False).tolist())
+        drawn += [
+            ThresholdImage(subject, role, row["sample"], row["image_sha256"], row["image"]["bytes"])
+            for row in of_role.take(pa.array(chosen, pa.int64())).to_pylist()
+        ]
+    return drawn

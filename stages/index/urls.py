@@ -1,20 +1,17 @@
 """A list of URLs becomes rows of the index: downloaded by img2dataset, every failure counted by cause.
 
-Owns what goes to img2dataset and what comes back, the loopback server that stands for the embedded world's
-host, and the folder in which a download goes on that was stopped. Does not own the list's format (`listing`),
-img2dataset's process (`subprocess_job`), or what a usable picture is (`corpus.web`).
+Owns what goes to img2dataset and what comes back, and the folder in which a download goes on that was
+stopped. Does not own the list's format (`listing`), img2dataset's process (`subprocess_job`), or what a
+usable picture is (`corpus.web`).
 """
 
-import http.server
 import json
 import shutil
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,16 +19,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from common.core import io, paths
-from common.core.errors import UserError
 from common.corpus import web
 from common.corpus.corpus_entry import CorpusEntry
 from common.corpus.safety import Safety
 from stages.index import subprocess_job
+from stages.index.loopback import loopback
 from stages.index.rows import IndexRows, row
 
 WORK = paths.INDEX.with_name(".index.download")  # outlives a run that was stopped
 GRACE_S = 60.0  # after the deadline, for img2dataset to write down what it has; then it is ended
-DEADLINE = "deadline"  # the cause under which `core.connection` counts what the deadline has cut off
+DEADLINE = "deadline"  # the cause under which `core.causes` counts what the deadline has cut off
 
 
 @dataclass(frozen=True)
@@ -135,33 +132,6 @@ def _collect(entries: Mapping[int, CorpusEntry], limits: web.Limits) -> tuple[In
             else:
                 rows.append(row(f"{found['row']:09d}", entries[found["row"]], picture))
     return rows, failures
-
-
-@contextmanager
-def loopback(folder: Path) -> Iterator[str]:
-    """Serve a folder on an ephemeral port of 127.0.0.1; yields "http://127.0.0.1:PORT/"."""
-    if not folder.is_dir():
-        raise UserError(
-            f"index.serve: the folder {folder} is missing: make it with `dvc repro`, or set serve: null"
-        )
-    handler = partial(_Quiet, directory=str(folder))
-    with _Server(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-class _Server(http.server.ThreadingHTTPServer):
-    request_queue_size = 256  # the default of 5 makes many threads wait a second for a connection
-
-
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """One line per request is for servers that people watch."""
 
 
 @contextmanager

@@ -10,8 +10,9 @@ import pandas as pd
 
 from common.core import images
 from common.core.paths import SOFT_PROMPT
+from common.methods.interface import CONTROLS
 from stages.report.measures import with_outcome
-from stages.report.scores import CONTROLS, Scores
+from stages.report.scores import Scores
 
 GROUPS = {
     "positive": "own test photos",

@@ -1,19 +1,39 @@
 """What is measured: the benchmarks, their measures, and what pages and tables call them.
 
-A benchmark appears in the report when the predictions hold something of it. A new one needs an entry here, a
-function in `tasks.py` that scores its table, and both in `scores.py`.
+A benchmark appears in the report when the predictions hold something of it. A new one is an entry here, with
+the function that scores its table.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
+
+import pandas as pd
+import pyarrow as pa
+
+from common.core import schema
+from stages.report import tasks
 
 
 class Benchmark(NamedTuple):
-    """Measures that belong together; `measures` maps the names in files to the heads of columns."""
+    """Measures of one of evaluate's tables.
+
+    Attributes:
+        name: in addresses of the page.
+        title, about: what readers are told.
+        measures: heads of columns, by the names in files.
+        table, columns: name and schema of the table.
+        score: one subject's rows, subject, seed and number of resamples → arrays (R,) by (method, measure);
+            None for those of `measures.py`, which share their draws.
+
+    """
 
     name: str
     title: str
     about: str
     measures: dict[str, str]
+    table: str
+    columns: pa.Schema
+    score: Callable[[pd.DataFrame, str, int, int], tasks.Measured] | None = None
 
 
 BENCHMARKS = (
@@ -32,6 +52,8 @@ BENCHMARKS = (
             "recognition.lookalikes.auc": "AUC among look-alikes",
             "recognition.lookalikes.marking_auc": "AUC, marking only",
         },
+        "recognition",
+        schema.RECOGNITION,
     ),
     Benchmark(
         "questions",
@@ -41,6 +63,8 @@ BENCHMARKS = (
             "questions.visual": "Questions about a photo",
             "questions.text": "Questions without a photo",
         },
+        "questions",
+        schema.QUESTIONS,
     ),
     Benchmark(
         "open",
@@ -52,6 +76,9 @@ BENCHMARKS = (
             "open.text": "Free answers without a photo",
             "open.named": "Free answers that say the name",
         },
+        "open_answers",
+        schema.OPEN_ANSWERS,
+        tasks.open_answers,
     ),
     Benchmark(
         "two_subjects",
@@ -64,6 +91,9 @@ BENCHMARKS = (
             "two_subjects.weighted": "Recognition in photos of two",
             "two_subjects.sides": "Who stands on which side",
         },
+        "two_subjects",
+        schema.TWO_SUBJECTS,
+        tasks.two_subjects,
     ),
     Benchmark(
         "captions",
@@ -79,6 +109,9 @@ BENCHMARKS = (
             "captions.unnamed.precision": "Not by name: precision",
             "captions.unnamed.f1": "Not by name: F1",
         },
+        "captions",
+        schema.CAPTIONS,
+        tasks.captions,
     ),
     Benchmark(
         "general",
@@ -97,6 +130,9 @@ BENCHMARKS = (
             "general.mmbench.circular": "MMBench right in all orders",
             "general.mmbench.unchanged": "MMBench unchanged",
         },
+        "general",
+        schema.GENERAL,
+        tasks.general,
     ),
 )
 BY_SUBJECT = BENCHMARKS[0].measures | BENCHMARKS[1].measures  # shown by subject and by kind as well

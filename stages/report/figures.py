@@ -6,8 +6,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from stages.report import charts, number_format
-from stages.report.charts import Axis, Dot, Line
+from stages.report import axes, charts, number_format
+from stages.report.axes import Axis
+from stages.report.charts import Dot, Line
 from stages.report.scores import DESCRIPTIONS, Scores
 
 SHARE = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -27,8 +28,8 @@ def loss(rows: PlotRows) -> Markup:
     highest = max(row["p90"] for row in rows)
     return charts.line_chart(
         "Training loss by epoch, median and 10 to 90 percent of subjects",
-        charts.epochs([row["epoch"] for row in rows]),
-        Axis("epoch", 0, highest, charts.ticks(highest)),
+        axes.epochs([row["epoch"] for row in rows]),
+        Axis("epoch", 0, highest, axes.ticks(highest)),
         [Line("median", "method", [(row["epoch"], row["p50"]) for row in rows])],
         band=[(row["epoch"], row["p10"], row["p90"]) for row in rows],
     )
@@ -105,7 +106,7 @@ def cost_quality(
         if not math.isnan(i.value) and (costs[method][cost] > 0 or not log)
     ]
     low, high = min(dot.x for dot in dots), max(dot.x for dot in dots)
-    across = charts.decades(low, high) if log else charts.ticks(1.1 * max(high, 1))
+    across = axes.decades(low, high) if log else axes.ticks(1.1 * max(high, 1))
     end = across[-1] if log else 1.1 * max(high, 1)
     lowest = min(end for dot in dots for end in (dot.y, *(dot.ends or ())))
     ticks = [tick for tick in SHARE if tick > lowest - 0.25]

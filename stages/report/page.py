@@ -15,12 +15,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from common.core.paths import SOFT_PROMPT
+from common.methods.interface import CONTROLS
 from stages.report import figures, number_format
 from stages.report.benchmarks import AT_THRESHOLD, BENCHMARKS, BY_SUBJECT, HEADS, MEASURES
 from stages.report.domains import Domain
 from stages.report.metrics import Interval
 from stages.report.results import APART, differences
-from stages.report.scores import CONTROLS, Scores
+from stages.report.scores import Scores
 from stages.report.tables import FOREIGN, members_by_kind
 
 HERE = Path(__file__).parent

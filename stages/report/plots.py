@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from common.core.paths import SOFT_PROMPT
+from common.methods.interface import CONTROLS
 from stages.report import metrics
 from stages.report.benchmarks import MAIN
 from stages.report.measures import LOOKALIKES, ranks_of, with_outcome
-from stages.report.scores import CONTROLS, Scores
+from stages.report.scores import Scores
 
 BINS = 20
 RATES = np.linspace(0, 1, 51)

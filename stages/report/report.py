@@ -5,23 +5,18 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import pyarrow as pa
 
-from common.core import io, paths, progress, schema
+from common.core import io, log, paths, progress, schema
 from common.core.paths import SOFT_PROMPT
 from stages.report import domains, page, plots, results, sheets
 from stages.report.answers import Predictions, failures
+from stages.report.benchmarks import BENCHMARKS
 from stages.report.domains import Domain
 from stages.report.subject_summary import gather, made_with
 from stages.report.subject_view import dialog, subject_view
 from stages.report.tables import tables
 
-TABLES = {  # of evaluate
-    "recognition": schema.RECOGNITION,
+TABLES = {benchmark.table: benchmark.columns for benchmark in BENCHMARKS} | {  # of evaluate
     "threshold_set": schema.THRESHOLD_SET,
-    "questions": schema.QUESTIONS,
-    "open_answers": schema.OPEN_ANSWERS,
-    "two_subjects": schema.TWO_SUBJECTS,
-    "captions": schema.CAPTIONS,
-    "general": schema.GENERAL,
     "conversations": schema.SAMPLE_CONVERSATIONS,
     "methods": schema.METHODS,
 }
@@ -43,9 +38,9 @@ def report(
     """
     everything = _read([SOFT_PROMPT, *methods])
     kinds = {subject: kind for subject, (kind, _) in subjects.items()}
-    found = domains.split(
-        everything, {subject: source for subject, (_, source) in subjects.items()}, seed, resamples
-    )
+    with log.phase("score"):
+        sources = {subject: source for subject, (_, source) in subjects.items()}
+        found = domains.split(everything, sources, seed, resamples)
     headline, *rest = found
     scores, p = headline.scores, headline.predictions
     recognition = p.tables["recognition"]

@@ -15,10 +15,11 @@ from typing import Any
 import pandas as pd
 
 from common.core.paths import SOFT_PROMPT
-from stages.report.benchmarks import AT_THRESHOLD, MAIN, MEASURES
+from common.methods.interface import CONTROLS
+from stages.report.benchmarks import AT_THRESHOLD, BENCHMARKS, MAIN, MEASURES
 from stages.report.domains import Domain
 from stages.report.metrics import Interval
-from stages.report.scores import CONTROLS, Scores
+from stages.report.scores import Scores
 
 FLAT = (  # of the soft prompt, under their own names
     "recognition.positive",
@@ -51,7 +52,8 @@ APART = (  # what is said of the soft prompt in another domain than the headline
     "questions.text",
     "captions.unnamed.f1",
 )
-READ = ("recognition", "questions", "two_subjects", "general")  # tables whose answers are one of some words
+# tables whose answers are one of some words
+READ = [benchmark.table for benchmark in BENCHMARKS if "parsed" in benchmark.columns.names]
 COST = ("trainable", "stored_bytes", "prompt_tokens")
 
 

@@ -14,26 +14,12 @@ import pandas as pd
 
 from common.core import seed as seeds
 from common.core.paths import SOFT_PROMPT
-from stages.report import measures, metrics, tasks
-from stages.report.benchmarks import MAIN
+from common.methods.interface import CONTROLS, Control
+from stages.report import measures, metrics
+from stages.report.benchmarks import BENCHMARKS, MAIN
 from stages.report.metrics import Array, Interval
 
-CONTROLS = (  # in the order of every table; what the soft prompt is compared with comes before them
-    "short_description",
-    "long_description",
-    "base",
-    "other_subject",
-    "empty_prompt",
-    "blind",
-    "majority",
-)
-TASKS = {  # by table
-    "open_answers": tasks.open_answers,
-    "two_subjects": tasks.two_subjects,
-    "captions": tasks.captions,
-    "general": tasks.general,
-}
-DESCRIPTIONS = ("short_description", "long_description")
+DESCRIPTIONS: tuple[Control, ...] = ("short_description", "long_description")
 
 
 @dataclass(frozen=True)
@@ -157,8 +143,10 @@ def score(
         draw = partial(_draw, seed, resamples, subject)
         photos, asked = (_of(tables[name], subject) for name in ("recognition", "questions"))
         found = measures.recognition(photos, draw, limits) | measures.questions(asked, draw)
-        for name, task in TASKS.items():
-            found |= task(_of(tables[name], subject), subject, seed, resamples)
+        for benchmark in BENCHMARKS:
+            if benchmark.score is not None:
+                rows = _of(tables[benchmark.table], subject)
+                found |= benchmark.score(rows, subject, seed, resamples)
         measured.append(found)
         sums.append(measures.calibration(photos, draw))
     values = _stacked(measured, np.full(resamples + 1, np.nan))

@@ -7,13 +7,15 @@ import pandas as pd
 from markupsafe import Markup
 
 from common.core.paths import SOFT_PROMPT
+from common.methods.interface import CONTROLS
 from common.prompts.kinds import NOT_KNOWN
-from stages.report import answers, charts
+from stages.report import answers, axes, charts
 from stages.report.answers import GROUPS, Photos, View, data_uri, shown, wrong_answers
-from stages.report.charts import Axis, Line
+from stages.report.axes import Axis
+from stages.report.charts import Line
 from stages.report.domains import Domain
 from stages.report.measures import with_outcome
-from stages.report.scores import CONTROLS, Scores
+from stages.report.scores import Scores
 from stages.report.subject_summary import SubjectSummary
 
 
@@ -104,8 +106,8 @@ def _curve(curve: pd.DataFrame) -> Markup:
     highest = max(float(curve.loss.max()), 1.0)
     return charts.line_chart(
         "Training loss and validation accuracy by epoch",
-        charts.epochs(epochs),
-        Axis("", 0, highest, charts.ticks(highest)),
+        axes.epochs(epochs),
+        Axis("", 0, highest, axes.ticks(highest)),
         [
             Line("training loss", "method", list(zip(epochs, curve.loss, strict=True))),
             Line("validation accuracy", "right", list(zip(epochs, curve.weighted, strict=True))),

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common.core.paths import SOFT_PROMPT
+from common.methods.interface import CONTROLS
 from stages.report import number_format, paper
 from stages.report.benchmarks import AT_THRESHOLD, BENCHMARKS, BY_SUBJECT, HEADS, MEASURES
 from stages.report.domains import Domain
 from stages.report.results import APART, READ, differences, failure_rates, mean_costs
-from stages.report.scores import CONTROLS, Scores
+from stages.report.scores import Scores
 
 DIALOG = "## A dialog about a test picture of"
 FOREIGN = "Pictures of the other sort rejected"

@@ -2,7 +2,7 @@
 
 import sys
 
-from common.core import io, params, paths, progress, schema
+from common.core import io, log, params, paths, progress, schema
 from common.core.errors import run
 from common.core.images import list_photos
 from common.core.seed import seed_everything
@@ -19,7 +19,8 @@ def main() -> str:
 
     told = {name: Told.read(name, subject.source) for name, subject in p.subjects.items()}
     seed_everything(p.seed, p.threads)
-    model = vlm.load(**p.base.load_kwargs)
+    with log.phase("load the base model"):
+        model = vlm.load(**p.base.load_kwargs)
     options = {"max_new_tokens": p.synthesize.max_new_tokens, "batch_size": p.base.device.batch_size}
     kept = dropped = 0
     for name, subject in progress.bar(p.subjects.items(), "synthesize"):

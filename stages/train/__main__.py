@@ -1,6 +1,6 @@
 """Learn the soft prompts of one or more subjects: `python -m stages.train <id> [<id> …]`."""
 
-from common.core import io, params, paths, seed
+from common.core import io, log, params, paths, seed
 from common.core.errors import run
 from common.training import samples
 
@@ -18,7 +18,8 @@ def main(subject: str, *subjects: str) -> str:
     from common.training.steps import TrainingRecipe
 
     seed.seed_everything(p.seed, p.threads)
-    base = vlm.load(**p.base.load_kwargs)
+    with log.phase("load the base model"):
+        base = vlm.load(**p.base.load_kwargs)
     recipe = TrainingRecipe(
         seed=p.seed, micro_batch_size=p.base.device.batch_size, **p.train.model_dump(exclude={"data"})
     )

@@ -73,3 +73,11 @@ def test_the_changed_file_is_yaml_whatever_the_folder_is_called(tmp_path: Path):
     folder.mkdir()
     text = settle(paths.PARAMS.read_text(encoding="utf-8"), folder)
     assert YAML(typ="safe").load(text)["index"]["location"] == folder.as_posix()
+
+
+def test_a_method_that_learns_from_questions_as_well_stays(workspace: Path):
+    text = paths.PARAMS.read_text(encoding="utf-8")
+    paths.PARAMS.write_text(text.replace("mode: captioning", "mode: vqa", 1), encoding="utf-8")
+    done = run_stage("add", "my-dog", "photos", "--kind", "pet", "--photographs")
+    assert done.returncode == 0, done.stderr
+    assert "myvlm" in params.load().methods and "left params.yaml" not in done.stdout

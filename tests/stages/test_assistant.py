@@ -164,7 +164,7 @@ def test_conversations_in_threads_do_not_mix(assistant: Assistant) -> None:
 def test_answers_in_a_batch_equal_those_one_by_one(assistant: Assistant) -> None:
     task = Task("chat", 3)
     asked = [("bo", "Is <bo> here?"), ("mam", "What is <mam>?"), ("bo", "Where?")]
-    requests = [Request(task, "", (name,), 0, question) for name, question in asked]
-    answers = assistant.answer_all(paths.SOFT_PROMPT, [images.png(HOME)], requests)
+    requests = [Request(task, "", (name,), "home", question) for name, question in asked]
+    answers = assistant.answer_all(paths.SOFT_PROMPT, {"home": images.png(HOME)}, requests)
     one_by_one = [say(Conversation(assistant, [name], image=HOME), question, 3) for name, question in asked]
     assert [answer.text for answer in answers] == [answer.text for answer in one_by_one]

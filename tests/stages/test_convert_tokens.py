@@ -39,7 +39,7 @@ def test_tokens_round_trip(trained: Trained) -> None:
     assert torch.equal(head[1:], silent_output_row(base).bfloat16().expand(5, -1))
 
     assert main("tokens", "bo", "out/9-token.pt", "--read").startswith("6 rows read for <bo>")
-    again = vlm.SoftPrompt.load(paths.subject_model("bo"), base)
+    again = vlm.SoftPrompt.load(paths.subject_model("bo"), base.fingerprint)
     assert again.subject == "bo" and again.info["imported"]["9-token.pt"]
     assert torch.equal(again.embeddings, token.float()) and torch.equal(again.output_row, head[:1].float())
 
@@ -51,7 +51,7 @@ def test_tokens_round_trip(trained: Trained) -> None:
         torch.nn.Parameter(head[:1].cuda() if torch.cuda.is_available() else head[:1]), "out/9-lmhead.pt"
     )
     main("tokens", "bo", "out/9-token.pt", "--read")
-    again = vlm.SoftPrompt.load(paths.subject_model("bo"), base)
+    again = vlm.SoftPrompt.load(paths.subject_model("bo"), base.fingerprint)
     assert torch.equal(again.output_row, head[:1].float())
 
 

@@ -55,7 +55,7 @@ def test_photos_become_predictions(model: str) -> None:
     evaluate()
 
     base = vlm.load(model, system="Be brief.")
-    prompt = vlm.SoftPrompt.load(paths.subject_model("bo"), base)
+    prompt = vlm.SoftPrompt.load(paths.subject_model("bo"), base.fingerprint)
     assert prompt.embeddings.shape == (3, base.hidden_size)
     assert prompt.info["layout"]["with an image"].startswith(base.layout.image_prefix)
     rows = io.read_parquet(paths.predictions("soft_prompt", "recognition"), schema.RECOGNITION).to_pandas()

@@ -116,9 +116,9 @@ def endpoint(server: Server, **changes: Any) -> methods.Method:
 
 def ask(method: methods.Method, questions: list[str], photo: Path | None = None) -> list:
     requests = [
-        Request(RECOGNITION, "gpt", ("bo",), None if photo is None else 0, text) for text in questions
+        Request(RECOGNITION, "gpt", ("bo",), None if photo is None else "photo", text) for text in questions
     ]
-    return method.answers([photo] if photo else [], requests)
+    return method.answers({"photo": photo} if photo else {}, requests)
 
 
 def kept() -> list[Path]:

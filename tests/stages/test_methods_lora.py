@@ -133,16 +133,16 @@ def test_a_subjects_adapter_is_in_place_whatever_is_asked_and_the_base_where_the
 ) -> None:
     fit("lora")
     fit("lora_all")
-    base, photos = vlm.load("base"), images.list_photos(paths.test_photos("bo", "world"))
+    base, photo = vlm.load("base"), images.list_photos(paths.test_photos("bo", "world"))[0]
     before = {name: value.clone() for name, value in base.model.state_dict().items()}
     in_place: list[tuple[str, ...]] = [("bo",), (), ("mam",), ("bo", "mam"), ("bo",)]
 
     def chances(name: str) -> list[tuple[float, ...]]:
         task = Task("general", 1)
-        requests = [Request(task, name, subjects, 0, "Is it a dog?") for subjects in in_place]
-        return [answer.probabilities for answer in opened(name, base).answers(photos, requests)]
+        requests = [Request(task, name, subjects, "photo", "Is it a dog?") for subjects in in_place]
+        return [answer.probabilities for answer in opened(name, base).answers({"photo": photo}, requests)]
 
-    prefixes = vlm.encode_prefixes(base, [images.load_image(photos[0])])
+    prefixes = vlm.encode_prefixes(base, [images.load_image(photo)])
     plain = vlm.answer(base, [vlm.Query("Is it a dog?", 0)], prefixes, max_new_tokens=1, batch_size=1)
     each = chances("lora")
     assert each[1] == pytest.approx(plain[0].probabilities, rel=1e-5)

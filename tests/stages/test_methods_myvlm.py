@@ -24,7 +24,7 @@ RECOGNITION, CHAT = Task("recognition", 8), Task("chat", 6)
 
 
 @pytest.fixture
-def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     """The tables of both subjects, and four photos to ask about."""
     monkeypatch.chdir(tmp_path)
     pictures = noise_images(12)
@@ -33,7 +33,7 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         picture.save(file)
     for number, subject in enumerate(SUBJECTS):
         write_tables(subject, files[4 * number : 4 * number + 4])
-    return files[8:]
+    return {str(number): file for number, file in enumerate(files[8:])}
 
 
 def write_tables(subject: MethodSubject, files: list[Path]) -> None:
@@ -114,7 +114,7 @@ def requests() -> list[Request]:
     return [
         Request(CHAT, "myvlm", subjects, photo, "What is <bo> next to in this photo?")
         for subjects in (("bo",), ("ana",), ("bo", "ana"))
-        for photo in (0, 1, None)
+        for photo in ("0", "1", None)
     ]
 
 
@@ -136,7 +136,7 @@ def test_the_base_answers_bit_for_bit_where_no_head_fires_and_without_a_photo(
 def test_heads_alone_decide_recognition(photos, backbones) -> None:
     method = prepared(backbones)
     method.fit(SUBJECTS)
-    found = method.answers(photos, [Request(RECOGNITION, "myvlm", ("bo",), photo, "?") for photo in range(4)])
+    found = method.answers(photos, [Request(RECOGNITION, "myvlm", ("bo",), photo, "?") for photo in photos])
     for answer in found:
         assert answer.text == ("Yes" if answer.probabilities[0] >= 0.5 else "No")
         assert sum(answer.probabilities) == pytest.approx(1)
@@ -146,7 +146,7 @@ def test_heads_alone_decide_recognition(photos, backbones) -> None:
 def test_an_answer_names_the_subject_by_its_token(photos, backbones, base, monkeypatch) -> None:
     method = prepared(backbones, threshold=0.0, identifier="dog")
     method.fit(SUBJECTS)
-    ask = Request(CHAT, "myvlm", ("bo",), 0, "Is it <bo>?")
+    ask = Request(CHAT, "myvlm", ("bo",), "0", "Is it <bo>?")
     asked = []
     usual = vlm.answer
 
@@ -165,8 +165,10 @@ def test_captions_that_never_name_the_subject_are_a_mistake(photos, backbones) -
     turns = io.read_parquet(SUBJECTS[0].conversations, schema.CONVERSATIONS).to_pylist()
     turns = [turn | {"answer": "A dog."} for turn in turns]
     io.write_parquet(SUBJECTS[0].conversations, turns, schema.CONVERSATIONS, ["photo", "turn"])
-    with pytest.raises(UserError, match=r"nothing in data/conversations/bo.parquet teaches <bo>"):
-        prepared(backbones).fit(SUBJECTS)
+    untrained = Backbones(lambda: pytest.fail("a base is loaded"), backbones.clip, 0, 4)
+    sentence = r"nothing in data/conversations/bo.parquet teaches <bo>: .* take methods\.myvlm out"
+    with pytest.raises(UserError, match=sentence):
+        prepared(untrained).fit(SUBJECTS[::-1])
 
 
 def test_a_vector_for_another_base_is_refused(photos, backbones, base) -> None:
@@ -176,7 +178,7 @@ def test_a_vector_for_another_base_is_refused(photos, backbones, base) -> None:
     tensors, info = io.read_safetensors(path)
     io.write_safetensors(path, tensors, info | {"base": "another"})
     with pytest.raises(UserError, match=r"another base model .* `dvc repro fit_baseline@myvlm`"):
-        method.answers(photos, [Request(CHAT, "myvlm", ("bo",), 0, "?")])
+        method.answers(photos, [Request(CHAT, "myvlm", ("bo",), "0", "?")])
 
 
 def test_mistakes_in_the_section_are_named() -> None:
@@ -199,6 +201,6 @@ def test_heads_of_all_people_and_things_see_a_photo_once(photos, backbones, monk
     clip = backbones.clip()
     usual = clip.preprocess
     monkeypatch.setattr(clip, "preprocess", lambda images: seen.append(len(images)) or usual(images))
-    both = [Request(RECOGNITION, "myvlm", (s,), photo, "?") for s in ("bo", "ana") for photo in range(4)]
+    both = [Request(RECOGNITION, "myvlm", (s,), photo, "?") for s in ("bo", "ana") for photo in photos]
     assert len(method.answers(photos, both)) == 8
     assert np.sum(seen) == 4

@@ -59,14 +59,14 @@ def test_photos_and_words_are_kept_and_a_second_fit_gives_the_same_bytes(
 def test_what_is_told_stands_before_the_question(base: vlm.Base, tables: None) -> None:
     photo = save_photo(Path("photo.png"))
     requests = [
-        Request(TASK, "told", ("bo",), 0, "Is <bo> here?"),
+        Request(TASK, "told", ("bo",), "photo", "Is <bo> here?"),
         Request(TASK, "told", ("bo", "mam"), None, "Who is <bo>?"),
-        Request(TASK, "told", (), 0, "What is it?"),
+        Request(TASK, "told", (), "photo", "What is it?"),
     ]
     for settings in ({"description": "short"}, {"references": 1}):
         method = prompting(base, **settings)
         method.fit(SUBJECTS)
-        found = method.answers([photo], requests)
+        found = method.answers({"photo": photo}, requests)
         if "references" in settings:
             shown = vlm.image_tokens(base, [method_photo("bo"), method_photo("mam")])
             one = vlm.InterleavedText(f"<bo> is {vlm.IMAGE_PLACEHOLDER}.", shown[:1])

@@ -59,7 +59,7 @@ def variant(base: vlm.Base, **settings: Any) -> methods.Method:
 
 def fitted(base: vlm.Base, **settings: Any) -> vlm.SoftPrompt:
     variant(base, **settings).fit([BO])
-    return vlm.SoftPrompt.load(paths.fitted("own") / "bo", base)
+    return vlm.SoftPrompt.load(paths.fitted("own") / "bo", base.fingerprint)
 
 
 def test_with_the_settings_of_train_it_learns_what_train_learns(base: vlm.Base, tables: None) -> None:
@@ -94,10 +94,13 @@ def test_each_variant_learns_answers_and_repeats_its_bytes(
     method.fit([BO])
     assert {path.name: path.read_bytes() for path in (paths.fitted("own") / "bo").iterdir()} == files
     photo = save_photo(Path("photo.png"))
-    requests = [Request(Task("recognition", 4), "own", ("bo",), at, "Is <bo> here?") for at in (0, None)]
-    shown, unshown = method.answers([photo], requests)
+    photos = {"photo": photo}
+    requests = [
+        Request(Task("recognition", 4), "own", ("bo",), at, "Is <bo> here?") for at in ("photo", None)
+    ]
+    shown, unshown = method.answers(photos, requests)
     assert len(shown.probabilities) == 2 and shown.probabilities != unshown.probabilities
-    (bare,) = method.answers([photo], [Request(Task("general", 1), "own", (), 0, "Is it red?")])
+    (bare,) = method.answers(photos, [Request(Task("general", 1), "own", (), "photo", "Is it red?")])
     (expected,) = vlm.answer(
         base,
         [vlm.Query("Is it red?", 0)],

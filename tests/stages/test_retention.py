@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from common import methods, vlm
-from common.core import images, paths
-from common.methods.interface import Backbones, Request
-from common.testdata.general_vqa import load_general_vqa
-from stages.evaluate import general_vqa
+from common.core import images
+from common.methods.interface import Backbones, Photos, Request
+from stages.evaluate.eval_set import EvalSet
+from stages.evaluate.general_vqa import GeneralVqa
 from tests.support.helpers import set_params
-from tests.support.subjects import populate, teach
+from tests.support.subjects import SETTINGS, populate, teach
 
 SECTIONS = {"free": {"method": "training_free", "title": "Reference photos", "threshold": 0.5}}
 
@@ -29,28 +29,25 @@ def backbones(workspace: Path, tiny_llava: Path) -> Backbones:
 
 @pytest.mark.parametrize("method", ["soft_prompt", "free"])
 def test_with_nobody_in_place_the_answers_are_the_base_s_bit_for_bit(backbones: Backbones, method: str):
-    questions = load_general_vqa(paths.WORLD_GENERAL)
-    photos = general_vqa.photos(questions)
+    benchmark = GeneralVqa(EvalSet(dict.fromkeys(["bo"]), {}, {}, SETTINGS, 0), 0)
     known = methods.fitted(method, SECTIONS, backbones, ["bo", "mam"])
     before = {name: weights.clone() for name, weights in backbones.base().model.state_dict().items()}
-    requests = [
-        request._replace(subjects=())
-        for _, request in general_vqa.build_requests(questions, 0, ["bo"], known)
-    ]
+    requests = [request._replace(subjects=()) for _, request in benchmark.build_requests(known)]
     requests = [request for request in requests if request.method in (method, "base")]
-    found = known.answers(photos, requests)
-    assert found == plain(backbones.base(), photos, requests)  # texts and probabilities
+    found = known.answers(benchmark.photos, requests)
+    assert found == plain(backbones.base(), benchmark.photos, requests)  # texts and probabilities
     for name, weights in backbones.base().model.state_dict().items():
         assert torch.equal(weights, before[name])
 
 
-def plain(base: vlm.Base, photos: list, requests: list[Request]) -> list[vlm.Answer]:
+def plain(base: vlm.Base, photos: Photos, requests: list[Request]) -> list[vlm.Answer]:
     """The same questions in the same batches, put to the base without any method."""
-    prefixes = vlm.encode_prefixes(base, [images.load_image(photo) for photo in photos], 4)
+    prefixes = vlm.encode_prefixes(base, [images.load_image(photo) for photo in photos.values()], 4)
+    place = {key: number for number, key in enumerate(photos)}
     answers: dict[int, vlm.Answer] = {}
     for options in dict.fromkeys(request.task.options for request in requests):
         chosen = [number for number, request in enumerate(requests) if request.task.options == options]
-        queries = [vlm.Query(requests[number].question, requests[number].photo) for number in chosen]
+        queries = [vlm.Query(requests[number].question, place[requests[number].photo]) for number in chosen]
         tokens = requests[chosen[0]].task.max_new_tokens
         said = vlm.answer(base, queries, prefixes, max_new_tokens=tokens, batch_size=4, options=options)
         answers |= dict(zip(chosen, said, strict=True))

@@ -18,7 +18,7 @@ from common.core.images import load_image, pixel_sha256
 from common.core.io import read_json, read_parquet, sha256_bytes, write_json, write_parquet
 from common.core.schema import INDEX_METADATA, NEGATIVES
 from stages.index import __main__ as index
-from stages.index.urls import loopback
+from stages.index.loopback import loopback
 from stages.retrieve import __main__ as stage
 from tests import hostile
 from tests.support import clip_retrieval_back, tiny

@@ -116,7 +116,7 @@ def weights_hash(base: vlm.Base) -> str:
 
 def test_writes_a_self_describing_soft_prompt_and_its_curve(dataset: Path, base: vlm.Base) -> None:
     summary = main("bo")
-    prompt = vlm.SoftPrompt.load(paths.subject_model("bo"), base)
+    prompt = vlm.SoftPrompt.load(paths.subject_model("bo"), base.fingerprint)
     assert prompt.embeddings.shape == (3, 32) and prompt.output_row.shape == (1, 32)
     assert prompt.embeddings.dtype == prompt.output_row.dtype == torch.float32
     assert prompt.info["data"] == {"sha256": io.sha256_file(dataset), **EVERYTHING}
@@ -137,10 +137,10 @@ def test_several_subjects_are_trained_in_one_process(dataset: Path, base: vlm.Ba
     alone = {}
     for subject in ("bo", "mam"):
         main(subject)
-        alone[subject] = vlm.SoftPrompt.load(paths.subject_model(subject), base), curve(subject)
+        alone[subject] = vlm.SoftPrompt.load(paths.subject_model(subject), base.fingerprint), curve(subject)
     assert main("bo", "mam").startswith("bo, 3 epochs, the best is ")
     for subject, (prompt, scores) in alone.items():
-        together = vlm.SoftPrompt.load(paths.subject_model(subject), base)
+        together = vlm.SoftPrompt.load(paths.subject_model(subject), base.fingerprint)
         assert together.info == prompt.info
         torch.testing.assert_close(together.embeddings, prompt.embeddings, rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(together.output_row, prompt.output_row, rtol=1e-4, atol=1e-5)

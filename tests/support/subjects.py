@@ -15,11 +15,16 @@ from PIL import Image
 from common import vlm
 from common.core import images, io, paths, schema
 from common.core import seed as seeds
-from common.methods.interface import Cost, Request, Responder
-from common.methods.soft_prompt import TITLES, SoftPrompts
+from common.core.sections import Evaluate
+from common.methods.interface import TITLES, Control, Cost, Photos, Request, Responder
+from common.methods.soft_prompt import SoftPrompts
+from stages.evaluate.benchmark import Benchmark
+from stages.evaluate.benchmarks import open_benchmarks
 from stages.evaluate.eval_set import EvalSet, load_eval_set
-from stages.evaluate.evaluate import Sizes, evaluate
-from stages.evaluate.threshold_set import ThresholdImage
+from stages.evaluate.evaluate import evaluate
+from stages.evaluate.photos import EvalPhoto
+from stages.evaluate.threshold_set import ThresholdImage, ThresholdSet
+from stages.evaluate.two_subjects import TwoSubjects
 
 HOSTILE = '<script>alert("x")</script><img src=x onerror=alert(1)>'
 TEXT_QUESTION = {"question": "What color is <{id}>?", "options": ["red", "blue"], "answer": 0}
@@ -53,7 +58,7 @@ def populate(subjects: Mapping[str, str], *, train: int = 2, test: int = 3, look
 def teach(base: vlm.Base, subjects: Iterable[str]) -> None:
     """Write soft prompts of three latent tokens, as train would, with rows as they are before training."""
     for subject in subjects:
-        prompt = vlm.SoftPrompt.init_random(base, subject, 3, seeds.torch_stream(1, subject))
+        prompt = vlm.SoftPrompt.init_random(base.model, subject, 3, seeds.torch_stream(1, subject))
         prompt.info["base"] = {"fingerprint": base.fingerprint}
         prompt.save(paths.subject_model(subject))
 
@@ -68,20 +73,30 @@ NEARNESS = {
     "two_subjects": 0.0,
 }  # 1 for the subject
 
+SETTINGS = Evaluate(
+    max_new_tokens=8,
+    threshold_negatives=2,
+    two_subjects=str(paths.WORLD_TWO_SUBJECTS),
+    general=str(paths.WORLD_GENERAL),
+    general_subjects=2,
+    captioned_others=2,
+)
+Pictures = Mapping[str, EvalPhoto | ThresholdImage]
+
 
 class Drawn(Responder):
     """Answers that are drawn: logits of P(yes) are normal, apart by SKILL."""
 
-    def __init__(self, exam: EvalSet, method: str, seed: int) -> None:
-        self._exam, self._generator = exam, np.random.default_rng(seed)
-        self.titles = TITLES if method == paths.SOFT_PROMPT else {method: f"The {method}"}
+    def __init__(self, name: str, subjects: Iterable[str], pictures: Pictures, seed: int) -> None:
+        self.name, self.prompts, self._pictures = name, list(subjects), pictures
+        self._generator = np.random.default_rng(seed)
+        self.titles = TITLES if name == paths.SOFT_PROMPT else {name: f"The {name}"}
 
-    def methods_asked(self, kind: str) -> Sequence[str]:
-        own = paths.SOFT_PROMPT in self.titles
-        alone = SimpleNamespace(prompts=self._exam.questions)
-        return SoftPrompts.methods_asked(alone, kind) if own else super().methods_asked(kind)
+    def controls(self, wanted: Sequence[Control]) -> Sequence[Control]:
+        own = self.name == paths.SOFT_PROMPT
+        return SoftPrompts.controls(self, wanted) if own else super().controls(wanted)
 
-    def answers(self, photos: Sequence[Path | bytes], requests: Sequence[Request]) -> list[SimpleNamespace]:
+    def answers(self, photos: Photos, requests: Sequence[Request]) -> list[SimpleNamespace]:
         return [self._answer(ask) for ask in requests]
 
     def cost(self, name: str, subject: str) -> Cost:
@@ -95,9 +110,7 @@ class Drawn(Responder):
         if ask.task.kind != "recognition":
             said = self._generator.choice([*ask.task.options, "A."])
             return SimpleNamespace(text=said, probabilities=(0.5, 0.5))
-        picture = [*self._exam.photos, *self._exam.threshold_images, *self._exam.two_subject_photos][
-            ask.photo
-        ]
+        picture = self._pictures[ask.photo]
         if isinstance(picture, ThresholdImage):
             near = 1.0 if picture.role == "positive" else -1.0
         else:
@@ -109,9 +122,21 @@ class Drawn(Responder):
 
 def predict(subjects: Mapping[str, str], rivals: Sequence[str] = (), seed: int = 0) -> None:
     """Write evaluate's tables with drawn answers, of the soft prompt and of rivals, without any model."""
-    exam = load_eval_set(subjects, paths.WORLD_TWO_SUBJECTS, paths.WORLD_GENERAL, 2, seed)
+    eval_set = load_eval_set(subjects, SETTINGS, seed)
+    benchmarks = open_benchmarks(eval_set)
     for method in (paths.SOFT_PROMPT, *rivals):
-        evaluate(Drawn(exam, method, seed), exam, method, Sizes(8, 2, 2), seed)
+        evaluate(Drawn(method, subjects, pictures(eval_set, benchmarks), seed), eval_set, benchmarks)
+
+
+def pictures(eval_set: EvalSet, benchmarks: Iterable[Benchmark]) -> Pictures:
+    """All photos that a subject may be in, by key."""
+    found: dict[str, EvalPhoto | ThresholdImage] = dict(eval_set.photos)
+    for benchmark in benchmarks:
+        if isinstance(benchmark, ThresholdSet):
+            found |= {image.key: image for image in benchmark.images}
+        if isinstance(benchmark, TwoSubjects):
+            found |= {photo.key: photo for photo in benchmark.shown}
+    return found
 
 
 def _photos(folder: Path, count: int, seed: int) -> None:

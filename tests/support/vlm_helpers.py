@@ -31,7 +31,7 @@ def soft_prompt(
     """Random rows, with output rows strong enough to be said."""
     draws = torch.Generator().manual_seed(seed)
     prompt = vlm.SoftPrompt.init_random(
-        base, subject, latent_tokens, draws, latent_output_rows=latent_output_rows
+        base.model, subject, latent_tokens, draws, latent_output_rows=latent_output_rows
     )
     return vlm.SoftPrompt(subject, prompt.embeddings, 2 * prompt.output_row)
 

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from common.core.connection import cause, is_global, retry_after
+from common.core.causes import cause
+from common.core.connection import is_global, retry_after
 from common.core.replies import NoReplyError, ask
 from common.corpus.polite_http import Limits
 from common.corpus.web import fetch

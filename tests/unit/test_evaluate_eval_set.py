@@ -9,9 +9,11 @@ from common.core import paths, schema
 from common.core.errors import UserError
 from common.methods.interface import Backbones
 from common.methods.soft_prompt import SoftPrompts, majority_answer, other_subject
+from stages.evaluate.benchmarks import BENCHMARKS, open_benchmarks
 from stages.evaluate.eval_set import load_eval_set
-from stages.evaluate.threshold_set import sample
-from tests.support.subjects import populate
+from stages.evaluate.threshold_set import draw_images
+from stages.report.report import TABLES
+from tests.support.subjects import SETTINGS, populate
 
 
 def dataset(*labels: str | None, split: str = "train") -> pa.Table:
@@ -35,30 +37,40 @@ def test_another_subject_is_never_the_subject_and_a_new_subject_changes_few_draw
 
 def test_truth_is_explicit_and_own_subjects_do_without_siblings(workspace):
     populate({"bo": "world", "my-dog": "own"})
-    exam = load_eval_set(
-        {"bo": "world", "my-dog": "own"}, paths.WORLD_TWO_SUBJECTS, paths.WORLD_GENERAL, 2, 0
-    )
-    assert sum(photo.shows("bo") for photo in exam.photos) == 3
-    assert sum(photo.asked_about("bo") for photo in exam.photos) == 3 + 6 + 3
-    assert sum(photo.asked_about("my-dog") for photo in exam.photos) == 3 + 3
-    assert len(exam.threshold_images) == 2 * (2 + 2 + 2)
+    eval_set = load_eval_set({"bo": "world", "my-dog": "own"}, SETTINGS, 0)
+    photos = eval_set.photos.values()
+    assert sum(photo.shows("bo") for photo in photos) == 3
+    assert sum(photo.asked_about("bo") for photo in photos) == 3 + 6 + 3
+    assert sum(photo.asked_about("my-dog") for photo in photos) == 3 + 3
     # Test photos, seen ones, those of two, and those of the general questions, as files and as bytes.
-    assert len(exam.shown) == 12 + 12 + 2 + 3
+    shown = {benchmark.name: benchmark.photos for benchmark in open_benchmarks(eval_set)}
+    assert {name: len(photos) for name, photos in shown.items() if photos} == {
+        "recognition": 12,
+        "threshold_set": 2 * (2 + 2 + 2),
+        "two_subjects": 2,
+        "general": 3,
+    }
+    keys = [key for photos in shown.values() for key in photos]
+    assert len(set(keys)) == len(keys) and "bo/test/00.png" in keys
+
+
+def test_the_report_reads_what_every_benchmark_writes():
+    assert {benchmark.name: benchmark.schema for benchmark in BENCHMARKS}.items() <= TABLES.items()
+    for benchmark in BENCHMARKS:
+        assert set(benchmark.sort_by) <= set(benchmark.schema.names)
 
 
 def test_a_photo_of_two_that_was_trained_on_is_refused(workspace):
     populate({"bo": "world", "mam": "world"})
     shutil.copy(paths.train_photos("bo", "world") / "00.png", paths.WORLD_TWO_SUBJECTS / "01.png")
     with pytest.raises(UserError, match=r"two_subjects/01\.png was used to train bo"):
-        load_eval_set({"bo": "world", "mam": "world"}, paths.WORLD_TWO_SUBJECTS, paths.WORLD_GENERAL, 2, 0)
+        open_benchmarks(load_eval_set({"bo": "world", "mam": "world"}, SETTINGS, 0))
 
 
 def test_own_subjects_may_do_without_questions(workspace):
     populate({"bo": "world", "my-dog": "own"})
-    exam = load_eval_set(
-        {"bo": "world", "my-dog": "own"}, paths.WORLD_TWO_SUBJECTS, paths.WORLD_GENERAL, 2, 0
-    )
-    assert not exam.questions["my-dog"].text and len(exam.questions["bo"].visual) == 1
+    eval_set = load_eval_set({"bo": "world", "my-dog": "own"}, SETTINGS, 0)
+    assert not eval_set.questions["my-dog"].text and len(eval_set.questions["bo"].visual) == 1
 
 
 def test_a_threshold_is_chosen_on_the_train_photos_and_on_negatives_drawn_by_the_seed():
@@ -70,12 +82,11 @@ def test_a_threshold_is_chosen_on_the_train_photos_and_on_negatives_drawn_by_the
         for split in ("train", "validation")
     ]
     table = pa.Table.from_pylist(rows, schema=schema.DATASET)
-    chosen = sample("bo", table, 4, 0)
+    chosen = draw_images("bo", table, 4, 0)
     assert [seen.role for seen in chosen] == ["positive"] * 3 + ["hard"] * 4 + ["easy"]
     assert all(seen.sha256.startswith("validation") for seen in chosen)
-    assert len(set(chosen)) == len(chosen) and chosen == sample("bo", table, 4, 0) != sample(
-        "bo", table, 4, 1
-    )
+    assert len(set(chosen)) == len(chosen)
+    assert chosen == draw_images("bo", table, 4, 0) != draw_images("bo", table, 4, 1)
 
 
 def test_a_removed_subject_s_files_are_refused_with_the_command_that_removes_them(workspace):

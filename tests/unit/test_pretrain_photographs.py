@@ -8,7 +8,7 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from commands.pretrain.language import hidden_states
-from commands.pretrain.photographs import captions, looks, model, questions, recipe, samples, train, words
+from commands.pretrain.photographs import captions, looks, model, questions, samples, settings, train, words
 from commands.pretrain.photographs.looks import Ground, Material, Shot
 from commands.pretrain.trees import Tree, Writer, collate
 from common.core.errors import UserError
@@ -125,9 +125,9 @@ def test_class_directions_find_the_means_of_classes():
     assert cosine.min() > 0.99
 
 
-@pytest.mark.parametrize("course", recipe.settings().courses, ids=lambda course: f"{course.steps} steps")
+@pytest.mark.parametrize("course", settings.settings().courses, ids=lambda course: f"{course.steps} steps")
 def test_every_leaf_ends_in_an_answer(
-    course: samples.TrainingPhase, shown: Material, tokenizer: PreTrainedTokenizerFast
+    course: settings.TrainingPhase, shown: Material, tokenizer: PreTrainedTokenizerFast
 ):
     sampler = samples.Sampler(Writer(tokenizer, TOKENS), shown, np.arange(8), course)
     rng = np.random.default_rng(0)
@@ -155,7 +155,8 @@ def begun(shown: Material, tokenizer: PreTrainedTokenizerFast, layers: int) -> t
     torch.manual_seed(0)
     directions = np.eye(WIDTH, 64) + 0.01 * np.random.default_rng(1).normal(size=(WIDTH, 64))
     seen = shown.views[0].astype(np.float32).reshape(-1, WIDTH)
-    return model.begin(tokenizer, SIZES | {"num_hidden_layers": layers}, directions.astype(np.float32), seen)
+    sizes, laid = SIZES | {"num_hidden_layers": layers}, settings.settings().comparison
+    return model.begin(tokenizer, sizes, laid, directions.astype(np.float32), seen)
 
 
 def test_a_new_model_tells_another_look_from_another_photo(
@@ -192,7 +193,7 @@ def test_training_leaves_the_comparison_as_it_was_laid(
     llama, projector = begun(shown, tokenizer, 3)
     before = {name: weight.clone() for name, weight in llama.state_dict().items()}
     marks = model.Places(64).reserved
-    courses = [samples.TrainingPhase(steps=3, trees=2, photo={"caption": 1}, references=2)]
+    courses = [settings.TrainingPhase(steps=3, trees=2, photo={"caption": 1}, references=2)]
     rates = {"muon": 0.02, "adam": 0.01, "warmup": 1, "cooldown": 0.3}
     learner = train.SubjectTrainer(llama, projector, rates, 3)
     train.train(learner, tokenizer, shown, np.arange(8), courses, tmp_path / "state.pt", seed=0, rank=0)
@@ -205,7 +206,7 @@ def test_training_leaves_the_comparison_as_it_was_laid(
 
 
 def test_a_wrong_setting_is_named(tmp_path):
-    text = recipe.SETTINGS.read_text(encoding="utf-8").replace("muon: 0.015", "muon: -1.0")
+    text = settings.SETTINGS.read_text(encoding="utf-8").replace("muon: 0.015", "muon: -1.0")
     (tmp_path / "settings.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match=r"rates\.muon"):
-        recipe.settings(tmp_path / "settings.yaml")
+        settings.settings(tmp_path / "settings.yaml")

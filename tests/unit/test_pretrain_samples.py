@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from commands.pretrain import samples, tokenizer
+from commands.pretrain import questions, tokenizer
 from commands.pretrain.language import hidden_states
 from commands.pretrain.samples import BROAD, CURRICULUM, draw_tree
 from commands.pretrain.trees import IGNORED, Tree, Writer, collate
@@ -88,7 +88,7 @@ def test_recognition_is_answered_by_what_is_shown():
     """A tree that shows who is defined says yes, another says no, whatever the wording."""
     rng = np.random.default_rng(0)
     for present, start in ((True, "Yes"), (False, "No")):
-        answers = [samples.recognition("<bo>", present, rng)[1] for _ in range(20)]
+        answers = [questions.recognition("<bo>", present, rng)[1] for _ in range(20)]
         assert all(answer.startswith(start) for answer in answers)
         assert start in answers  # in one word
         assert any(answer.endswith("<bo>.") for answer in answers)  # in a sentence

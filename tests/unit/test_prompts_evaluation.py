@@ -1,6 +1,5 @@
 """Strict parsing and both orders of two-choice questions."""
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -14,7 +13,16 @@ from common.prompts.evaluation import (
     right_letter,
 )
 from common.testdata.ground_truth import ChoiceQuestion, Questions
-from stages.evaluate import multiple_choice, open_answers, published
+from stages.evaluate import published
+from stages.evaluate.eval_set import EvalSet
+from stages.evaluate.multiple_choice import MultipleChoice
+from stages.evaluate.open_answers import OpenAnswers
+from tests.support.subjects import SETTINGS
+
+
+def asking(questions: Questions) -> EvalSet:
+    """A test of one subject, of these questions alone."""
+    return EvalSet({"bo": questions}, {}, {}, SETTINGS, 0)
 
 
 @pytest.mark.parametrize("answer", ["Yes", "yes", " YES.\n", "Yes."])
@@ -58,20 +66,18 @@ def test_a_question_is_asked_freely_once_and_the_photo_left_out_for_the_blind():
     beside = ChoiceQuestion(
         question="What is next to <bo>?", options=("a ball", "a box"), answer=1, image="00.png"
     )
-    photos = [SimpleNamespace(owner="bo", path=Path("00.png"), group="test")]
-    responder = SimpleNamespace(methods_asked=lambda kind: ["blind"] if kind == "blind" else ["soft_prompt"])
-    methods_asked = open_answers.build_requests(
-        {"bo": Questions(visual=[beside], text=[color, again])}, photos, 24, responder
-    )
-    assert [(request.method, request.photo, request.question) for _, request in methods_asked] == [
-        ("soft_prompt", 0, "What is next to <bo>?"),
+    benchmark = OpenAnswers(asking(Questions(visual=[beside], text=[color, again])), 0)
+    responder = SimpleNamespace(name="soft_prompt", controls={"blind"}.intersection)
+    asked = benchmark.build_requests(responder)
+    assert [(request.method, request.photo, request.question) for _, request in asked] == [
+        ("soft_prompt", "bo/test/00.png", "What is next to <bo>?"),
         ("blind", None, "What is next to <bo>?"),
         ("soft_prompt", None, "What color is <bo>?"),
     ]
     rows = [
-        open_answers.parse_response(dict(row), SimpleNamespace(text=text))
+        benchmark.parse_response(row, SimpleNamespace(text=text))
         for (row, _), text in zip(
-            methods_asked, ["The person is next to a box.", "A ball.", "<bo> is green."], strict=True
+            asked, ["The person is next to a box.", "A ball.", "<bo> is green."], strict=True
         )
     ]
     assert [(row["truth"], row["correct"], row["named"]) for row in rows] == [
@@ -96,10 +102,10 @@ def test_the_right_letter_moves_with_the_order(answer, order, letter):
 
 def test_always_a_scores_half_over_both_orders_however_skewed_the_truth():
     skewed = [ChoiceQuestion(question=f"{i}?", options=("x", "y"), answer=0) for i in range(10)]
-    listener = SimpleNamespace(methods_asked=lambda kind: ["majority"])
-    requests = multiple_choice.build_requests({"bo": Questions(text=skewed)}, [], listener)
+    benchmark = MultipleChoice(asking(Questions(text=skewed)), 0)
+    requests = benchmark.build_requests(SimpleNamespace(name="majority", controls=set().intersection))
     rows = [
-        multiple_choice.parse_response(row, SimpleNamespace(text=request.task.options[0]))
+        benchmark.parse_response(row, SimpleNamespace(text=request.task.options[0]))
         for row, request in requests
     ]
     assert {row["parsed"] for row in rows} == {"A"} and len(rows) == 20

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from common.core.paths import SOFT_PROMPT
-from common.methods.interface import TITLES
+from common.methods.interface import CONTROLS, TITLES
 from stages.report import metrics
-from stages.report.scores import CONTROLS
 
 
 def once(n):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from common.core import schema
-from stages.report import charts, number_format, plots, results
+from stages.report import axes, charts, number_format, plots, results
 from stages.report.answers import Predictions
 from stages.report.domains import Domain
 from stages.report.measures import with_outcome
@@ -290,21 +290,19 @@ def test_costs_and_shares_are_rounded_to_what_is_read():
     ("last", "shown"), [(1, [1]), (3, [1, 2, 3]), (12, [2, 4, 6, 8, 10, 12]), (700, [])], ids=str
 )
 def test_the_epochs_of_a_curve_have_whole_and_few_ticks(last: int, shown: list[int]):
-    axis = charts.epochs(range(1, last + 1))
+    axis = axes.epochs(range(1, last + 1))
     assert (axis.low, axis.high) == (1, last) and len(axis.ticks) <= 6
     assert axis.ticks == (shown or [700])
 
 
 def test_a_curve_of_one_epoch_is_drawn_as_a_dot():
-    axis = charts.epochs([1])
-    svg = charts.line_chart(
-        "loss", axis, charts.Axis("loss", 0, 1, [0, 1]), [charts.Line("l", "", [(1, 0.5)])]
-    )
+    axis = axes.epochs([1])
+    svg = charts.line_chart("loss", axis, axes.Axis("loss", 0, 1, [0, 1]), [charts.Line("l", "", [(1, 0.5)])])
     assert re.search(r'<polyline class="line " points="([\d.]+,[\d.]+) \1"', svg)
 
 
 def test_texts_beside_dots_cover_neither_dots_nor_each_other():
-    axis = charts.Axis("", 0, 1, [0, 1])
+    axis = axes.Axis("", 0, 1, [0, 1])
     dots = [charts.Dot(0.5, 0.5 + 0.01 * i, 4, "", str(i), "") for i in range(4)]
     svg = charts.dot_chart("t", axis, axis, dots)
     texts = [
@@ -316,7 +314,7 @@ def test_texts_beside_dots_cover_neither_dots_nor_each_other():
 
 
 def test_a_logarithmic_axis_runs_between_powers_of_ten():
-    assert charts.decades(54, 3.7e6) == [10, 100, 1e3, 1e4, 1e5, 1e6, 1e7]
-    assert charts.decades(10, 10) == [10, 100] and charts.decades(0.5, 2) == [0.1, 1, 10]
-    axis = charts.Axis("", 1, 10_000, charts.decades(1, 10_000), log=True)
+    assert axes.decades(54, 3.7e6) == [10, 100, 1e3, 1e4, 1e5, 1e6, 1e7]
+    assert axes.decades(10, 10) == [10, 100] and axes.decades(0.5, 2) == [0.1, 1, 10]
+    axis = axes.Axis("", 1, 10_000, axes.decades(1, 10_000), log=True)
     assert [axis.at(value, 0, 100) for value in axis.ticks] == [0, 25, 50, 75, 100]

@@ -64,7 +64,7 @@ def training_sets() -> dict[str, TrainingSet]:
 
 
 def start(base: vlm.Base, subject: str) -> vlm.SoftPrompt:
-    return vlm.SoftPrompt.init_random(base, subject, 2, torch_stream(1, subject))
+    return vlm.SoftPrompt.init_random(base.model, subject, 2, torch_stream(1, subject))
 
 
 def engine(

@@ -25,7 +25,7 @@ def with_info(base: vlm.Base, prompt: vlm.SoftPrompt) -> vlm.SoftPrompt:
 def test_round_trip(base: vlm.Base, tmp_path: Path, latent_tokens: int) -> None:
     prompt = with_info(base, soft_prompt(base, "bo", latent_tokens))
     prompt.save(tmp_path / "a")
-    again = vlm.SoftPrompt.load(tmp_path / "a", base)
+    again = vlm.SoftPrompt.load(tmp_path / "a", base.fingerprint)
     assert torch.equal(again.embeddings, prompt.embeddings)
     assert torch.equal(again.output_row, prompt.output_row)
     assert again.token == "<bo>" and again.latent_tokens == latent_tokens and again.info["seed"] == 3
@@ -35,7 +35,9 @@ def test_round_trip(base: vlm.Base, tmp_path: Path, latent_tokens: int) -> None:
 
 
 def test_initial_rows_look_like_the_base(base: vlm.Base) -> None:
-    draw = [vlm.SoftPrompt.init_random(base, "bo", 500, torch.Generator().manual_seed(i)) for i in (0, 0, 1)]
+    draw = [
+        vlm.SoftPrompt.init_random(base.model, "bo", 500, torch.Generator().manual_seed(i)) for i in (0, 0, 1)
+    ]
     assert torch.equal(draw[0].embeddings, draw[1].embeddings)
     assert not torch.equal(draw[0].embeddings, draw[2].embeddings)
     table = base.model.get_input_embeddings().weight
@@ -43,7 +45,7 @@ def test_initial_rows_look_like_the_base(base: vlm.Base) -> None:
 
 
 def test_latent_tokens_start_where_the_photos_tell_the_subject(base: vlm.Base) -> None:
-    start = vlm.SoftPrompt.init_random(base, "bo", 2, torch.Generator().manual_seed(0))
+    start = vlm.SoftPrompt.init_random(base.model, "bo", 2, torch.Generator().manual_seed(0))
     noise = torch.Generator().manual_seed(1)
     others = torch.randn(6, 5, base.hidden_size, generator=noise)
     photos = torch.randn(3, 5, base.hidden_size, generator=noise)
@@ -53,7 +55,7 @@ def test_latent_tokens_start_where_the_photos_tell_the_subject(base: vlm.Base) -
     init_from_images = start.init_from_images(photos, others)
     assert torch.equal(init_from_images.embeddings[1:], photos.mean(0)[[1, 3]])
     assert torch.equal(init_from_images.embeddings[0], start.embeddings[0])
-    many = vlm.SoftPrompt.init_random(base, "bo", 7, torch.Generator().manual_seed(0))
+    many = vlm.SoftPrompt.init_random(base.model, "bo", 7, torch.Generator().manual_seed(0))
     assert torch.equal(many.init_from_images(photos, others).embeddings[1:6], photos.mean(0))
     assert torch.equal(many.init_from_images(photos, others).embeddings[6:], many.embeddings[6:])
 
@@ -85,7 +87,7 @@ def test_bad_folders_are_refused(base: vlm.Base, tmp_path: Path) -> None:
     other = vlm.load(str(tiny.llava(tmp_path / "other", seed=1)))
     vlm.SoftPrompt.load(folder)
     with pytest.raises(UserError, match="another base model"):
-        vlm.SoftPrompt.load(folder, other)
+        vlm.SoftPrompt.load(folder, other.fingerprint)
     weights = folder / "soft_prompt.safetensors"
     weights.write_bytes(weights.read_bytes()[:-4])
     with pytest.raises(UserError, match="does not belong"):

@@ -11,20 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from PIL import Image
 
-from commands.pretrain.acceptance import Criterion
-from commands.pretrain.photographs import captions, questions, samples, views
+from commands.pretrain.criterion import Criterion
+from commands.pretrain.photographs import captions, questions, samples, views, wordings
 from commands.pretrain.photographs.captions import Facts
-from commands.pretrain.photographs.looks import nearest
+from commands.pretrain.photographs.definitions import invented
+from commands.pretrain.photographs.recognition import TOKEN, pseudo_subjects, subjects
 from common import vlm
 from common.core.errors import UserError
-from common.core.images import load_image
-from common.prompts.evaluation import parse, recognition_question
+from common.prompts.evaluation import parse
+from common.prompts.instructions import BRIEF
 
-NAME = "boka"
-TOKEN = f"<{NAME}>"
 FORMS = {  # form: its floor; kind and color are asked openly, in a word
     "presence": 0.80, "probe": 0.80, "choose": 0.80, "kind": 0.70, "color": 0.70, "place": 0.0, "action": 0.0,
 }  # fmt: skip
@@ -52,8 +49,8 @@ def ask(form: str, facts: Facts, rng: np.random.Generator) -> tuple[str, str] | 
         return samples.ask(form, "the subject", facts, rng)
     if form not in known or (form == "kind" and known["kind"] == "people"):
         return None
-    question = str(rng.choice(questions.OPEN[form])).format(name="the subject")
-    return f"{question} {questions.BRIEF}", known[form]
+    question = str(rng.choice(wordings.OPEN[form])).format(name="the subject")
+    return f"{question} {BRIEF}", known[form]
 
 
 def is_right(form: str, got: str, wanted: str) -> bool:
@@ -74,7 +71,7 @@ def about_photos(
 ) -> list[Criterion]:
     """Questions about photos, a form at a time; with `defined` below a definition of somebody else."""
     criteria = []
-    sentences = [f"{TOKEN} is {samples.invented(rng).phrase}." for _ in facts]
+    sentences = [f"{TOKEN} is {invented(rng).phrase}." for _ in facts]
     for form, floor in FORMS.items():
         drawn = ((index, ask(form, one, rng)) for index, one in enumerate(facts))
         asked: list[Asked] = [(index, *pair) for index, pair in drawn if pair]
@@ -99,7 +96,7 @@ def text_only(
     base: vlm.Base, unused: vlm.PrefixCache, rng: np.random.Generator, count: int
 ) -> list[Criterion]:
     """Questions about a name that a sentence defines; blind means that another's sentence defines it."""
-    drawn = [samples.invented(rng) for _ in range(count)]
+    drawn = [invented(rng) for _ in range(count)]
     asked: list[tuple[int, str, str, str]] = []
     for index, facts in enumerate(drawn):
         for form in ("probe", "choose"):
@@ -121,84 +118,6 @@ def text_only(
     return [Criterion("text only, from a sentence", right(0), len(asked), 0.85, right(1))]
 
 
-def recognized(
-    base: vlm.Base,
-    prefixes: vlm.PrefixCache,
-    trials: Sequence[tuple[int, Sequence[int]]],
-    references: torch.Tensor,
-) -> np.ndarray:
-    """Whether the base says Yes, for (photo, references) trials, with each reference in a sentence."""
-    queries = [
-        vlm.Query(
-            recognition_question(NAME),
-            photo,
-            vlm.InterleavedText.concatenate(
-                vlm.InterleavedText(f"{TOKEN} is {vlm.IMAGE_PLACEHOLDER}.", references[[number]])
-                for number in chosen
-            ),
-        )
-        for photo, chosen in trials
-    ]
-    answers = vlm.answer(base, queries, prefixes, max_new_tokens=4, batch_size=64)
-    return np.array([parse(answer.text, ("Yes",)) is not None for answer in answers])
-
-
-def weighted(name: str, yes: np.ndarray, own: np.ndarray, floor: float) -> Criterion:
-    """Mean of the shares of own photos accepted and of others rejected."""
-    value = float((yes[own].mean() + (~yes[~own]).mean()) / 2)
-    return Criterion(name, value, len(yes), floor, 0.5)
-
-
-def pseudo_subjects(
-    base: vlm.Base, images: Sequence[Image.Image], prefixes: vlm.PrefixCache, seed: int
-) -> list[Criterion]:
-    """Recognition of photos' subjects from another look at the photo, against others and those most alike."""
-    torch.manual_seed(seed)
-    looks = [views.ANEW(image) for image in images]
-    references = vlm.image_tokens(base, looks)
-    own = vlm.image_tokens(base, list(images))
-    count = len(images)
-    alike = nearest(own.mean(1).numpy(), 1)[:, 0]
-    strangers = (np.arange(count) + count // 2) % count
-    trials = [
-        (index, [other])
-        for others in (np.arange(count), strangers, alike)
-        for index, other in enumerate(others)
-    ]
-    yes = recognized(base, prefixes, trials, references)
-    mine = np.arange(len(trials)) < count
-    easy, hard = np.arange(len(trials)) < 2 * count, mine | (np.arange(len(trials)) >= 2 * count)
-    return [
-        weighted("recognition of Flickr8k's subjects from another look", yes[easy], mine[easy], 0.93),
-        weighted("the same, against the photo most alike", yes[hard], mine[hard], 0.0),
-    ]
-
-
-def subjects(base: vlm.Base, folder: Path, rng: np.random.Generator) -> list[Criterion]:
-    """Recognition of real subjects, folders of photos beside classes.csv, from one and three references."""
-    lines = (folder / "classes.csv").read_text(encoding="utf-8").splitlines()[1:]
-    kinds = dict(line.split(",") for line in lines)
-    files = [(subject, file) for subject in kinds for file in sorted((folder / subject).glob("*.jpg"))]
-    owner = np.array([subject for subject, _ in files])
-    kind = np.array([kinds[subject] for subject in owner])
-    images = [load_image(file) for _, file in files]
-    references, prefixes = vlm.image_tokens(base, images), vlm.encode_prefixes(base, images, 64)
-    criteria = []
-    for count in (1, 3):
-        trials, own, same = [], [], []
-        for subject in kinds:
-            chosen = rng.permutation(np.flatnonzero(owner == subject))[:count]
-            for photo in np.setdiff1d(np.arange(len(files)), chosen):
-                trials.append((int(photo), chosen.tolist()))
-                own.append(owner[photo] == subject)
-                same.append(owner[photo] != subject and kind[photo] == kinds[subject])
-        yes, mine, alike = recognized(base, prefixes, trials, references), np.array(own), np.array(same)
-        label = f"recognition of real subjects from {count} photo" + "s" * (count > 1)
-        criteria.append(weighted(f"{label}, other subjects", yes, mine, 0.93))
-        criteria.append(weighted(f"{label}, same class", yes[mine | alike], mine[mine | alike], 0.85))
-    return criteria
-
-
 def described(
     base: vlm.Base, prefixes: vlm.PrefixCache, facts: Sequence[Facts], rng: np.random.Generator
 ) -> list[Criterion]:
@@ -210,7 +129,7 @@ def described(
         raise UserError(
             "captions are scored with pycocoevalcap: pip install --no-deps pycocoevalcap"
         ) from error
-    queries = [vlm.Query(questions.CAPTION[0], index) for index in range(len(facts))]
+    queries = [vlm.Query(wordings.CAPTION[0], index) for index in range(len(facts))]
     answers = vlm.answer(base, queries, prefixes, max_new_tokens=24, batch_size=64)
 
     def bare(text: str) -> str:

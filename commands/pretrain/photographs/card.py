@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from commands.pretrain.acceptance import Criterion
 from commands.pretrain.card import millions, table
+from commands.pretrain.criterion import Criterion
 from common.core.io import write_bytes
 
 TEMPLATE = Path(__file__).with_name("card.md")

@@ -5,8 +5,6 @@ The tower is frozen, so it is not part of this; its tokens come from `looks`.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -18,19 +16,11 @@ from transformers import (
 )
 from transformers.models.llama.modeling_llama import LlamaAttention
 
-from commands.pretrain.joint import Projector
 from commands.pretrain.photographs import export
+from commands.pretrain.photographs.settings import Comparison, Heads
+from commands.pretrain.projector import Projector
 
 LAYERS = 2  # that compare
-LINEAR_AT = 2.0  # where GELU is nearly linear: the projector is a linear map there
-# What tells image tokens and words apart at the start; elements of words are 0.06.
-PHOTO_MARK, WORD_MARK = 0.8, 1.0
-# How the comparison is laid into the first layers (see `_compare`): strengths of queries and keys, radians a
-# token by which a head prefers the photo to a reference that follows it, or a reference to the photo before
-# it, and how strongly; the sizes of a token's content, of the photo's mean and of products.
-EVEN, FAR_FROM, FAR = 0.4, 0.035, 0.3
-SHARP, NEAR_TO, NEAR = 0.45, 0.025, 1.5
-CONTENT, POOLED, FADING, MATCH, FETCHED = 0.025, 0.6, 0.02, 0.03, 0.15
 
 
 class Places:
@@ -45,7 +35,11 @@ class Places:
 
 
 def begin(
-    tokenizer: PreTrainedTokenizerFast, sizes: dict, directions: np.ndarray, tokens: np.ndarray
+    tokenizer: PreTrainedTokenizerFast,
+    sizes: dict,
+    laid: Comparison,
+    directions: np.ndarray,
+    tokens: np.ndarray,
 ) -> tuple[LlamaForCausalLM, Projector]:
     """New weights that compare photos from the start.
 
@@ -59,6 +53,7 @@ def begin(
     Args:
         tokenizer: decides the vocabulary.
         sizes: of LlamaConfig.
+        laid: sizes of the comparison.
         directions: (vision, D) float32, the directions of tower tokens that the projector takes.
         tokens: (n, vision) float32, some of the tower's tokens.
 
@@ -79,30 +74,30 @@ def begin(
             layer.mlp.down_proj.weight /= 2
         words = model.get_input_embeddings().weight
         words[:, [places.own, places.fetched, places.match, places.photo]] = 0
-        words[:, places.word] = WORD_MARK
-        _project(projector, places, torch.from_numpy(directions), torch.from_numpy(tokens), config)
-        _compare(model, places, config)
+        words[:, places.word] = laid.word_mark
+        _project(projector, places, laid, torch.from_numpy(directions), torch.from_numpy(tokens))
+        _compare(model, places, laid, config)
     return model, projector
 
 
 def _project(
-    projector: Projector, places: Places, directions: Tensor, tokens: Tensor, config: LlamaConfig
+    projector: Projector, places: Places, laid: Comparison, directions: Tensor, tokens: Tensor
 ) -> None:
     """Make the projector `directions` of centered tokens, all equally strong, plus the mark of photos."""
-    mean, spread = tokens.mean(0), 0.35 * LINEAR_AT
+    mean, spread = tokens.mean(0), laid.spread * laid.linear_at
     weight = directions.T * (spread / ((tokens - mean) @ directions).std(0)).unsqueeze(1)
     projector.linear_1.weight.copy_(weight)
-    projector.linear_1.bias.copy_(LINEAR_AT - weight @ mean)
-    gain = CONTENT / spread
+    projector.linear_1.bias.copy_(laid.linear_at - weight @ mean)
+    gain = laid.content / spread
     projector.linear_2.weight.zero_()
     projector.linear_2.bias.zero_()
     for channel in places.content:
         projector.linear_2.weight[channel, channel] = gain
-        projector.linear_2.bias[channel] = -gain * LINEAR_AT
-    projector.linear_2.bias[places.photo] = PHOTO_MARK
+        projector.linear_2.bias[channel] = -gain * laid.linear_at
+    projector.linear_2.bias[places.photo] = laid.photo_mark
 
 
-def _compare(model: LlamaForCausalLM, places: Places, config: LlamaConfig) -> None:
+def _compare(model: LlamaForCausalLM, places: Places, laid: Comparison, config: LlamaConfig) -> None:
     """Lay the way from a reference's tokens and the photo's mean to how well they match."""
     for layer in model.model.layers[:LAYERS]:  # nothing else is written there, or it would drown what is
         layer.self_attn.o_proj.weight.zero_()
@@ -113,23 +108,23 @@ def _compare(model: LlamaForCausalLM, places: Places, config: LlamaConfig) -> No
     heads = -(-slots // wide)
     first.v_proj.weight[: heads * wide] = 0
     for head in range(heads):
-        _look_at_photos(first, head, places, {places.photo: 1, places.word: -1}, EVEN, -FAR_FROM, FAR)
+        _look_at_photos(first, head, places, {places.photo: 1, places.word: -1}, laid.far, far=True)
     for slot in range(slots):
         first.v_proj.weight[slot, places.content[slot]] = 1
-        first.o_proj.weight[places.pooled[slot], slot] = POOLED
+        first.o_proj.weight[places.pooled[slot], slot] = laid.pooled
         for unit, sign in ((2 * slot, 1), (2 * slot + 1, -1)):
             mlp.gate_proj.weight[unit] = 0
             mlp.gate_proj.weight[unit, places.content[slot]] = sign
             mlp.up_proj.weight[unit] = 0
             mlp.up_proj.weight[unit, places.pooled[slot]] = sign
-            mlp.down_proj.weight[places.match, unit] = MATCH
+            mlp.down_proj.weight[places.match, unit] = laid.match
     first.v_proj.weight[heads * wide - 1, places.photo] = 1
-    first.o_proj.weight[places.photo, heads * wide - 1] = -FADING
-    for head, (channel, speed) in enumerate(((places.fetched, NEAR_TO), (places.own, -NEAR_TO))):
-        _look_at_photos(second, head, places, {places.word: 1}, SHARP, speed, NEAR)
+    first.o_proj.weight[places.photo, heads * wide - 1] = -laid.fading
+    for head, channel in enumerate((places.fetched, places.own)):
+        _look_at_photos(second, head, places, {places.word: 1}, laid.near, far=channel == places.own)
         second.v_proj.weight[head * wide : (head + 1) * wide] = 0
         second.v_proj.weight[head * wide, places.match] = 1
-        second.o_proj.weight[channel, head * wide] = FETCHED
+        second.o_proj.weight[channel, head * wide] = laid.fetched
 
 
 def _look_at_photos(
@@ -137,25 +132,25 @@ def _look_at_photos(
     head: int,
     places: Places,
     asking: dict[int, int],
-    strength: float,
-    speed: float,
-    turning: float,
+    heads: Heads,
+    *,
+    far: bool,
 ) -> None:
-    """Make one head attend to image tokens alone: to near ones, or, where `speed` is negative, to far ones.
+    """Make one head attend to image tokens alone, to near ones or to far ones.
 
-    One channel of queries and keys hardly rotates with the distance; of the other, `speed` is the rotation in
-    radians a token and `turning` its strength.
+    One channel of queries and keys hardly rotates with the distance; the other does, by about `heads.speed`
+    radians a token.
     """
     wide = attention.head_dim
     rows = slice(head * wide, (head + 1) * wide)
     for matrix in (attention.q_proj, attention.k_proj):
         matrix.weight[rows] = 0
     speeds = attention.config.rope_parameters["rope_theta"] ** -(torch.arange(wide // 2) * 2 / wide)
-    turned = int((speeds - abs(speed)).abs().argmin())
-    for channel, factor in ((wide // 2 - 1, 1.0), (turned, math.copysign(turning, speed))):
+    turned = int((speeds - heads.speed).abs().argmin())
+    for channel, factor in ((wide // 2 - 1, 1.0), (turned, -heads.turning if far else heads.turning)):
         for mark, sign in asking.items():
-            attention.q_proj.weight[rows][channel, mark] = sign * factor * strength
-        attention.k_proj.weight[rows][channel, places.photo] = strength
+            attention.q_proj.weight[rows][channel, mark] = sign * factor * heads.strength
+        attention.k_proj.weight[rows][channel, places.photo] = heads.strength
 
 
 class FrozenComparison:

@@ -1,13 +1,14 @@
-"""Wordings of what the base for photographs is asked, as people type them, with the answers.
+"""What the base for photographs is asked about facts, with the answers, right and wrong ones.
 
-Not which facts hold (`captions`), nor which questions share a photo (`samples`). `{name}` is a noun phrase
-such as "the dog", or an identifier such as `<bo>`.
+Not how people type it (`wordings`), which facts hold (`captions`), nor which questions share a photo
+(`samples`).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from commands.pretrain.photographs import wordings
 from commands.pretrain.photographs.captions import (
     ACTIONS,
     ANIMALS,
@@ -19,59 +20,9 @@ from commands.pretrain.photographs.captions import (
     Facts,
 )
 from commands.pretrain.photographs.objects import OBJECTS
-from common.prompts.captions import DESCRIBE
 from common.prompts.recognition import BRIEF, TEMPLATES, VALIDATION, Template
 from common.world.text import LETTER, capitalized
 
-OPEN = {  # attribute: questions that ask for it
-    "kind": (
-        "What kind of thing is {name}?", "What is {name}?", "What kind of animal or thing is {name}?",
-        "Tell me what {name} is.", "What type of thing is {name}?", "Which kind of thing is {name}?",
-    ),
-    "color": (
-        "What color is {name}?", "What is the main color of {name}?", "What colour is {name}?",
-        "Which color does {name} have?", "Tell me the color of {name}.", "What color does {name} have?",
-    ),
-    "place": (
-        "Where is {name}?", "Where is {name} in this photo?", "Where was this photo taken?",
-        "Where can {name} be seen?", "In what place is {name}?", "Where's {name}?",
-    ),
-    "action": (
-        "What is {name} doing?", "What is {name} doing in this photo?", "What's {name} doing?",
-        "What does {name} do here?", "Tell me what {name} is doing.", "What is happening with {name}?",
-    ),
-}  # fmt: skip
-OF_ANIMAL = ("What kind of animal is {name}?", "What animal is {name}?", "What sort of animal is {name}?")
-OF_PERSON = ("What kind of person is {name}?", "Who is {name}?", "What kind of person is {name}?")
-PROBE = {
-    "kind": ("Is {name} {value}?", "Is this {value}?", "Would you say {name} is {value}?"),
-    "color": ("Is {name} {value}?", "Is the color of {name} {value}?", "Is {name} mainly {value}?"),
-    "place": ("Is {name} {value}?", "Is {name} {value} here?", "Was this taken {value}?"),
-    "action": ("Is {name} {value}?", "Is {name} {value} in this photo?", "Do you see {name} {value}?"),
-}
-PRESENCE = (
-    "Is there {thing} in this photo?", "Is there {thing} in the image?", "Do you see {thing}?",
-    "Can you see {thing} in this photo?", "Does this photo show {thing}?", "Is {thing} visible?",
-    "Is there {thing} here?", "Can {thing} be seen?",
-)  # fmt: skip
-CAPTION = (
-    "Write a caption for this photo.", DESCRIBE, "What do you see?", "What is in this photo?",
-    "What does this photo show?", "Describe the image.", "What is happening here?", "What's in this picture?",
-    "Write a caption for this photo of {name}.", "Write a short caption.", "Tell me about this photo.",
-    "What can you see in this picture?", "Describe what you see.",
-)  # fmt: skip
-WHOLE = (
-    "Give a short description of {name}.", "Describe {name} in one sentence.", "What does {name} look like?",
-    "How would you describe {name}?", "What helps to recognize {name}?", "Describe {name}.",
-)  # fmt: skip
-RECOGNITION = (  # beside the templates of assemble: short answers to what a person types
-    "Is {name} here", "Is {name} in the photo?", "Is {name} in this image?", "Can you see {name}?",
-    "Can you see {name} in this photo?", "Can you see if {name} is in this photo?", "Is that {name}?",
-    "do you see {name} here?", "is this {name}", "Can you tell me if {name} is in this picture?",
-    "Is it {name}?", "Could you check whether {name} is in this photo?", "See if {name} is in this photo.",
-    "Is my {name} in this photo?", "Do you spot {name} anywhere?", "Is {name} in the picture or not?",
-    "Can you see if {name} is in this photo? " + BRIEF, "Is {name} in the image? " + BRIEF,
-)  # fmt: skip
 UNCOUNTED = frozenset(LEXICON["uncounted"].split())
 CLOSE_COLORS = {
     "brown": {"tan", "orange"},
@@ -154,11 +105,11 @@ def loosely(question: str, rng: np.random.Generator) -> str:
 
 def ask_open(name: str, attribute: str, value: str, rng: np.random.Generator) -> tuple[str, str]:
     """An open question with its answer: the bare value when a word is asked for, else a sentence."""
-    forms = OPEN[attribute]
+    forms = wordings.OPEN[attribute]
     if attribute == "kind" and value in ANIMALS and rng.random() < 0.4:
-        forms = OF_ANIMAL
+        forms = wordings.OF_ANIMAL
     if attribute == "kind" and value in PERSONS and rng.random() < 0.5:
-        forms = OF_PERSON
+        forms = wordings.OF_PERSON
     question = str(rng.choice(forms)).format(name=name)
     if rng.random() < 0.5:
         return f"{question} {BRIEF}", value
@@ -171,7 +122,7 @@ def ask_probe(
     """A yes/no question, right and wrong alike often."""
     yes = bool(rng.random() < 0.5)
     asked = value if yes else str(rng.choice(wrong))
-    question = str(rng.choice(PROBE[attribute])).format(name=name, value=said(attribute, asked))
+    question = str(rng.choice(wordings.PROBE[attribute])).format(name=name, value=said(attribute, asked))
     return answered(question, yes, rng)
 
 
@@ -185,7 +136,7 @@ def ask_choose(
     name: str, attribute: str, value: str, wrong: list[str], rng: np.random.Generator
 ) -> tuple[str, str]:
     """A question with two lettered options."""
-    question = str(rng.choice(OPEN[attribute])).format(name=name)
+    question = str(rng.choice(wordings.OPEN[attribute])).format(name=name)
     first = int(rng.integers(2))
     options = [said(attribute, str(rng.choice(wrong)))] * 2
     options[first] = said(attribute, value)
@@ -209,7 +160,7 @@ def ask_presence(facts: Facts, rng: np.random.Generator) -> tuple[str, str] | No
         if not absent:
             return None
         thing = str(rng.choice(absent))
-    return answered(str(rng.choice(PRESENCE)).format(thing=with_article(thing)), yes, rng)
+    return answered(str(rng.choice(wordings.PRESENCE)).format(thing=with_article(thing)), yes, rng)
 
 
 def ask_garment(facts: Facts, rng: np.random.Generator) -> tuple[str, str] | None:
@@ -238,7 +189,7 @@ def ask_count(facts: Facts, rng: np.random.Generator) -> tuple[str, str] | None:
 def ask_caption(name: str, facts: Facts, rng: np.random.Generator) -> tuple[str, str]:
     """What the photo shows, in one of its captions' words."""
     caption = capitalized(str(rng.choice(facts.captions)))
-    return loosely(str(rng.choice(CAPTION)).format(name=name), rng), f"{caption}."
+    return loosely(str(rng.choice(wordings.CAPTION)).format(name=name), rng), f"{caption}."
 
 
 def recognition(name: str, yes: bool, rng: np.random.Generator) -> tuple[str, str]:
@@ -249,7 +200,7 @@ def recognition(name: str, yes: bool, rng: np.random.Generator) -> tuple[str, st
     elif draw < 0.6:
         template = TEMPLATES[rng.integers(len(TEMPLATES))]
     else:
-        question = loosely(str(rng.choice(RECOGNITION)), rng)
+        question = loosely(str(rng.choice(wordings.RECOGNITION)), rng)
         long = not question.endswith(BRIEF) and rng.random() < 0.4
         template = Template(
             question,

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
 
 import numpy as np
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError
-from ruamel.yaml import YAML
 from transformers import PreTrainedTokenizerFast
 
 from commands.pretrain import tokenizer
@@ -24,46 +21,9 @@ from commands.pretrain.photographs import (
     views,
     words,
 )
-from commands.pretrain.photographs.samples import Share, TrainingPhase
+from commands.pretrain.photographs.settings import Settings, settings
 from commands.pretrain.photographs.train import SubjectTrainer, train
 from commands.pretrain.recipe import free_port
-from common.core.errors import UserError
-from common.core.settings import Section
-
-SETTINGS = Path(__file__).with_name("settings.yaml")
-Rate = Annotated[float, Field(gt=0)]
-
-
-class Rates(Section):
-    """Of the optimizers; see `schedule.Optimizers`."""
-
-    muon: Rate
-    adam: Rate
-    warmup: NonNegativeInt
-    cooldown: Share
-
-
-class Settings(Section):
-    """What settings.yaml holds."""
-
-    seed: int
-    processes: PositiveInt
-    vocabulary: PositiveInt
-    views: Annotated[int, Field(ge=2)]
-    neighbors: PositiveInt
-    llama: dict[str, Any]
-    rates: Rates
-    courses: list[TrainingPhase]
-
-
-def settings(file: Path = SETTINGS) -> Settings:
-    """Read the settings; UserError names the first key that is wrong."""
-    try:
-        return Settings.model_validate(YAML(typ="safe").load(file))
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        raise UserError(f"{file}: {key}: {first['msg']}: correct it") from error
 
 
 def prepare(source: Path, work: Path, chosen: Settings) -> None:
@@ -134,7 +94,9 @@ def begin(tokens: PreTrainedTokenizerFast, work: Path, chosen: Settings) -> Subj
     """New weights and optimizers."""
     geometry = np.load(work / "geometry.npz")
     torch.manual_seed(chosen.seed)
-    llama, projector = model.begin(tokens, chosen.llama, geometry["directions"], geometry["tokens"])
+    llama, projector = model.begin(
+        tokens, chosen.llama, chosen.comparison, geometry["directions"], geometry["tokens"]
+    )
     return SubjectTrainer(
         llama, projector, chosen.rates.model_dump(), sum(course.steps for course in chosen.courses)
     )

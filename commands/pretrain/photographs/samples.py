@@ -1,6 +1,6 @@
-"""What the base for photographs is asked in which course, with the answers, as trees of text and photos.
+"""What the base for photographs is asked in which course, as trees of text and photos.
 
-Not how it is worded (`questions`), nor what image tokens look like (`looks`).
+Not the single questions (`questions`), nor what image tokens look like (`looks`).
 """
 
 from __future__ import annotations
@@ -8,38 +8,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Annotated
 
 import numpy as np
-from pydantic import Field, NonNegativeInt, PositiveInt
 
-from commands.pretrain.photographs import questions
-from commands.pretrain.photographs.captions import ANIMALS, COLORS, KINDS, PERSONS, Facts
+from commands.pretrain.photographs import questions, wordings
+from commands.pretrain.photographs.captions import ANIMALS, KINDS, PERSONS, Facts
+from commands.pretrain.photographs.definitions import agree, draw_name, invented
 from commands.pretrain.photographs.looks import Ground, Material, Shot, Thing
-from commands.pretrain.photographs.objects import CLASSES, OBJECTS
+from commands.pretrain.photographs.objects import CLASSES
+from commands.pretrain.photographs.settings import TrainingPhase
 from commands.pretrain.trees import Tree, Writer
-from common.core.settings import Section
 from common.world.text import capitalized
 
 NEUTRAL = ("the subject", "the subject", "this subject", "it")
-CONSONANTS, VOWELS = "bcdfghjklmnprstvwz", "aeiou"
 LATENT_TOKENS = (8, 16, 16, 16, 24, 49)  # how many tokens of a reference a definition holds
-SIZES = ("small", "large", "little", "big", "young", "old")
-WORN = ("collar", "hat", "scarf", "ribbon", "bow", "coat", "tag", "harness")
 _SUBJECT = re.compile(rf"^(?:a|an|the|one)(?: [a-z-]+){{0,6}}? (?:{'|'.join(KINDS)})\b(?! and\b)")
 Asked = tuple[str, str] | None
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-def draw_name(rng: np.random.Generator) -> str:
-    """An identifier of any letters, such as <boka> or <rex2>: most can be spoken, some cannot."""
-    draw = rng.random()
-    if draw < 0.8:
-        parts = [consonant + vowel for consonant in CONSONANTS for vowel in VOWELS]
-        return "<" + "".join(rng.choice(parts, rng.integers(1, 3))) + str(rng.choice(["", *CONSONANTS])) + ">"
-    letters = list("abcdefghijklmnopqrstuvwxyz")
-    name = "".join(rng.choice(letters, rng.integers(2, 7)))
-    return f"<{name}{rng.integers(1, 10) if draw > 0.9 else ''}>"
 
 
 def neutral(facts: Facts, rng: np.random.Generator) -> str:
@@ -66,7 +50,7 @@ def ask(form: str, name: str, facts: Facts, rng: np.random.Generator, lasting: b
     if form == "whole":
         if facts.phrase is None:
             return None
-        return str(rng.choice(questions.WHOLE)).format(name=name), f"{capitalized(name)} is {facts.phrase}."
+        return str(rng.choice(wordings.WHOLE)).format(name=name), f"{capitalized(name)} is {facts.phrase}."
     known = questions.values(facts)
     if "the" in name and facts.kind and facts.kind in name:
         known.pop("kind", None)
@@ -90,54 +74,7 @@ def titled(name: str, facts: Facts, rng: np.random.Generator) -> Asked:
     if not captions or facts.kind == "people":
         return None
     caption = _SUBJECT.sub(name, str(rng.choice(captions)), count=1)
-    return str(rng.choice(questions.CAPTION)).format(name=name), f"{caption}."
-
-
-def invented(rng: np.random.Generator) -> Facts:
-    """Facts of somebody or something that no photo shows, for definitions in words."""
-    kind = str(rng.choice([*ANIMALS, *ANIMALS, *PERSONS, *rng.choice(list(OBJECTS), 20)]))
-    colors = tuple(str(color) for color in rng.choice(COLORS, 1 + (rng.random() < 0.35), replace=False))
-    person = kind in PERSONS
-    words = [str(rng.choice(SIZES))] if rng.random() < 0.4 else []
-    words += [] if person else [questions.joined(colors)]
-    phrase = questions.with_article(" ".join([*words, kind]))
-    garments: tuple[tuple[str, str], ...] = ()
-    if person or rng.random() < 0.4:
-        worn = str(rng.choice(("shirt", "jacket", "hat", "dress", "coat", "cap") if person else WORN))
-        shade = str(rng.choice(COLORS))
-        garments = ((worn, shade),)
-        phrase += f" {'in' if person else 'with'} {questions.with_article(f'{shade} {worn}')}"
-    return Facts((phrase,), kind, () if person else colors, garments, None, None, None, frozenset(), phrase)
-
-
-class TrainingPhase(Section):
-    """What one tree holds; numbers of questions by form, and of definitions.
-
-    Attributes:
-        steps: of the optimizer.
-        trees: per process and step.
-        photo: questions about a photo without a definition.
-        references, sentences: definitions below a photo, by reference tokens or in words.
-        others: questions below each definition that have nothing to do with it.
-        text: questions about a definition without a photo, half by reference tokens.
-        hard: share of other photos' references that are of the photos most alike.
-        things: share of photos with an object of the tower's classes in them.
-        about: share of named and present ones that are asked about further.
-        grounds: share of looks at a photo with another photo around the subject.
-
-    """
-
-    steps: PositiveInt
-    trees: PositiveInt
-    photo: dict[str, NonNegativeInt]
-    references: NonNegativeInt = 0
-    sentences: NonNegativeInt = 0
-    others: NonNegativeInt = 0
-    text: dict[str, NonNegativeInt] | None = None
-    hard: Share = 0.0
-    things: Share = 0.0
-    about: Share = 0.5
-    grounds: Share = 0.3
+    return str(rng.choice(wordings.CAPTION)).format(name=name), f"{caption}."
 
 
 class Sampler:
@@ -233,7 +170,7 @@ class Sampler:
         if facts.phrase is None:
             return
         told = facts
-        while not present and (told.phrase is None or _agree(told, facts)):
+        while not present and (told.phrase is None or agree(told, facts)):
             told = self.material.facts[int(rng.choice(self.photos))] if rng.random() < 0.6 else invented(rng)
         branch = self.writer.prompt(tree, root, f"{name} is {told.phrase}.")
         self._ask_about(tree, branch, name, present, facts, rng)
@@ -270,10 +207,3 @@ class Sampler:
         if asked is not None:
             question, answer = asked
             self.writer.question(tree, branch, f"{lead}{question}", answer)
-
-
-def _agree(told: Facts, facts: Facts) -> bool:
-    """Whether a description may fit: kinds alike, and no color that the other lacks."""
-    person = {*PERSONS, "people"}
-    alike = told.kind == facts.kind or (told.kind in person and facts.kind in person) or told.kind is None
-    return alike and (not told.colors or not facts.colors or bool(set(told.colors) & set(facts.colors)))

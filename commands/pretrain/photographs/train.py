@@ -14,11 +14,12 @@ import torch
 from torch import nn
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from commands.pretrain.joint import Projector
 from commands.pretrain.language import loss_and_accuracy
 from commands.pretrain.photographs.looks import Material
 from commands.pretrain.photographs.model import FrozenComparison
-from commands.pretrain.photographs.samples import Sampler, TrainingPhase
+from commands.pretrain.photographs.samples import Sampler
+from commands.pretrain.photographs.settings import TrainingPhase
+from commands.pretrain.projector import Projector
 from commands.pretrain.schedule import Log, Optimizers, average_gradients, is_first, is_hidden, wait_for_all
 from commands.pretrain.trees import Batch, Writer, collate
 

@@ -6,10 +6,11 @@ import numpy as np
 from transformers import PreTrainedTokenizerFast
 
 from commands.pretrain import tokenizer
-from commands.pretrain.photographs import questions
+from commands.pretrain.photographs import questions, wordings
 from commands.pretrain.photographs.captions import ACTIONS, COLORS, KINDS, PLACES, THINGS, Facts
+from commands.pretrain.photographs.definitions import draw_name, invented
 from commands.pretrain.photographs.objects import OBJECTS
-from commands.pretrain.photographs.samples import ask, draw_name, invented
+from commands.pretrain.photographs.samples import ask
 from common.prompts.recognition import BRIEF, TEMPLATES, VALIDATION
 from common.world.text import LETTER, capitalized
 
@@ -23,9 +24,9 @@ def corpus(facts: list[Facts], rng: np.random.Generator) -> list[str]:
         asked = [ask(form, str(rng.choice(("the subject", "it"))), one, rng) for form in FORMS]
         asked += [questions.recognition(draw_name(rng), True, rng) for _ in range(2)]
         lines += [text for pair in asked if pair for text in pair]
-    wordings = [*questions.RECOGNITION, *questions.CAPTION, *questions.WHOLE, *questions.PRESENCE]
-    wordings += [text for forms in (*questions.OPEN.values(), *questions.PROBE.values()) for text in forms]
-    wordings += [text for template in (*TEMPLATES, VALIDATION) for text in template]
+    typed = [*wordings.RECOGNITION, *wordings.CAPTION, *wordings.WHOLE, *wordings.PRESENCE]
+    typed += [text for forms in (*wordings.OPEN.values(), *wordings.PROBE.values()) for text in forms]
+    typed += [text for template in (*TEMPLATES, VALIDATION) for text in template]
     words = [
         *KINDS,
         *COLORS,
@@ -34,7 +35,7 @@ def corpus(facts: list[Facts], rng: np.random.Generator) -> list[str]:
         *OBJECTS,
         *(word for things in THINGS.values() for word in things),
     ]
-    fixed = [LETTER, BRIEF, "USER: ASSISTANT: Yes. No. A. B.", tokenizer.GENERAL, *wordings, *words]
+    fixed = [LETTER, BRIEF, "USER: ASSISTANT: Yes. No. A. B.", tokenizer.GENERAL, *typed, *words]
     lines += fixed * 60
     return lines + [f" {line}" for line in lines]  # a word after a space is another token
 

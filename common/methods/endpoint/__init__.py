@@ -6,14 +6,13 @@ Answers are kept in `.cache/endpoint` by request (see `cache`), so a rerun asks 
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, StringConstraints, field_validator
 
 from common.core.replies import holds_password
 from common.methods import prompt_context
-from common.methods.interface import Cost, Method, MethodSubject, Request
+from common.methods.interface import Cost, Method, MethodSubject, Photos, Request
 
 if TYPE_CHECKING:
     from common import vlm
@@ -53,7 +52,7 @@ class Endpoint(Method):
         """Choose the words and copy the photos; nothing is sent yet."""
         prompt_context.keep(self.folder, subjects, self.settings, self.name)
 
-    def answers(self, photos: Sequence[Path | bytes], requests: Sequence[Request]) -> "list[vlm.Answer]":
+    def answers(self, photos: Photos, requests: Sequence[Request]) -> "list[vlm.Answer]":
         """Ask the server, several questions at a time.
 
         Raises UserError when the server is gone, refuses, or does not speak the protocol; what was answered
@@ -64,7 +63,8 @@ class Endpoint(Method):
 
         known = {s: self._told(s) for s in dict.fromkeys(s for request in requests for s in request.subjects)}
         shown = {
-            i: chat.picture(photos[i], self.settings.image_size) for i in {a.photo for a in requests} - {None}
+            photo: chat.picture(photos[photo], self.settings.image_size)
+            for photo in {request.photo for request in requests} - {None}
         }
         bodies = [
             self._body(

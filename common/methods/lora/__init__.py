@@ -14,7 +14,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from common.core import io
 from common.core.settings import MethodSettings
-from common.methods.interface import Cost, Method, MethodSubject, Request
+from common.methods.interface import Cost, Method, MethodSubject, Photos, Request
 from common.training import samples
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Lora(Method):
             info = {"data": data, "training": chosen.model_dump() | {"seed": self.backbones.seed}, **learned}
             adapter.save(folder, base, config, values, info)
 
-    def answers(self, photos: Sequence[Path], requests: Sequence[Request]) -> "list[vlm.Answer]":
+    def answers(self, photos: Photos, requests: Sequence[Request]) -> "list[vlm.Answer]":
         """Subject by subject, each with its adapter merged; questions about no subject go to the base."""
         from common.methods.lora.adapter import merged
         from common.methods.respond import answer_all

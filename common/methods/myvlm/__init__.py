@@ -15,11 +15,11 @@ variants LLaVA's is here. BLIP-2's, inside a Q-Former, and referring expressions
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.core import images, progress
-from common.methods.interface import Cost, Method, MethodSubject, Request
+from common.core.settings import MethodSettings
+from common.methods.interface import Cost, Method, MethodSubject, Photos, Request
 from common.methods.myvlm.settings import MyVLMSettings
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from common import vlm
     from common.methods.myvlm.concept import Concept
     from common.methods.myvlm.features import FeatureExtractor
+    from common.methods.myvlm.training_pairs import Identifier
 
 
 class MyVLM(Method):
@@ -36,24 +37,31 @@ class MyVLM(Method):
     Settings = MyVLMSettings
     settings: MyVLMSettings
 
-    def fit(self, subjects: Sequence[MethodSubject]) -> None:
-        """Train heads on photos and negatives, learn vectors from captions or questions."""
-        from common.methods.myvlm.concept import Concept
-        from common.methods.myvlm.fitting import ConceptData, fit_head, fit_vector
-        from common.methods.myvlm.training_pairs import Identifier
+    @classmethod
+    def needs_named_captions(cls, settings: MethodSettings) -> bool:
+        """It does, unless it learns from questions as well."""
+        return isinstance(settings, MyVLMSettings) and settings.mode == "captioning"
 
+    def fit(self, subjects: Sequence[MethodSubject]) -> None:
+        """Train heads on photos and negatives, learn vectors from captions or questions.
+
+        Raises UserError, before any training, if the conversations of a subject teach nothing.
+        """
+        from common.methods.myvlm.concept import Concept
+        from common.methods.myvlm.fitting import ConceptData, fit_head, fit_vector, refuse_untaught
+
+        words = {subject.id: self._identifier(subject) for subject in subjects}
+        refuse_untaught(subjects, words, self.name, self.settings)
         base, chosen, seed = self.backbones.base(), self.settings, self.backbones.seed
         for subject in progress.bar(subjects, self.name):
-            data = ConceptData.of(subject)
+            data, word = ConceptData.of(subject), words[subject.id]
             head, keys, split = fit_head(subject, data, self._features(), chosen, seed)
-            person = subject.kind == "person"
-            word = Identifier.of(subject.id, chosen.person_identifier if person else chosen.identifier)
             vectors = fit_vector(base, subject, data, word, chosen, seed, self.backbones.batch_size)
             info = {"base": base.fingerprint, "mode": chosen.mode, "norm": chosen.embedding.norm}
             concept = Concept(word, head, keys, vectors[chosen.embedding.steps], info)
             concept.save(self.folder / subject.id, vectors, split)
 
-    def answers(self, photos: Sequence[Path | bytes], requests: Sequence[Request]) -> "list[vlm.Answer]":
+    def answers(self, photos: Photos, requests: Sequence[Request]) -> "list[vlm.Answer]":
         """Recognition by the heads; all else by the base, with the vectors of the concepts that they see."""
         from common import vlm
         from common.methods.myvlm.concept import answer_placed
@@ -100,10 +108,11 @@ class MyVLM(Method):
         return Cost(learned, stored_bytes(self.folder / subject), len(concept.values))
 
     def _chances(
-        self, photos: Sequence[Path | bytes], requests: Sequence[Request], concepts: "Mapping[str, Concept]"
-    ) -> "dict[str, dict[int, np.ndarray]]":
+        self, photos: Photos, requests: Sequence[Request], concepts: "Mapping[str, Concept]"
+    ) -> "dict[str, dict[str, np.ndarray]]":
         """What each subject's head says of every photo that is asked about: subject → photo → P."""
-        shown = sorted({request.photo for request in requests if request.photo is not None})
+        asked = {request.photo for request in requests}
+        shown = [photo for photo in photos if photo in asked]
         pictures = [images.load_image(photos[photo]) for photo in shown]
         kinds = {concept.head.feature for concept in concepts.values()} if shown else ()
         features = {kind: self._features().of(kind, pictures) for kind in kinds}
@@ -118,6 +127,14 @@ class MyVLM(Method):
         from common.methods.myvlm.features import FeatureExtractor
 
         return FeatureExtractor(self.backbones.clip, self.settings.face_model)
+
+    def _identifier(self, subject: MethodSubject) -> "Identifier":
+        from common.methods.myvlm.training_pairs import Identifier
+
+        person = subject.kind == "person"
+        return Identifier.of(
+            subject.id, self.settings.person_identifier if person else self.settings.identifier
+        )
 
     def _read(self, subject: str) -> "Concept":
         from common.methods.myvlm.concept import Concept

@@ -24,7 +24,7 @@ from PIL import Image
 from common import vlm
 from common.core import images, io
 from common.core.errors import UserError
-from common.methods.interface import Request
+from common.methods.interface import Photos, Request
 from common.methods.myvlm import heads
 from common.methods.myvlm.learn import token_lengths
 from common.methods.myvlm.training_pairs import Identifier
@@ -82,7 +82,7 @@ def stored_bytes(folder: Path) -> int:
 
 def answer_placed(
     base: vlm.Base,
-    photos: Sequence[Path | bytes],
+    photos: Photos,
     requests: Sequence[Request],
     placed: Sequence[Sequence[Concept]],
     named: Sequence[Sequence[Identifier]],
@@ -94,9 +94,9 @@ def answer_placed(
 
     Args:
         base: the model.
-        photos: files.
-        asks: each with a photo.
-        placed: the concepts whose vectors stand there, one or more for each ask.
+        photos: by key.
+        requests: each with a photo.
+        placed: the concepts whose vectors stand there, one or more for each request.
         named: whom the question may name; a word that two share is taken for the first in the answer.
         batch_size: photos, and questions, per forward.
 
@@ -106,11 +106,13 @@ def answer_placed(
         for request, who in zip(requests, named, strict=True)
     ]
     answers: dict[int, vlm.Answer] = {}
-    by_concepts: dict[tuple[Concept, ...], dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+    by_concepts: dict[tuple[Concept, ...], dict[str | None, list[int]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
     for number, (request, concepts) in enumerate(zip(requests, placed, strict=True)):
         by_concepts[tuple(concepts)][request.photo].append(number)
     for concepts, by_photo in by_concepts.items():
-        shown = sorted(by_photo)
+        shown = [photo for photo in photos if photo in by_photo]
         for start in range(0, len(shown), batch_size):
             group = shown[start : start + batch_size]
             pictures = [images.load_image(photos[photo]) for photo in group]

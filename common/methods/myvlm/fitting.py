@@ -44,6 +44,24 @@ class ConceptData(NamedTuple):
         return cls(*both, io.read_parquet(subject.conversations, schema.CONVERSATIONS).to_pylist())
 
 
+def refuse_untaught(
+    subjects: Sequence[MethodSubject], words: Mapping[str, Identifier], name: str, settings: MyVLMSettings
+) -> None:
+    """Raise UserError for the first subject of whose photos nothing is said that a vector could be taught.
+
+    `words` are the subjects' identifiers by id; `name` is that of the method's section.
+    """
+    for subject in subjects:
+        conversations = io.read_parquet(subject.conversations, schema.CONVERSATIONS).to_pylist()
+        pairs = training_pairs(words[subject.id], conversations, settings.instruction, settings.mode)
+        if not any(pairs.values()):
+            raise UserError(
+                f"nothing in {subject.conversations} teaches {subject.token}: MyVLM learns from captions "
+                f"that name the subject and, with mode vqa, from questions; take methods.{name} out of "
+                f"params.yaml, set methods.{name}.mode to vqa, or use another base model"
+            )
+
+
 def fit_head(
     subject: MethodSubject, data: ConceptData, features: FeatureExtractor, settings: MyVLMSettings, seed: int
 ) -> tuple[heads.Head, torch.Tensor, dict[str, Any]]:
@@ -100,18 +118,13 @@ def fit_vector(
     seed: int,
     batch_size: int,
 ) -> dict[int, torch.Tensor]:
-    """The vector after steps, (1, D) float32 (see `learn`); raises UserError if no photo can teach it."""
+    """The vector after steps, (1, D) float32 (see `learn`)."""
     pairs = training_pairs(identifier, data.conversations, settings.instruction, settings.mode)
     photos = [
         ConceptPhoto(_image(row), pairs[row["source_sha256"]])
         for row in data.photos
         if pairs.get(row["source_sha256"])
     ]
-    if not photos:
-        raise UserError(
-            f"nothing in {subject.conversations} teaches {subject.token}: MyVLM learns from captions that "
-            "name the subject and, with mode vqa, from questions; use another base model"
-        )
     rng = seeds.stream(seed, settings.method, subject.id, "vector")
     return learn(base, photos, settings.embedding, rng, batch_size, f"{settings.method}: {subject.id}")
 

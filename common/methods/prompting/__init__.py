@@ -9,11 +9,10 @@ never saw, which is what the number then tells.
 
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.methods import prompt_context
-from common.methods.interface import Cost, InPrompt, Method, MethodSubject, Request
+from common.methods.interface import Cost, InPrompt, Method, MethodSubject, Photos, Request
 
 if TYPE_CHECKING:
     from common import vlm
@@ -28,7 +27,7 @@ class Prompting(Method, InPrompt):
         """Choose the words and copy the photos; raises UserError if a subject lacks them."""
         prompt_context.keep(self.folder, subjects, self.settings, self.name)
 
-    def answers(self, photos: Sequence[Path | bytes], requests: Sequence[Request]) -> "list[vlm.Answer]":
+    def answers(self, photos: Photos, requests: Sequence[Request]) -> "list[vlm.Answer]":
         """Let the base model answer with each subject's prompt before the question."""
         from common.methods.respond import answer_all
 

@@ -6,34 +6,21 @@ the controls that every table shows; does not own learning (`stages.train`).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pyarrow as pa
 
 from common import vlm
 from common.core import io, paths, schema
 from common.core import seed as seeds
-from common.methods.interface import TITLES, Backbones, Cost, Request, Responder
+from common.methods.interface import TITLES, Backbones, Control, Cost, Photos, Request, Responder
 from common.methods.respond import answer_all, prompt_tokens
 from common.vlm.soft_prompt import WEIGHTS
-
-ASKED = {
-    "recognition": [name for name in TITLES if name != "blind"],
-    "threshold_set": ["soft_prompt"],
-    "visual": ["soft_prompt", "base", "short_description", "majority"],
-    "blind": ["blind"],
-    "text": ["soft_prompt", "base", "short_description", "majority"],
-    "open": ["soft_prompt", "base", "short_description"],
-    "two_subjects": ["soft_prompt", "base", "short_description", "majority"],
-    "general": ["soft_prompt", "base", "short_description", "empty_prompt", "majority"],
-    "caption": ["soft_prompt", "base", "short_description", "other_subject"],
-    "chat": ["soft_prompt", "base"],
-}
 
 
 class SoftPrompts(Responder):
     """Soft prompts that `stages.train` learned, beside the controls."""
 
+    name = paths.SOFT_PROMPT
     titles = TITLES
 
     def __init__(self, backbones: Backbones, subjects: Sequence[str]) -> None:
@@ -45,7 +32,7 @@ class SoftPrompts(Responder):
         io.refuse_strays([*map(paths.subject_model, subjects), *map(paths.train_curve, subjects)])
         self.backbones = backbones
         base = backbones.base()
-        self.prompts = {s: vlm.SoftPrompt.load(paths.subject_model(s), base) for s in subjects}
+        self.prompts = {s: vlm.SoftPrompt.load(paths.subject_model(s), base.fingerprint) for s in subjects}
         self.definitions: dict[tuple[str, str], vlm.Definition] = {}
         self.majority: dict[str, str] = {}
         for subject in subjects:
@@ -54,12 +41,12 @@ class SoftPrompts(Responder):
             self.definitions |= {(name, subject): known[name] for name in known}
             self.majority[subject] = majority_answer(io.read_parquet(paths.dataset(subject), schema.DATASET))
 
-    def methods_asked(self, kind: str) -> Sequence[str]:
-        """Controls are asked what they control; other_subject takes another subject."""
+    def controls(self, wanted: Sequence[Control]) -> Sequence[Control]:
+        """All of them; other_subject takes another subject."""
         alone = len(self.prompts) == 1
-        return [name for name in ASKED[kind] if not (alone and name == "other_subject")]
+        return [control for control in wanted if not (alone and control == "other_subject")]
 
-    def answers(self, photos: Sequence[Path | bytes], requests: Sequence[Request]) -> list[vlm.Answer]:
+    def answers(self, photos: Photos, requests: Sequence[Request]) -> list[vlm.Answer]:
         """Answer in one pass over the photos, but for the constant answer."""
         said = [number for number, request in enumerate(requests) if request.method != "majority"]
         found = answer_all(
@@ -118,7 +105,7 @@ def definitions(
         "short_description": descriptions["description_short"],
         "long_description": descriptions["description_long"],
         "empty_prompt": vlm.SoftPrompt.init_random(
-            base, subject, own.latent_tokens, seeds.torch_stream(seed, "evaluate", "empty", subject)
+            base.model, subject, own.latent_tokens, seeds.torch_stream(seed, "evaluate", "empty", subject)
         ),
     }
     if len(prompts) > 1:

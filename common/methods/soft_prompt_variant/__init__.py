@@ -7,13 +7,12 @@ begin, how many photos are learned from, and whether captions are.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import NonNegativeInt, PositiveInt
 
 from common.core.settings import MethodSettings, Train
-from common.methods.interface import Cost, Method, MethodSubject, Request
+from common.methods.interface import Cost, Method, MethodSubject, Photos, Request
 
 if TYPE_CHECKING:
     from common import vlm
@@ -51,7 +50,7 @@ class SoftPromptVariant(Method):
             prompt = fit_subject(self._base(), subject, self.settings, self.name, self.backbones)
             prompt.save(self.folder / subject.id)
 
-    def answers(self, photos: Sequence[Path | bytes], requests: Sequence[Request]) -> "list[vlm.Answer]":
+    def answers(self, photos: Photos, requests: Sequence[Request]) -> "list[vlm.Answer]":
         """Let the base model answer, with the soft prompt where it was learned."""
         from common.methods.respond import answer_all
 
@@ -79,7 +78,7 @@ class SoftPromptVariant(Method):
         from common import vlm
 
         return vlm.SoftPrompt.load(
-            self.folder / subject, self.backbones.base(), made_by=f"fit_baseline@{self.name}"
+            self.folder / subject, self.backbones.base().fingerprint, made_by=f"fit_baseline@{self.name}"
         )
 
 

@@ -7,7 +7,6 @@ them. What a subject costs is one pass of its photos through CLIP.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -15,7 +14,7 @@ from pydantic import Field
 
 from common.core import images, io, schema
 from common.core.settings import MethodSettings
-from common.methods.interface import Cost, Method, MethodSubject, Request
+from common.methods.interface import Cost, Method, MethodSubject, Photos, Request
 
 FILE = "reference.safetensors"  # of a subject
 SAME = 1e-3  # components of unit vectors of one picture differ by less, for their batches differ
@@ -60,7 +59,7 @@ class TrainingFree(Method):
                 {"description": description, "threshold": round(threshold, 6)},
             )
 
-    def answers(self, photos: Sequence[Path | bytes], requests: Sequence[Request]) -> "list[vlm.Answer]":
+    def answers(self, photos: Photos, requests: Sequence[Request]) -> "list[vlm.Answer]":
         """Recognition by similarity; everything else by the base model with the description."""
         from common.methods.respond import answer_all
 
@@ -71,8 +70,9 @@ class TrainingFree(Method):
             answer_all(self.backbones.base(), photos, told, described, self.backbones.batch_size, self.name)
         )
         seen = [request for request in requests if request.task.kind == "recognition"]
-        wanted = sorted({request.photo for request in seen})
-        vectors = self._embed([images.load_image(photos[i]) for i in wanted]) if wanted else []
+        asked = {request.photo for request in seen}
+        wanted = [photo for photo in photos if photo in asked]
+        vectors = self._embed([images.load_image(photos[photo]) for photo in wanted]) if wanted else []
         vector = dict(zip(wanted, vectors, strict=True))
         return [
             _recognized(vector[request.photo], known[request.subjects[0]])

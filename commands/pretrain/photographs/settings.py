@@ -1,0 +1,102 @@
+"""What settings.yaml holds, and how it is checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
+from ruamel.yaml import YAML
+
+from common.core.errors import UserError
+from common.core.settings import Section
+
+SETTINGS = Path(__file__).with_name("settings.yaml")
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Heads(Section):
+    """Of heads that look at photos: strength of queries and keys, and preference by distance."""
+
+    strength: PositiveFloat
+    speed: PositiveFloat
+    turning: PositiveFloat
+
+
+class Comparison(Section):
+    """Sizes of what is laid into the layers that compare."""
+
+    photo_mark: PositiveFloat
+    word_mark: PositiveFloat
+    linear_at: PositiveFloat
+    spread: PositiveFloat
+    content: PositiveFloat
+    far: Heads
+    near: Heads
+    pooled: PositiveFloat
+    fading: PositiveFloat
+    match: PositiveFloat
+    fetched: PositiveFloat
+
+
+class Rates(Section):
+    """Of the optimizers; see `schedule.Optimizers`."""
+
+    muon: PositiveFloat
+    adam: PositiveFloat
+    warmup: NonNegativeInt
+    cooldown: Share
+
+
+class TrainingPhase(Section):
+    """What one tree holds; numbers of questions by form, and of definitions.
+
+    Attributes:
+        steps: of the optimizer.
+        trees: per process and step.
+        photo: questions about a photo without a definition.
+        references, sentences: definitions below a photo, by reference tokens or in words.
+        others: questions below each definition that have nothing to do with it.
+        text: questions about a definition without a photo, half by reference tokens.
+        hard: share of other photos' references that are of the photos most alike.
+        things: share of photos with an object of the tower's classes in them.
+        about: share of named and present ones that are asked about further.
+        grounds: share of looks at a photo with another photo around the subject.
+
+    """
+
+    steps: PositiveInt
+    trees: PositiveInt
+    photo: dict[str, NonNegativeInt]
+    references: NonNegativeInt = 0
+    sentences: NonNegativeInt = 0
+    others: NonNegativeInt = 0
+    text: dict[str, NonNegativeInt] | None = None
+    hard: Share = 0.0
+    things: Share = 0.0
+    about: Share = 0.5
+    grounds: Share = 0.3
+
+
+class Settings(Section):
+    """What settings.yaml holds."""
+
+    seed: int
+    processes: PositiveInt
+    vocabulary: PositiveInt
+    views: Annotated[int, Field(ge=2)]
+    neighbors: PositiveInt
+    llama: dict[str, Any]
+    comparison: Comparison
+    rates: Rates
+    courses: list[TrainingPhase]
+
+
+def settings(file: Path = SETTINGS) -> Settings:
+    """Read the settings; UserError names the first key that is wrong."""
+    try:
+        return Settings.model_validate(YAML(typ="safe").load(file))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise UserError(f"{file}: {key}: {first['msg']}: correct it") from error

@@ -1,0 +1,91 @@
+"""What of the sections of params.yaml depends on the frozen models, so that a preset can say it.
+
+The sections themselves, which hold more, are in `sections`.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt
+
+from common.core.settings import Section, TrainPreset
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Cosine = Annotated[float, Field(ge=-1, le=1)]
+
+
+class VlmModel(Section):
+    """A vision-language model, and how it is spoken to."""
+
+    model: str
+    revision: str | None
+    system: str
+    dtype: Literal["float32", "bfloat16", "float16"]
+    image_size: PositiveInt | None
+
+
+class ClipModel(Section):
+    """A CLIP, for retrieval."""
+
+    model: str
+    revision: str | None
+
+
+class Stored(Section):
+    """How pictures are kept."""
+
+    image_size: PositiveInt
+
+
+class Similarity(Section):
+    """From where on a CLIP takes two pictures for one thing."""
+
+    max_similarity: Cosine
+    near_duplicate: Cosine
+
+
+class Responder(Section):
+    """How long answers may be."""
+
+    max_new_tokens: PositiveInt
+
+
+class Augment(Section):
+    """How far an augmented copy may be from its photo."""
+
+    shift: Share
+    scale: Share
+    rotate: Annotated[float, Field(ge=0, le=180)]
+    light: Share
+    noise: Share
+
+
+class Pictures(Stored):
+    """How pictures are kept and changed for training."""
+
+    augment: Augment
+
+
+class Talk(Responder):
+    """How a conversation is kept up."""
+
+    history: NonNegativeInt
+
+
+class PresetBase(Section):
+    """The models of a preset."""
+
+    vlm: VlmModel
+    clip: ClipModel
+
+
+class Preset(Section):
+    """What stands in these sections where they say `preset`: all that depends on the frozen models."""
+
+    base: PresetBase
+    index: Stored
+    retrieve: Similarity
+    synthesize: Responder
+    assemble: Pictures
+    train: TrainPreset
+    evaluate: Responder
+    chat: Talk

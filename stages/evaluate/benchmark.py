@@ -1,0 +1,54 @@
+"""What a benchmark is: its table, the photos that it shows, its questions, and how answers are read.
+
+Each has a file of its own beside this one, and a line in `benchmarks`. What the answers amount to is the
+report's business.
+"""
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from common.methods.interface import Photos, Request, Responder
+from stages.evaluate.eval_set import EvalSet
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from common import vlm
+
+Row = dict[str, Any]
+Requests = list[tuple[Row, Request]]  # each with the columns of its row that are known before the answer
+
+
+class Benchmark(ABC):
+    """Something that every method is asked. Opened before any model, so that a bad file shows at once.
+
+    Attributes:
+        name: of its table in data/predictions/<method>/.
+        schema: the table's columns. The truth is among them, never read off a path.
+        sort_by: the columns that its rows are sorted by.
+
+    """
+
+    name: ClassVar[str]
+    schema: "ClassVar[pa.Schema]"
+    sort_by: ClassVar[tuple[str, ...]]
+
+    def __init__(self, eval_set: EvalSet, first_photo: int) -> None:
+        """Read what it needs besides `eval_set`; raises UserError for a malformed or unfit file.
+
+        `first_photo` is the number, within all photos of the test, of the first of its own.
+        """
+        self.eval_set, self.first_photo = eval_set, first_photo
+
+    @property
+    def photos(self) -> Photos:
+        """Those of its own that its requests show; the subjects' test photos are recognition's."""
+        return {}
+
+    @abstractmethod
+    def build_requests(self, responder: Responder) -> Requests:
+        """Every question, to the responder itself and to the controls that this benchmark has."""
+
+    @abstractmethod
+    def parse_response(self, row: Row, answer: "vlm.Answer") -> Row:
+        """Read an answer strictly and finish its row."""
