@@ -27,9 +27,10 @@ from common.core.sections import (
     SubjectId,
     SubjectParams,
     Synthesize,
+    TrainStage,
     World,
 )
-from common.core.settings import Section, Train
+from common.core.settings import Section
 
 __all__ = ["Kind", "Params", "Preset", "load"]
 
@@ -51,7 +52,7 @@ class Params(Section):
     retrieve: Retrieve
     synthesize: Synthesize
     assemble: Assemble
-    train: Train
+    train: TrainStage
     methods: dict[MethodName, dict[str, Any]]
     evaluate: Evaluate
     report: Report

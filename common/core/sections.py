@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from common.core import paths
-from common.core.settings import Section, TrainPreset
+from common.core.settings import Section, Train, TrainPreset
 
 SubjectId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=40)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -194,13 +194,14 @@ class Synthesize(Responder):
 
 
 class Augment(Section):
-    """How far an augmented copy may be from its photo."""
+    """How far an augmented copy may be from its photo, and how often it is mirrored."""
 
     shift: Share
     scale: Share
     rotate: Annotated[float, Field(ge=0, le=180)]
     light: Share
     noise: Share
+    mirror: Share
 
 
 class Pictures(Stored):
@@ -213,6 +214,12 @@ class Assemble(Pictures):
     """The training set."""
 
     positive_copies: PositiveInt
+
+
+class TrainStage(Train):
+    """Learning the soft prompts, and what is kept of it."""
+
+    keep_epochs: bool
 
 
 class Evaluate(Responder):

@@ -121,10 +121,10 @@ class Layout:
         separator = "" if image else self.separator
         return separator + (f"{definition} " if definition else "") + question + self.generation_prompt
 
-    def describe(self, definition: str, image: bool) -> str:
+    def describe(self, definition: str, image: bool, end_token: bool = True) -> str:
         """The text around question and answer, for readers; one image token stands for all of a photo."""
         text = self.prefix_text(image) + self.prompt_text(definition, "{question}", image)
-        text += f"{self.answer_gap}{{answer}}{self.tokenizer.eos_token}"
+        text += f"{self.answer_gap}{{answer}}{self.tokenizer.eos_token if end_token else ''}"
         return re.sub(f"(?:{re.escape(self.image_token)})+", self.image_token, text)
 
     def encode_continuation(self, prefix: str, text: str) -> list[int]:
@@ -179,6 +179,7 @@ def suffix(
     answer: str | None = None,
     *,
     image: bool = True,
+    end_token: bool = True,
 ) -> Suffix:
     """Ids and labels of ``{definition} {question} ASSISTANT:[ {answer}</s>]``, in the wording of the base.
 
@@ -187,8 +188,9 @@ def suffix(
         definition: a `SoftPrompt` goes in as its rows, and its token (``<bo>``) is row 0 in question and
             answer too; of several, the rows count on. A sentence goes in as text, its photos as image tokens.
         question: plain text.
-        answer: the supervised text, followed by the end token; None to generate.
+        answer: the supervised text; None to generate.
         image: whether the prefix shows an image.
+        end_token: whether the end token follows the answer, supervised as well.
 
     Raises:
         UserError: a text contains one of the tokenizer's special tokens.
@@ -221,10 +223,8 @@ def suffix(
     ids = layout.encode_continuation(prefix, prompt)
     asked = len(ids)
     if answer is not None:
-        ids += [
-            *layout.encode_continuation(prefix + prompt, layout.answer_gap + answer),
-            layout.tokenizer.eos_token_id,
-        ]
+        ids += layout.encode_continuation(prefix + prompt, layout.answer_gap + answer)
+        ids += [layout.tokenizer.eos_token_id] * end_token
     vocab_size, slots = base.vocab_size, iter(rows)  # transformers looks the table up each time it is asked
     ids = [vocab_size + next(slots) if i == layout.slot_id else i for i in ids]
     return Suffix(ids, [IGNORE] * asked + ids[asked:], photos)
