@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from common import vlm
     from common.methods.myvlm.concept import Concept
     from common.methods.myvlm.features import FeatureExtractor
+    from common.methods.myvlm.training_pairs import Identifier
 
 
 class MyVLM(Method):
@@ -40,17 +41,14 @@ class MyVLM(Method):
         """Train heads on photos and negatives, learn vectors from captions or questions."""
         from common.methods.myvlm.concept import Concept
         from common.methods.myvlm.fitting import ConceptData, fit_head, fit_vector
-        from common.methods.myvlm.training_pairs import Identifier
 
         base, chosen, seed = self.backbones.base(), self.settings, self.backbones.seed
         for subject in progress.bar(subjects, self.name):
             data = ConceptData.of(subject)
             head, keys, split = fit_head(subject, data, self._features(), chosen, seed)
-            person = subject.kind == "person"
-            word = Identifier.of(subject.id, chosen.person_identifier if person else chosen.identifier)
+            word = self.word(subject.id, subject.kind)
             vectors = fit_vector(base, subject, data, word, chosen, seed, self.backbones.batch_size)
-            info = {"base": base.fingerprint, "mode": chosen.mode, "norm": chosen.embedding.norm}
-            concept = Concept(word, head, keys, vectors[chosen.embedding.steps], info)
+            concept = Concept(word, head, keys, vectors[chosen.embedding.steps], self.info(base))
             concept.save(self.folder / subject.id, vectors, split)
 
     def answers(self, photos: Sequence[Path | bytes], requests: Sequence[Request]) -> "list[vlm.Answer]":
@@ -99,6 +97,18 @@ class MyVLM(Method):
         learned = concept.values.numel() + concept.head.trainable
         return Cost(learned, stored_bytes(self.folder / subject), len(concept.values))
 
+    def word(self, subject: str, kind: str) -> "Identifier":
+        """How the model's texts call this subject."""
+        from common.methods.myvlm.training_pairs import Identifier
+
+        chosen = self.settings
+        return Identifier.of(subject, chosen.person_identifier if kind == "person" else chosen.identifier)
+
+    def info(self, base: "vlm.Base") -> dict[str, str]:
+        """What a concept's file says of how it was learned."""
+        chosen = self.settings
+        return {"base": base.fingerprint, "mode": chosen.mode, "norm": chosen.embedding.norm}
+
     def _chances(
         self, photos: Sequence[Path | bytes], requests: Sequence[Request], concepts: "Mapping[str, Concept]"
     ) -> "dict[str, dict[int, np.ndarray]]":
@@ -122,7 +132,7 @@ class MyVLM(Method):
     def _read(self, subject: str) -> "Concept":
         from common.methods.myvlm.concept import Concept
 
-        return Concept.load(self.folder / subject, self.backbones.base())
+        return Concept.load(self.folder / subject, self.backbones.base(), self.settings.checkpoint)
 
 
 METHOD = MyVLM

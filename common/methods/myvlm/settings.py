@@ -57,6 +57,7 @@ class MyVLMSettings(MethodSettings):
     instruction: str
     face_model: str | None
     face_distance: Annotated[float, Field(gt=0, lt=2)]
+    checkpoint: PositiveInt | None = None
     head: Heads
     embedding: Embeddings
 
