@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from transformers import AutoModelForImageTextToText
 from common import vlm
 from common.core.errors import UserError
 from common.methods.lora import adapter, sequences
-from common.methods.lora.learn import _fitting, backward
+from common.methods.lora.learn import _fitting, _optimizer, backward
 from common.training.samples import Sample
 from common.vlm.layout import IGNORE
 from tests.support import families, tiny
@@ -229,6 +230,19 @@ def test_an_adapter_of_another_base_is_refused(base: vlm.Base, tmp_path: Path) -
         adapter.merged(base, [tmp_path / "no"]),
     ):
         pass
+
+
+def test_the_rate_rises_for_its_warmup_and_falls_to_zero(base: vlm.Base) -> None:
+    settings = SimpleNamespace(learning_rate=2e-4, projector_learning_rate=2e-5, weight_decay=0.0, warmup=0.1)
+    with put_on(base) as put:
+        optimizer, schedule = _optimizer(put, settings, 20)
+        rates = []
+        for _ in range(21):
+            rates.append(schedule.get_last_lr())
+            optimizer.step()
+            schedule.step()
+    assert rates[0] == [0.0, 0.0] and rates[2] == pytest.approx([2e-4, 2e-5])
+    assert rates[11] == pytest.approx([1e-4, 1e-5]) and rates[20] == pytest.approx([0.0, 0.0], abs=1e-9)
 
 
 def test_samples_that_are_too_long_are_left_out_and_told(
