@@ -4,6 +4,8 @@
 which MyVLM replaces by its identifier: as it stands for an object, title-cased for a person.
 ``additional_llava_vqa_data.json`` is ``{path of the photo: [[question, answer], …]}``; its keys must be the
 very string that MyVLM makes of data_root, name and file, so give the path here as you give it to MyVLM.
+``original_llava_captions.json`` is ``{path of the photo: [caption, …]}`` by the model as it was; it is only
+written, where the base's own words are known.
 
 MyVLM replaces the name wherever its letters stand, and ``bo`` would spoil "box". The name written is
 therefore ``bo_``. Captions that do not name the subject are left out: MyVLM could not put its identifier in
@@ -22,6 +24,7 @@ from common.core.errors import UserError
 from common.core.images import read_bytes
 
 CAPTIONS, AUGMENTED, VQA = "captions.json", "captions_augmented.json", "additional_llava_vqa_data.json"
+ORIGINAL = "original_llava_captions.json"
 QUESTION = "Please caption this image of {}."  # MyVLM's own, of which its captions are the answers
 ABOUT = '{"file name": ["caption", …]} is expected'
 ABOUT_VQA = '{"path of the photo": [["question", "answer"], …]} is expected'
@@ -51,6 +54,8 @@ def write(job: Job) -> str:
         )
     # MyVLM loads the photos that have captions and looks up each one's questions
     asked = {str(folder / photo): asked.get(str(folder / photo), []) for photo in captions}
+    own_words = conversations.original_captions(job.subject)
+    originals = {str(folder / photo): own_words[photo] for photo in captions if photo in own_words}
     there = files.own_photos(job.photos)
     if lost := sorted(set(captions) - set(there)):
         raise UserError(f"{job.photos} has no photo {foreign.printable(lost[0])}: run `dvc repro synthesize`")
@@ -60,6 +65,8 @@ def write(job: Job) -> str:
         io.write_json(made / CAPTIONS, {photo: texts[:1] for photo, texts in captions.items()})
         io.write_json(made / AUGMENTED, captions)
         io.write_json(made / VQA, asked)
+        if originals:
+            io.write_json(made / ORIGINAL, originals)
     return f"{folder}: {len(captions)} photos, {_count(captions)} captions, {_count(asked)} questions"
 
 

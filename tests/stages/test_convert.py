@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from commands.convert.__main__ import main
-from common.core import io, paths
+from common.core import io, paths, schema
 from common.core.errors import UserError
-from tests.support.convert_helpers import make_subject, samples, talk
+from tests.support.convert_helpers import make_subject, samples, talk, write
 from tests.support.helpers import run_stage, set_params
 
 
@@ -190,6 +190,21 @@ def test_myvlm_round_trip(kind: str, name: str, subject: Path) -> None:
     }
     with pytest.raises(UserError, match=r"neither captions_augmented.json nor captions.json"):
         main("myvlm", "bo", "root", "--read")
+
+
+def test_captions_of_the_model_as_it_was_go_with_myvlm_s_data(subject: Path) -> None:
+    main("myvlm", "bo", "plain")
+    assert not list(Path("plain/bo_").glob("original*"))  # nobody knows what the model said
+    rows = io.read_parquet(paths.conversations("bo"), schema.CONVERSATIONS).to_pylist()
+    for row in rows:
+        row["raw_answer"] = "A dog next to a box." if row["photo"] == "00.png" else None
+    write(paths.conversations("bo"), rows, schema.CONVERSATIONS, ["photo", "turn"])
+    main("myvlm", "bo", "root")
+    found = json.loads(Path("root/bo_/original_llava_captions.json").read_text())
+    assert found == {"root/bo_/00.png": ["A dog next to a box."] * 2}
+    main("myvlm", "bo", "root/bo_", "--read")
+    rows = io.read_parquet(paths.conversations("bo"), schema.CONVERSATIONS).to_pylist()
+    assert not any(row["raw_answer"] for row in rows if row["kind"] == "caption")
 
 
 def test_nothing_is_written_over(subject: Path) -> None:

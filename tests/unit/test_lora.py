@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -230,6 +231,21 @@ def test_an_adapter_of_another_base_is_refused(base: vlm.Base, tmp_path: Path) -
         adapter.merged(base, [tmp_path / "no"]),
     ):
         pass
+
+
+def test_a_base_in_bfloat16_learns_in_float32_and_nearly_the_same(tmp_path: Path) -> None:
+    folder, found = str(tiny.llava(tmp_path)), {}
+    for dtype in ("float32", "bfloat16"):
+        base = vlm.load(folder, dtype=dtype)
+        features = sequences.vision_features(base, IMAGES, 3)
+        made = sequences.examples(base, SAMPLES, features.shape[1])
+        with put_on(base, checkpointing=True) as put:
+            _, values = gradients(put, partial(backward, base, put, features, made, 4))
+            assert {value.dtype for value in put.lora + put.projector_values} == {torch.float32}
+            kept = {value.dtype for tensors in put.snapshot().values() for value in tensors.values()}
+            assert kept == {getattr(torch, dtype)}
+        found[dtype] = torch.cat([value.flatten().float() for value in values])
+    assert torch.cosine_similarity(*found.values(), dim=0) > 0.98
 
 
 def test_the_rate_rises_for_its_warmup_and_falls_to_zero(base: vlm.Base) -> None:
