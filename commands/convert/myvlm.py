@@ -11,7 +11,8 @@ MyVLM replaces the name wherever its letters stand, and ``bo`` would spoil "box"
 therefore ``bo_``. Captions that do not name the subject are left out: MyVLM could not put its identifier in
 them. Assumed: captions.json holds the first of each photo's captions. Reading takes the concept's name from
 the folder's, beside the names that all formats may use (`core.names`), and leaves the photos where they are
-(`commands.add` copies photos).
+(`commands.add` copies photos). What is said of a photo goes to the train photo that looks the same, whatever
+its name.
 """
 
 import re
@@ -88,17 +89,22 @@ def read(job: Job) -> str:
     asked: dict[str, list[tuple[str, str]]] = {}
     if (job.path / VQA).is_file():
         asked = foreign.read(job.path / VQA, dict[str, list[tuple[str, str]]], ABOUT_VQA)
+    ours = files.own_names(job.path, {Path(photo).name for photo in (*captions, *asked)}, job.photos)
+
+    def own(photo: str) -> str:
+        return ours.get(Path(photo).name, Path(photo).name)
+
     turns = [
-        conversations.ConversationTurn("qa", Path(photo).name, named(question), named(answer))
+        conversations.ConversationTurn("qa", own(photo), named(question), named(answer))
         for photo, pairs in asked.items()
         for question, answer in pairs
     ]
     turns += [
-        conversations.ConversationTurn("caption", Path(photo).name, QUESTION.format(job.token), named(text))
+        conversations.ConversationTurn("caption", own(photo), QUESTION.format(job.token), named(text))
         for photo, texts in captions.items()
         for text in texts
     ]
-    spoiled = conversations.replace(job.subject, turns, job.path)
+    spoiled = conversations.replace(job.subject, turns, job.photos if ours else job.path)
     return f"{_count(captions)} captions and {_count(asked)} questions read{spoiled} ({conversations.KEPT})"
 
 

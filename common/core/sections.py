@@ -214,6 +214,7 @@ class Assemble(Pictures):
     """The training set."""
 
     positive_copies: PositiveInt
+    captions: bool
 
 
 class TrainStage(Train):

@@ -36,5 +36,11 @@ def negatives(path: Path) -> list[SourceImage]:
 
 
 def conversations(path: Path) -> list[dict[str, Any]]:
-    """The questions and answers that may be trained on (captions and descriptions serve other ends)."""
+    """The questions and answers that may be trained on (descriptions serve other ends)."""
     return [row for row in read_parquet(path, schema.CONVERSATIONS).to_pylist() if row["kind"] == "qa"]
+
+
+def captions(path: Path, subject: str) -> list[dict[str, Any]]:
+    """The captions that name the subject; others would teach to leave its name out."""
+    rows = read_parquet(path, schema.CONVERSATIONS).to_pylist()
+    return [row for row in rows if row["kind"] == "caption" and f"<{subject}>" in row["answer"]]
