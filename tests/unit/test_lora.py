@@ -265,10 +265,15 @@ def test_samples_that_are_too_long_are_left_out_and_told(
     base: vlm.Base, capsys: pytest.CaptureFixture[str]
 ) -> None:
     long = Sample("ball " * base.model.config.text_config.max_position_embeddings, "Yes", None, None)
-    assert len(_fitting(base, [*SAMPLES, long], 9, "bo, training")) == len(SAMPLES)
-    assert "warning: bo, training: 1 samples left out, too long" in capsys.readouterr().err
-    with pytest.raises(UserError, match="no sample fits into the context"):
-        _fitting(base, [long], 9, "bo, training")
+    made = sequences.examples(base, [*SAMPLES, long], 9)
+    assert len(_fitting(base, made, None, "bo, training")) == len(SAMPLES)
+    assert "warning: bo, training: 1 samples left out, longer than" in capsys.readouterr().err
+    with pytest.raises(UserError, match=r"no sample fits into \d+ positions"):
+        _fitting(base, made[-1:], None, "bo, training")
+    lengths = sorted(len(example.ids) for example in made)
+    kept = _fitting(base, made, lengths[1], "bo, training")
+    assert sorted(len(example.ids) for example in kept) == lengths[:2]
+    assert f"3 samples left out, longer than {lengths[1]} positions" in capsys.readouterr().err
 
 
 def test_a_base_that_lora_does_not_fit_is_refused_before_it_is_changed(tmp_path: Path) -> None:
