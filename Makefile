@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 SEEDS ?= 0 1 2
 # of photographs: a folder of photos for each subject, and classes.csv (subject,class)
 PHOTOS ?= ../shared/photos
-# of ablation; all if empty: ladder, latent_tokens, photos, methods, further
+# of ablation; all if empty: ladder, latent_tokens, photos, methods, further, published
 STUDIES ?=
 
 BIN := .venv/bin

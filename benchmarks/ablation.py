@@ -16,7 +16,7 @@ from benchmarks.ablation_report import by_method, curve, methods_table, summary,
 from common.core import errors, io, paths
 
 AS_IS = "as params.yaml is"
-FURTHER = Path(__file__).with_name("further_methods.yaml")
+FURTHER, PUBLISHED = (Path(__file__).with_name(f"{name}_methods.yaml") for name in ("further", "published"))
 
 
 class Study(NamedTuple):
@@ -32,6 +32,12 @@ def added(section: Any) -> str:
     if isinstance(section, dict):
         return "{" + ",".join(f"{key}:{added(value)}" for key, value in section.items()) + "}"
     return json.dumps(section)
+
+
+def all_added(sections: Path) -> dict[str, tuple[str, ...]]:
+    """One step that adds every section of a file to `methods`."""
+    written = YAML(typ="safe").load(sections.read_text())
+    return {"added": tuple(f"+methods.{name}={added(section)}" for name, section in written.items())}
 
 
 STUDIES = {
@@ -55,17 +61,10 @@ STUDIES = {
         "train photos per subject",
     ),
     "methods": Study("Methods over seeds", {AS_IS: ()}),
-    "further": Study(
-        "Further methods over seeds",
-        {
-            "added": tuple(
-                f"+methods.{name}={added(section)}"
-                for name, section in YAML(typ="safe").load(FURTHER.read_text()).items()
-            )
-        },
-    ),
+    "further": Study("Further methods over seeds", all_added(FURTHER)),
+    "published": Study("Methods with their published numbers over seeds", all_added(PUBLISHED)),
 }
-BY_METHOD = ("methods", "further")  # one step each; what is shown are all methods of it
+BY_METHOD = ("methods", "further", "published")  # one step each; what is shown are all methods of it
 FOLDER = paths.REPORTS / "ablation"
 
 

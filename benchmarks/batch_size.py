@@ -28,7 +28,7 @@ def trained(base: vlm.Base, batch_size: int, seed: int) -> list[float]:
     recipe = TrainingRecipe(
         seed=seed,
         micro_batch_size=settings.base.device.batch_size,
-        **of.model_dump(exclude={"data"}) | changed,
+        **of.model_dump(exclude={"data", "keep_epochs"}) | changed,
     )
     learned = learn(base, data.work(models.SMALL, SUBJECTS, of.balance).training_sets, recipe)
     return [prompt.info["validation"]["weighted"] for prompt, _ in learned.values()]

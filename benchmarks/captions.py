@@ -1,15 +1,17 @@
 """python -m benchmarks.captions [SENTENCE_MODEL]: MyVLM's measures of the captions in data/predictions.
 
 Of the subject's own test photos, for every method and both wordings: recall, similarity of caption and photo,
-and of caption and what a human wrote of the subject. SENTENCE_MODEL is the folder of a Sentence-BERT, as in
-MyVLM; without it the base CLIP compares the sentences, which it was not made to. Writes reports/captions.md.
+and of caption and what a human wrote of the photo. That is the first of its captions in truth/captions.json
+beside the photos, ``{file name: [caption, …]}`` as in MyVLM's data, or, without one, what a human wrote of
+the subject. SENTENCE_MODEL is the folder of a Sentence-BERT, as in MyVLM; without it the base CLIP compares
+the sentences, which it was not made to. Writes reports/captions.md.
 """
 
 from functools import partial
 
 from benchmarks.captions_similarity import embed_texts, score, sentence_model
 from common import clip
-from common.core import errors, images, io, params, paths, schema
+from common.core import errors, foreign, images, io, names, params, paths, schema
 
 TABLE = paths.REPORTS / "captions.md"
 HEAD = ("method", "question names the subject", "recall", "image similarity", "sentence similarity")
@@ -22,7 +24,8 @@ def main(folder: str = "") -> str:
     by_clip = partial(embed_texts, model)
     by_sentence = sentence_model(folder) if folder else by_clip
     lines = [HEAD, ("---", "---", *["---:"] * (len(HEAD) - 2))]
-    targets = {subject: _written(subject) for subject in p.subjects}
+    described = {subject: _written(subject) for subject in p.subjects}
+    captioned = {subject: of_photos(subject, p.subjects[subject].source) for subject in p.subjects}
     for method in (paths.SOFT_PROMPT, *p.methods):
         table = io.read_parquet(paths.predictions(method, "captions"), schema.CAPTIONS).to_pandas()
         for (name, named), rows in table[table.label].groupby(["method", "named"]):
@@ -35,7 +38,7 @@ def main(folder: str = "") -> str:
                 [f"<{subject}>" for subject in rows.subject],
                 [p.subjects[subject].kind for subject in rows.subject],
                 clip.embed(model, shown),
-                [targets[subject] for subject in rows.subject],
+                [captioned[row.subject].get(row.photo, described[row.subject]) for row in rows.itertuples()],
                 by_clip,
                 by_sentence,
             )
@@ -47,6 +50,15 @@ def main(folder: str = "") -> str:
         TABLE, f"# Captions by MyVLM's measures\n\nSentences compared by {by}.\n\n{text}\n".encode()
     )
     return f"{len(lines) - 2} rows, {TABLE}"
+
+
+def of_photos(subject: str, source: str) -> dict[str, str]:
+    """What a human wrote of test photos, by name, with the subject as ``<id>``; none without a file."""
+    path = paths.truth_dir(subject, source) / "captions.json"
+    if not path.is_file():
+        return {}
+    written = foreign.read(path, dict[str, list[str]], '{"file name": ["caption", …]} is expected')
+    return {photo: names.about(subject, captions[0]) for photo, captions in written.items() if captions}
 
 
 def _written(subject: str) -> str:

@@ -93,7 +93,7 @@ def papers(subject: str, side: int) -> TrainingSet:
         Sample(question, VALIDATION.yes if image < PHOTOS else VALIDATION.no, image, image < PHOTOS)
         for image in range(len(images))
     ]
-    return TrainingSet(images, training, validation)
+    return TrainingSet(images, training, validation, validation)
 
 
 def share(training_set: TrainingSet, one_in: int) -> TrainingSet:
@@ -105,7 +105,7 @@ def share(training_set: TrainingSet, one_in: int) -> TrainingSet:
         [replace(sample, image=place[sample.image]) for sample in samples]
         for samples in (training, validation)
     )
-    return TrainingSet([training_set.images[image] for image in images], training, validation)
+    return TrainingSet([training_set.images[image] for image in images], training, validation, validation)
 
 
 @cache

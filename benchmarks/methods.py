@@ -96,7 +96,9 @@ def _learn(p: params.Params, backbones: Backbones, subject: str) -> None:
     """As `train` does."""
     rows = samples.read_rows(paths.dataset(subject), **p.train.data.model_dump())
     recipe = TrainingRecipe(
-        seed=p.seed, micro_batch_size=p.base.device.batch_size, **p.train.model_dump(exclude={"data"})
+        seed=p.seed,
+        micro_batch_size=p.base.device.batch_size,
+        **p.train.model_dump(exclude={"data", "keep_epochs"}),
     )
     training_sets = {subject: samples.TrainingSet.of(rows, p.train.balance)}
     prompt, curve = learn(backbones.base(), training_sets, recipe)[subject]

@@ -12,7 +12,7 @@ def main(*words: str) -> str:
     """Read and judge the photos, then place them, then write params.yaml; return what was added."""
     options = command.read(words, get_args(params.Kind))
     if options.subject == command.DATASET:
-        found = yollava.read(options.folder)
+        found = yollava.read(options.folder, options.negatives)
         kinds, change, untaught = found.kinds, str, []
     else:
         kinds = {options.subject: options.kind}

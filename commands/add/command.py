@@ -18,7 +18,7 @@ train/SUBJECT/negative_example. What is wrong in it is left out, and named in da
 
 
 def read(words: Sequence[str], kinds: Sequence[str]) -> argparse.Namespace:
-    """`subject` (or DATASET), `folder`, and for a subject `kind` and `test`; ends the process on mistakes."""
+    """`subject` and `folder` with their options, or DATASET with its own; ends the process on mistakes."""
     dataset = words[:1] == (DATASET,)
     parser = argparse.ArgumentParser(
         prog="python -m commands.add",
@@ -57,10 +57,23 @@ def read(words: Sequence[str], kinds: Sequence[str]) -> argparse.Namespace:
             metavar="FOLDER",
             help="with --photographs: pictures of anything else, from which negatives are taken",
         )
+    else:
+        parser.add_argument(
+            "--negatives",
+            type=_count,
+            metavar="N",
+            help="hard negatives per subject, those with the highest scores in scores.json, in place of all",
+        )
     options = parser.parse_args(words)
     if not dataset and options.others and not options.photographs:
         parser.error("--others belongs to --photographs: add it")
     return options
+
+
+def _count(word: str) -> int:
+    if not word.isdecimal() or not int(word):
+        raise argparse.ArgumentTypeError(f"{word} is no number from 1 on: use one such as 100")
+    return int(word)
 
 
 def _share(word: str) -> float:

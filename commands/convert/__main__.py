@@ -10,6 +10,7 @@ from common.core.errors import run
 
 if TYPE_CHECKING:
     from common import vlm
+    from common.clip import Clip
 
 
 def main(*words: str) -> str:
@@ -24,9 +25,14 @@ def main(*words: str) -> str:
         seed.seed_everything(p.seed, p.threads)
         return vlm.load(**p.base.load_kwargs)
 
+    def load_clip() -> "Clip":
+        from common.clip import Clip
+
+        return Clip(p.base.clip.model, p.base.clip.revision, p.base.device.type)
+
     photos = paths.train_photos(options.subject, subject.source)
-    base = p.base.vlm
-    job = Job(options.subject, subject.kind, photos, Path(options.path), base.model, base.system, load_base)
+    of = options.subject, subject.kind, photos, Path(options.path), p.base.vlm.model, p.base.vlm.system
+    job = Job(*of, load_base, load_clip, p.methods)
     return formats.convert(options.format, job, read=options.read)
 
 

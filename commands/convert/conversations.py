@@ -42,6 +42,15 @@ def read(subject: str) -> list[ConversationTurn]:
     return [ConversationTurn(row["kind"], row["photo"], row["question"], row["answer"]) for row in rows]
 
 
+def original_captions(subject: str) -> dict[str, list[str]]:
+    """By photo, the captions in the base model's own words; of those that others wrote there are none."""
+    found: dict[str, list[str]] = {}
+    for row in _rows(subject):
+        if row["kind"] == "caption" and row["photo"] and row["raw_answer"]:
+            found.setdefault(row["photo"], []).append(row["raw_answer"])
+    return found
+
+
 def replace(subject: str, turns: Iterable[ConversationTurn], photos: Path) -> str:
     """Put `turns` in place of the file's own of the same kinds; return what was left, as words for a summary.
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from commands.convert import huggingface, jsonl, llava, myvlm, tokens, vllm, yollava
+from commands.convert import concepts, huggingface, jsonl, llava, myvlm, tokens, vllm, yollava
 from commands.convert.job import Job
 
 
@@ -63,6 +63,18 @@ FORMATS = {
         "MyVLM's data root, written; or one concept's folder in it, read",
         myvlm.write,
         myvlm.read,
+    ),
+    "myvlm-head": Format(
+        "MyVLM's concept head, ….pt of classifier.weight and .bias <-> models/methods/<name>/<id>",
+        "the file, such as CLIP-bo-step-500.pt",
+        concepts.write_head,
+        concepts.read_head,
+    ),
+    "myvlm-embedding": Format(
+        "MyVLM's concept_embeddings_….pt, {iteration: {keys, values}} <-> models/methods/<name>/<id>",
+        "the file, such as concept_embeddings_llava_captioning.pt; read its head first",
+        concepts.write_embeddings,
+        concepts.read_embeddings,
     ),
     "huggingface": Format(
         "a whole model with the subject in it, which transformers loads without code of ours",

@@ -8,8 +8,8 @@ sentence before everything, as `common.vlm.layout` does, unless the user wrote t
 Needs no code of ours to be used.
 
 The added tokens take the ids after the tokenizer's last. Rows there that only padded the tables are written
-over; no answer uses them. Latent tokens cannot be said: their output row is silent (`rows.silent`), and
-generation_config suppresses them besides, for those who sample.
+over; no answer uses them. Latent tokens without an output row of their own cannot be said: theirs is silent
+(`rows.silent_output_row`), and generation_config suppresses them besides, for those who sample.
 """
 
 import copy
@@ -75,7 +75,7 @@ def export(base: "vlm.Base", prompt: "vlm.SoftPrompt", system: str, folder: "Pat
 
     Args:
         base: model that the prompt was learned for, (V, D) tables in any float dtype.
-        prompt: (k+1, D) input rows and (1, D) output row, rounded to the model's dtype.
+        prompt: (k+1, D) input rows and its output rows, rounded to the model's dtype.
         system: sentence before ``USER:``, as the base was loaded with; empty for none.
         folder: appears whole or not at all.
 
@@ -89,7 +89,7 @@ def export(base: "vlm.Base", prompt: "vlm.SoftPrompt", system: str, folder: "Pat
     names = _names(prompt)
     ids = processor.tokenizer.convert_tokens_to_ids(names)
     _put_rows(base, prompt, ids)
-    base.model.generation_config.suppress_tokens = ids[1:] or None
+    base.model.generation_config.suppress_tokens = ids[len(prompt.output_row) :] or None
     with io.whole_folder(folder) as made:
         try:
             base.model.save_pretrained(made)
@@ -123,7 +123,7 @@ def _put_rows(base: "vlm.Base", prompt: "vlm.SoftPrompt", ids: list[int]) -> Non
     """Grow the tables to hold `ids`, the identifier's first, and fill them in."""
     import torch
 
-    from commands.convert.rows import silent_output_row
+    from commands.convert.rows import output_table
 
     model, config = base.model, base.model.config
     if model.get_output_embeddings().weight is model.get_input_embeddings().weight:
@@ -131,8 +131,7 @@ def _put_rows(base: "vlm.Base", prompt: "vlm.SoftPrompt", ids: list[int]) -> Non
         config.tie_word_embeddings = config.text_config.tie_word_embeddings = False
         head = model.get_output_embeddings()
         head.weight = torch.nn.Parameter(head.weight.detach().clone(), requires_grad=False)
-    quiet = silent_output_row(base).expand(prompt.latent_tokens, -1)
-    output = torch.cat([prompt.output_row.to(quiet.device), quiet])
+    output = output_table(base, prompt)
     if base.vocab_size <= ids[-1]:
         model.resize_token_embeddings(ids[-1] + 1, mean_resizing=False)
     for table, rows in (

@@ -1,12 +1,13 @@
 """What one conversion is about: the command line and params.yaml as plain values. Converts nothing itself."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from common import vlm
+    from common.clip import Clip
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Job:
         base_name: folder or hub id of the base model.
         system: sentence before ``USER:``; empty for none.
         load_base: opens the base model, which takes seconds.
+        load_clip: opens the base CLIP, for formats of a method.
+        methods: the sections under `methods` in params.yaml, for the same.
 
     """
 
@@ -31,6 +34,8 @@ class Job:
     base_name: str
     system: str
     load_base: Callable[[], "vlm.Base"]
+    load_clip: "Callable[[], Clip] | None" = None
+    methods: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def token(self) -> str:

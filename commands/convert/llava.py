@@ -11,31 +11,11 @@ itself.
 """
 
 from pathlib import Path
-from typing import Literal
-
-from pydantic import BaseModel, Field
 
 from commands.convert import conversations, files
 from commands.convert.job import Job
-from common.core import foreign, io, paths, schema
+from common.core import io, llava_json, paths, schema
 from common.core.errors import UserError
-
-IMAGE = "<image>"
-ABOUT = '[{"id", "image" (optional), "conversations": [{"from": "human" or "gpt", "value"}]}] is expected'
-
-
-class Said(BaseModel):
-    """One side of a turn."""
-
-    speaker: Literal["human", "gpt"] = Field(alias="from")
-    value: str
-
-
-class Item(BaseModel):
-    """One conversation."""
-
-    image: str | None = None
-    conversations: list[Said]
 
 
 def write(job: Job) -> str:
@@ -54,7 +34,7 @@ def write(job: Job) -> str:
             if row["image"]:
                 name = files.picture_name(row)
                 (made / name).write_bytes(row["image"]["bytes"])
-                question, image = f"{IMAGE}\n{question}", {"image": f"{folder.name}/{name}"}
+                question, image = f"{llava_json.IMAGE}\n{question}", {"image": f"{folder.name}/{name}"}
             said = [{"from": "human", "value": question}, {"from": "gpt", "value": row["answer"]}]
             items.append({"id": f"{job.subject}-{row['sample']}", "conversations": said, **image})
     io.write_json(job.path, items)
@@ -68,17 +48,13 @@ def read(job: Job) -> str:
     Raises UserError if the form is another, speakers do not alternate, or nothing can be used.
     """
     turns, left, there = [], 0, files.own_photos(job.photos)
-    for number, item in enumerate(foreign.read(job.path, list[Item], ABOUT)):
-        photo = Path(item.image).name if item.image else None
-        if photo and photo not in there:
+    for item in llava_json.read(job.path):
+        photos = [Path(name).name for name in item.images]
+        if len(photos) > 1 or not there.keys() >= set(photos):
             left += 1
             continue
-        said = item.conversations
-        if [one.speaker for one in said] != ["human", "gpt"] * (len(said) // 2):
-            raise UserError(f"{job.path}, item {number}: human and gpt must alternate: mend the file")
-        for question, answer in zip(said[::2], said[1::2], strict=True):
-            asked = question.value.replace(IMAGE, "").strip()
-            turns.append(conversations.ConversationTurn("qa", photo, asked, answer.value.strip()))
+        photo = photos[0] if photos else None
+        turns += [conversations.ConversationTurn("qa", photo, *turn) for turn in item.turns]
     spoiled = conversations.replace(job.subject, turns, job.photos)
     return (
         f"{len(turns)} questions read, {left} items about other images left{spoiled} ({conversations.KEPT})"

@@ -4,12 +4,15 @@
 which MyVLM replaces by its identifier: as it stands for an object, title-cased for a person.
 ``additional_llava_vqa_data.json`` is ``{path of the photo: [[question, answer], …]}``; its keys must be the
 very string that MyVLM makes of data_root, name and file, so give the path here as you give it to MyVLM.
+``original_llava_captions.json`` is ``{path of the photo: [caption, …]}`` by the model as it was; it is only
+written, where the base's own words are known.
 
 MyVLM replaces the name wherever its letters stand, and ``bo`` would spoil "box". The name written is
 therefore ``bo_``. Captions that do not name the subject are left out: MyVLM could not put its identifier in
 them. Assumed: captions.json holds the first of each photo's captions. Reading takes the concept's name from
 the folder's, beside the names that all formats may use (`core.names`), and leaves the photos where they are
-(`commands.add` copies photos).
+(`commands.add` copies photos). What is said of a photo goes to the train photo that looks the same, whatever
+its name.
 """
 
 import re
@@ -22,6 +25,7 @@ from common.core.errors import UserError
 from common.core.images import read_bytes
 
 CAPTIONS, AUGMENTED, VQA = "captions.json", "captions_augmented.json", "additional_llava_vqa_data.json"
+ORIGINAL = "original_llava_captions.json"
 QUESTION = "Please caption this image of {}."  # MyVLM's own, of which its captions are the answers
 ABOUT = '{"file name": ["caption", …]} is expected'
 ABOUT_VQA = '{"path of the photo": [["question", "answer"], …]} is expected'
@@ -51,6 +55,8 @@ def write(job: Job) -> str:
         )
     # MyVLM loads the photos that have captions and looks up each one's questions
     asked = {str(folder / photo): asked.get(str(folder / photo), []) for photo in captions}
+    own_words = conversations.original_captions(job.subject)
+    originals = {str(folder / photo): own_words[photo] for photo in captions if photo in own_words}
     there = files.own_photos(job.photos)
     if lost := sorted(set(captions) - set(there)):
         raise UserError(f"{job.photos} has no photo {foreign.printable(lost[0])}: run `dvc repro synthesize`")
@@ -60,6 +66,8 @@ def write(job: Job) -> str:
         io.write_json(made / CAPTIONS, {photo: texts[:1] for photo, texts in captions.items()})
         io.write_json(made / AUGMENTED, captions)
         io.write_json(made / VQA, asked)
+        if originals:
+            io.write_json(made / ORIGINAL, originals)
     return f"{folder}: {len(captions)} photos, {_count(captions)} captions, {_count(asked)} questions"
 
 
@@ -81,17 +89,22 @@ def read(job: Job) -> str:
     asked: dict[str, list[tuple[str, str]]] = {}
     if (job.path / VQA).is_file():
         asked = foreign.read(job.path / VQA, dict[str, list[tuple[str, str]]], ABOUT_VQA)
+    ours = files.own_names(job.path, {Path(photo).name for photo in (*captions, *asked)}, job.photos)
+
+    def own(photo: str) -> str:
+        return ours.get(Path(photo).name, Path(photo).name)
+
     turns = [
-        conversations.ConversationTurn("qa", Path(photo).name, named(question), named(answer))
+        conversations.ConversationTurn("qa", own(photo), named(question), named(answer))
         for photo, pairs in asked.items()
         for question, answer in pairs
     ]
     turns += [
-        conversations.ConversationTurn("caption", Path(photo).name, QUESTION.format(job.token), named(text))
+        conversations.ConversationTurn("caption", own(photo), QUESTION.format(job.token), named(text))
         for photo, texts in captions.items()
         for text in texts
     ]
-    spoiled = conversations.replace(job.subject, turns, job.path)
+    spoiled = conversations.replace(job.subject, turns, job.photos if ours else job.path)
     return f"{_count(captions)} captions and {_count(asked)} questions read{spoiled} ({conversations.KEPT})"
 
 

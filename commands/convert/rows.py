@@ -1,4 +1,4 @@
-"""Output rows for tokens that must never be said."""
+"""Output rows of all tokens of a subject, those that must never be said among them."""
 
 from typing import TYPE_CHECKING
 
@@ -6,6 +6,19 @@ if TYPE_CHECKING:
     import torch
 
     from common import vlm
+
+
+def output_table(base: "vlm.Base", prompt: "vlm.SoftPrompt") -> "torch.Tensor":
+    """(k+1, D) float32, on the base's device: the rows that were learned, then silent ones."""
+    import torch
+
+    silent = silent_output_row(base)
+    return torch.cat(
+        [
+            prompt.output_row.to(silent.device),
+            silent.expand(len(prompt.embeddings) - len(prompt.output_row), -1),
+        ]
+    )
 
 
 def silent_output_row(base: "vlm.Base") -> "torch.Tensor":

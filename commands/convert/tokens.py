@@ -1,52 +1,66 @@
 """Yo'LLaVA's learned rows: ``<epoch>-token.pt`` and ``<epoch>-lmhead.pt``.
 
 Two bare bfloat16 tensors, row 0 the identifier, then the k latent tokens: (k+1, D) input rows and (k+1, D)
-rows of the output layer. A head file with the identifier's row alone, (1, D), is read as well. Name, base
-model and wording are not stored: the name is the one on the command line, the base that of params.yaml.
+rows of the output layer. All are read, and written where they were learned; a head file with the identifier's
+row alone, (1, D), is read as well. `stages.train` learns no output rows for latent tokens, which are never
+answers: in their place rows are written that cannot win (`rows.output_table`).
 
-This pipeline learns no output rows for latent tokens, which are never answers. Written are rows that cannot
-win (`rows.silent`); read are none. bfloat16 keeps 8 bits of the pipeline's float32: writing rounds.
+The originals store neither name, base model nor wording. ``<epoch>-info.json``, written beside them, does,
+and says how many of the output rows were learned; without it the name is the one on the command line and the
+base that of params.yaml. bfloat16 keeps 8 bits of the pipeline's float32: writing rounds.
 """
 
-import io as memory
-import zipfile
 from pathlib import Path
-from pickle import UnpicklingError
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from commands.convert import files
+from pydantic import BaseModel, PositiveInt
+
+from commands.convert import files, tensors
 from commands.convert.job import Job
-from common.core import io, paths
+from commands.convert.tensors import finite as _finite
+from common.core import foreign, io, paths
 from common.core.errors import UserError
 
 if TYPE_CHECKING:
     import torch
 
-TOKEN, HEAD = "-token.pt", "-lmhead.pt"
-MAX_BYTES = 256 * 2**20  # of a file; a pair of the paper's has 170 kB
+TOKEN, HEAD, INFO = "-token.pt", "-lmhead.pt", "-info.json"
 MAX_ROWS = 1025  # an identifier and far more latent tokens than a context has room for
+ABOUT = 'a card with "base" and "output_rows" is expected'
+
+
+class CardBase(BaseModel):
+    """The base that rows were learned for, as far as it is used."""
+
+    model: str
+    fingerprint: str
+
+
+class Card(BaseModel):
+    """What ``<epoch>-info.json`` says, as far as it is used."""
+
+    base: CardBase
+    output_rows: PositiveInt
 
 
 def write(job: Job) -> str:
-    """Write the pair from models/subjects/<id>.
+    """Write the pair and its card from models/subjects/<id>.
 
     Raises UserError if the subject is not trained, was for another base, or a file exists already.
     """
-    token, head = _pair(job.path)
-    files.refuse_existing(token, head)
-    import torch
-
-    from commands.convert.rows import silent_output_row
+    token, head, card = _paths(job.path)
+    files.refuse_existing(token, head, card)
+    from commands.convert.rows import output_table
     from common.vlm import SoftPrompt
 
     base = job.load_base()
     prompt = SoftPrompt.load(paths.subject_model(job.subject), base.fingerprint)
-    output = torch.cat([prompt.output_row, silent_output_row(base).cpu().expand(prompt.latent_tokens, -1)])
+    output = output_table(base, prompt).cpu()
     for path, rows in ((token, prompt.embeddings), (head, output)):
-        file = memory.BytesIO()
-        torch.save(rows.bfloat16(), file)
-        io.write_bytes(path, file.getvalue())
-    return f"{token} and {head.name}, {len(output)} rows each"
+        tensors.save(path, rows.bfloat16())
+    io.write_json(card, prompt.info | {"output_rows": len(prompt.output_row)})
+    learned = "" if len(prompt.output_row) == len(output) else ", of which the head learned the first"
+    return f"{token} and {head.name}, {len(output)} rows each{learned}"
 
 
 def read(job: Job) -> str:
@@ -57,21 +71,28 @@ def read(job: Job) -> str:
     """
     from common.vlm import SoftPrompt
 
-    token, head = _pair(job.path)
+    token, head, card = _paths(job.path)
     embeddings, output = _load(token), _load(head)  # nothing is computed before all shapes are known
     if len(output) not in (1, len(embeddings)) or output.shape[1] != embeddings.shape[1]:
         raise UserError(
-            f"{head} holds {_shape(output)} numbers and {token.name} {_shape(embeddings)}: "
+            f"{head} holds {tensors.shape(output)} numbers and {token.name} {tensors.shape(embeddings)}: "
             "take two files of the same training"
         )
+    known = foreign.read(card, Card, ABOUT) if card.exists() else None
     base = job.load_base()
     if embeddings.shape[1] != base.hidden_size:
         raise UserError(
             f"{token} holds rows of {embeddings.shape[1]} numbers, and those of {base.name} have "
             f"{base.hidden_size}: set base.vlm.model in params.yaml to the model that they were learned for"
         )
-    embeddings, output = _finite(token, embeddings), _finite(head, output[:1])
-    info = {
+    if known and known.base.fingerprint != base.fingerprint:
+        raise UserError(
+            f"{card} says that these rows were learned for {foreign.printable(known.base.model)}, not for "
+            f"{base.name}: set base.vlm.model in params.yaml to it"
+        )
+    rows = known.output_rows if known else len(output)
+    embeddings, output = _finite(token, embeddings), _finite(head, output[:rows])
+    info: dict[str, Any] = {
         "base": {
             "model": base.name,
             "dtype": str(base.model.dtype).removeprefix("torch."),
@@ -83,69 +104,15 @@ def read(job: Job) -> str:
     return f"{len(embeddings)} rows read for {job.token} ({files.kept_by(f'train@{job.subject}')})"
 
 
-def _pair(token: Path) -> tuple[Path, Path]:
+def _paths(token: Path) -> tuple[Path, Path, Path]:
+    """The three files, of which the first is named."""
     if not token.name.endswith(TOKEN):
         raise UserError(f"{token} is not named <epoch>{TOKEN}: name the token file so, such as best{TOKEN}")
-    return token, token.with_name(token.name.removesuffix(TOKEN) + HEAD)
+    epoch = token.name.removesuffix(TOKEN)
+    return token, token.with_name(epoch + HEAD), token.with_name(epoch + INFO)
 
 
 def _load(path: Path) -> "torch.Tensor":
     """Give (n, D) as stored, 1 ≤ n ≤ MAX_ROWS, in no more memory than the file; nothing is executed."""
-    import torch
-
-    _refuse_damaged(path)
-    try:
-        rows = torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, RuntimeError, ValueError, EOFError, OSError, LookupError, TypeError) as error:
-        raise _damaged(path, type(error).__name__) from None
-    table = isinstance(rows, torch.Tensor) and rows.layout == torch.strided and rows.ndim == 2
-    if (
-        not table
-        or rows.device.type != "cpu"
-        or not rows.is_floating_point()
-        or not 0 < len(rows) <= MAX_ROWS
-    ):
-        raise UserError(
-            f"{path} holds no table of numbers of up to {MAX_ROWS} rows: take the file that training wrote"
-        )
-    if rows.numel() * rows.element_size() > rows.untyped_storage().nbytes():
-        raise UserError(f"{path} holds fewer numbers than it says: take the tensor file that training wrote")
-    return rows.detach()
-
-
-def _refuse_damaged(path: Path) -> None:
-    """Raise UserError unless this is an archive of torch.save's whose checksums hold."""
-    if not path.is_file():
-        raise UserError(f"{path} is missing: put the token file and its head file side by side")
-    if path.stat().st_size > MAX_BYTES:
-        raise UserError(
-            f"{path} is larger than {MAX_BYTES:,} bytes: take the tensor file that training wrote"
-        )
-    try:
-        with zipfile.ZipFile(path) as archive:
-            packed = any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist())
-            if packed or archive.testzip():  # torch itself does not look at checksums
-                raise _damaged(path, "its checksum is wrong")
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError, EOFError) as error:
-        raise _damaged(path, type(error).__name__) from None
-
-
-def _damaged(path: Path, reason: str) -> UserError:
-    return UserError(
-        f"{path} is damaged, or holds code, which is not loaded ({reason}): "
-        "take the tensor file that training wrote"
-    )
-
-
-def _finite(path: Path, rows: "torch.Tensor") -> "torch.Tensor":
-    """The rows as float32, which must be able to hold them."""
-    rows = rows.float().contiguous()
-    if not rows.isfinite().all():
-        raise UserError(
-            f"{path} holds NaN, infinity or numbers too large for float32: take a file of an earlier epoch"
-        )
-    return rows
-
-
-def _shape(rows: "torch.Tensor") -> str:
-    return " x ".join(map(str, rows.shape))
+    rows = tensors.load(path, "put the token file and its head file side by side")
+    return tensors.check_table(path, rows, MAX_ROWS)

@@ -6,8 +6,9 @@ train.py is run in; its validation takes an image whose path contains ``laion`` 
 negative, so the folders of images are named so; a text-only question hangs on an image, which is opened and
 not shown.
 
-Assumed: files of roles that are empty may be missing. Not read: conversation.json, complex_reasoning.json and
-detail_description.json, which were never published and ask with the photo, for which our dataset has no role.
+Assumed: files of roles that are empty may be missing; conversation.json, complex_reasoning.json and
+detail_description.json, which train.py reads and which were never published, have the same form and are about
+the subject's photos. What is learned with a photo and is no recognition is written to the first.
 Lost on the way: templates, scores, URLs and augmentations, for which the format has no place.
 """
 
@@ -27,6 +28,9 @@ Row = dict[str, Any]
 ABOUT = '{"image path": [{"Human": "question", "AI": "answer"}]} is expected'
 IMAGES = {"positive": "positive", "hard": "laion", "easy": "random-imgs"}  # role → folder
 LABELS = {"positive": "yes", "hard": "no", "easy": "no"}
+
+
+TALK = ("conversation", "complex_reasoning", "detail_description")  # files that ask with the photo
 
 
 class Scheme(NamedTuple):
@@ -71,7 +75,7 @@ def write(scheme: Scheme, job: Job) -> str:
     training = [row for row in rows if row["split"] == "train"]
     shown = {row["source"]: row for row in training if row["role"] == "positive" and row["augment"] == "none"}
     by_photo = {Path(source).name: row for source, row in shown.items()}
-    turns: dict[str, dict[str, list[dict[str, str]]]] = {role: {} for role in scheme.names}
+    turns: dict[str, dict[str, list[dict[str, str]]]] = {name: {} for name in (*scheme.names, TALK[0])}
     with io.whole_folder(folder) as made:
         for row in training:
             # any photo does for a text-only question whose own is not known: it is not shown
@@ -81,11 +85,13 @@ def write(scheme: Scheme, job: Job) -> str:
                 (made / place).parent.mkdir(exist_ok=True)
                 (made / place).write_bytes(image["image"]["bytes"])
             key = f"./{scheme.folder}/{job.subject}/{place.as_posix()}"
-            turns[row["role"]].setdefault(key, []).append({"Human": row["question"], "AI": row["answer"]})
-        for role, entries in turns.items():
+            name = TALK[0] if row["image"] and row["task"] == "conversation" else row["role"]
+            turns[name].setdefault(key, []).append({"Human": row["question"], "AI": row["answer"]})
+        for name, entries in turns.items():
             if entries:
-                io.write_json(made / f"{scheme.names[role]}.json", entries)
-    return f"{folder}: " + ", ".join(f"{_count(entries)} {role}" for role, entries in turns.items())
+                io.write_json(made / f"{scheme.names.get(name, name)}.json", entries)
+    counts = {name: _count(entries) for name, entries in turns.items()}
+    return f"{folder}: " + ", ".join(f"{n} {name}" for name, n in counts.items() if n or name != TALK[0])
 
 
 def read(scheme: Scheme, job: Job) -> str:
@@ -96,7 +102,7 @@ def read(scheme: Scheme, job: Job) -> str:
     Raises UserError if the positives, all negatives or an image is missing, an image's name leads out of the
     folder, a text names somebody else, or no question names ``<id>``.
     """
-    found = [row for role in scheme.names for row in _training(scheme, job, role)]
+    found = [row for name in (*scheme.names, *TALK) for row in _training(scheme, job, name)]
     training = [row for row in found if conversations.legible(row["question"], row["answer"])]
     folder = job.path / scheme.folder / job.subject
     if not {"yes", "no"} <= {row["label"] for row in training}:
@@ -123,9 +129,10 @@ def read(scheme: Scheme, job: Job) -> str:
     )
 
 
-def _training(scheme: Scheme, job: Job, role: str) -> Iterator[Row]:
-    """The rows of one file; none if it is missing."""
-    path = job.path / scheme.folder / job.subject / f"{scheme.names[role]}.json"
+def _training(scheme: Scheme, job: Job, name: str) -> Iterator[Row]:
+    """The rows of one file, of a role or of `TALK`; none if it is missing."""
+    path = job.path / scheme.folder / job.subject / f"{scheme.names.get(name, name)}.json"
+    role = "positive" if name in TALK else name
     if not path.exists():
         return
     for key, turns in foreign.read(path, dict[str, list[PublishedTurn]], ABOUT).items():
@@ -134,6 +141,8 @@ def _training(scheme: Scheme, job: Job, role: str) -> Iterator[Row]:
         for turn in turns:
             said = {name: names.about(job.subject, text) for name, text in turn.model_dump().items()}
             said |= {"role": role, "split": "train"}
+            if name in TALK:
+                said |= {"task": "conversation", "label": None}
             yield dict.fromkeys(schema.DATASET.names) | image | said
 
 

@@ -28,9 +28,10 @@ from common.core.sections import (
     SubjectId,
     SubjectParams,
     Synthesize,
+    TrainStage,
     World,
 )
-from common.core.settings import Section, Train
+from common.core.settings import Section
 
 __all__ = ["Kind", "Params", "Preset", "load"]
 
@@ -52,7 +53,7 @@ class Params(Section):
     retrieve: Retrieve
     synthesize: Synthesize
     assemble: Assemble
-    train: Train
+    train: TrainStage
     methods: dict[MethodName, dict[str, Any]]
     evaluate: Evaluate
     chat: Chat

@@ -106,6 +106,11 @@ def subject_model(subject: str) -> Path:
     return SUBJECT_MODELS / subject
 
 
+def subject_epochs(subject: str) -> Path:
+    """A folder like `subject_model` for each epoch of training, by its number, where they are kept."""
+    return subject_model(subject) / "epochs"
+
+
 def train_curve(subject: str) -> Path:
     """Loss and validation results by epoch."""
     return TRAIN_CURVES / f"{subject}.csv"

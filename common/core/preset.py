@@ -50,13 +50,14 @@ class Responder(Section):
 
 
 class Augment(Section):
-    """How far an augmented copy may be from its photo."""
+    """How far an augmented copy may be from its photo, and how often it is mirrored."""
 
     shift: Share
     scale: Share
     rotate: Annotated[float, Field(ge=0, le=180)]
     light: Share
     noise: Share
+    mirror: Share
 
 
 class Pictures(Stored):

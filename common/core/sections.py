@@ -28,7 +28,7 @@ from common.core.preset import (
     Talk,
     VlmModel,
 )
-from common.core.settings import Section
+from common.core.settings import Section, Train
 
 SubjectId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=40)]
 Kind = Literal["person", "pet", "landmark", "object", "character"]
@@ -170,6 +170,13 @@ class Assemble(Pictures):
     """The training set."""
 
     positive_copies: PositiveInt
+    captions: bool
+
+
+class TrainStage(Train):
+    """Learning the soft prompts, and what is kept of it."""
+
+    keep_epochs: bool
 
 
 class Evaluate(Responder):

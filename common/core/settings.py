@@ -7,11 +7,12 @@ has (`params`) or what a method adds (`common.methods`).
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Field,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
@@ -51,8 +52,12 @@ class TrainPreset(Section):
 
     initial: Literal["random", "photos"]
     epochs: PositiveInt
+    first_epoch: PositiveInt
     learning_rate: PositiveFloat
     schedule: Literal["constant", "cosine"]
+    batch_size: PositiveInt
+    balance: bool
+    end_token: bool
 
 
 class Train(TrainPreset):
@@ -60,8 +65,7 @@ class Train(TrainPreset):
 
     latent_tokens: NonNegativeInt
     weight_decay: NonNegativeFloat
-    batch_size: PositiveInt
-    balance: bool
+    held_out: Annotated[float, Field(ge=0, lt=1)]
     data: TrainData
 
 

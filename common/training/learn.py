@@ -6,8 +6,7 @@ written before the end, and the whole takes minutes.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -27,13 +26,15 @@ def learn(
     training_sets: Mapping[str, TrainingSet],
     recipe: TrainingRecipe,
     starts: Mapping[str, vlm.SoftPrompt] | None = None,
+    each_epoch: Callable[[vlm.SoftPrompt], None] = lambda prompt: None,
 ) -> dict[str, Learned]:
     """Train subjects (id → lesson) side by side; each learns what it would learn alone.
 
     `starts` holds the rows before training; None for those that the recipe asks for.
 
     The best epoch is, as in the paper, the one with the highest mean of the shares of positives and of
-    negatives told rightly on the validation samples; of equal ones, the latest.
+    negatives told rightly on the validation samples; of equal ones, the latest. Those before
+    `recipe.first_epoch` do not count. `each_epoch` is given the rows of every one.
 
     Raises UserError when a loss is no longer finite.
     """
@@ -63,20 +64,20 @@ def learn(
         validation = training_sets[trainer.subject].validation
         scores = validate(base, prompt, validation, prefixes, recipe.micro_batch_size)
         curve.append({"epoch": len(curve) + 1, "loss": round(loss.item(), 6), **scores})
-        if scores["weighted"] == max(row["weighted"] for row in curve):
-            best[trainer.subject] = prompt
-            prompt.info["validation"] = curve[-1]
-    for trainer in trainers:
-        prompt = best[trainer.subject]
         prompt.info.update(
             base={
                 "model": base.name,
                 "dtype": str(base.model.dtype).removeprefix("torch."),
                 "fingerprint": base.fingerprint,
             },
-            layout=_layout(base, prompt),
-            training=asdict(recipe) | {"samples": len(trainer.samples), "steps": len(trainer.batches)},
+            layout=_layout(base, prompt, recipe.end_token),
+            training=recipe.card | {"samples": len(trainer.samples), "steps": len(trainer.batches)},
+            validation=curve[-1],
         )
+        each_epoch(prompt)
+        candidates = curve[min(recipe.first_epoch, recipe.epochs) - 1 :]
+        if candidates and scores["weighted"] == max(row["weighted"] for row in candidates):
+            best[trainer.subject] = prompt
     return {subject: (best[subject], curves[subject]) for subject in training_sets}
 
 
@@ -103,10 +104,10 @@ def initial_prompt(
 def original_image_tokens(
     base: vlm.Base, training_set: TrainingSet, label: bool, recipe: TrainingRecipe
 ) -> torch.Tensor:
-    """Image tokens (n, P, D) of the validation pictures, which are the unchanged ones, with this label."""
+    """Image tokens (n, P, D) of the unchanged pictures with this label that are learned from."""
     chosen = [
         training_set.images[sample.image]
-        for sample in training_set.validation
+        for sample in training_set.originals
         if sample.image is not None and sample.label is label
     ]
     return vlm.image_tokens(base, chosen, recipe.micro_batch_size)
@@ -128,10 +129,10 @@ def validate(
     return balanced_accuracy(samples, [yes > no for yes, no in (answer.probabilities for answer in answers)])
 
 
-def _layout(base: vlm.Base, prompt: vlm.SoftPrompt) -> dict[str, str]:
+def _layout(base: vlm.Base, prompt: vlm.SoftPrompt, end_token: bool) -> dict[str, str]:
     """The wording around the rows, for readers of the JSON."""
     definition = prompt.text(prompt.token, LATENT)
     return {
-        "with an image": base.layout.describe(definition, image=True),
-        "text only": base.layout.describe(definition, image=False),
+        "with an image": base.layout.describe(definition, image=True, end_token=end_token),
+        "text only": base.layout.describe(definition, image=False, end_token=end_token),
     }

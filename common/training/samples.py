@@ -5,7 +5,7 @@ model: ids and prefixes are made there.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from PIL import Image
 from common.core import io, schema
 from common.core.errors import UserError
 from common.core.images import load_image
+from common.core.seed import stream
 
 Row = Mapping[str, Any]
 
@@ -35,26 +36,41 @@ class Sample:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Pictures, each once, and the samples that refer to them."""
+    """Pictures, each once, and the samples that refer to them.
+
+    Attributes:
+        images: of all samples.
+        training: what is learned.
+        validation: what the epoch is chosen on.
+        originals: the pictures that are learned from, unchanged; those of `validation`, unless others are
+            held out for it.
+
+    """
 
     images: list[Image.Image]
     training: list[Sample]
     validation: list[Sample]
+    originals: list[Sample]
 
     @classmethod
-    def of(cls, rows: Sequence[Row], balance: bool) -> "TrainingSet":
+    def of(cls, rows: Sequence[Row], balance: bool, held_out: Collection[str] = frozenset()) -> "TrainingSet":
         """Decode the pictures and weigh the rows.
 
         With `balance`, the training rows answered yes weigh as much in total as those answered no. Without,
         the larger class wins: five photos against two hundred negatives teach to say no to all.
+
+        `held_out` are SHA-256 of photos and negatives: validation is on them, and nothing is learned of them.
         """
+        unchanged = [row for row in rows if row["split"] == "validation"]
+        validation = [row for row in unchanged if not held_out or row["source_sha256"] in held_out]
+        originals = [row for row in unchanged if row["source_sha256"] not in held_out]
         index: dict[str, int] = {}
         images = []
         for row in rows:
             if row["image"] and row["image_sha256"] not in index:
                 index[row["image_sha256"]] = len(images)
                 images.append(load_image(row["image"]["bytes"], row["image"]["path"]))
-        training = [row for row in rows if row["split"] == "train"]
+        training = [row for row in rows if row["split"] == "train" and row["source_sha256"] not in held_out]
         counts = Counter(row["label"] for row in training if row["label"])
         weights = (
             {label: counts.total() / (len(counts) * n) for label, n in counts.items()} if balance else {}
@@ -67,7 +83,8 @@ class TrainingSet:
         return cls(
             images,
             [sample(row, weights.get(row["label"], 1.0)) for row in training],
-            [sample(row, 1.0) for row in rows if row["split"] == "validation"],
+            [sample(row, 1.0) for row in validation],
+            [sample(row, 1.0) for row in originals],
         )
 
 
@@ -88,7 +105,8 @@ def share_images(training_sets: Mapping[str, TrainingSet]) -> dict[str, Training
         def moved(samples: Sequence[Sample], place: Sequence[int] = place) -> list[Sample]:
             return [s if s.image is None else replace(s, image=place[s.image]) for s in samples]
 
-        found[subject] = TrainingSet(images, moved(training_set.training), moved(training_set.validation))
+        parts = (training_set.training, training_set.validation, training_set.originals)
+        found[subject] = TrainingSet(images, *map(moved, parts))
     return found
 
 
@@ -103,7 +121,28 @@ def concatenate(training_sets: Sequence[TrainingSet]) -> TrainingSet:
         parts[0].images,
         [sample for part in parts for sample in part.training],
         [sample for part in parts for sample in part.validation],
+        [sample for part in parts for sample in part.originals],
     )
+
+
+def held_out_sources(rows: Sequence[Row], share: float, seed: int, subject: str) -> set[str]:
+    """SHA-256 of a share of the subject's photos, and of its negatives, at least one of each; none for 0.
+
+    Drawn by lot for each picture, so that another one moves few. Raises UserError where nothing would be left
+    to learn from.
+    """
+    chosen: set[str] = set()
+    for label in ("yes", "no") if share else ():
+        sources = {row["source_sha256"] for row in rows if row["label"] == label}
+        count = max(1, round(share * len(sources)))
+        if count >= len(sources):
+            raise UserError(
+                f"train.held_out is {share}, which leaves none of the {len(sources)} pictures of {subject} "
+                f"that are answered {label}: lower it, or add photos"
+            )
+        lots = {source: stream(seed, "train", subject, "held out", source).random() for source in sources}
+        chosen |= set(sorted(sources, key=lots.__getitem__)[:count])
+    return chosen
 
 
 def balanced_accuracy(samples: Sequence[Sample], said_yes: Sequence[bool]) -> dict[str, float]:

@@ -6,8 +6,9 @@ Owns the order of samples, the forwards of a step, optimizer and schedule. Does 
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import zip_longest
+from typing import Any
 
 import torch
 
@@ -36,6 +37,18 @@ class TrainingRecipe:
     balance: bool  # only recorded here; the samples carry their weights
     seed: int
     micro_batch_size: int  # samples, validation questions or pictures per forward
+    end_token: bool = True  # learned after each answer
+    first_epoch: int = 1  # that may be kept; the last, where there are fewer
+    held_out: float = 0.0  # only recorded here; the samples are chosen by it
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """What a model's card says: every setting but those left at their defaults."""
+        return {
+            field.name: value
+            for field in fields(self)
+            if (value := getattr(self, field.name)) != field.default
+        }
 
 
 SampleRef = tuple[int, int]  # a learner and one of its samples, by number
@@ -77,7 +90,17 @@ class SubjectTrainer:
         return cls(
             vlm.SoftPrompt(start.subject, embeddings, output_row),
             samples,
-            [vlm.suffix(base, start, s.question, s.answer, image=s.image is not None) for s in samples],
+            [
+                vlm.suffix(
+                    base,
+                    start,
+                    s.question,
+                    s.answer,
+                    image=s.image is not None,
+                    end_token=recipe.end_token,
+                )
+                for s in samples
+            ],
             [batch.tolist() for order in orders for batch in order],
             len(orders[0]),
         )

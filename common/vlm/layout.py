@@ -107,10 +107,10 @@ class Layout:
             turn = self.next_photo_turn.replace(self.image_token, self.image_token * photo.shape[1])
         return turn + (f"{definition} " if definition else "") + question + self.generation_prompt
 
-    def describe(self, definition: str, image: bool) -> str:
+    def describe(self, definition: str, image: bool, end_token: bool = True) -> str:
         """The text around question and answer, for readers; one image token stands for all of a photo."""
         text = self.prefix_text(image) + self.prompt_text(definition, "{question}", image)
-        text += f"{self.answer_gap}{{answer}}{self.tokenizer.eos_token}"
+        text += f"{self.answer_gap}{{answer}}{self.tokenizer.eos_token if end_token else ''}"
         return re.sub(f"(?:{re.escape(self.image_token)})+", self.image_token, text)
 
     def encode_continuation(self, prefix: str, text: str) -> list[int]:

@@ -69,6 +69,7 @@ def suffix(
     answer: str | None = None,
     *,
     image: bool = True,
+    end_token: bool = True,
     earlier: Sequence[SoftPrompt] | None = None,
     photo: torch.Tensor | None = None,
 ) -> Suffix:
@@ -79,8 +80,9 @@ def suffix(
         definition: a `SoftPrompt` goes in as its rows, and its token (``<bo>``) is row 0 in question and
             answer too; of several, the rows count on. A sentence goes in as text, its photos as image tokens.
         question: plain text.
-        answer: the supervised text, followed by the end token; None to generate.
+        answer: the supervised text; None to generate.
         image: whether the prefix shows an image.
+        end_token: whether the end token follows the answer, supervised as well.
         earlier: of a later turn of a conversation, the soft prompts of the turns before, whose rows come
             first; None in a first turn.
         photo: (1, P, D) float32 image tokens of a photo that a later turn brings; None if it brings none.
@@ -124,10 +126,8 @@ def suffix(
         photos = photo if photos is None else photos if photo is None else torch.cat([photo, photos])
     asked = len(ids)
     if answer is not None:
-        ids += [
-            *layout.encode_continuation(prefix + prompt, layout.answer_gap + answer),
-            layout.tokenizer.eos_token_id,
-        ]
+        ids += layout.encode_continuation(prefix + prompt, layout.answer_gap + answer)
+        ids += [layout.tokenizer.eos_token_id] * end_token
     vocab_size, slots = base.vocab_size, iter(rows)  # transformers looks the table up each time it is asked
     ids = [vocab_size + next(slots) if i == layout.slot_id else i for i in ids]
     return Suffix(ids, [IGNORE] * asked + ids[asked:], photos)

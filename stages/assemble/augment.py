@@ -1,9 +1,9 @@
 """Pictures for training: scaled to one size, and changed a little at random.
 
 Five photos repeated as they are get memorized: training succeeds and new photos are rejected. Copies with
-another crop, light and grain are not. There is no mirroring, for it would turn lettering and one-sided
-markings into those of somebody else. Knows pictures only, no labels: positives and negatives have to be
-changed alike, or the change itself would tell them apart.
+another crop, light and grain are not. Mirroring is off unless asked for: it turns lettering and one-sided
+markings into somebody else's, and left into right. Knows pictures only, no labels: positives and negatives
+have to be changed alike, or the change itself would tell them apart.
 """
 
 import io
@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Strength:
     rotate: float  # degrees; positive is clockwise
     light: float  # of the brightness
     noise: float  # standard deviation, of the full range
+    mirror: float = 0.0  # chance of mirroring
 
 
 def fit(image: Image.Image, longest: int) -> Image.Image:
@@ -52,7 +53,10 @@ def augment(image: Image.Image, strength: Strength, rng: np.random.Generator) ->
         f"shift {right:+.3f} {down:+.3f}, scale {scale:.3f}, rotate {degrees:+.2f}, "
         f"light {light[0]:.3f} {light[1]:.3f} {light[2]:.3f}, noise {noise:.4f}"
     )
-    return Image.fromarray(pixels.round().clip(0, 255).astype(np.uint8)), words
+    changed = Image.fromarray(pixels.round().clip(0, 255).astype(np.uint8))
+    if rng.random() < strength.mirror:
+        return ImageOps.mirror(changed), f"{words}, mirrored"
+    return changed, words
 
 
 def png(image: Image.Image) -> bytes:

@@ -52,14 +52,16 @@ def rows(
     negatives: Sequence[SourceImage],
     conversations: Sequence[Mapping[str, Any]],
     recipe: DatasetRecipe,
+    captions: Sequence[Mapping[str, Any]] = (),
 ) -> list[Row]:
     """Return all rows of a subject in order of `sample` (schema DATASET): positives, negatives, text,
     validation.
 
-    `conversations` are rows of the CONVERSATIONS schema whose kind is qa or fact. If there are facts, every
-    tenth picture is also asked about by "Who is this?". Validation holds every train photo and negative once,
-    unchanged, with a question that training never asks: the epoch is chosen on them as in the paper (held in;
-    it has no other photos).
+    `conversations` are rows of the CONVERSATIONS schema whose kind is qa or fact, `captions` those whose kind
+    is caption, which are learned with their photo, if that is there. If there are facts, every tenth picture
+    is also asked about by "Who is this?". Validation holds every train photo and negative once, unchanged,
+    with a question that training never asks: the epoch is chosen on them as in the paper (held in; it has no
+    other photos).
     """
     token = f"<{subject}>"
     draw = partial(stream, recipe.seed, "assemble", subject)
@@ -69,7 +71,7 @@ def rows(
     ]
     if any(turn["kind"] == "fact" for turn in conversations):
         shown += [_identity(token, row) for row in shown[::TENTH]]
-    training = [*shown, *map(_text, conversations)]
+    training = [*shown, *map(_text, conversations), *_captions(captions, photos, recipe)]
     validation = [
         _recognition(token, picture, _unchanged(picture, recipe), None, VALIDATION)
         for picture in (*photos, *negatives)
@@ -123,18 +125,24 @@ def _recognition(
     token: str, picture: SourceImage, made: tuple[bytes, str], number: int | None, template: Template
 ) -> Row:
     """One question about one picture; `made` is its PNG and what was done to it."""
-    data, changes = made
     label = LABELS[picture.role]
-    sha256 = sha256_bytes(data)
-    return {
+    return _shown(picture, made) | {
         "task": "recognition",
-        "role": picture.role,
-        "image": {"bytes": data, "path": f"{sha256[:16]}.png"},
-        "image_sha256": sha256,
         "label": label,
         "question": template.question.format(name=token),
         "answer": (template.yes if label == "yes" else template.no).format(name=token),
         "template": number,
+    }
+
+
+def _shown(picture: SourceImage, made: tuple[bytes, str]) -> Row:
+    """What a row says of its picture."""
+    data, changes = made
+    sha256 = sha256_bytes(data)
+    return {
+        "role": picture.role,
+        "image": {"bytes": data, "path": f"{sha256[:16]}.png"},
+        "image_sha256": sha256,
         "source": picture.source,
         "source_sha256": picture.sha256,
         "source_license": picture.license,
@@ -148,6 +156,17 @@ def _identity(token: str, row: Row) -> Row:
     answer = IDENTITY.yes if row["label"] == "yes" else IDENTITY.no
     question = IDENTITY.question.format(name=token)
     return row | {"question": question, "answer": answer.format(name=token), "template": None}
+
+
+def _captions(
+    turns: Sequence[Mapping[str, Any]], photos: Sequence[SourceImage], recipe: DatasetRecipe
+) -> Iterator[Row]:
+    """Each caption with its photo as it is: what is said of a photo, not whether it shows the subject."""
+    there = {photo.sha256: photo for photo in photos}
+    for turn in turns:
+        if photo := there.get(turn["photo_sha256"]):
+            said = {"task": "conversation", "question": turn["question"], "answer": turn["answer"]}
+            yield said | _shown(photo, _unchanged(photo, recipe))
 
 
 def _text(turn: Mapping[str, Any]) -> Row:

@@ -36,6 +36,12 @@ def negatives(path: Path) -> list[SourceImage]:
 
 
 def conversations(path: Path) -> list[dict[str, Any]]:
-    """The questions and answers that may be trained on (captions and descriptions serve other ends)."""
+    """The questions and answers that may be trained on (descriptions serve other ends)."""
     rows = read_parquet(path, schema.CONVERSATIONS).to_pylist()
     return [row for row in rows if row["kind"] in ("qa", "fact")]
+
+
+def captions(path: Path, subject: str) -> list[dict[str, Any]]:
+    """The captions that name the subject; others would teach to leave its name out."""
+    rows = read_parquet(path, schema.CONVERSATIONS).to_pylist()
+    return [row for row in rows if row["kind"] == "caption" and f"<{subject}>" in row["answer"]]

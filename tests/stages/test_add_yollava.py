@@ -235,6 +235,20 @@ def test_hard_negatives_are_kept_as_a_corpus_and_held_against_their_scores(form:
     assert len(pixels(SUBJECTS / "yollava-bo/train")) == 6
 
 
+def test_the_best_scored_negatives_are_kept_where_not_all_shall_be():
+    folder = DATA / "train/bo/negative_example"
+    for number in range(5):
+        draw(folder / f"{number}ab.png", 60 + number)
+    scores = {"0ab": 0.61, "1ab": 0.7, "2ab": 0.5, "3ab": 0.65}
+    rows = [{"image": stem, "clip_score": score} for stem, score in scores.items()]
+    (folder / "scores.json").write_text(json.dumps(rows))
+    assert "is no number from 1 on" in refused("yollava", "published", "--negatives", "0")
+    added("yollava", "published", "--negatives", "2")
+    corpus = Path("data/yollava/negatives/yollava-bo")
+    assert sorted(path.name for path in corpus.iterdir()) == ["1ab.png", "3ab.png"]
+    assert "| 2 | 0.65 to 0.70 |" in REPORT.read_text()
+
+
 def test_a_bad_score_or_question_costs_itself_alone():
     """A number that is none, bytes that are no UTF-8, a question about somebody else."""
     folder = DATA / "train/bo/negative_example"
@@ -299,7 +313,7 @@ def test_answers_known_to_be_wrong_are_named():
 def test_a_full_disk_or_a_kill_leaves_no_visible_file_and_the_import_runs_again(trouble: str):
     """The kernel stops it where it would write the last byte of the last test photo."""
     last = DATA / "test/thao/2.png"
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 90, 3), np.uint8)).save(last)
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (120, 120, 3), np.uint8)).save(last)
     before = visible()
     done = subprocess.run(
         [

@@ -206,6 +206,15 @@ def test_latent_tokens_are_never_said(tiny_llava: Path, tmp_path: Path) -> None:
     assert latent & set(model.generate(**inputs, max_new_tokens=40, **options).flatten().tolist())
 
 
+def test_latent_tokens_with_output_rows_keep_them(tiny_llava: Path, tmp_path: Path) -> None:
+    base = loaded(tiny_llava, "")
+    prompt, size = soft_prompt(base, "bo", 5, latent_output_rows=True), len(base.tokenizer)
+    huggingface.export(base, prompt, "", tmp_path / "out")
+    model = LlavaForConditionalGeneration.from_pretrained(tmp_path / "out")
+    assert torch.equal(model.lm_head.weight[size : size + 6], prompt.output_row)
+    assert model.generation_config.suppress_tokens is None
+
+
 def test_tables_of_other_rows_are_the_base_s(tiny_llava: Path, tmp_path: Path) -> None:
     base = loaded(tiny_llava, "")
     before = copy.deepcopy(base.model.state_dict())

@@ -10,7 +10,7 @@ import torch
 from commands.convert.__main__ import main
 from commands.convert.rows import silent_output_row
 from common import vlm
-from common.core import paths
+from common.core import io, paths
 from common.core.errors import UserError
 from tests.support.helpers import set_params
 from tests.support.vlm_helpers import soft_prompt
@@ -24,14 +24,15 @@ def trained(workspace: Path, tiny_llava: Path) -> tuple[vlm.Base, vlm.SoftPrompt
     set_params({"base.vlm.model": str(tiny_llava)})
     base = vlm.load(str(tiny_llava))
     prompt = soft_prompt(base, "bo", 5)
-    prompt.info["base"] = {"fingerprint": base.fingerprint}
+    prompt.info["base"] = {"model": base.name, "fingerprint": base.fingerprint}
     prompt.save(paths.subject_model("bo"))
     return base, prompt
 
 
 def test_tokens_round_trip(trained: Trained) -> None:
     base, prompt = trained
-    assert main("tokens", "bo", "out/9-token.pt") == "out/9-token.pt and 9-lmhead.pt, 6 rows each"
+    said = main("tokens", "bo", "out/9-token.pt")
+    assert said == "out/9-token.pt and 9-lmhead.pt, 6 rows each, of which the head learned the first"
     token, head = (torch.load(f"out/9-{name}.pt", weights_only=True) for name in ("token", "lmhead"))
     assert token.dtype == head.dtype == torch.bfloat16 and token.shape == head.shape == (6, 32)
     assert torch.equal(token, prompt.embeddings.bfloat16())
@@ -53,6 +54,37 @@ def test_tokens_round_trip(trained: Trained) -> None:
     main("tokens", "bo", "out/9-token.pt", "--read")
     again = vlm.SoftPrompt.load(paths.subject_model("bo"), base.fingerprint)
     assert torch.equal(again.output_row, head[:1].float())
+
+
+def test_all_output_rows_come_back(trained: Trained) -> None:
+    """As the published code learns them: nothing is left out, and nothing is made up."""
+    base, _ = trained
+    for path in ("a-token.pt", "a-lmhead.pt"):
+        torch.save(torch.randn(6, 32).bfloat16(), path)
+    main("tokens", "bo", "a-token.pt", "--read")
+    again = vlm.SoftPrompt.load(paths.subject_model("bo"), base)
+    head = torch.load("a-lmhead.pt", weights_only=True)
+    assert torch.equal(again.output_row, head.float())
+    assert main("tokens", "bo", "b-token.pt") == "b-token.pt and b-lmhead.pt, 6 rows each"
+    for name in ("token", "lmhead"):
+        one, other = (torch.load(f"{epoch}-{name}.pt", weights_only=True) for epoch in "ab")
+        assert torch.equal(one, other)
+
+
+def test_the_card_says_whose_rows_they_are(trained: Trained, tmp_path: Path) -> None:
+    base, prompt = trained
+    main("tokens", "bo", "a-token.pt")
+    card = io.read_json(Path("a-info.json"))
+    assert card["subject"] == "bo" and card["base"] == prompt.info["base"] and card["output_rows"] == 1
+    Path("a-info.json").unlink()
+    main("tokens", "bo", "a-token.pt", "--read")  # as the originals come
+    assert len(vlm.SoftPrompt.load(paths.subject_model("bo"), base).output_row) == 6
+    io.write_json(Path("a-info.json"), card | {"base": {"model": "other", "fingerprint": "sha256:0"}})
+    with pytest.raises(UserError, match=r"learned for other, not for .*set base\.vlm\.model"):
+        main("tokens", "bo", "a-token.pt", "--read")
+    Path("a-info.json").write_text("[]")
+    with pytest.raises(UserError, match=r"a-info\.json.* is expected: mend the file"):
+        main("tokens", "bo", "a-token.pt", "--read")
 
 
 class Code:

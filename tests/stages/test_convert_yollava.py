@@ -95,6 +95,24 @@ def test_yollava_without_its_images_or_roles(subject: Path) -> None:
         main("yollava", "bo", "out", "--read")
 
 
+@pytest.mark.parametrize("name", ["conversation", "detail_description"])
+def test_yollava_talk_with_the_photo_is_learned_with_it(name: str, subject: Path) -> None:
+    main("yollava", "bo", "out")
+    folder = Path("out/training-data/bo")
+    key = next(iter(json.loads((folder / "positive_recognition.json").read_text())))
+    (folder / f"{name}.json").write_text(
+        json.dumps({key: [{"Human": "What is <bo> doing?", "AI": "<bo> sleeps."}]})
+    )
+    assert main("yollava", "bo", "out", "--read").startswith("11 samples read, 3 of them without an image")
+    columns = ("task", "role", "label", "image_sha256", "question", "answer")
+    (shown,) = [row for row in samples("train", *columns) if row[:2] == ("conversation", "positive")]
+    assert shown[2] is None and shown[3] and shown[4:] == ("What is <bo> doing?", "<bo> sleeps.")
+    assert sum(samples("validation", "label").values()) == 7  # each picture once
+    assert main("yollava", "bo", "again").endswith("3 text, 1 conversation")
+    written = json.loads(Path("again/training-data/bo/conversation.json").read_text())
+    assert list(written.values()) == [[{"Human": "What is <bo> doing?", "AI": "<bo> sleeps."}]]
+
+
 def test_yollava_images_come_from_its_folder_alone(subject: Path, tmp_path: Path) -> None:
     main("yollava", "bo", "out")
     positives = Path("out/training-data/bo/positive_recognition.json")

@@ -11,7 +11,8 @@ from common import methods, vlm
 from common.core import images, io, paths, schema
 from common.core.errors import UserError
 from common.methods.interface import Backbones, Request, Responder, Task
-from common.methods.lora import crossed
+from common.methods.lora import EarlyStop, crossed
+from common.methods.lora.early_stop import held_out
 from common.training.samples import Sample, TrainingSet, balanced_accuracy, concatenate, read_rows
 from stages.evaluate.__main__ import main as ask
 from stages.fit_baseline.__main__ import main as fit
@@ -165,6 +166,62 @@ def test_mistakes_end_with_one_sentence(prepared: Path) -> None:
         fit("lora")
     with pytest.raises(UserError, match=r"models/methods/lora/bo/training\.json is missing"):
         ask("lora")
+
+
+def test_others_conversations_are_learned_beside_the_subject_or_alone(prepared: Path) -> None:
+    turns = [{"from": "human", "value": "<image>\nWho?"}, {"from": "gpt", "value": "A dog."}] * 2
+    turns[2] = {"from": "human", "value": "Really?"}
+    photo = images.list_photos(paths.train_photos("bo", "world"))[0]
+    items = [{"image": str(photo), "conversations": turns}] + [{"conversations": turns[2:]}] * 30
+    Path("talk.json").write_text(json.dumps(items))
+    chosen = {"file": "talk.json", "images": "."}
+    own = len(read_rows(paths.dataset("bo"), conversations=True, hard=True, easy=True)) - 4
+    for share, count in ((None, own + 31), (0.5, 2 * own), (1.0, 31)):
+        set_params({"methods.lora": SECTION | {"epochs": 1, "conversations": chosen | {"share": share}}})
+        fit("lora")
+        told = io.read_json(paths.fitted("lora") / "bo" / "training.json")
+        assert told["samples"] == count
+        assert told["data"]["conversations"] == io.sha256_file(Path("talk.json"))
+    Path("talk.json").write_text(json.dumps([items[0] | {"image": "lost.png"}]))
+    with pytest.raises(UserError, match=r"talk\.json, item 0: lost\.png is not in \."):
+        fit("lora")
+    Path("talk.json").unlink()
+    with pytest.raises(
+        UserError, match=r"conversations\.file is talk\.json, which is not there: name a JSON"
+    ):
+        fit("lora")
+
+
+def test_training_ends_where_held_out_questions_get_worse(prepared: Path) -> None:
+    for subject in SUBJECTS:
+        rows = io.read_parquet(paths.dataset(subject), schema.DATASET).to_pylist()
+        text = {"split": "train", "role": "text", "answer": "A dog."}
+        rows += [
+            dict.fromkeys(schema.DATASET.names) | text | {"question": q} for q in ("Who?", "Who?", "Where?")
+        ]
+        rows = [row | {"sample": number} for number, row in enumerate(rows)]
+        io.write_parquet(paths.dataset(subject), rows, schema.DATASET, ["sample"])
+    stop = {"held_out": 0.1, "patience": 1}
+    set_params({"methods.lora": SECTION | {"epochs": 12, "learning_rate": 0.3, "early_stop": stop}})
+    fit("lora")
+    for subject in SUBJECTS:
+        told = io.read_json(paths.fitted("lora") / subject / "training.json")
+        losses = [row["held_out_loss"] for row in told["curve"]]
+        best = losses.index(min(losses))
+        assert told["validation"]["epoch"] == best + 1
+        assert len(losses) == min(best + 2, 12)  # one more than the best
+    assert len(losses) < 12
+
+
+def test_held_out_questions_are_kept_from_training_with_all_their_answers() -> None:
+    asked = [Sample(f"Question {i % 5}?", str(i), None, None) for i in range(20)]
+    seen = [Sample("Is <bo> here?", "Yes", 0, True)] * 3
+    learned, kept = held_out([*asked, *seen], EarlyStop(held_out=0.4, patience=1), 0, "bo")
+    assert len(kept) == 8 and len({sample.question for sample in kept}) == 2
+    assert not {s.question for s in kept} & {s.question for s in learned} and len(learned) == 15
+    assert held_out(asked, None, 0, "bo") == (asked, [])
+    with pytest.raises(UserError, match="bo has no two different questions"):
+        held_out(seen + asked[:1], EarlyStop(held_out=0.4, patience=1), 0, "bo")
 
 
 def test_lessons_join_and_keep_each_subjects_balance(prepared: Path) -> None:

@@ -13,7 +13,12 @@ from common.core import io, paths, schema
 from common.core.errors import UserError
 from common.core.params import load
 from common.methods.interface import Backbones, Method, MethodSubject, Request, Task
+from common.methods.myvlm.own_questions import ask as ask_own
+from common.methods.myvlm.own_questions import named
+from common.methods.myvlm.settings import OwnQuestions
+from common.methods.myvlm.training_pairs import Identifier
 from common.methods.respond import answer_all
+from common.prompts.myvlm import PERSON, THING
 from tests.support.helpers import ROOT
 from tests.support.vlm_helpers import noise_images
 
@@ -108,6 +113,33 @@ def test_fitting_writes_heads_and_vectors_and_a_second_time_the_same_bytes(
     assert method.cost("myvlm", "bo").trainable == base.hidden_size + 2 * 16 + 2
     method.fit(SUBJECTS)
     assert read_all() == first
+
+
+def test_its_own_questions_are_answered_by_the_base_with_the_category_for_the_name(base) -> None:
+    pictures = dict(zip("ab", noise_images(2), strict=True))
+    settings = OwnQuestions(category="the {kind}", max_new_tokens=6)
+    for subject, questions in ((SUBJECTS[0], THING), (SUBJECTS[1], PERSON)):
+        assert len(questions) == 9
+        tasks = ask_own(base, subject, Identifier(subject.token, "sks"), pictures, settings, 2)
+        prefixes = vlm.encode_prefixes(base, list(pictures.values()))
+        for place, photo in enumerate(pictures):
+            queries = [vlm.Query(q.format(name=f"the {subject.kind}"), place) for q in questions]
+            said = vlm.answer(base, queries, prefixes, max_new_tokens=6, batch_size=2)
+            expected = [
+                [(q.format(name="sks"), named(answer.text, f"the {subject.kind}", "sks"))]
+                for q, answer in zip(questions, said, strict=True)
+                if answer.text
+            ]
+            assert tasks[photo] == expected and expected
+    assert named("The Pet is red; the pets are not.", "the pet", "<Bo>") == "<Bo> is red; the pets are not."
+
+
+def test_its_own_questions_teach_in_place_of_the_conversations(photos, backbones) -> None:
+    vectors = []
+    for own in (None, {"category": "the {kind}", "max_new_tokens": 6}):
+        prepared(backbones, "vqa", own_questions=own).fit(SUBJECTS[:1])
+        vectors.append(io.read_safetensors(paths.fitted("myvlm") / "bo/embedding.safetensors")[0]["values"])
+    assert not torch.equal(*vectors)
 
 
 def requests() -> list[Request]:

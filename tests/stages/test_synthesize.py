@@ -53,6 +53,14 @@ def test_every_photo_is_asked_everything(photos: Path) -> None:
     assert summary == f"1 subjects, {answered} questions answered, {dropped} answers dropped"
 
 
+def test_a_person_is_asked_as_a_person(photos: Path) -> None:
+    set_params({"subjects.bo.kind": "person"})
+    main()
+    asked = [row["question"] for row in rows("bo") if row["photo"] == "00.png"]
+    assert asked[:10] == [question.text.format(name="<bo>") for question in PERSON]
+    assert set(PERSON) != set(OTHER) and len(PERSON) == 10
+
+
 def test_both_descriptions_are_there_whatever_was_dropped(photos: Path) -> None:
     main()
     short, long = (

@@ -149,7 +149,7 @@ def test_several_subjects_are_trained_in_one_process(dataset: Path, base: vlm.Ba
 
 def test_a_picture_that_several_subjects_learn_from_is_there_once(dataset: Path) -> None:
     bo = samples.TrainingSet.of(samples.read_rows(dataset, **EVERYTHING), balance=True)
-    mam = samples.TrainingSet(noise_images(9)[5:], bo.training[5:7], [])
+    mam = samples.TrainingSet(noise_images(9)[5:], bo.training[5:7], [], [])
     mam = replace(mam, training=[replace(s, image=i) for i, s in enumerate(mam.training)])
     both = samples.share_images({"bo": bo, "mam": mam})
     assert both["bo"].images is both["mam"].images and len(both["bo"].images) == 9
@@ -168,6 +168,68 @@ def test_two_runs_give_the_same_bytes(dataset: Path) -> None:
     set_params({"seed": 1})
     main("bo")
     assert outputs()["soft_prompt.safetensors"] != first["soft_prompt.safetensors"]
+
+
+def test_the_end_of_an_answer_is_learned_or_not(dataset: Path, base: vlm.Base) -> None:
+    end = base.tokenizer.eos_token_id
+    for learned in (True, False):
+        suffix = vlm.suffix(base, None, "Who?", "A dog.", end_token=learned)
+        assert (suffix.labels[-1] == end) is learned and (end in suffix.ids) is learned
+    main("bo")
+    first = outputs()
+    set_params({"train.end_token": False})
+    main("bo")
+    prompt = vlm.SoftPrompt.load(paths.subject_model("bo"), base)
+    assert prompt.info["layout"]["text only"].endswith("{answer}")
+    assert prompt.info["training"]["end_token"] is False
+    assert outputs()["soft_prompt.safetensors"] != first["soft_prompt.safetensors"]
+
+
+def test_no_epoch_before_the_first_that_may_be_is_kept(dataset: Path, base: vlm.Base) -> None:
+    training_set = samples.TrainingSet.of(samples.read_rows(dataset, **EVERYTHING), balance=True)
+    kept = [
+        learn_bo(base, training_set, replace(RECIPE, epochs=6, first_epoch=first))[0].info["validation"]
+        for first in (1, 5, 9)
+    ]
+    assert [row["epoch"] for row in kept] == [4, 6, 6] and kept[0]["weighted"] > kept[1]["weighted"]
+
+
+def test_pictures_held_out_choose_the_epoch_and_teach_nothing(dataset: Path, base: vlm.Base) -> None:
+    write_dataset([row | {"source_sha256": row.get("image_sha256")} for row in rows()])
+    used = samples.read_rows(dataset, **EVERYTHING | {"conversations": False})
+    chosen = samples.held_out_sources(used, 0.4, 0, "bo")
+    labels = {row["source_sha256"]: row["label"] for row in used}
+    assert sorted(labels[source] for source in chosen) == ["no", "no", "yes"]  # of 5 and of 2
+    assert samples.held_out_sources(used, 0.0, 0, "bo") == set()
+    assert samples.held_out_sources(used, 0.4, 1, "bo") != chosen
+    training_set = samples.TrainingSet.of(used, True, chosen)
+    learned, judged, unchanged = (
+        {sample.image for sample in part}
+        for part in (training_set.training, training_set.validation, training_set.originals)
+    )
+    assert len(judged) == 3 and unchanged == learned and not judged & learned
+    prompt, _ = learn_bo(base, training_set, replace(RECIPE, initial="photos", held_out=0.4))
+    assert prompt.info["training"]["samples"] == 4 and prompt.info["training"]["held_out"] == 0.4
+    with pytest.raises(UserError, match=r"leaves none of the 2 pictures of bo that are answered yes: lower"):
+        samples.held_out_sources(used, 0.9, 0, "bo")
+    set_params({"train.held_out": 0.5, "train.data.conversations": False})
+    main("bo")
+    assert vlm.SoftPrompt.load(paths.subject_model("bo")).info["training"]["samples"] == 4
+
+
+def test_every_epoch_is_kept_on_request_and_gone_without(dataset: Path, base: vlm.Base) -> None:
+    set_params({"train.keep_epochs": True})
+    main("bo")
+    folder = paths.subject_epochs("bo")
+    assert sorted(path.name for path in folder.iterdir()) == ["1", "2", "3"]
+    epochs = {path.name: vlm.SoftPrompt.load(path, base) for path in folder.iterdir()}
+    best = vlm.SoftPrompt.load(paths.subject_model("bo"), base)
+    same = epochs.pop(str(best.info["validation"]["epoch"]))
+    assert torch.equal(same.embeddings, best.embeddings) and same.info == best.info
+    assert not any(torch.equal(other.embeddings, best.embeddings) for other in epochs.values())
+    set_params({"train.keep_epochs": False})
+    main("bo")
+    assert not folder.exists()
 
 
 @pytest.mark.slow

@@ -1,10 +1,11 @@
 """Small changes to pictures: of the right size and direction, no border, the same for the same draw."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from stages.assemble.augment import Strength, augment, fit, png
 
@@ -80,6 +81,18 @@ def test_light_and_noise_change_values_by_the_amount_said() -> None:
     assert lighter[0, 0].tolist() == [130, 140, 120]
     noisy = np.asarray(augment(gray, Strength(0, 0, 0, 0, 0.05), fixed(0, 0, 0, 0, 0, 0, 0, 0, 1))[0], float)
     assert noisy.std() == pytest.approx(255 * 0.05, rel=0.05)
+
+
+def test_mirroring_is_off_or_as_frequent_as_said_and_told() -> None:
+    image, turned = picture(), ImageOps.mirror(picture())
+    made = [augment(image, replace(NONE, mirror=0.5), np.random.default_rng(seed)) for seed in range(40)]
+    for changed, words in made:
+        assert changed.tobytes() == (turned if words.endswith(", mirrored") else image).tobytes()
+    assert 10 < sum(words.endswith("mirrored") for _, words in made) < 30
+    plain = augment(image, SOME, np.random.default_rng(1))
+    assert augment(image, replace(SOME, mirror=1.0), np.random.default_rng(1))[0].tobytes() == (
+        ImageOps.mirror(plain[0]).tobytes()  # the other draws stay
+    )
 
 
 def test_no_border_appears_where_the_picture_has_none() -> None:

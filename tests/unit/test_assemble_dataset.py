@@ -116,6 +116,16 @@ def test_text_has_no_image() -> None:
     assert all("image" not in row and row["task"] == "conversation" for row in text)
 
 
+def test_captions_are_learned_with_their_photo_as_it_is() -> None:
+    said = {"question": "Write a caption for <bo>.", "answer": "<bo> in a box."}
+    turns = [said | {"photo_sha256": PHOTOS[1].sha256}, said | {"photo_sha256": "of no photo"}]
+    plain, table = build(), rows("bo", PHOTOS, HARD + EASY, TURNS, RECIPE, turns)
+    (row,) = [row for row in table if row["task"] == "conversation" and "image" in row]
+    assert decoded(row).tobytes() == fit(PHOTOS[1].image, 32).tobytes() and row["role"] == "positive"
+    assert {key: row[key] for key in said} == said and row.get("label") is None and row["split"] == "train"
+    assert [r | {"sample": 0} for r in table if r is not row] == [r | {"sample": 0} for r in plain]
+
+
 def test_validation_holds_every_picture_once_unchanged_with_the_fixed_question() -> None:
     validation = [row for row in build() if row["split"] == "validation"]
     assert [row["source"] for row in validation] == [picture.source for picture in PHOTOS + HARD + EASY]

@@ -8,7 +8,7 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
-from benchmarks.ablation import FURTHER, STUDIES, _name, main
+from benchmarks.ablation import FURTHER, PUBLISHED, STUDIES, _name, main
 from benchmarks.ablation_report import ASKED, MEASURES, by_method, curve, methods_table, summary, table
 from common import methods
 from common.core.errors import UserError
@@ -75,12 +75,29 @@ def test_experiments_have_different_names_that_dvc_takes():
         main("lader", "0")
 
 
-def test_dvc_adds_the_further_methods_as_they_are_written_and_the_pipeline_takes_them(tmp_path: Path):
+@pytest.mark.parametrize(("study", "file"), [("further", FURTHER), ("published", PUBLISHED)])
+def test_dvc_adds_methods_as_they_are_written_and_the_pipeline_takes_them(
+    study: str, file: Path, tmp_path: Path
+):
     changed = tmp_path / "params.yaml"
     shutil.copy(ROOT / "params.yaml", changed)
-    (changes,) = STUDIES["further"].steps.values()
+    (changes,) = STUDIES[study].steps.values()
     apply_overrides(changed, list(changes))
     yaml = YAML(typ="safe")
-    sections, written = yaml.load(changed)["methods"], yaml.load(FURTHER)
-    assert len(written) > 3 and {name: sections[name] for name in written} == written
+    sections, written = yaml.load(changed)["methods"], yaml.load(file)
+    assert len(written) > 2 and {name: sections[name] for name in written} == written
     assert methods.check(sections) == []
+
+
+def test_published_methods_have_the_published_numbers():
+    sections = YAML(typ="safe").load(PUBLISHED)
+    lora = sections["lora_published"]
+    assert (lora["rank"], lora["alpha"], lora["dropout"]) == (128, 256, 0.05)
+    assert (lora["learning_rate"], lora["projector_learning_rate"], lora["warmup"]) == (2e-4, 2e-5, 0.03)
+    assert (lora["epochs"], lora["batch_size"], lora["weight_decay"]) == (1, 16, 0.0)
+    captions, questions = (sections[name]["embedding"] for name in ("myvlm_published", "myvlm_vqa_published"))
+    assert captions | {"penalty_weight": 10.0} == questions and captions["penalty_weight"] == 0.0075
+    assert (captions["learning_rate"], captions["clip"]) == (1.0, 0.05)
+    assert (captions["steps"], captions["batch_size"]) == (100, 4)
+    head = sections["myvlm_published"]["head"]
+    assert (head["steps"], head["batch_size"], head["learning_rate"], head["clip"]) == (500, 16, 0.001, 0.1)

@@ -11,7 +11,10 @@ from sentence_transformers.sentence_transformer.modules import Pooling, Transfor
 from transformers import BertConfig, BertModel
 
 from benchmarks import captions_similarity as measures
+from benchmarks.captions import of_photos
 from common.clip import Clip, embed
+from common.core import io, paths
+from common.core.errors import UserError
 from tests.support.tiny import tokenizer
 from tests.support.vlm_helpers import noise_images
 
@@ -49,6 +52,16 @@ def test_image_similarity_counts_opposite_pairs_as_nothing() -> None:
 
 def test_sentence_similarity_is_the_mean_cosine() -> None:
     assert measures.sentence_similarity(unit(0, 0), unit(60, 180)) == pytest.approx(-25)
+
+
+def test_a_photo_s_own_caption_is_what_its_caption_is_compared_with(workspace: Path) -> None:
+    assert of_photos("bo", "own") == {}
+    path = paths.truth_dir("bo", "own") / "captions.json"
+    io.write_json(path, {"00.png": ["sks on a rug", "more"], "01.png": [], "02.png": ["<Bo> runs."]})
+    assert of_photos("bo", "own") == {"00.png": "<bo> on a rug", "02.png": "<bo> runs."}
+    io.write_json(path, {"00.png": "sks on a rug"})
+    with pytest.raises(UserError, match=r"captions\.json, 00\.png.* is expected: mend the file"):
+        of_photos("bo", "own")
 
 
 def test_captions_without_counterparts_are_an_error() -> None:

@@ -95,6 +95,21 @@ def test_one_key_selects_a_base_with_all_that_belongs_to_it(name: str):
     assert params.base.load_kwargs["model"] == PRESETS[name]["base"]["vlm"]["model"]
 
 
+def test_the_presets_of_llava_are_the_papers_and_ours_stand_beside_them():
+    published = {"initial": "random", "epochs": 15, "learning_rate": 0.001, "schedule": "constant"}
+    published |= {"batch_size": 1, "balance": False, "end_token": False, "first_epoch": 6}
+    for name in ("llava-7b", "llava-13b"):
+        set_params({"base.preset": name, "train.epochs": "preset"})
+        params = load()
+        assert params.train.model_dump(include=set(published)) == published
+        assert params.train.latent_tokens == 16 and params.train.weight_decay == 0.01
+        augment = params.assemble.augment.model_dump()
+        assert augment.pop("mirror") == 0.5 and not any(augment.values())
+        set_params({"base.preset": f"{name}-ours"})
+        ours = load()
+        assert ours.base.vlm == params.base.vlm and ours.train != params.train
+
+
 @pytest.mark.parametrize("name", [name for name in PRESETS if name not in ("embedded", "photographs")])
 def test_presets_pin_hub_models_to_commits(name: str):
     for key, of in PRESETS[name]["base"].items():

@@ -3,7 +3,9 @@
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,7 +15,7 @@ from transformers import AutoModelForImageTextToText
 from common import vlm
 from common.core.errors import UserError
 from common.methods.lora import adapter, sequences
-from common.methods.lora.learn import _fitting, backward
+from common.methods.lora.learn import _fitting, _optimizer, backward
 from common.training.samples import Sample
 from common.vlm.suffix import IGNORE
 from tests.support import families, tiny
@@ -231,14 +233,47 @@ def test_an_adapter_of_another_base_is_refused(base: vlm.Base, tmp_path: Path) -
         pass
 
 
+def test_a_base_in_bfloat16_learns_in_float32_and_nearly_the_same(tmp_path: Path) -> None:
+    folder, found = str(tiny.llava(tmp_path)), {}
+    for dtype in ("float32", "bfloat16"):
+        base = vlm.load(folder, dtype=dtype)
+        features = sequences.vision_features(base, IMAGES, 3)
+        made = sequences.examples(base, SAMPLES, features.shape[1])
+        with put_on(base, checkpointing=True) as put:
+            _, values = gradients(put, partial(backward, base, put, features, made, 4))
+            assert {value.dtype for value in put.lora + put.projector_values} == {torch.float32}
+            kept = {value.dtype for tensors in put.snapshot().values() for value in tensors.values()}
+            assert kept == {getattr(torch, dtype)}
+        found[dtype] = torch.cat([value.flatten().float() for value in values])
+    assert torch.cosine_similarity(*found.values(), dim=0) > 0.98
+
+
+def test_the_rate_rises_for_its_warmup_and_falls_to_zero(base: vlm.Base) -> None:
+    settings = SimpleNamespace(learning_rate=2e-4, projector_learning_rate=2e-5, weight_decay=0.0, warmup=0.1)
+    with put_on(base) as put:
+        optimizer, schedule = _optimizer(put, settings, 20)
+        rates = []
+        for _ in range(21):
+            rates.append(schedule.get_last_lr())
+            optimizer.step()
+            schedule.step()
+    assert rates[0] == [0.0, 0.0] and rates[2] == pytest.approx([2e-4, 2e-5])
+    assert rates[11] == pytest.approx([1e-4, 1e-5]) and rates[20] == pytest.approx([0.0, 0.0], abs=1e-9)
+
+
 def test_samples_that_are_too_long_are_left_out_and_told(
     base: vlm.Base, capsys: pytest.CaptureFixture[str]
 ) -> None:
     long = Sample("ball " * base.model.config.text_config.max_position_embeddings, "Yes", None, None)
-    assert len(_fitting(base, [*SAMPLES, long], 9, "bo, training")) == len(SAMPLES)
-    assert "warning: bo, training: 1 samples left out, too long" in capsys.readouterr().err
-    with pytest.raises(UserError, match="no sample fits into the context"):
-        _fitting(base, [long], 9, "bo, training")
+    made = sequences.examples(base, [*SAMPLES, long], 9)
+    assert len(_fitting(base, made, None, "bo, training")) == len(SAMPLES)
+    assert "warning: bo, training: 1 samples left out, longer than" in capsys.readouterr().err
+    with pytest.raises(UserError, match=r"no sample fits into \d+ positions"):
+        _fitting(base, made[-1:], None, "bo, training")
+    lengths = sorted(len(example.ids) for example in made)
+    kept = _fitting(base, made, lengths[1], "bo, training")
+    assert sorted(len(example.ids) for example in kept) == lengths[:2]
+    assert f"3 samples left out, longer than {lengths[1]} positions" in capsys.readouterr().err
 
 
 def test_a_base_that_lora_does_not_fit_is_refused_before_it_is_changed(tmp_path: Path) -> None:

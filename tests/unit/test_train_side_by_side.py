@@ -57,9 +57,8 @@ def training_sets() -> dict[str, TrainingSet]:
             )
             for i in range(count)
         ]
-        made[subject] = TrainingSet(
-            IMAGES, samples, [sample for sample in samples if sample.label is not None]
-        )
+        validation = [sample for sample in samples if sample.label is not None]
+        made[subject] = TrainingSet(IMAGES, samples, validation, validation)
     return made
 
 

@@ -1,6 +1,8 @@
 """Prefix and suffix ids are those of the whole string; only the answer is labeled."""
 
 import copy
+import shutil
+from pathlib import Path
 
 import pytest
 from tokenizers import AddedToken, normalizers, pre_tokenizers
@@ -72,6 +74,15 @@ def test_soft_prompt_ids_are_those_of_a_tokenizer_with_the_tokens_added(
         text = f"Be brief. USER: {definition} {question} ASSISTANT: No, <bo> is not here.</s>"
         expected = [base.vocab_size + i - first if i >= first else i for i in tokenizer(text).input_ids]
         assert prefix_ids(base, image=False) + suffix.ids == expected
+
+
+def test_the_wording_is_llava_s_whatever_the_folder_is_called(tiny_llava: Path, tmp_path: Path) -> None:
+    """The published code chose it by the folder's name, and had none for others."""
+    said = "A chat between a curious human and an artificial intelligence assistant."
+    for name in ("llava-v1.5-13b", "llava_ckpt"):
+        shutil.copytree(tiny_llava, tmp_path / name)
+        text = vlm.load(str(tmp_path / name), system=said).layout.describe("<bo> is <latent>.", image=True)
+        assert text == f"{said} USER: <image>\n<bo> is <latent>. {{question}} ASSISTANT: {{answer}}</s>"
 
 
 def test_only_the_answer_is_labelled(base: vlm.Base) -> None:

@@ -77,8 +77,11 @@ class Dataset:
         return "\n".join([report.table(self.subjects), "", *counts, after])
 
 
-def read(folder: Path) -> Dataset:
-    """Read and judge the whole dataset in `folder`. Raises UserError when it is not there or was imported."""
+def read(folder: Path, negatives_each: int | None = None) -> Dataset:
+    """Read and judge the whole dataset in `folder`, with so many hard negatives per subject, or all.
+
+    Raises UserError when it is not there or was imported.
+    """
     root = _root(folder)
     names = sorted({path.name for split in ("train", "test") for path in _folders(root / split)})
     if again := [subject_id(name) for name in names if paths.photos_dir(subject_id(name), "own").exists()]:
@@ -104,7 +107,8 @@ def read(folder: Path) -> Dataset:
             visual=questions.visual(name, visual.get(name, {}), tested, found),
             text=questions.text(name, text.get(name, {}), found),
         )
-        subjects.append(DatasetSubject(name, own, about, negatives.read(root, name, own.all(), found)))
+        hard = negatives.read(root, name, own.all(), found, negatives_each)
+        subjects.append(DatasetSubject(name, own, about, hard))
     if not subjects:
         raise UserError(
             f"{root} holds no subject that can be imported ({'; '.join(found['Subjects left out'])})"

@@ -1,9 +1,10 @@
 """The published hard negatives: which files can be used, and whether scores.json tells of each.
 
 They are copied as a corpus for the index stage, which embeds and retrieves them with the base CLIP like any
-other. The published scores, of a CLIP that is not named, rank nothing here; the report shows their range.
+other. The published scores, of a CLIP that is not named, choose which are copied where not all shall be.
 """
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,8 +41,10 @@ class Negatives:
     scores: list[float] = field(default_factory=list)
 
 
-def read(root: Path, name: str, own: Collection[AddedPhoto], found: Findings) -> Negatives:
-    """Read the negatives of the subject `name`, whose photos are `own`."""
+def read(
+    root: Path, name: str, own: Collection[AddedPhoto], found: Findings, most: int | None = None
+) -> Negatives:
+    """Read the negatives of the subject `name`, whose photos are `own`; of more than `most` the best."""
     folder = root / "train" / name / FOLDER
     if not folder.is_dir():
         return Negatives()
@@ -51,22 +54,22 @@ def read(root: Path, name: str, own: Collection[AddedPhoto], found: Findings) ->
     readable, unreadable = pictures.read(files, f"{name}/{FOLDER}")
     wrong += unreadable
     seen = {photo.pixels: photo for photo in own}
-    kept = Negatives()
+    usable = []
     for photo in readable:
         if other := seen.get(photo.pixels):
             wrong.append(f"{photo.path} is the same picture as {other.path}")
             continue
         seen[photo.pixels] = photo
-        kept.files.append(photo)
-        if photo.path.stem in scores:
-            kept.scores.append(scores[photo.path.stem])
-        else:
+        usable.append(photo)
+        if photo.path.stem not in scores:
             wrong.append(f"{photo.path} has no score in {SCORES} (kept)")
     stems = {path.stem for path in files}
     wrong += [
         f"{folder / SCORES} lists {stem}, of which there is no file" for stem in scores if stem not in stems
     ]
-    return kept
+    best = sorted(usable, key=lambda photo: -scores.get(photo.path.stem, -math.inf))[:most]
+    files = [photo for photo in usable if photo in best]
+    return Negatives(files, [scores[photo.path.stem] for photo in files if photo.path.stem in scores])
 
 
 def _scores(path: Path, wrong: list[str]) -> dict[str, float]:

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
 
 from common.core import io
-from common.core.settings import MethodSettings
+from common.core.settings import MethodSettings, Section
 from common.methods.interface import Cost, Method, MethodSubject, Photos, Request
 from common.training import samples
 
@@ -21,6 +21,30 @@ if TYPE_CHECKING:
     from common import vlm
 
 ALL = "all"  # folder of the one adapter for all
+
+
+class Conversations(Section):
+    """Others' conversations that are learned as well."""
+
+    file: str
+    images: str | None = None
+    share: Annotated[float, Field(gt=0, le=1)] | None = None
+
+    @field_validator("file")
+    @classmethod
+    def _is_there(cls, file: str) -> str:
+        if not Path(file).is_file():
+            raise ValueError(
+                f"conversations.file is {file}, which is not there: name a JSON file of LLaVA's form"
+            )
+        return file
+
+
+class EarlyStop(Section):
+    """When training ends before its last epoch."""
+
+    held_out: Annotated[float, Field(gt=0, lt=1)]
+    patience: PositiveInt
 
 
 class LoraSettings(MethodSettings):
@@ -39,6 +63,9 @@ class LoraSettings(MethodSettings):
     batch_size: PositiveInt
     balance: bool
     gradient_checkpointing: bool
+    max_length: PositiveInt | None = None
+    conversations: Conversations | None = None
+    early_stop: EarlyStop | None = None
 
 
 class Lora(Method):
@@ -72,7 +99,11 @@ class Lora(Method):
                 micro_batch_size=self.backbones.batch_size,
             )
             data = {subject.id: io.sha256_file(subject.dataset) for subject in together}
-            info = {"data": data, "training": chosen.model_dump() | {"seed": self.backbones.seed}, **learned}
+            if chosen.conversations:
+                data["conversations"] = io.sha256_file(Path(chosen.conversations.file))
+            # settings left at their defaults did nothing
+            training = chosen.model_dump(exclude_defaults=True) | {"seed": self.backbones.seed}
+            info = {"data": data, "training": training, **learned}
             adapter.save(folder, base, config, values, info)
 
     def answers(self, photos: Photos, requests: Sequence[Request]) -> "list[vlm.Answer]":

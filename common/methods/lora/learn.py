@@ -1,9 +1,10 @@
 """Training of one adapter, from the base's own answers to the best epoch.
 
 The recipe is that of LLaVA's LoRA script (AdamW, cosine with warmup, clipped gradients), with two things in
-common with the soft prompt: a sample's loss is the mean over its answer, whatever its length, and the epoch
-kept is the best on the validation rows. Owns steps and that choice. Does not own adapters (`adapter`),
-forwards (`sequences`) or which rows there are (`training.samples`).
+common with the soft prompt: a sample's loss is the mean over its answers, whatever their length, and the
+epoch kept is the best on the validation rows, or, with `early_stop`, on questions that are not learned. Owns
+steps and that choice. Does not own adapters (`adapter`), forwards (`sequences`), others' conversations
+(`conversations`) or which rows there are (`training.samples`).
 """
 
 import math
@@ -18,8 +19,10 @@ from transformers import get_cosine_schedule_with_warmup
 from common import vlm
 from common.core.errors import UserError
 from common.core.progress import bar
-from common.core.seed import torch_stream
+from common.core.seed import stream, torch_stream
 from common.methods.lora.adapter import Adapter, Values, attached
+from common.methods.lora.conversations import load, sequences
+from common.methods.lora.early_stop import best_epoch, held_out
 from common.methods.lora.sequences import Example, examples, predict, vision_features
 from common.training.samples import TrainingSet, balanced_accuracy
 
@@ -51,14 +54,22 @@ def learn(
         at_once: samples per forward.
 
     Raises:
-        UserError: no sample fits into the model's context, or the loss is no longer finite.
+        UserError: no sample fits into the model's context, the loss is no longer finite, or others'
+            conversations cannot be read.
 
     """
-    features = vision_features(base, training_set.images, micro_batch_size)
-    training, validation = (
-        _fitting(base, samples, features.shape[1], f"{name}, {split}")
-        for split, samples in (("training", training_set.training), ("validation", training_set.validation))
-    )
+    own, questions = held_out(training_set.training, settings.early_stop, seed, name)
+    pictures, others = [], []
+    if settings.conversations:
+        draws = stream(seed, "lora", name, "conversations")
+        pictures, others = load(settings.conversations, len(own), len(training_set.images), draws)
+        own = [] if settings.conversations.share == 1 else own
+    features = vision_features(base, [*training_set.images, *pictures], micro_batch_size)
+    tokens, longest = features.shape[1], settings.max_length
+    made = [*examples(base, own, tokens), *sequences(base, others, tokens)]
+    training = _fitting(base, made, longest, f"{name}, training")
+    validation = _fitting(base, examples(base, training_set.validation, tokens), None, f"{name}, validation")
+    asked = examples(base, questions, tokens)
     shuffle = torch_stream(seed, "lora", name, "order")
     orders = [
         torch.randperm(len(training), generator=shuffle).split(settings.batch_size)
@@ -94,9 +105,13 @@ def learn(
                         "under methods in params.yaml"
                     )
                 scores = validate(base, adapter, features, validation, micro_batch_size)
+                if asked:
+                    scores["held_out_loss"] = mean_loss(base, adapter, features, asked, micro_batch_size)
                 curve.append({"epoch": epoch, "loss": round(loss, 6), **scores})
-                if scores["weighted"] == max(row["weighted"] for row in curve):
+                if curve[-1] is best_epoch(curve):
                     best, values = curve[-1], adapter.snapshot()
+                elif settings.early_stop and epoch - best["epoch"] >= settings.early_stop.patience:
+                    break
     return values, {"validation": best, "curve": curve, "samples": len(training), "steps": steps}
 
 
@@ -120,6 +135,23 @@ def backward(
 
 
 @torch.no_grad()
+def mean_loss(
+    base: vlm.Base, adapter: Adapter, features: torch.Tensor, asked: Sequence[Example], micro_batch_size: int
+) -> float:
+    """Mean over samples of the mean cross-entropy over each one's answers."""
+    total = 0.0
+    adapter.model.eval()
+    for start in range(0, len(asked), micro_batch_size):
+        part = asked[start : start + micro_batch_size]
+        predicted = predict(base, adapter.projector, features, part)
+        losses = F.cross_entropy(predicted.logits, predicted.targets, reduction="none")  # (N,)
+        shares = torch.tensor([1 / example.supervised for example in part], device=losses.device)
+        total += (losses * shares[predicted.rows]).sum().item()
+    adapter.model.train()
+    return round(total / len(asked), 6)
+
+
+@torch.no_grad()
 def validate(
     base: vlm.Base,
     adapter: Adapter,
@@ -140,15 +172,19 @@ def validate(
     return balanced_accuracy([example.sample for example in validation], said)
 
 
-def _fitting(base: vlm.Base, samples: Sequence[Any], image_tokens: int, what: str) -> list[Example]:
-    """The samples as sequences, with a warning about those that are too long for the model."""
-    made = examples(base, samples, image_tokens)
-    if not made:
-        raise UserError(f"{what}: no sample fits into the context of {base.name}: use another base.vlm.model")
-    if len(made) < len(samples):
-        left_out = len(samples) - len(made)
-        print(f"warning: {what}: {left_out} samples left out, too long for {base.name}", file=sys.stderr)
-    return made
+def _fitting(base: vlm.Base, made: Sequence[Example], longest: int | None, what: str) -> list[Example]:
+    """Those of at most `longest` positions that the model has room for, with a warning about the others."""
+    room = min(longest or math.inf, base.model.config.text_config.max_position_embeddings)
+    fitting = [example for example in made if len(example.ids) <= room]
+    if not fitting:
+        raise UserError(
+            f"{what}: no sample fits into {room} positions of {base.name}: raise max_length of the section, "
+            "or use another base.vlm.model"
+        )
+    if len(fitting) < len(made):
+        left_out = len(made) - len(fitting)
+        print(f"warning: {what}: {left_out} samples left out, longer than {room} positions", file=sys.stderr)
+    return fitting
 
 
 def _optimizer(

@@ -7,7 +7,7 @@ not own adapters (`adapter`) or steps (`learn`).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from PIL import Image
@@ -17,14 +17,20 @@ from common import vlm
 from common.training.samples import Sample
 from common.vlm.suffix import IGNORE
 
+if TYPE_CHECKING:
+    from common.methods.lora.conversations import Conversation
+
+_QUESTION = "\ue000"  # marks the question's place in the chat template; private use, so in no template
+
 
 @dataclass(frozen=True)
 class Example:
-    """A sample as ids, an image token for each position of its picture; labels are IGNORE off the answer."""
+    """A sample as ids, an image token for each position of its pictures; labels are IGNORE off answers."""
 
-    sample: Sample
+    sample: "Sample | Conversation"
     ids: list[int]
     labels: list[int]
+    images: tuple[int, ...]
 
     @property
     def supervised(self) -> int:
@@ -53,26 +59,40 @@ def vision_features(base: vlm.Base, images: Sequence[Image.Image], batch_size: i
 
 
 def examples(base: vlm.Base, samples: Sequence[Sample], image_tokens: int) -> list[Example]:
-    """Put samples in the layout of the base, the subject's name as plain text; those too long are left out.
+    """Put samples in the layout of the base, the subject's name as plain text.
 
     Args:
-        base: its chat template, tokenizer and longest sequence count.
+        base: its chat template and tokenizer count.
         samples: what is learned; the answer and the end token after it are supervised.
         image_tokens: P, positions that a picture takes.
 
     """
-    text = base.layout.tokenizer(base.layout.prefix_text(image=False)).input_ids
-    token = base.model.config.image_token_id
-    shown = base.layout.tokenizer(base.layout.prefix_text(image=True)).input_ids
-    at = shown.index(token)
-    shown[at : at + 1] = [token] * image_tokens
+    prefixes = [prefix_ids(base, count, image_tokens) for count in (0, 1)]
     made = []
     for sample in samples:
-        prefix = text if sample.image is None else shown
-        rest = vlm.suffix(base, None, sample.question, sample.answer, image=sample.image is not None)
-        made.append(Example(sample, prefix + rest.ids, [IGNORE] * len(prefix) + rest.labels))
-    longest = base.model.config.text_config.max_position_embeddings
-    return [example for example in made if len(example.ids) <= longest]
+        images = () if sample.image is None else (sample.image,)
+        prefix = prefixes[len(images)]
+        rest = vlm.suffix(base, None, sample.question, sample.answer, image=bool(images))
+        made.append(Example(sample, prefix + rest.ids, [IGNORE] * len(prefix) + rest.labels, images))
+    return made
+
+
+def prefix_ids(base: vlm.Base, images: int, image_tokens: int) -> list[int]:
+    """What stands before the first question, with so many images, each of `image_tokens` positions."""
+    text = base.layout.prefix_text(image=images > 0)
+    if images > 1:
+        one, several = (_opening(base, count) for count in (1, images))
+        text = text.removesuffix(one) + several
+    token = base.model.config.image_token_id
+    ids = base.layout.tokenizer(text).input_ids
+    return [i for written in ids for i in [written] * (image_tokens if written == token else 1)]
+
+
+def _opening(base: vlm.Base, images: int) -> str:
+    """The first turn up to its question, without a system sentence."""
+    content = [*[{"type": "image"}] * images, {"type": "text", "text": _QUESTION}]
+    messages = [{"role": "user", "content": content}]
+    return base.processor.apply_chat_template(messages, tokenize=False).partition(_QUESTION)[0]
 
 
 def predict(
@@ -93,7 +113,7 @@ def predict(
     labels = torch.tensor([example.labels + [IGNORE] * (length - len(example.labels)) for example in batch])
     rows, before = (labels[:, 1:] != IGNORE).nonzero(as_tuple=True)
     targets, positions = labels[rows, before + 1], rows * length + before
-    pictures = [example.sample.image for example in batch if example.sample.image is not None]
+    pictures = [image for example in batch for image in example.images]
     ids, rows, targets, positions, seen = (
         vlm.to_device(tensor, base.device) for tensor in (ids, rows, targets, positions, features[pictures])
     )

@@ -50,15 +50,14 @@ class MyVLM(Method):
         from common.methods.myvlm.concept import Concept
         from common.methods.myvlm.fitting import ConceptData, fit_head, fit_vector, refuse_untaught
 
-        words = {subject.id: self._identifier(subject) for subject in subjects}
+        words = {subject.id: self.word(subject.id, subject.kind) for subject in subjects}
         refuse_untaught(subjects, words, self.name, self.settings)
         base, chosen, seed = self.backbones.base(), self.settings, self.backbones.seed
         for subject in progress.bar(subjects, self.name):
             data, word = ConceptData.of(subject), words[subject.id]
             head, keys, split = fit_head(subject, data, self._features(), chosen, seed)
             vectors = fit_vector(base, subject, data, word, chosen, seed, self.backbones.batch_size)
-            info = {"base": base.fingerprint, "mode": chosen.mode, "norm": chosen.embedding.norm}
-            concept = Concept(word, head, keys, vectors[chosen.embedding.steps], info)
+            concept = Concept(word, head, keys, vectors[chosen.embedding.steps], self.info(base))
             concept.save(self.folder / subject.id, vectors, split)
 
     def answers(self, photos: Photos, requests: Sequence[Request]) -> "list[vlm.Answer]":
@@ -107,6 +106,18 @@ class MyVLM(Method):
         learned = concept.values.numel() + concept.head.trainable
         return Cost(learned, stored_bytes(self.folder / subject), len(concept.values))
 
+    def word(self, subject: str, kind: str) -> "Identifier":
+        """How the model's texts call this subject."""
+        from common.methods.myvlm.training_pairs import Identifier
+
+        chosen = self.settings
+        return Identifier.of(subject, chosen.person_identifier if kind == "person" else chosen.identifier)
+
+    def info(self, base: "vlm.Base") -> dict[str, str]:
+        """What a concept's file says of how it was learned."""
+        chosen = self.settings
+        return {"base": base.fingerprint, "mode": chosen.mode, "norm": chosen.embedding.norm}
+
     def _chances(
         self, photos: Photos, requests: Sequence[Request], concepts: "Mapping[str, Concept]"
     ) -> "dict[str, dict[str, np.ndarray]]":
@@ -128,18 +139,10 @@ class MyVLM(Method):
 
         return FeatureExtractor(self.backbones.clip, self.settings.face_model)
 
-    def _identifier(self, subject: MethodSubject) -> "Identifier":
-        from common.methods.myvlm.training_pairs import Identifier
-
-        person = subject.kind == "person"
-        return Identifier.of(
-            subject.id, self.settings.person_identifier if person else self.settings.identifier
-        )
-
     def _read(self, subject: str) -> "Concept":
         from common.methods.myvlm.concept import Concept
 
-        return Concept.load(self.folder / subject, self.backbones.base())
+        return Concept.load(self.folder / subject, self.backbones.base(), self.settings.checkpoint)
 
 
 METHOD = MyVLM

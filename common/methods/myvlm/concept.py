@@ -5,7 +5,7 @@ Owns the files of a subject:
     head.safetensors         the head (see `heads`)
     embedding.safetensors    keys (n, ·) signals of the train photos, values (1, D) the vector that they all
                              stand for, both float32
-    checkpoints.safetensors  {step}.values (1, D), for those who want to compare
+    checkpoints.safetensors  {step}.values (1, D), the vector after so many steps
     split.json               photos that the head was trained on, or kept from, and how it does on the latter
 
 MyVLM keeps keys for the decision; only a face head decides by them, a linear head's are its probabilities.
@@ -63,8 +63,11 @@ class Concept:
         io.write_json(folder / SPLIT, split)
 
     @classmethod
-    def load(cls, folder: Path, base: vlm.Base) -> "Concept":
-        """Read the files; raises UserError if they are missing or were made for another base."""
+    def load(cls, folder: Path, base: vlm.Base, checkpoint: int | None = None) -> "Concept":
+        """Read the files, with the vector after `checkpoint` steps in place of the last.
+
+        Raises UserError if they are missing or were made for another base, or no such vector was kept.
+        """
         tensors, info = io.read_safetensors(folder / FILE)
         if info["base"] != base.fingerprint:
             raise UserError(
@@ -72,7 +75,22 @@ class Concept:
                 f"run `dvc repro fit_baseline@{folder.parent.name}`"
             )
         identifier = Identifier(f"<{folder.name}>", info.pop("identifier"))
-        return cls(identifier, heads.load(folder), tensors["keys"], tensors["values"], info)
+        values = tensors["values"]
+        if checkpoint is not None:
+            kept = checkpoints(folder)
+            if checkpoint not in kept:
+                raise UserError(
+                    f"{folder} keeps no vector after {checkpoint} steps: set methods.{folder.parent.name}."
+                    f"checkpoint to one of {', '.join(map(str, sorted(kept)))}, or to null for the last"
+                )
+            values = kept[checkpoint]
+        return cls(identifier, heads.load(folder), tensors["keys"], values, info)
+
+
+def checkpoints(folder: Path) -> dict[int, torch.Tensor]:
+    """The vectors that were kept, (1, D) float32 of length 1, by the steps that they are after."""
+    tensors, _ = io.read_safetensors(folder / CHECKPOINTS)
+    return {int(name.removesuffix(".values")): values for name, values in tensors.items()}
 
 
 def stored_bytes(folder: Path) -> int:

@@ -20,6 +20,7 @@ from common.methods.myvlm import heads
 from common.methods.myvlm.augment import augmented
 from common.methods.myvlm.features import FeatureExtractor
 from common.methods.myvlm.learn import ConceptPhoto, learn
+from common.methods.myvlm.own_questions import ask
 from common.methods.myvlm.settings import MyVLMSettings
 from common.methods.myvlm.training_pairs import Identifier, training_pairs
 
@@ -119,7 +120,13 @@ def fit_vector(
     batch_size: int,
 ) -> dict[int, torch.Tensor]:
     """The vector after steps, (1, D) float32 (see `learn`)."""
-    pairs = training_pairs(identifier, data.conversations, settings.instruction, settings.mode)
+    own = settings.own_questions if settings.mode == "vqa" else None
+    mode = "captioning" if own else settings.mode
+    pairs = training_pairs(identifier, data.conversations, settings.instruction, mode)
+    if own:
+        shown = {row["source_sha256"]: _image(row) for row in data.photos}
+        for photo, tasks in ask(base, subject, identifier, shown, own, batch_size).items():
+            pairs[photo] = [*pairs.get(photo, []), *tasks]
     photos = [
         ConceptPhoto(_image(row), pairs[row["source_sha256"]])
         for row in data.photos

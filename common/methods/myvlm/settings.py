@@ -48,6 +48,13 @@ class Embeddings(Section):
     changes: Changes
 
 
+class OwnQuestions(Section):
+    """MyVLM's nine questions in place of the interview's."""
+
+    category: Annotated[str, Field(min_length=1)]
+    max_new_tokens: PositiveInt
+
+
 class MyVLMSettings(MethodSettings):
     """See params.yaml."""
 
@@ -57,6 +64,8 @@ class MyVLMSettings(MethodSettings):
     instruction: str
     face_model: str | None
     face_distance: Annotated[float, Field(gt=0, lt=2)]
+    checkpoint: PositiveInt | None = None
+    own_questions: OwnQuestions | None = None
     head: Heads
     embedding: Embeddings
 

@@ -7,9 +7,9 @@ begin, how many photos are learned from, and whether captions are.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from common.core.settings import MethodSettings, Train
 from common.methods.interface import Cost, Method, MethodSubject, Photos, Request
@@ -26,6 +26,7 @@ class VariantSettings(MethodSettings, Train):
         head: which rows are learned in the output layer: the identifier's | all, as in the published code.
         initial: where latent tokens begin; words are those of the base's short description (see `start`).
         photos: how many are learned from, the first by name; None for all.
+        first_epoch, end_token, held_out: as under `train`; as it is there if left out.
         captions: pictures of the subject whose captions are learned, and as many of others (see `captions`).
 
     """
@@ -35,6 +36,9 @@ class VariantSettings(MethodSettings, Train):
     initial: Literal["random", "words", "pooled", "photos"]
     photos: PositiveInt | None
     captions: NonNegativeInt
+    first_epoch: PositiveInt = 1
+    end_token: bool = True
+    held_out: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
 class SoftPromptVariant(Method):

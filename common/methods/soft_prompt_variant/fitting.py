@@ -35,9 +35,9 @@ def fit_subject(
         seed=backbones.seed, micro_batch_size=backbones.batch_size, **settings.model_dump(exclude=OWN)
     )
     rows = samples.read_rows(subject.dataset, **settings.data.model_dump())
-    training_set = samples.TrainingSet.of(
-        of_photos(rows, settings.photos, subject, section), settings.balance
-    )
+    rows = of_photos(rows, settings.photos, subject, section)
+    held_out = samples.held_out_sources(rows, settings.held_out, backbones.seed, subject.id)
+    training_set = samples.TrainingSet.of(rows, settings.balance, held_out)
     said = io.read_parquet(subject.conversations, schema.CONVERSATIONS).to_pylist()
     description = next(row["answer"] for row in said if row["kind"] == "description_short")
     if settings.captions:
