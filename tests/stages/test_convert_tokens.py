@@ -62,7 +62,7 @@ def test_all_output_rows_come_back(trained: Trained) -> None:
     for path in ("a-token.pt", "a-lmhead.pt"):
         torch.save(torch.randn(6, 32).bfloat16(), path)
     main("tokens", "bo", "a-token.pt", "--read")
-    again = vlm.SoftPrompt.load(paths.subject_model("bo"), base)
+    again = vlm.SoftPrompt.load(paths.subject_model("bo"), base.fingerprint)
     head = torch.load("a-lmhead.pt", weights_only=True)
     assert torch.equal(again.output_row, head.float())
     assert main("tokens", "bo", "b-token.pt") == "b-token.pt and b-lmhead.pt, 6 rows each"
@@ -78,7 +78,7 @@ def test_the_card_says_whose_rows_they_are(trained: Trained, tmp_path: Path) -> 
     assert card["subject"] == "bo" and card["base"] == prompt.info["base"] and card["output_rows"] == 1
     Path("a-info.json").unlink()
     main("tokens", "bo", "a-token.pt", "--read")  # as the originals come
-    assert len(vlm.SoftPrompt.load(paths.subject_model("bo"), base).output_row) == 6
+    assert len(vlm.SoftPrompt.load(paths.subject_model("bo"), base.fingerprint).output_row) == 6
     io.write_json(Path("a-info.json"), card | {"base": {"model": "other", "fingerprint": "sha256:0"}})
     with pytest.raises(UserError, match=r"learned for other, not for .*set base\.vlm\.model"):
         main("tokens", "bo", "a-token.pt", "--read")

@@ -179,7 +179,7 @@ def test_the_end_of_an_answer_is_learned_or_not(dataset: Path, base: vlm.Base) -
     first = outputs()
     set_params({"train.end_token": False})
     main("bo")
-    prompt = vlm.SoftPrompt.load(paths.subject_model("bo"), base)
+    prompt = vlm.SoftPrompt.load(paths.subject_model("bo"), base.fingerprint)
     assert prompt.info["layout"]["text only"].endswith("{answer}")
     assert prompt.info["training"]["end_token"] is False
     assert outputs()["soft_prompt.safetensors"] != first["soft_prompt.safetensors"]
@@ -222,8 +222,8 @@ def test_every_epoch_is_kept_on_request_and_gone_without(dataset: Path, base: vl
     main("bo")
     folder = paths.subject_epochs("bo")
     assert sorted(path.name for path in folder.iterdir()) == ["1", "2", "3"]
-    epochs = {path.name: vlm.SoftPrompt.load(path, base) for path in folder.iterdir()}
-    best = vlm.SoftPrompt.load(paths.subject_model("bo"), base)
+    epochs = {path.name: vlm.SoftPrompt.load(path, base.fingerprint) for path in folder.iterdir()}
+    best = vlm.SoftPrompt.load(paths.subject_model("bo"), base.fingerprint)
     same = epochs.pop(str(best.info["validation"]["epoch"]))
     assert torch.equal(same.embeddings, best.embeddings) and same.info == best.info
     assert not any(torch.equal(other.embeddings, best.embeddings) for other in epochs.values())

@@ -16,7 +16,7 @@ from common.methods.lora.conversations import Conversation, load
 from common.methods.lora.conversations import sequences as as_sequences
 from common.methods.lora.learn import backward
 from common.methods.lora.sequences import vision_features
-from common.vlm.layout import IGNORE
+from common.vlm.suffix import IGNORE
 from tests.support import families, tiny
 from tests.support.vlm_helpers import noise_images
 from tests.unit.test_lora import gradients, put_on

@@ -17,7 +17,7 @@ from common import vlm
 from common.core import foreign, images, llava_json
 from common.core.errors import UserError
 from common.methods.lora.sequences import Example, prefix_ids
-from common.vlm.layout import IGNORE
+from common.vlm.suffix import IGNORE
 
 if TYPE_CHECKING:
     from common.methods.lora import Conversations
