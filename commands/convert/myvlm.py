@@ -20,6 +20,7 @@ from commands.convert.job import Job
 from common.core import foreign, io
 from common.core.errors import UserError
 from common.core.images import read_bytes
+from common.core.progress import printable
 
 CAPTIONS, AUGMENTED, VQA = "captions.json", "captions_augmented.json", "additional_llava_vqa_data.json"
 QUESTION = "Please caption this image of {}."  # MyVLM's own, of which its captions are the answers
@@ -53,7 +54,7 @@ def write(job: Job) -> str:
     asked = {str(folder / photo): asked.get(str(folder / photo), []) for photo in captions}
     there = files.own_photos(job.photos)
     if lost := sorted(set(captions) - set(there)):
-        raise UserError(f"{job.photos} has no photo {foreign.printable(lost[0])}: run `dvc repro synthesize`")
+        raise UserError(f"{job.photos} has no photo {printable(lost[0])}: run `dvc repro synthesize`")
     with io.whole_folder(folder) as made:
         for photo in captions:
             (made / photo).write_bytes(read_bytes(there[photo]))

@@ -1,9 +1,7 @@
 """python -m stages.check: refuse a run that would fail later, with every problem in one list."""
 
-import sys
-
 from common import methods
-from common.core import errors, io, params, paths
+from common.core import errors, io, params, paths, progress
 from stages.check.photos import inspect
 from stages.check.sources import missing_sources, remains
 
@@ -26,7 +24,7 @@ def main() -> str:
     if problems:
         raise errors.UserError("\n       ".join(problems))
     for warning in found.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        progress.say(f"warning: {warning}")
     io.write_bytes(paths.CHECKED, RECEIPT)
     return f"params.yaml, {len(p.subjects)} subjects and {found.photos:,} own photos are fit to run"
 

@@ -10,7 +10,7 @@ from commands.chat.__main__ import main
 from common import vlm
 from common.core import paths
 from common.core.errors import UserError
-from common.core.foreign import plain
+from common.core.progress import plain
 from tests.support.helpers import run_stage, save_photo, set_params
 from tests.support.vlm_helpers import soft_prompt
 

@@ -295,6 +295,38 @@ def test_a_method_may_not_take_the_name_of_a_control(name: str):
 
 
 @pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (f"a: {'[' * 100_000}", "line 1 is more than 20 levels deep"),
+        (
+            "a: &a [*a]",
+            "line 1 is more than 20 levels deep, or is where aliases make more than 50,000 values",
+        ),
+        ("seed: !!python/name:os.system", "could not determine a constructor for the tag"),
+        ('"\x1b[2J": 1', "is not valid YAML"),
+        ('"\\e[2J": 1', "�[2J is not a known key: remove it"),
+    ],
+)
+def test_yaml_that_attacks_moves_neither_memory_nor_the_terminal(text: str, sentence: str):
+    paths.PARAMS.write_text(text)
+    sentences = refusal()
+    assert any(sentence in one for one in sentences) and len(sentences) <= 21
+    assert all(one.isprintable() and len(one) < 250 for one in sentences)
+
+
+def test_a_name_that_holds_escape_sequences_is_shown_without_them():
+    (REX / "train/\x1b[2J\x1b]0;title\x07.png").write_bytes(b"no")
+    (sentence,) = refusal()
+    assert (
+        sentence == f"{REX}/train/�[2J�]0;title�.png is not an image that can be read: use JPEG, PNG or WebP"
+    )
+    (REX / "train/\x1b[2J\x1b]0;title\x07.png").unlink()
+    (REX / "truth").mkdir()
+    (REX / "truth/\x1b[2J").touch()
+    assert f"warning: {REX}/truth/�[2J is not used" in accepted()
+
+
+@pytest.mark.parametrize(
     ("changes", "sentence"),
     [
         ({"retrieve.hard": 0, "retrieve.easy": 0}, "retrieve.hard and retrieve.easy are both 0"),

@@ -1,6 +1,7 @@
 """Opening a base model: what is refused, and what its fingerprint depends on."""
 
 import json
+import shutil
 from pathlib import Path
 
 import huggingface_hub
@@ -86,6 +87,27 @@ def test_an_unreachable_hub_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> 
 def test_another_kind_of_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="needs one of type llava, "):
         vlm.load(str(tiny.clip(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("config.json", "3"),
+        ("config.json", "[" * 100_000),
+        ("config.json", '{"model_type": "llava", "vision_config": 3}'),
+        ("processor_config.json", '{"processor_class": "Other"}'),
+        ("tokenizer.json", "{}"),
+        ("tokenizer_config.json", "[]"),
+        ("generation_config.json", '{"a":' * 100_000),
+        ("chat_template.jinja", "{% for"),
+        ("chat_template.jinja", "{{ ().__class__.__base__.__subclasses__() }}"),
+    ],
+)
+def test_files_that_make_no_sense_are_one_sentence(tiny_llava: Path, tmp_path: Path, name: str, text: str):
+    folder = Path(shutil.copytree(tiny_llava, tmp_path / "copy"))
+    (folder / name).write_text(text)
+    with pytest.raises(UserError, match=r"could not be loaded \(.+\): restore the folder with git"):
+        vlm.load(str(folder))
 
 
 def test_pickled_weights_are_refused(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ forwards (`sequences`) or which rows there are (`training.samples`).
 """
 
 import math
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from transformers import get_cosine_schedule_with_warmup
 
 from common import vlm
 from common.core.errors import UserError
-from common.core.progress import bar
+from common.core.progress import bar, say
 from common.core.seed import torch_stream
 from common.methods.lora.adapter import Adapter, Values, attached
 from common.methods.lora.sequences import Example, examples, predict, vision_features
@@ -147,7 +146,7 @@ def _fitting(base: vlm.Base, samples: Sequence[Any], image_tokens: int, what: st
         raise UserError(f"{what}: no sample fits into the context of {base.name}: use another base.vlm.model")
     if len(made) < len(samples):
         left_out = len(samples) - len(made)
-        print(f"warning: {what}: {left_out} samples left out, too long for {base.name}", file=sys.stderr)
+        say(f"warning: {what}: {left_out} samples left out, too long for {base.name}")
     return made
 
 

@@ -10,9 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import NonNegativeInt, PositiveInt
-
-from common.core.settings import MethodSettings, Train
+from common.core.settings import MethodSettings, NonNegativeInt, PositiveInt, Train
 from common.methods.interface import Cost, Method, MethodSubject, Request
 
 if TYPE_CHECKING:
