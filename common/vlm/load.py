@@ -131,6 +131,7 @@ def load(
         refuse_gaps("vlm", model, loaded)
         processor = AutoProcessor.from_pretrained(model, revision=revision, trust_remote_code=False)
         _complete(processor, config)
+        families.see_sides(processor, config.model_type)
         layout = Layout.of(processor, system)
     places = {str(place) for place in getattr(weights, "hf_device_map", {}).values()}
     if places & {"cpu", "disk"} and torch.cuda.is_available():
