@@ -2,6 +2,8 @@
 
 PYTHON ?= python3.11
 SEEDS ?= 0 1 2
+# of hostile, beside a few for a tiny pipeline
+MINUTES ?= 10
 # of photographs: a folder of photos for each subject, and classes.csv (subject,class)
 PHOTOS ?= ../shared/photos
 # of ablation; all if empty: ladder, latent_tokens, photos, methods, further
@@ -71,8 +73,8 @@ test: setup  ## all tests
 test-fast: setup  ## all tests but those that run whole stages
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest $(WORKERS) -m "not slow"
 
-hostile: setup  ## try thousands of hostile inputs, and rewrite tests/hostile/RESULTS.md
-	$(BIN)/python -m tests.hostile
+hostile: setup  ## hostile inputs, kills, full disks, for MINUTES; rewrite tests/hostile/RESULTS.md
+	$(BIN)/python -m tests.hostile $(MINUTES)
 
 lint: setup  ## style, spelling and types
 	$(BIN)/ruff check

@@ -33,6 +33,11 @@ class NewSubject:
                     copy.write_bytes(data)
                     copy.chmod(photo.path.stat().st_mode & 0o666)  # what only its owner may see stays so
 
+    @property
+    def sizes(self) -> list[tuple[int, int]]:
+        """Width and height of each photo."""
+        return [photo.size for photo in self.train + self.test]
+
     def summary(self) -> str:
         """What was added."""
         return f"{self.name}, {len(self.train)} photos to learn from and {len(self.test)} to test with"

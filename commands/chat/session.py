@@ -9,9 +9,11 @@ from collections.abc import Callable, Sequence
 from PIL import Image
 
 from common import vlm
+from common.core import crop, progress
 from common.core.errors import UserError
 from common.core.foreign import UNKNOWN, plain
 from common.core.names import NAME, refuse_others
+from common.vlm import families
 
 MAX_NEW_TOKENS = 128  # a long sentence or two; answers end by themselves
 
@@ -36,7 +38,9 @@ class Session:
         self.look_at(image)
 
     def look_at(self, image: Image.Image | None) -> None:
-        """Session about this photo from now on, or about none."""
+        """Session about this photo from now on, or about none; say so if its sides are not seen."""
+        if image and families.cuts(self.base.processor) and crop.off_square(image.size):
+            progress.say(crop.sentence("of this photo,", self.base.name))
         self.prefixes = vlm.encode_prefixes(self.base, [image] if image else [])
 
     def ask(self, question: str) -> vlm.Answer:

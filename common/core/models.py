@@ -16,6 +16,7 @@ from common.core.progress import printable
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")  # organization/model
 COMMIT = re.compile(r"[0-9a-f]{40}")
+PADDED = ("llava",)  # by the config's model_type: pictures are padded before their processor cuts them
 HUB = "https://huggingface.co"
 
 # bitsandbytes tells of a package that it can do without, as soon as a library looks whether it is there.

@@ -66,6 +66,11 @@ class Base(Section):
     device: Device
 
     @property
+    def named(self) -> dict[str, tuple[str, str | None]]:
+        """The models by section: folder or hub id, and commit."""
+        return {"vlm": (self.vlm.model, self.vlm.revision), "clip": (self.clip.model, self.clip.revision)}
+
+    @property
     def load_kwargs(self) -> dict[str, Any]:
         """What `vlm.load` takes: the one place where its options are listed."""
         return {

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from common.core.errors import UserError
+from common.core.models import PADDED
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, ProcessorMixin
@@ -65,8 +66,14 @@ def see_sides(processor: "ProcessorMixin", model_type: str) -> None:
     from transformers.models.llava import LlavaImageProcessor
 
     images = processor.image_processor
-    if model_type == "llava" and isinstance(images, CLIPImageProcessor) and images.do_center_crop:
+    if model_type in PADDED and isinstance(images, CLIPImageProcessor) and images.do_center_crop:
         processor.image_processor = LlavaImageProcessor.from_dict(images.to_dict() | {"do_pad": True})
+
+
+def cuts(processor: "ProcessorMixin") -> bool:
+    """Whether a loaded processor shows the model no more than the middle square of a picture."""
+    images = processor.image_processor
+    return bool(getattr(images, "do_center_crop", False)) and not getattr(images, "do_pad", False)
 
 
 def check_inline(name: str, model_type: str) -> None:

@@ -23,6 +23,7 @@ import psutil
 from ruamel.yaml import YAML
 
 from tests.hostile import picture
+from tests.hostile.campaign import Count
 from tests.hostile.pipeline import PIPED, Pipeline, Stage, dvc, dvc_command, files
 from tests.support.helpers import ROOT
 
@@ -141,6 +142,20 @@ ATTEMPTS: dict[str, Attempt] = {
     "add beside add": two_adds,
 }
 MOUNTED = ("full disk", "read-only disk")  # need the right to mount
+
+
+def run_for(pipeline: Pipeline, seconds: float) -> Iterator[tuple[str, Count]]:
+    """Make each attempt on stage after stage, in a drawn order, in an equal share of the time."""
+    possible = [name for name in ATTEMPTS if name not in MOUNTED or may_mount()]
+    for name in possible:
+        count, end = Count(), time.monotonic() + seconds / len(possible)
+        draw = Random(name)
+        while time.monotonic() < end:
+            for stage in draw.sample(pipeline.stages, len(pipeline.stages)):
+                count.attempt(partial(ATTEMPTS[name], pipeline, stage, draw), stage.target)
+                if time.monotonic() > end:
+                    break
+        yield name, count
 
 
 def may_mount() -> bool:

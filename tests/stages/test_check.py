@@ -257,6 +257,20 @@ def test_a_name_that_is_no_utf8_is_refused_in_print():
     ]
 
 
+def test_a_model_that_cuts_photos_is_named():
+    processor = {"image_processor": {"do_center_crop": True}}
+    (paths.BASE / "clip/processor_config.json").write_text(json.dumps(processor))
+    (paths.BASE / "llava/processor_config.json").write_text(json.dumps(processor))
+    (paths.BASE / "llava/config.json").write_text('{"model_type": "llava"}')  # is given padded squares
+    said = "base.clip.model, models/base/clip, sees no more than the middle square: have the subject there"
+    assert f"warning: of 12 of 12 photos, {said}\n" in accepted()
+    (paths.BASE / "clip/processor_config.json").write_text("[" * 10_000)  # who loads it says so
+    assert "middle square" not in accepted()
+    processor["image_processor"]["do_center_crop"] = False
+    (paths.BASE / "clip/processor_config.json").write_text(json.dumps(processor))
+    assert "middle square" not in accepted()
+
+
 def test_leftovers_of_systems_do_no_harm():
     for name in ("Thumbs.db", "desktop.ini", ".DS_Store"):
         (REX / "train" / name).write_bytes(b"left")
