@@ -33,7 +33,7 @@ UNREACHABLE = $(call refuse, the packages of requirements.lock could not be inst
 	setting up needs the network once; mend that and run make again)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quick repro test test-fast hostile lint lock reproduce agree readme bench bench-gpu ablation \
+.PHONY: help setup quick repro test test-fast hostile lint audit lock reproduce agree readme bench bench-gpu ablation \
 	photographs pretrain
 
 help:  ## list the targets
@@ -82,9 +82,17 @@ lint: setup  ## style, spelling and types
 	$(BIN)/codespell
 	$(BIN)/ty check
 
+audit: setup  ## look the locked packages up among known weaknesses, which needs the network
+	$(BIN)/uv venv --quiet --clear --no-config --python $(BIN)/python .venv/audit
+	$(BIN)/uv pip install --quiet --no-config --no-deps --python .venv/audit --require-hashes \
+		--requirement .ci/audit.lock
+	.venv/audit/bin/pip-audit --require-hashes --disable-pip --requirement requirements.lock
+
 lock: setup  ## resolve requirements.lock again, after a change in pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --group dev --generate-hashes --no-header --no-annotate \
 		--python-version 3.11 --output-file requirements.lock
+	echo pip-audit | $(BIN)/uv pip compile - --no-config --generate-hashes --no-header --no-annotate \
+		--python-version 3.11 --output-file .ci/audit.lock
 
 reproduce: repro  ## run everything once more from nothing and demand the same bytes
 	cp dvc.lock .venv/first.lock
