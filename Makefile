@@ -2,6 +2,8 @@
 
 PYTHON ?= python3.11
 SEEDS ?= 0 1 2
+# of hostile, beside a few for a tiny pipeline
+MINUTES ?= 10
 # of photographs: a folder of photos for each subject, and classes.csv (subject,class)
 PHOTOS ?= ../shared/photos
 # of ablation; all if empty: ladder, latent_tokens, photos, methods, further, published
@@ -31,7 +33,7 @@ UNREACHABLE = $(call refuse, the packages of requirements.lock could not be inst
 	setting up needs the network once; mend that and run make again)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quick repro test test-fast hostile lint lock reproduce agree readme bench bench-gpu ablation \
+.PHONY: help setup quick repro test test-fast hostile lint audit lock reproduce agree readme bench bench-gpu ablation \
 	photographs pretrain
 
 help:  ## list the targets
@@ -71,8 +73,8 @@ test: setup  ## all tests
 test-fast: setup  ## all tests but those that run whole stages
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest $(WORKERS) -m "not slow"
 
-hostile: setup  ## try thousands of hostile inputs, and rewrite tests/hostile/RESULTS.md
-	$(BIN)/python -m tests.hostile
+hostile: setup  ## hostile inputs, kills, full disks, for MINUTES; rewrite tests/hostile/RESULTS.md
+	$(BIN)/python -m tests.hostile $(MINUTES)
 
 lint: setup  ## style, spelling and types
 	$(BIN)/ruff check
@@ -80,9 +82,17 @@ lint: setup  ## style, spelling and types
 	$(BIN)/codespell
 	$(BIN)/ty check
 
+audit: setup  ## look the locked packages up among known weaknesses, which needs the network
+	$(BIN)/uv venv --quiet --clear --no-config --python $(BIN)/python .venv/audit
+	$(BIN)/uv pip install --quiet --no-config --no-deps --python .venv/audit --require-hashes \
+		--requirement .ci/audit.lock
+	.venv/audit/bin/pip-audit --require-hashes --disable-pip --requirement requirements.lock
+
 lock: setup  ## resolve requirements.lock again, after a change in pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --group dev --generate-hashes --no-header --no-annotate \
 		--python-version 3.11 --output-file requirements.lock
+	echo pip-audit | $(BIN)/uv pip compile - --no-config --generate-hashes --no-header --no-annotate \
+		--python-version 3.11 --output-file .ci/audit.lock
 
 reproduce: repro  ## run everything once more from nothing and demand the same bytes
 	cp dvc.lock .venv/first.lock

@@ -4,7 +4,7 @@ from functools import partial
 from typing import get_args
 
 from commands.add import command, folder, listing, photographs, yollava
-from common.core import params
+from common.core import crop, params, progress
 from common.core.errors import run
 
 
@@ -13,7 +13,7 @@ def main(*words: str) -> str:
     options = command.read(words, get_args(params.Kind))
     if options.subject == command.DATASET:
         found = yollava.read(options.folder, options.negatives)
-        kinds, change, untaught = found.kinds, str, []
+        kinds, change, untaught, cut = found.kinds, str, [], None
     else:
         kinds = {options.subject: options.kind}
         change = partial(photographs.settle, others=options.others) if options.photographs else str
@@ -21,10 +21,13 @@ def main(*words: str) -> str:
         _, p = listing.proposal(kinds, params.load, change)
         untaught = sorted(set(before.methods) - set(p.methods))
         found = folder.read(options.folder, options.subject, options.test, p.seed)
+        cut = crop.warning(p.base.named, found.sizes)
     with listing.written_last(kinds, params.load, change):
         found.place()
     if untaught:
         print(f"{', '.join(untaught)} left params.yaml: this base writes no captions with the name")
+    if cut:
+        progress.say(f"warning: {cut}")
     print(found.say_next())
     return found.summary()
 

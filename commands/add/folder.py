@@ -1,13 +1,12 @@
 """A folder of someone's photos as one subject: what is left out, which photos test, and their places."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from commands.add import pictures
 from commands.add.pictures import AddedPhoto
-from common.core import images, io, paths, seed
+from common.core import images, io, paths, progress, seed
 from common.core.errors import UserError
 
 TRAIN = 5  # as many as the paper learns from
@@ -33,6 +32,11 @@ class NewSubject:
                     copy = folder / split / f"{number:02}{suffix}"
                     copy.write_bytes(data)
                     copy.chmod(photo.path.stat().st_mode & 0o666)  # what only its owner may see stays so
+
+    @property
+    def sizes(self) -> list[tuple[int, int]]:
+        """Width and height of each photo."""
+        return [photo.size for photo in self.train + self.test]
 
     def summary(self) -> str:
         """What was added."""
@@ -63,7 +67,7 @@ def read(folder: Path, name: str, share: float | None, number: int) -> NewSubjec
     ]
     distinct = _distinct(photos, left_out)
     for sentence in left_out:
-        print(f"left out: {sentence}", file=sys.stderr)
+        progress.say(f"left out: {sentence}")
     if len(distinct) < LEAST:
         raise UserError(
             f"{folder} holds {len(distinct)} photos that can be used, and {LEAST} is the least: add more; "

@@ -62,7 +62,7 @@ def _subjects() -> tuple[str, ScalarNode, Node] | None:
     try:
         text = paths.PARAMS.read_bytes().decode()
         document = YAML().compose(text)
-    except (OSError, UnicodeDecodeError, YAMLError):
+    except (OSError, ValueError, YAMLError, RecursionError):
         return None
     pairs = document.value if isinstance(document, MappingNode) else []
     return next(((text, key, value) for key, value in pairs if key.value == "subjects"), None)

@@ -36,6 +36,7 @@ class AddedPhoto:
     pixels: str  # SHA-256 of size and RGB values
     look: int  # difference hashes of the picture and of it lying on its side
     colors: np.ndarray  # (8, 8, 3) int16, a miniature
+    size: tuple[int, int]  # width and height
     detail: tuple[int, int]  # pixels, bytes of the file: of near copies, the one with more is the original
 
     @classmethod
@@ -43,7 +44,7 @@ class AddedPhoto:
         """Describe a decoded photo."""
         small = np.asarray(image.resize(MINIATURE, Image.Resampling.BOX), np.int16)
         detail = (image.width * image.height, len(data))
-        return cls(path, images.pixel_sha256(image), _look(image), small, detail)
+        return cls(path, images.pixel_sha256(image), _look(image), small, image.size, detail)
 
     def near(self, other: "AddedPhoto") -> bool:
         """Do both look the same, in their shapes and in their colors?"""

@@ -12,7 +12,7 @@ from typing import Any
 from commands.convert import files
 from common.core import io, names, paths, schema
 from common.core.errors import UserError
-from common.core.foreign import UNKNOWN, plain, printable
+from common.core.progress import UNKNOWN, plain, printable
 
 EXCHANGED = ("qa", "caption")
 KEPT = files.kept_by("synthesize")

@@ -23,6 +23,7 @@ from commands.convert.job import Job
 from common.core import foreign, io
 from common.core.errors import UserError
 from common.core.images import read_bytes
+from common.core.progress import printable
 
 CAPTIONS, AUGMENTED, VQA = "captions.json", "captions_augmented.json", "additional_llava_vqa_data.json"
 ORIGINAL = "original_llava_captions.json"
@@ -59,7 +60,7 @@ def write(job: Job) -> str:
     originals = {str(folder / photo): own_words[photo] for photo in captions if photo in own_words}
     there = files.own_photos(job.photos)
     if lost := sorted(set(captions) - set(there)):
-        raise UserError(f"{job.photos} has no photo {foreign.printable(lost[0])}: run `dvc repro synthesize`")
+        raise UserError(f"{job.photos} has no photo {printable(lost[0])}: run `dvc repro synthesize`")
     with io.whole_folder(folder) as made:
         for photo in captions:
             (made / photo).write_bytes(read_bytes(there[photo]))

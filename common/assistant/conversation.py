@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from common import vlm
-from common.core import images, paths
+from common.core import crop, images, paths, progress
 from common.core.errors import UserError
 from common.core.foreign import UNKNOWN, plain
 from common.methods.interface import PHOTO, InPrompt, Request, Task
 from common.prompts.recognition import asks_presence
-from common.vlm.families import INLINE
+from common.vlm import families
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -77,12 +77,16 @@ class Conversation:
         self.method, self._source, self._dialog = method, source, None
 
     def look_at(self, image: "Image.Image | None") -> None:
-        """Show a photo from now on, or none.
+        """Show a photo from now on, or none; say so if its sides are not seen.
 
         Without a photo, and with a model that sees one photo alone, the turns so far are forgotten.
         """
+        if image and families.cuts(self.assistant.base.processor) and crop.off_square(image.size):
+            progress.say(crop.sentence("of this photo,", self.assistant.base.name))
         self.image = image
-        if self.turns and (image is None or self.assistant.base.model.config.model_type not in INLINE):
+        if self.turns and (
+            image is None or self.assistant.base.model.config.model_type not in families.INLINE
+        ):
             self.reset()
 
     def reset(self) -> None:

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from typing import NoReturn
 
 from common.core import log, progress
 
@@ -70,23 +71,28 @@ def run(main: Callable[..., str]) -> None:
     try:
         summary = main(*_arguments(package, main))
     except UserError as error:
-        sys.exit(f"error: {error}")
+        _refuse(error)
     except OSError as error:
         if error.errno in DISK_FULL:
-            sys.exit(f"error: {write_error(error.filename or 'a file', error)}")
+            _refuse(write_error(error.filename or "a file", error))
         if error.filename is None:
             raise
-        sys.exit(f"error: {file_error(error.filename, error)}")
+        _refuse(file_error(error.filename, error))
     except RuntimeError as error:
         if type(error).__name__ != "OutOfMemoryError":  # torch's: importing it here would take seconds
             raise
-        sys.exit(
-            "error: the device's memory does not hold the model and so many samples at once: lower "
+        _refuse(
+            "the device's memory does not hold the model and so many samples at once: lower "
             "base.device.batch_size in params.yaml, or choose another base.vlm.dtype or base.vlm.model"
         )
     except KeyboardInterrupt:
         sys.exit(130)
     progress.closing(package.rpartition(".")[2], summary, time.monotonic() - started)
+
+
+def _refuse(sentence: object) -> NoReturn:
+    """End with 1 and the sentence, whose quoted words and names of files move no terminal."""
+    sys.exit(progress.plain(f"error: {sentence}"))
 
 
 def _end_with_parent() -> None:

@@ -1,11 +1,10 @@
-"""What others send and publish, made safe to use: bounded JSON, names that stay in their folder, plain text.
+"""What others send and publish, made safe to use: bounded JSON, and names that stay in their folder.
 
 Owns the one reader of JSON that is not our own, whether it comes in a file or as a reply. Does not own any
-form (each reader's pydantic models do), or the requests (`replies`).
+form (each reader's pydantic models do), the requests (`replies`), or what a terminal may show (`progress`).
 """
 
 import json
-import unicodedata
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,11 +12,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from common.core import images
 from common.core.errors import UserError
+from common.core.progress import UNKNOWN, plain, printable
 
 T = TypeVar("T")
 MAX_BYTES = 256 * 2**20  # of a JSON file; decoded it takes several times as much
-UNKNOWN = "\ufffd"  # stands for bytes that are no UTF-8
-SHOWN = 200  # letters of others' words in a sentence of ours
 
 
 class FormError(ValueError):
@@ -98,21 +96,6 @@ def inside(folder: Path, name: str) -> Path:
     except (OSError, ValueError, RuntimeError):  # too long, with control characters, or a loop of links
         raise UserError(f"{printable(name)} cannot be the name of a file in {folder}: rename it") from None
     return path
-
-
-def printable(text: object, longest: int = SHOWN) -> str:
-    """Words of others for a sentence: on one line, short, without control characters that move a terminal."""
-    shown = " ".join(plain(str(text)[: 2 * longest]).split())
-    return shown if len(shown) <= longest else f"{shown[:longest]}…"
-
-
-def plain(text: str) -> str:
-    """The text without control and format characters and surrogates, but for line breaks and tabs."""
-    return "".join(
-        UNKNOWN if unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\n\t" else letter
-        for letter in text
-        if unicodedata.category(letter) != "Cf" or letter in "\u200c\u200d"
-    )
 
 
 def _whole(value: Any) -> Any:

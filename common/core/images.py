@@ -5,6 +5,7 @@ shape), listing and hashing of photos. Does not own cropping, scaling or augment
 stages that need them.
 """
 
+import hashlib
 import io
 import stat
 import warnings
@@ -19,6 +20,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from common.core.errors import UserError
 from common.core.io import sha256_bytes
+from common.core.progress import printable
 
 pi_heif.register_heif_opener()
 
@@ -101,7 +103,10 @@ def open_image(data: bytes, name: str) -> Iterator[Image.Image]:
     except UnidentifiedImageError:
         raise UserError(f"{name} is {_what_it_is(data)}") from None
     except Exception as error:  # damaged files make Pillow's decoders raise nearly every kind of exception
-        raise UserError(f"{name} is truncated or damaged ({error}): copy the original photo again") from error
+        reason = printable(error)
+        raise UserError(
+            f"{name} is truncated or damaged ({reason}): copy the original photo again"
+        ) from error
 
 
 def shape_problem(width: int, height: int) -> str | None:
@@ -156,7 +161,9 @@ def png(image: Image.Image) -> bytes:
 
 def pixel_sha256(image: Image.Image) -> str:
     """SHA-256 of size and RGB values: equal for the same picture in different files."""
-    return sha256_bytes(f"{image.width}x{image.height}:".encode() + image.convert("RGB").tobytes())
+    digest = hashlib.sha256(f"{image.width}x{image.height}:".encode())
+    digest.update((image if image.mode == "RGB" else image.convert("RGB")).tobytes())  # one copy, not three
+    return digest.hexdigest()
 
 
 def difference_hash(image: Image.Image) -> int:

@@ -256,5 +256,7 @@ def _readable(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise UserError(f"{path} is missing: run `dvc repro` to make it") from None
+    except RecursionError:
+        raise UserError(f"{path} is too deeply nested: delete it and run `dvc repro`") from None
     except (OSError, ValueError, pa.ArrowException, SafetensorError) as error:
         raise UserError(f"{path} cannot be read ({error}): delete it and run `dvc repro`") from error

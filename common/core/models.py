@@ -12,9 +12,11 @@ from typing import Any
 
 from common.core import paths
 from common.core.errors import UserError
+from common.core.progress import printable
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")  # organization/model
 COMMIT = re.compile(r"[0-9a-f]{40}")
+PADDED = ("llava",)  # by the config's model_type: pictures are padded before their processor cuts them
 HUB = "https://huggingface.co"
 
 # bitsandbytes tells of a package that it can do without, as soon as a library looks whether it is there.
@@ -51,17 +53,17 @@ def problem(key: str, model: str, revision: str | None) -> str | None:
 @contextmanager
 def explained(key: str, model: str, revision: str | None) -> Iterator[None]:
     """Turn what loaders raise into one sentence that says what to do. Arguments as in `problem`."""
-    from safetensors import SafetensorError
-
     found = problem(key, model, revision)
     if found:
         raise UserError(found)
     try:
         yield
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+    except UserError:
+        raise
+    except Exception as error:  # a config or tokenizer of others makes loaders raise nearly every kind
         if type(error).__name__ == "OutOfMemoryError":  # torch's, which `errors.run` explains
             raise
-        reason = str(error).strip().split("\n")[0][:200]
+        reason = printable(str(error).strip().split("\n")[0] or type(error).__name__)
         remedy = _remedy(error, model, revision) if revision else "restore the folder with git"
         raise UserError(f"base.{key}.model: {model} could not be loaded ({reason}): {remedy}") from error
 

@@ -5,9 +5,9 @@ The sections themselves, which hold more, are in `sections`.
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field
 
-from common.core.settings import Section, TrainPreset
+from common.core.settings import NonNegativeInt, Section, Side, TrainPreset
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Cosine = Annotated[float, Field(ge=-1, le=1)]
@@ -20,7 +20,7 @@ class VlmModel(Section):
     revision: str | None
     system: str
     dtype: Literal["float32", "bfloat16", "float16"]
-    image_size: PositiveInt | None
+    image_size: Side | None
 
 
 class ClipModel(Section):
@@ -33,7 +33,7 @@ class ClipModel(Section):
 class Stored(Section):
     """How pictures are kept."""
 
-    image_size: PositiveInt
+    image_size: Side
 
 
 class Similarity(Section):
@@ -46,7 +46,7 @@ class Similarity(Section):
 class Responder(Section):
     """How long answers may be."""
 
-    max_new_tokens: PositiveInt
+    max_new_tokens: Annotated[int, Field(gt=0, le=10_000)]
 
 
 class Augment(Section):

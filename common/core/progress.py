@@ -1,9 +1,11 @@
-"""What a stage says while it works: progress bars and the closing line, on standard error only.
+"""What a stage says while it works: sentences, progress bars and the closing line, on standard error only.
 
-Nothing here ever reaches an output file, so times may be shown.
+Nothing here ever reaches an output file, so times may be shown. Owns what of others' words a terminal may be
+given: names of files and texts that are quoted in a sentence may hold sequences that move its cursor.
 """
 
 import sys
+import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +14,8 @@ from tqdm import tqdm
 from common.core import log
 
 SECONDS_BETWEEN_LINES = 60  # in a log
+UNKNOWN = "\ufffd"  # stands for what is no text
+SHOWN = 200  # letters of others' words in a sentence of ours
 
 
 class Log:
@@ -49,7 +53,27 @@ def bar(work: Iterable[Any] | int, desc: str) -> Bar:
     return Bar(**options, desc=desc, file=Log(), ascii=True, ncols=80, leave=False, **sparse)
 
 
+def plain(text: str) -> str:
+    """The text without control and format characters and surrogates, but for line breaks and tabs."""
+    return "".join(
+        UNKNOWN if unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\n\t" else letter
+        for letter in text
+        if unicodedata.category(letter) != "Cf" or letter in "\u200c\u200d"
+    )
+
+
+def printable(text: object, longest: int = SHOWN) -> str:
+    """Words of others for a sentence: on one line, short, without control characters that move a terminal."""
+    shown = " ".join(plain(str(text)[: 2 * longest]).split())
+    return shown if len(shown) <= longest else f"{shown[:longest]}…"
+
+
+def say(sentence: str) -> None:
+    """Print a sentence, whose names of files and quoted words move no terminal."""
+    print(plain(sentence), file=sys.stderr, flush=True)
+
+
 def closing(stage: str, summary: str, seconds: float) -> None:
     """Print a stage's last line: `retrieve: 12 subjects, 1,146 hard negatives in 3.2 s`."""
     log.ended(f"all of {stage}", seconds)
-    print(f"{stage}: {summary} in {seconds:,.1f} s", file=sys.stderr, flush=True)
+    say(f"{stage}: {summary} in {seconds:,.1f} s")

@@ -6,15 +6,7 @@ What each value means stands beside it in params.yaml; the whole file, and what 
 
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    Field,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    StringConstraints,
-    model_validator,
-)
+from pydantic import Field, StringConstraints, model_validator
 
 from common.core import paths
 from common.core.preset import (
@@ -28,7 +20,16 @@ from common.core.preset import (
     Talk,
     VlmModel,
 )
-from common.core.settings import Section, Train
+from common.core.settings import (
+    AtOnce,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Section,
+    Side,
+    Train,
+)
 
 SubjectId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=40)]
 Kind = Literal["person", "pet", "landmark", "object", "character"]
@@ -55,6 +56,11 @@ class Base(Section):
     vlm: Vlm
     clip: ClipModel
     device: Device
+
+    @property
+    def named(self) -> dict[str, tuple[str, str | None]]:
+        """The models by section: folder or hub id, and commit."""
+        return {"vlm": (self.vlm.model, self.vlm.revision), "clip": (self.clip.model, self.clip.revision)}
 
     @property
     def load_kwargs(self) -> dict[str, Any]:
@@ -110,23 +116,23 @@ class Index(Stored):
     location: str
     serve: str | None
     base_url: str
-    max_image_mb: PositiveInt
-    max_image_pixels: PositiveInt
-    min_image_side: PositiveInt
+    max_image_mb: Annotated[int, Field(gt=0, le=1024)]
+    max_image_pixels: Annotated[int, Field(gt=0, le=80_000_000)]  # MAX_PIXELS of core.images
+    min_image_side: Side
     max_image_aspect: Annotated[float, Field(ge=1)]
     timeout_s: PositiveFloat
-    retries: NonNegativeInt
+    retries: Annotated[int, Field(ge=0, le=100)]
     deadline_s: PositiveFloat
-    per_host: PositiveInt
+    per_host: AtOnce
     allowed_hosts: Annotated[str, StringConstraints(pattern=r"^[^/@,]*$")]
     agent: Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]+$")]
     shard: PositiveInt
-    processes: PositiveInt
-    threads: PositiveInt
+    processes: AtOnce
+    threads: AtOnce
     distributor: Literal["multiprocessing", "pyspark", "ray"]
     distribution_strategy: Literal["sequential", "pyspark", "slurm"]
     slurm_partition: str | None
-    slurm_nodes: PositiveInt
+    slurm_nodes: AtOnce
     max_punsafe: Share | None
     safety_model: str | None
 
@@ -149,11 +155,16 @@ class Retrieve(Similarity):
     hard: NonNegativeInt
     easy: NonNegativeInt
     neighbors: PositiveInt
-    rounds: PositiveInt
+    rounds: Annotated[int, Field(gt=0, le=20)]  # each asks for twice as many
     min_similarity: Cosine
 
     @model_validator(mode="after")
     def _some(self) -> "Retrieve":
+        if self.hard and self.min_similarity >= self.max_similarity:
+            raise ValueError(
+                f"retrieve.min_similarity is {self.min_similarity}, and no look-alike can be that close and "
+                f"less than retrieve.max_similarity, {self.max_similarity}: lower it"
+            )
         if not self.hard + self.easy:
             raise ValueError(
                 "retrieve.hard and retrieve.easy are both 0, but without negatives nothing learns to say no: "
@@ -169,7 +180,7 @@ class Synthesize(Responder):
 class Assemble(Pictures):
     """The training set."""
 
-    positive_copies: PositiveInt
+    positive_copies: Annotated[int, Field(gt=0, le=10_000)]
     captions: bool
 
 
@@ -199,7 +210,7 @@ class Chat(Talk):
 class Report(Section):
     """What the report shows and what counts as the same number."""
 
-    bootstrap: PositiveInt
+    bootstrap: Annotated[int, Field(gt=0, le=100_000)]
     agreement: PositiveFloat
     examples: PositiveInt
 

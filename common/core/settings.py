@@ -1,35 +1,38 @@
 """Sections of parameters: strict values, and their problems as sentences that name the key and the remedy.
 
-Owns how a section is checked, and those that several places hold. Does not own which sections params.yaml
-has (`params`) or what a method adds (`common.methods`).
+Owns how a section is checked, what numbers may be in general, and the sections that several places hold. Does
+not own which sections params.yaml has (`params`) or what a method adds (`common.methods`).
 """
 
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from reprlib import Repr
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    ValidationError,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from common.core.errors import UserError
+from common.core.progress import printable
 
 S = TypeVar("S", bound="Section")
+PROBLEMS = 20  # listed; more of them have one cause
+
+# A number beyond these is a slip of the finger: nothing in params.yaml that large ends on any machine.
+PositiveInt = Annotated[int, Field(gt=0, le=1_000_000)]
+NonNegativeInt = Annotated[int, Field(ge=0, le=1_000_000)]
+PositiveFloat = Annotated[float, Field(gt=0, le=1e6)]
+NonNegativeFloat = Annotated[float, Field(ge=0, le=1e6)]
+Epochs = Annotated[int, Field(gt=0, le=10_000)]
+AtOnce = Annotated[int, Field(gt=0, le=1024)]  # threads, processes or connections
+Side = Annotated[int, Field(gt=0, le=10_000)]  # of a picture, pixels
 
 
 class Section(BaseModel):
-    """Strict (no silent conversion), closed (no unknown keys) and frozen."""
+    """Strict (no silent conversion), closed (no unknown keys), frozen, and of finite numbers."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class MethodSettings(Section):
@@ -51,8 +54,8 @@ class TrainPreset(Section):
     """What of training depends on the base model."""
 
     initial: Literal["random", "photos"]
-    epochs: PositiveInt
-    first_epoch: PositiveInt
+    epochs: Epochs
+    first_epoch: Epochs
     learning_rate: PositiveFloat
     schedule: Literal["constant", "cosine"]
     batch_size: PositiveInt
@@ -63,7 +66,7 @@ class TrainPreset(Section):
 class Train(TrainPreset):
     """Learning one soft prompt."""
 
-    latent_tokens: NonNegativeInt
+    latent_tokens: Annotated[int, Field(ge=0, le=1024)]  # beyond, no context holds a question as well
     weight_decay: NonNegativeFloat
     held_out: Annotated[float, Field(ge=0, lt=1)]
     data: TrainData
@@ -77,14 +80,24 @@ def checked(kind: type[S], values: Any, path: Path | str, at: Sequence[str] = ()
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        problems = [f"{path}: {_sentence(detail, kind, at)}" for detail in error.errors()]
+        found = error.errors(include_url=False)
+        problems = [f"{path}: {_sentence(detail, kind, at)}" for detail in found[:PROBLEMS]]
+        problems += [f"{path}: {len(found) - PROBLEMS:,} further problems"] if len(found) > PROBLEMS else []
         raise UserError("\n       ".join(problems)) from None
+
+
+def written(value: Any) -> str:
+    """A value as Python writes it, cut where it is long or deep."""
+    short = Repr()
+    short.maxstring = short.maxother = 80
+    short.maxlevel = 2
+    return short.repr(value)
 
 
 def _sentence(detail: ErrorDetails, kind: type[BaseModel], at: Sequence[str]) -> str:
     """One problem found by pydantic as the key and what to do about it."""
-    below = [str(part) for part in detail["loc"] if part != "[key]"]
-    key, value = ".".join([*at, *below]), detail["input"]
+    below = [printable(part, 60) for part in detail["loc"] if part != "[key]"]
+    key, value = ".".join([*at, *below]), written(detail["input"])
     match detail["type"]:
         case "extra_forbidden":
             known = _known_keys(kind, below[:-1])
@@ -93,13 +106,13 @@ def _sentence(detail: ErrorDetails, kind: type[BaseModel], at: Sequence[str]) ->
         case "missing":
             return f"{key} is missing: add it"
         case "model_type" | "dict_type":
-            return f"{key or 'the file'} must hold `key: value` pairs, not {value!r}"
+            return f"{key or 'the file'} must hold `key: value` pairs, not {value}"
         case "string_pattern_mismatch" | "string_too_long" | "string_type" if detail["loc"][-1] == "[key]":
             joint = "_" if below[0] == "methods" else "-"
             return f"{key} is not a valid id: use up to 40 of a-z, 0-9 and {joint}, none of these first"
         case "value_error":
-            return str(detail["ctx"]["error"])
-    return f"{key} is {value!r}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
+            return printable(detail["ctx"]["error"], 400)
+    return f"{key} is {value}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
 
 
 def _known_keys(kind: type[BaseModel], at: Sequence[str]) -> list[str]:

@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 
 from common.core.causes import cause
 from common.core.errors import UserError
-from common.core.images import FORMATS, load_image
+from common.core.images import FORMATS, load_image, shape_problem
 from common.core.io import sha256_bytes
 from common.corpus.polite_http import Limits, polite_opener
 
@@ -125,7 +125,10 @@ def keep(data: bytes, limits: Limits) -> CorpusImage:
         except UserError:
             raise Unusable("damaged") from None
         if not plain or max(image.size) > limits.max_side:
-            data = _encode(shrink(image, limits.max_side), form)
+            small = shrink(image, limits.max_side)
+            if shape_problem(*small.size):
+                raise Unusable("extreme shape")
+            data = _encode(small, form)
             image = load_image(data)  # JPEG changes pixels: hashes and embeddings are those of what we keep
     return CorpusImage(data, sha256_bytes(data), original, image, ".jpg" if form == "JPEG" else ".png")
 

@@ -67,7 +67,9 @@ def _open(name: str, sections: Sections) -> tuple[type[Method], settings.MethodS
     found = importlib.import_module(f"{__name__}.{package}") if package in there else None
     if not hasattr(found, "METHOD"):
         known = ", ".join(sorted(set(there) - {"soft_prompt"}))
-        raise UserError(f"{paths.PARAMS}: methods.{name}.method is {package!r}: use one of {known}")
+        raise UserError(
+            f"{paths.PARAMS}: methods.{name}.method is {settings.written(package)}: use one of {known}"
+        )
     return found.METHOD, settings.checked(
         found.METHOD.Settings, sections[name], paths.PARAMS, ("methods", name)
     )

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from pydantic import NonNegativeInt, model_validator
+from pydantic import model_validator
 
 from common.core import images, io, paths, schema
 from common.core.errors import UserError
-from common.core.settings import MethodSettings
+from common.core.settings import MethodSettings, NonNegativeInt
 from common.methods.interface import MethodSubject
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What differs between the families of models: owns which there are and where their tokens stand.
+"""What differs between the families of models: owns which there are, where their tokens stand, what is cut.
 
 All else goes through what transformers gives every family alike. A family fits when its processor puts as
 many image tokens into the text as the model makes of the image; its chat template puts the image before the
@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from common.core.errors import UserError
+from common.core.models import PADDED
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, ProcessorMixin
 
 Inputs = Mapping[str, torch.Tensor]  # what a processor makes of B texts, each with its image
 # Positions of B rows' tokens for the model, None for 0, 1, 2 …; and (B,) int64, how much later than by its
@@ -53,6 +54,26 @@ def check(model: str, model_type: str) -> None:
             f"{model} is a model of type {model_type}: base.vlm.model in params.yaml needs one of type "
             f"{', '.join(FAMILIES)}, for example llava-hf/llava-1.5-7b-hf"
         )
+
+
+def see_sides(processor: "ProcessorMixin", model_type: str) -> None:
+    """Let LLaVA-1.5's processor pad a picture to a square with the mean color, as its authors' code does.
+
+    Converted checkpoints have CLIP's processor, which cuts off everything outside the middle square.
+    The published config says `image_aspect_ratio: pad` (function `expand2square`). A square stays as it is.
+    """
+    from transformers import CLIPImageProcessor
+    from transformers.models.llava import LlavaImageProcessor
+
+    images = processor.image_processor
+    if model_type in PADDED and isinstance(images, CLIPImageProcessor) and images.do_center_crop:
+        processor.image_processor = LlavaImageProcessor.from_dict(images.to_dict() | {"do_pad": True})
+
+
+def cuts(processor: "ProcessorMixin") -> bool:
+    """Whether a loaded processor shows the model no more than the middle square of a picture."""
+    images = processor.image_processor
+    return bool(getattr(images, "do_center_crop", False)) and not getattr(images, "do_pad", False)
 
 
 def check_inline(name: str, model_type: str) -> None:

@@ -131,6 +131,8 @@ def load(
         refuse_gaps("vlm", model, loaded)
         processor = AutoProcessor.from_pretrained(model, revision=revision, trust_remote_code=False)
         _complete(processor, config)
+        families.see_sides(processor, config.model_type)
+        layout = Layout.of(processor, system)
     places = {str(place) for place in getattr(weights, "hf_device_map", {}).values()}
     if places & {"cpu", "disk"} and torch.cuda.is_available():
         raise UserError(
@@ -142,7 +144,7 @@ def load(
             module.train()  # or its CPU kernel gives no gradients; nothing else in it depends on this
     fingerprint = f"{model}@{revision}" if revision else _folder_fingerprint(Path(model))
     kept = None if prefix_gb is None else int(prefix_gb * 1e9)
-    return Base(weights, processor, Layout.of(processor, system), model, fingerprint, kept, image_size)
+    return Base(weights, processor, layout, model, fingerprint, kept, image_size)
 
 
 def _complete(processor: "ProcessorMixin", config: "PretrainedConfig") -> None:

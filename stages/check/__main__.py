@@ -1,9 +1,7 @@
 """python -m stages.check: refuse a run that would fail later, with every problem in one list."""
 
-import sys
-
 from common import methods
-from common.core import errors, io, params, paths
+from common.core import crop, errors, io, params, paths, progress
 from stages.check.photos import inspect
 from stages.check.sources import missing_sources, remains
 
@@ -15,20 +13,17 @@ def main() -> str:
     p = params.load()
     own = [name for name, subject in p.subjects.items() if subject.source == "own"]
     found = inspect(own)
-    named = {
-        "vlm": (p.base.vlm.model, p.base.vlm.revision),
-        "clip": (p.base.clip.model, p.base.clip.revision),
-    }
     places = {"index.location": p.index.location, "evaluate.two_subjects": p.evaluate.two_subjects}
     places["evaluate.general"] = p.evaluate.general
-    problems = missing_sources(named, places) + remains(p.subjects, p.methods)
+    problems = missing_sources(p.base.named, places) + remains(p.subjects, p.methods)
     problems += methods.check(p.methods) + found.problems
     if problems:
         raise errors.UserError("\n       ".join(problems))
-    for warning in found.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+    cut = crop.warning(p.base.named, found.sizes)
+    for warning in [*found.warnings, *([cut] if cut else [])]:
+        progress.say(f"warning: {warning}")
     io.write_bytes(paths.CHECKED, RECEIPT)
-    return f"params.yaml, {len(p.subjects)} subjects and {found.photos:,} own photos are fit to run"
+    return f"params.yaml, {len(p.subjects)} subjects and {len(found.sizes):,} own photos are fit to run"
 
 
 if __name__ == "__main__":

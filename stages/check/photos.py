@@ -25,7 +25,7 @@ class Findings:
 
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    photos: int = 0
+    sizes: list[tuple[int, int]] = field(default_factory=list)  # of the readable photos: width and height
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class CheckedPhoto:
     split: str  # train, test, or a group of look-alikes
     path: Path
     hashes: tuple[str, str]  # of the file, of the pixels
+    size: tuple[int, int]  # width and height
 
 
 def inspect(subjects: Sequence[str]) -> Findings:
@@ -56,7 +57,7 @@ def inspect(subjects: Sequence[str]) -> Findings:
         others = [photo for group in alike for photo in _readable(subject, group, alike[group], found)]
         photos += own
         copies += _copies(own + others)  # two subjects may well have the same look-alike
-        found.photos += len(own + others)
+        found.sizes += [photo.size for photo in own + others]
         found.warnings += _unused(subject)
         for read in (_questions, _description, _facts):
             try:
@@ -108,7 +109,7 @@ def _readable(subject: str, split: str, folder: Path, found: Findings) -> Iterat
     for path in progress.bar(files, f"check {subject}/{split}"):
         try:
             os.fsencode(path.name).decode()
-            pixels = images.pixel_sha256(images.load_image(path))
+            image = images.load_image(path)
         except UnicodeDecodeError:
             found.problems.append(
                 f"{shown(path)}: the name is not UTF-8, which tables cannot hold: rename it"
@@ -116,7 +117,8 @@ def _readable(subject: str, split: str, folder: Path, found: Findings) -> Iterat
         except UserError as error:
             found.problems.append(str(error))
         else:
-            yield CheckedPhoto(subject, split, path, (io.sha256_file(path), pixels))
+            hashes = (io.sha256_file(path), images.pixel_sha256(image))
+            yield CheckedPhoto(subject, split, path, hashes, image.size)
     if len(files) < LEAST.get(split, 0):
         found.problems.append(f"{folder} holds {_photos(len(files))}: put at least {LEAST[split]} there")
     elif split == "train" and len(files) < RECOMMENDED_TRAIN:

@@ -91,7 +91,7 @@ def _metadata(folder: Path) -> tuple[list[tuple[CorpusEntry, str | None]], set[s
             rows += zip(listing.rows(table), paths, strict=True)
         except listing.UNREADABLE as error:
             raise UserError(
-                f"index.location: {file} cannot be read ({foreign.printable(error)}): "
+                f"index.location: {file} cannot be read ({progress.printable(error)}): "
                 "make it again with clip-retrieval"
             ) from error
         known &= set(columns(table.column_names))
@@ -127,6 +127,6 @@ def _vectors(folder: Path) -> np.ndarray:
     except (OSError, ValueError, RuntimeError, MemoryError, OverflowError, AssertionError, EOFError) as error:
         raise UserError(
             f"index.location: {folder} needs img_emb/*.npy or a readable image.index: "
-            f"{foreign.printable(error)}: make it again with clip-retrieval"
+            f"{progress.printable(error)}: make it again with clip-retrieval"
         ) from error
     return vectors

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from common.core.errors import UserError
-from common.core.foreign import printable
+from common.core.progress import printable
 from common.corpus.corpus_entry import NAMES, CorpusEntry, columns, entry
 
 UNREADABLE = (pa.ArrowException, OSError, ValueError, OverflowError)  # of damaged or odd tables

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from common.core import foreign, replies
 from common.core.errors import UserError
+from common.core.progress import printable
 
 ABOUT = (
     "it must hold url (http://HOST:PORT/knn-service), indice_name and size (number of images in the index)"
@@ -52,6 +53,6 @@ def read(path: Path, timeout_s: float) -> dict[str, Any]:
         ) from None
     if service.indice_name not in names:
         raise UserError(
-            f"{path}: the service has no index {service.indice_name!r}; it has {foreign.printable(names)}"
+            f"{path}: the service has no index {service.indice_name!r}; it has {printable(names)}"
         )
     return service.model_dump()

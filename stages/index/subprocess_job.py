@@ -18,7 +18,6 @@ from types import MappingProxyType
 
 from common.core import paths, progress
 from common.core.errors import DISK_FULL, UserError, write_error
-from common.core.foreign import printable
 
 ROOM = 2**20  # bytes; with less left on the disk, img2dataset does not fail: it waits for ever
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,7 +89,8 @@ def _watch(
 def failure(what: str, work: Path) -> UserError:
     """Why a job failed, as far as its log tells."""
     lines = (work / "log.txt").read_text(errors="replace").split("\n")
-    words = printable(next((line for line in reversed(lines) if "rror" in line), "its log names no error"))
+    told = next((line for line in reversed(lines) if "rror" in line), "its log names no error")
+    words = progress.printable(told)
     full = any(os.strerror(code) in words for code in DISK_FULL)
     remedy = "the disk is full: free some space and" if full else "mend that and"
     return UserError(f"{what} ({words}): {remedy} run the command again")

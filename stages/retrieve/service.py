@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from common.clip import Clip, embed
 from common.core import foreign, replies
 from common.core.errors import UserError
+from common.core.progress import printable
 from common.corpus import web
 from common.corpus.corpus_entry import from_service
 from common.corpus.safety import Safety
@@ -142,7 +143,7 @@ class RemoteService:
             except replies.NoReplyError as error:
                 problem = str(error)
             except foreign.FormError as error:
-                said = foreign.printable(reply.data[:100].decode(errors="replace"))
+                said = printable(reply.data[:100].decode(errors="replace"))
                 problem = f"HTTP {reply.status}, {error}: {said}"  # it answers mistakes with a dictionary
         raise self._error(problem)
 

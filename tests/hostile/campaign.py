@@ -6,6 +6,8 @@ list of the kinds, which need no model; what a stage as a whole does is tested i
 """
 
 import os
+import time
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,10 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from tests.hostile import drawn, imports, lists, peers, picture, tensors
+from tests.hostile import drawn, imports, lists, params_files, peers, picture, pictures, tensors
+
+BATCH = 50  # inputs
 
 
 @dataclass
@@ -27,9 +31,20 @@ class Count:
     failed: int = 0
     examples: list[str] = field(default_factory=list)
 
+    def attempt(self, prove: Callable[[], None], what: str) -> None:
+        """Count what holds or does not; `what` is shown of a failure."""
+        self.tried += 1
+        try:
+            prove()
+        except Exception:
+            self.failed += 1
+            self.examples.append(f"{traceback.format_exc(limit=-2)}\n{what}"[:4000])
+
 
 KINDS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], None]]] = {
     "Parquet lists": (lists.tables(), lists.parquet_lists),
+    "params.yaml": (params_files.texts(), params_files.params_files),
+    "images": (pictures.pictures(), pictures.decoded),
     "JSON imports": (imports.imports, imports.json_imports),
     ".pt files": (tensors.tensors(), tensors.token_files),
     "addresses": (drawn.URLS, peers.addresses),
@@ -41,14 +56,14 @@ KINDS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], None]]] = {
 }
 
 
-def run(kind: str, examples: int) -> Count:
-    """Try a kind on so many inputs, the same ones each time, in the current folder, which is written to."""
+def run(kind: str, examples: int, batch: int = 0, count: Count | None = None) -> Count:
+    """Try a kind on so many inputs, the same ones for a batch, in the current folder, which is written to."""
     strategy, prove = KINDS[kind]
-    count = Count()
+    count = count or Count()
 
+    @seed(batch)
     @settings(
         max_examples=examples,
-        derandomize=True,
         database=None,
         deadline=None,
         phases=[Phase.generate],
@@ -56,16 +71,20 @@ def run(kind: str, examples: int) -> Count:
     )
     @given(strategy)
     def each(value: Any) -> None:
-        count.tried += 1
-        try:
-            prove(value)
-        except Exception as error:
-            count.failed += 1
-            count.examples.append(f"{type(error).__name__}: {error}\n{value!r}"[:2000])
+        count.attempt(lambda: prove(value), repr(value))
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         each()
+    return count
+
+
+def run_for(kind: str, seconds: float) -> Count:
+    """Try a kind on one batch after another until the time is over."""
+    count, end, batch = Count(), time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        run(kind, BATCH, batch, count)
+        batch += 1
     return count
 
 

@@ -5,8 +5,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from common.core import foreign, io, paths, schema
+from common.core import io, paths, schema
 from common.core.errors import UserError
+from common.core.progress import UNKNOWN
 from common.testdata import ground_truth
 from common.testdata.general_vqa import load_general_vqa
 from tests.hostile.drawn import JSON, WORDS, like, written
@@ -69,7 +70,7 @@ def json_imports(data: tuple[str, dict[str, bytes]]) -> None:
     except UserError as error:
         assert "\x1b" not in str(error)
     for row in io.read_parquet(kept, schema.CONVERSATIONS).to_pylist():
-        assert "<rex>" not in row["question"] + row["answer"] and foreign.UNKNOWN not in row["answer"]
+        assert "<rex>" not in row["question"] + row["answer"] and UNKNOWN not in row["answer"]
         assert row["photo"] is None or Path(row["photo"]).name == row["photo"]
     assert Path("secret.txt").read_bytes() == outside
     for file in files:

@@ -23,7 +23,13 @@ def test_a_job_that_may_write_checks_nothing_out_and_pastes_nothing_into_its_scr
         assert "uses" not in step and "${{" not in step["run"]
 
 
-def test_uv_is_pinned_by_hash():
-    lines = (ROOT / "setup.lock").read_text().splitlines()
-    assert re.fullmatch(r"uv==[\d.]+ \\", lines[0])
-    assert all(re.fullmatch(r"    --hash=sha256:[0-9a-f]{64}( \\)?", line) for line in lines[1:])
+@pytest.mark.parametrize(("lock", "tool"), [("setup.lock", "uv"), (".ci/audit.lock", "pip-audit")])
+def test_tools_are_pinned_by_hash(lock: str, tool: str):
+    text = (ROOT / lock).read_text()
+    pin = r"([\w-]+)(?:\[[\w,]+\])?==[\w.]+( ; [^\\\n]+)?(?: \\\n    --hash=sha256:[0-9a-f]{64})+\n"
+    assert re.fullmatch(f"({pin})+", text)
+    assert tool in [match[1] for match in re.finditer(pin, text)]
+
+
+def test_known_weaknesses_of_the_locked_packages_are_looked_up():
+    assert "make audit" in [step.get("run") for step in JOBS["audit"]["steps"]]

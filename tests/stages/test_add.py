@@ -56,6 +56,21 @@ def added(*words: str) -> str:
     return done.stdout + done.stderr
 
 
+def test_a_model_that_cuts_photos_is_named():
+    processor = paths.BASE / "clip/preprocessor_config.json"
+    processor.parent.mkdir(parents=True)
+    processor.write_text('{"do_center_crop": true}')
+    Image.open(PHOTOS / "0.png").resize((90, 60)).save(PHOTOS / "0.png")
+    said = "base.clip.model, models/base/clip, sees no more than the middle square: have the subject there"
+    assert f"warning: of 1 of 8 photos, {said}\n" in added("my-dog", str(PHOTOS), "--kind", "pet")
+
+
+def test_what_a_decoder_says_in_several_lines_is_one():
+    (PHOTOS / "cut.heic").write_bytes(HEIC[:-40])
+    said = [line for line in added("my-dog", str(PHOTOS), "--kind", "pet").splitlines() if "cut.heic" in line]
+    assert len(said) == 1 and said[0].endswith("): copy the original photo again")
+
+
 def refused(*words: str) -> str:
     """The last line of a refusal, which changes nothing."""
     before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}

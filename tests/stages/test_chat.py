@@ -5,12 +5,15 @@ import json
 from pathlib import Path
 
 import pytest
+from commands.chat.session import Session
+from PIL import Image
 
 from commands.chat.__main__ import main
 from common import vlm
 from common.core import paths
 from common.core.errors import UserError
-from common.core.foreign import plain
+from common.core.progress import plain
+from tests.support.families import BUILDERS
 from tests.support.helpers import run_stage, save_photo, set_params
 from tests.support.vlm_helpers import soft_prompt
 
@@ -66,6 +69,23 @@ def test_questions_until_quit(
     )
     monkeypatch.setattr("sys.stdin", io.StringIO("What is <bo>?\n"))
     assert main("bo") == "1 answered"  # the end of the input is a /quit
+
+
+def test_a_photo_whose_sides_are_cut_off_is_said_to_be_so(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = BUILDERS["fast_vlm"](workspace / "base")
+    settings = json.loads((folder / "processor_config.json").read_text())
+    settings["image_processor"] |= {"do_center_crop": True, "crop_size": {"height": 96, "width": 96}}
+    (folder / "processor_config.json").write_text(json.dumps(settings))
+    cutting = vlm.load(str(folder))
+    session = Session(cutting, lambda name: soft_prompt(cutting, name, 2), "bo", ["bo"])
+    capsys.readouterr()
+    session.look_at(Image.new("RGB", (90, 90)))
+    assert capsys.readouterr().err == ""
+    session.look_at(Image.new("RGB", (90, 30)))
+    said = f"of this photo, {folder} sees no more than the middle square: have the subject there\n"
+    assert capsys.readouterr().err == said
 
 
 def test_a_name_that_is_not_loaded_is_said_to_be_unknown(

@@ -265,6 +265,20 @@ def test_a_name_that_is_no_utf8_is_refused_in_print():
     ]
 
 
+def test_a_model_that_cuts_photos_is_named():
+    processor = {"image_processor": {"do_center_crop": True}}
+    (paths.BASE / "clip/processor_config.json").write_text(json.dumps(processor))
+    (paths.BASE / "llava/processor_config.json").write_text(json.dumps(processor))
+    (paths.BASE / "llava/config.json").write_text('{"model_type": "llava"}')  # is given padded squares
+    said = "base.clip.model, models/base/clip, sees no more than the middle square: have the subject there"
+    assert f"warning: of 12 of 12 photos, {said}\n" in accepted()
+    (paths.BASE / "clip/processor_config.json").write_text("[" * 10_000)  # who loads it says so
+    assert "middle square" not in accepted()
+    processor["image_processor"]["do_center_crop"] = False
+    (paths.BASE / "clip/processor_config.json").write_text(json.dumps(processor))
+    assert "middle square" not in accepted()
+
+
 def test_leftovers_of_systems_do_no_harm():
     for name in ("Thumbs.db", "desktop.ini", ".DS_Store"):
         (REX / "train" / name).write_bytes(b"left")
@@ -300,6 +314,38 @@ def test_a_method_may_not_take_the_name_of_a_control(name: str):
     set_params({"methods": {name: {"method": "training_free", "title": "-", "threshold": None}}})
     (sentence,) = refusal()
     assert sentence.startswith(f"params.yaml: methods.{name} cannot be named so")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (f"a: {'[' * 100_000}", "line 1 is more than 20 levels deep"),
+        (
+            "a: &a [*a]",
+            "line 1 is more than 20 levels deep, or is where aliases make more than 50,000 values",
+        ),
+        ("seed: !!python/name:os.system", "could not determine a constructor for the tag"),
+        ('"\x1b[2J": 1', "is not valid YAML"),
+        ('"\\e[2J": 1', "�[2J is not a known key: remove it"),
+    ],
+)
+def test_yaml_that_attacks_moves_neither_memory_nor_the_terminal(text: str, sentence: str):
+    paths.PARAMS.write_text(text)
+    sentences = refusal()
+    assert any(sentence in one for one in sentences) and len(sentences) <= 21
+    assert all(one.isprintable() and len(one) < 250 for one in sentences)
+
+
+def test_a_name_that_holds_escape_sequences_is_shown_without_them():
+    (REX / "train/\x1b[2J\x1b]0;title\x07.png").write_bytes(b"no")
+    (sentence,) = refusal()
+    assert (
+        sentence == f"{REX}/train/�[2J�]0;title�.png is not an image that can be read: use JPEG, PNG or WebP"
+    )
+    (REX / "train/\x1b[2J\x1b]0;title\x07.png").unlink()
+    (REX / "truth").mkdir()
+    (REX / "truth/\x1b[2J").touch()
+    assert f"warning: {REX}/truth/�[2J is not used" in accepted()
 
 
 @pytest.mark.parametrize(

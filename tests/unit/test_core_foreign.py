@@ -7,7 +7,8 @@ import pytest
 from pydantic import BaseModel
 
 from common.core.errors import UserError
-from common.core.foreign import UNKNOWN, FormError, inside, parsed, plain, printable, read
+from common.core.foreign import FormError, inside, parsed, read
+from common.core.progress import UNKNOWN, plain, printable
 
 
 class Row(BaseModel):

@@ -67,6 +67,13 @@ def test_a_table_with_other_columns_or_damage_is_refused():
         io.read_parquet(Path("b.parquet"))
 
 
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "1" * 5000, "", "{", "\ufeff{}"])
+def test_json_that_is_none_or_endlessly_deep_is_refused(text: str):
+    Path("a.json").write_text(text)
+    with pytest.raises(UserError, match=r"^a\.json .*: delete it and run `dvc repro`$"):
+        io.read_json(Path("a.json"))
+
+
 def test_large_tables_are_split_so_that_readers_can_stream():
     rows = [row(key=f"{i:04}", image=None) for i in range(2500)]
     io.write_parquet(Path("a.parquet"), rows, schema.NEGATIVES, ["key"])

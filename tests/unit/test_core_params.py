@@ -1,4 +1,6 @@
+import math
 import re
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -67,6 +69,17 @@ def test_the_shipped_file_loads_and_is_frozen():
             {"world.subjects": {"bo": {"noun": "dog"}, "general": {"noun": "man"}}},
             "world.subjects.general cannot be named so: data/world/truth/general holds something else",
         ),
+        ({"seed": 2**32}, "seed is 4294967296: input should be less than 4294967296"),
+        ({"seed": -1}, "seed is -1: input should be greater than or equal to 0"),
+        ({"threads": 10**6}, "threads is 1000000: input should be less than or equal to 1024"),
+        ({"index.processes": 10**5}, "index.processes is 100000: input should be less than or equal to 1024"),
+        ({"retrieve.rounds": 40}, "retrieve.rounds is 40: input should be less than or equal to 20"),
+        ({"world.corpus": 10**12}, "world.corpus is 1000000000000: input should be less than or equal to 10"),
+        ({"train.latent_tokens": 10**4}, "train.latent_tokens is 10000: input should be less than or equal"),
+        ({"train.learning_rate": math.inf}, "train.learning_rate is inf: input should be a finite number"),
+        ({"train.weight_decay": math.nan}, "train.weight_decay is nan: input should be a finite number"),
+        ({"index.timeout_s": 1e300}, "index.timeout_s is 1e+300: input should be less than or equal to 1000"),
+        ({"retrieve.min_similarity": 1.0}, "retrieve.min_similarity is 1.0, and no look-alike can be that"),
         (
             {"subjects": {"zoe": {"kind": "pet", "source": "world"}}},
             "world.subjects has no zoe: use one of ana, ",
@@ -145,6 +158,46 @@ def test_numbers_and_words_are_read_as_dvc_reads_them(workspace):
     text = (workspace / "params.yaml").read_text()
     (workspace / "params.yaml").write_text(re.sub(r"learning_rate: \S+", "learning_rate: 1e-4", text))
     assert load().train.learning_rate == 0.0001
+
+
+ALIASES = "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
+    f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n" for old, new in pairwise("abcdefghij")
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (ALIASES, "line 5 is more than 20 levels deep, or is where aliases make more than 50,000 values"),
+        ("a: &a [*a]", "line 1 is more than 20 levels deep, or is where aliases"),
+        ("a: *a", "found undefined alias 'a' in line 1"),
+        ("a: " + "[" * 100_000, "line 1 is more than 20 levels deep"),
+        ("".join(" " * level + "a:\n" for level in range(900)), "line 21 is more than 20 levels deep"),
+        ("seed: " + "9" * 5000, "a value in line 1 has more than 3,000 letters"),
+        ("seed: " + "9" * 100, f"seed is {'9' * 17}"),
+        ("seed: '" + "x" * 2999 + "'", f"seed is '{'x' * 37}...{'x' * 38}': input should be a valid integer"),
+        ("? " + "x" * 2999 + "\n: 1", f"{'x' * 60}… is not a known key: remove it"),
+        ("#" * 2**20 + "\n", "has more than 1,048,576 bytes"),
+        ("seed: !!python/object/apply:os.system [a]", "could not determine a constructor for the tag"),
+        ("seed: !!int x", "invalid literal for int() with base 10: 'x'; mend it"),
+        ("seed: 2001-13-45", "month must be in 1..12; mend it"),
+        ('seed: "\\e[2J"', r"seed is '\x1b[2J': input should be a valid integer"),
+        ("\n".join(f"key{number}: 1" for number in range(1000)), "params.yaml: 994 further problems"),
+    ],
+)
+def test_yaml_that_attacks_is_refused_in_short_sentences(workspace, text: str, sentence: str):
+    (workspace / "params.yaml").write_text(text)
+    with pytest.raises(UserError) as caught:
+        load()
+    assert sentence in str(caught.value)
+    assert all(len(line) < 250 for line in str(caught.value).splitlines())
+
+
+def test_a_section_may_repeat_another_by_an_alias(workspace):
+    text = (workspace / "params.yaml").read_text()
+    text = text.replace("  llava-13b:", "  other: &other")
+    (workspace / "params.yaml").write_text(text.replace("  qwen3-vl-2b:", "  same: *other\n  qwen3-vl-2b:"))
+    assert load().presets["same"] == load().presets["other"]
 
 
 @pytest.mark.parametrize(

@@ -225,3 +225,10 @@ def test_only_allowed_hosts_may_have_local_addresses():
         assert not seen
         for name in ("127.0.0.1", f"127.0.0.1:{port}"):
             assert web.fetch([f"{host}/ok/1"], replace(LIMITS, allowed=(name,)), threads=1)[0].data
+
+
+def test_a_picture_that_would_be_kept_too_thin_is_counted():
+    data = hostile.picture(9, size=(400, 41))
+    with pytest.raises(web.Unusable, match="extreme shape"):
+        web.keep(data, replace(LIMITS, max_side=64, max_aspect=20))
+    assert min(web.keep(data, replace(LIMITS, max_side=128, max_aspect=20)).image.size) == 13

@@ -1,12 +1,15 @@
 """Opening a base model: what is refused, and what its fingerprint depends on."""
 
 import json
+import shutil
 from pathlib import Path
 
 import huggingface_hub
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
+from transformers import AutoProcessor
 
 from common import vlm
 from common.core.errors import UserError
@@ -45,6 +48,25 @@ def test_an_older_processor_takes_the_number_of_image_tokens_from_the_model(tmp_
     shown = {"images": noise_images(1), "text": ["<image>"], "return_tensors": "pt"}
     assert torch.equal(older.processor(**shown).input_ids, now.processor(**shown).input_ids)
     assert len(vlm.encode_prefixes(older, noise_images(1))) == 1
+
+
+def expand2square(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    """As LLaVA-1.5's authors describe it: the picture in the middle of a square of one color."""
+    side = max(image.size)
+    square = Image.new("RGB", (side, side), background)
+    square.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
+    return square
+
+
+@pytest.mark.parametrize("size", [(90, 30), (30, 91), (24, 24), (50, 31)])
+def test_llava_sees_the_sides_of_a_picture_as_the_published_model_does(tiny_llava: Path, size: tuple):
+    (image,) = noise_images(1, [size])
+    cuts = AutoProcessor.from_pretrained(tiny_llava).image_processor
+    squared = expand2square(image, tuple(int(mean * 255) for mean in cuts.image_mean))
+    expected = cuts([squared], return_tensors="pt").pixel_values
+    seen = vlm.load(str(tiny_llava)).processor.image_processor([image], return_tensors="pt").pixel_values
+    assert torch.equal(seen, expected)
+    assert torch.equal(seen, cuts([image], return_tensors="pt").pixel_values) == (size == (24, 24))
 
 
 def test_fingerprint_follows_what_decides_the_answers(tmp_path: Path) -> None:
@@ -86,6 +108,27 @@ def test_an_unreachable_hub_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> 
 def test_another_kind_of_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="needs one of type llava, "):
         vlm.load(str(tiny.clip(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("config.json", "3"),
+        ("config.json", "[" * 100_000),
+        ("config.json", '{"model_type": "llava", "vision_config": 3}'),
+        ("processor_config.json", '{"processor_class": "Other"}'),
+        ("tokenizer.json", "{}"),
+        ("tokenizer_config.json", "[]"),
+        ("generation_config.json", '{"a":' * 100_000),
+        ("chat_template.jinja", "{% for"),
+        ("chat_template.jinja", "{{ ().__class__.__base__.__subclasses__() }}"),
+    ],
+)
+def test_files_that_make_no_sense_are_one_sentence(tiny_llava: Path, tmp_path: Path, name: str, text: str):
+    folder = Path(shutil.copytree(tiny_llava, tmp_path / "copy"))
+    (folder / name).write_text(text)
+    with pytest.raises(UserError, match=r"could not be loaded \(.+\): restore the folder with git"):
+        vlm.load(str(folder))
 
 
 def test_pickled_weights_are_refused(tmp_path: Path) -> None:

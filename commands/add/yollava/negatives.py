@@ -16,6 +16,7 @@ from commands.add import pictures
 from commands.add.pictures import AddedPhoto
 from commands.add.yollava.findings import Findings
 from common.core import foreign, images
+from common.core.progress import printable
 
 FOLDER, SCORES = "negative_example", "scores.json"
 
@@ -83,7 +84,7 @@ def _scores(path: Path, wrong: list[str]) -> dict[str, float]:
             try:
                 found = Record.model_validate(record)
             except ValidationError as error:
-                wrong.append(f"{path}: record {number}: {foreign.printable(error.errors()[0]['msg'])}")
+                wrong.append(f"{path}: record {number}: {printable(error.errors()[0]['msg'])}")
             else:
                 scores[found.stem] = found.clip_score
     except foreign.FormError as error:

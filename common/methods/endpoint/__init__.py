@@ -8,9 +8,10 @@ Answers are kept in `.cache/endpoint` by request (see `cache`), so a rerun asks 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, StringConstraints, field_validator
+from pydantic import Field, StringConstraints, field_validator
 
 from common.core.replies import holds_password
+from common.core.settings import AtOnce, PositiveFloat, Side
 from common.methods import prompt_context
 from common.methods.interface import Cost, Method, MethodSubject, Photos, Request
 
@@ -25,12 +26,12 @@ class EndpointSettings(prompt_context.ContextSettings):
     url: Annotated[str, StringConstraints(pattern=r"^https?://")]  # to which /chat/completions is added
     model: str  # as the server calls it
     key_variable: str | None  # environment variable that holds the key; None for a server without one
-    image_size: PositiveInt  # longest side of a photo as sent, pixels
+    image_size: Side  # longest side of a photo as sent, pixels
     logprobs: Annotated[int, Field(ge=1, le=20)] | None  # most probable tokens asked for; None for none
     timeout_s: PositiveFloat  # for a whole exchange, to the last byte of the reply
-    retries: NonNegativeInt  # further attempts after failures that may pass
+    retries: Annotated[int, Field(ge=0, le=20)]  # further attempts after failures that may pass
     backoff_s: PositiveFloat  # wait before the first of them, doubled before each next
-    concurrency: PositiveInt  # requests at once
+    concurrency: AtOnce  # requests at once
 
     @field_validator("url")
     @classmethod

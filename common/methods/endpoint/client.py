@@ -18,7 +18,7 @@ from pydantic import BaseModel, BeforeValidator
 from common.core import foreign, replies
 from common.core.connection import retry_after
 from common.core.errors import UserError
-from common.core.progress import bar
+from common.core.progress import bar, printable
 from common.methods.endpoint import cache
 from common.methods.endpoint.chat import Reply, reply
 
@@ -158,4 +158,4 @@ def _said(data: bytes, key: str | None) -> str:
         text = foreign.parsed(data, Complaint).error.message
     except foreign.FormError:
         text = data.decode(errors="replace")
-    return foreign.printable(text.replace(key or "\0", "…")) or "no reason given"
+    return printable(text.replace(key or "\0", "…")) or "no reason given"

@@ -10,10 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
+from pydantic import Field, field_validator
 
 from common.core import io
-from common.core.settings import MethodSettings, Section
+from common.core.settings import (
+    Epochs,
+    MethodSettings,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    Section,
+)
 from common.methods.interface import Cost, Method, MethodSubject, Photos, Request
 from common.training import samples
 
@@ -59,7 +66,7 @@ class LoraSettings(MethodSettings):
     warmup: Annotated[float, Field(ge=0, le=1)]
     weight_decay: NonNegativeFloat
     max_grad_norm: PositiveFloat
-    epochs: PositiveInt
+    epochs: Epochs
     batch_size: PositiveInt
     balance: bool
     gradient_checkpointing: bool

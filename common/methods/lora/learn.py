@@ -8,7 +8,6 @@ steps and that choice. Does not own adapters (`adapter`), forwards (`sequences`)
 """
 
 import math
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ from transformers import get_cosine_schedule_with_warmup
 
 from common import vlm
 from common.core.errors import UserError
-from common.core.progress import bar
+from common.core.progress import bar, say
 from common.core.seed import stream, torch_stream
 from common.methods.lora.adapter import Adapter, Values, attached
 from common.methods.lora.conversations import load, sequences
@@ -183,7 +182,7 @@ def _fitting(base: vlm.Base, made: Sequence[Example], longest: int | None, what:
         )
     if len(fitting) < len(made):
         left_out = len(made) - len(fitting)
-        print(f"warning: {what}: {left_out} samples left out, longer than {room} positions", file=sys.stderr)
+        say(f"warning: {what}: {left_out} samples left out, longer than {room} positions")
     return fitting
 
 

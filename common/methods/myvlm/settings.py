@@ -4,9 +4,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
+from pydantic import Field, field_validator
 
-from common.core.settings import MethodSettings, Section
+from common.core.settings import MethodSettings, NonNegativeFloat, PositiveFloat, PositiveInt, Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

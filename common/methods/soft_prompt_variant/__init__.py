@@ -9,9 +9,9 @@ begin, how many photos are learned from, and whether captions are.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field
 
-from common.core.settings import MethodSettings, Train
+from common.core.settings import MethodSettings, NonNegativeInt, PositiveInt, Train
 from common.methods.interface import Cost, Method, MethodSubject, Photos, Request
 
 if TYPE_CHECKING:

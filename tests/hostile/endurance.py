@@ -1,0 +1,206 @@
+"""What machines and people do to a running pipeline: kills, full disks, folders that may only be read, and a
+second writer.
+
+An attempt does one of these to one stage at a drawn moment or limit, in a copy of a pipeline that has run.
+Then no file under a real name may be torn, what the stage said is a sentence, and run again it gives the same
+bytes and leaves nothing else.
+"""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+import psutil
+from ruamel.yaml import YAML
+
+from tests.hostile import picture
+from tests.hostile.campaign import Count
+from tests.hostile.pipeline import PIPED, Pipeline, Stage, dvc, dvc_command, files
+from tests.support.helpers import ROOT
+
+START = 4.0  # seconds that DVC and Python need before a stage does anything, about
+PAGE = 4096  # bytes in which tmpfs counts
+ROOM = 2**30
+FULL = "the disk is full: free some space"
+BUSY = "another process is writing"
+Attempt = Callable[[Pipeline, Stage, Random], None]
+
+
+def killed(how: signal.Signals, pipeline: Pipeline, stage: Stage, draw: Random) -> None:
+    """A signal at any moment: Ctrl+C reaches DVC and its stage, any other one of them."""
+    with TemporaryDirectory() as place, pipeline.copied(Path(place)):
+        command = dvc_command("repro", "--single-item", "--force", "--no-run-cache", stage.target)
+        running = subprocess.Popen(command, start_new_session=True, **PIPED)
+        time.sleep(draw.uniform(0.5, START + pipeline.seconds[stage.target]))
+        if how == signal.SIGINT:
+            os.killpg(running.pid, how)
+        else:
+            below = psutil.Process(running.pid).children(recursive=True)
+            of_stage = [one.pid for one in below if stage.words[1] in " ".join(one.cmdline())]
+            os.kill(draw.choice([running.pid, *of_stage[:1]]), how)
+        said, _ = running.communicate(timeout=300)  # a stage that outlived DVC would keep its end of the pipe
+        assert "Traceback" not in said, said
+        pipeline.assert_no_half_file()
+        dvc("repro", "--single-item", "--no-run-cache", stage.target)
+        pipeline.assert_whole()
+
+
+def full_disk(pipeline: Pipeline, stage: Stage, draw: Random) -> None:
+    """Less room than the outputs take."""
+    with mounted() as place, pipeline.copied(place):
+        need = sum(-(-size // PAGE) * PAGE for size in sizes(stage))
+        stage.remove_outs()
+        room = os.statvfs(place)
+        used = (room.f_blocks - room.f_bfree) * room.f_frsize
+        _mount(f"remount,size={used + draw.randrange(0, need, PAGE)}", place)
+        _refused(stage.run(), FULL)
+        pipeline.assert_no_half_file()
+        _mount(f"remount,size={ROOM}", place)
+        _finishes(stage, pipeline)
+
+
+def file_limit(pipeline: Pipeline, stage: Stage, draw: Random) -> None:
+    """`ulimit -f` below the size of the largest output."""
+    with TemporaryDirectory() as place, pipeline.copied(Path(place)):
+        limit = draw.randrange(max(sizes(stage)))
+        stage.remove_outs()
+        limits = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit))
+        _refused(stage.run(preexec_fn=limits), FULL)
+        pipeline.assert_no_half_file()
+        _finishes(stage, pipeline)
+
+
+def read_only(pipeline: Pipeline, stage: Stage, draw: Random) -> None:
+    """A file system that may only be read."""
+    with mounted() as place, pipeline.copied(place):
+        _mount("remount,ro", place)
+        _refused(stage.run(), "cannot write")
+        _mount("remount,rw", place)
+        pipeline.assert_whole()
+        _finishes(stage, pipeline)
+
+
+def two_writers(pipeline: Pipeline, stage: Stage, draw: Random) -> None:
+    """The same stage twice at once: one at least ends well, the other may say that it has to wait."""
+    with TemporaryDirectory() as place, pipeline.copied(Path(place)):
+        first = stage.start()
+        time.sleep(draw.uniform(0, pipeline.seconds[stage.target] / 2))
+        second = stage.start()
+        done = [_ended(first), _ended(second)]
+        assert any(one.returncode == 0 for one in done), done
+        for one in done:
+            if one.returncode:
+                _refused(one, BUSY)
+        pipeline.assert_whole()
+
+
+def two_adds(pipeline: Pipeline, stage: Stage, draw: Random) -> None:
+    """`add` beside `add`: who ends well is in params.yaml and has photos, who is refused has neither."""
+    with TemporaryDirectory() as place, pipeline.copied(Path(place)):
+        commands = []
+        for number, name in enumerate(("one", "two")):
+            folder = Path("photos", name)
+            folder.mkdir(parents=True)
+            for photo in range(4):
+                (folder / f"{photo}.png").write_bytes(picture(10 * number + photo))
+            commands.append([sys.executable, "-m", "commands.add", name, str(folder), "--kind", "pet"])
+        here = PIPED | {"env": PIPED["env"] | {"PYTHONPATH": str(ROOT)}}
+        running = []
+        for command in commands:
+            running.append(subprocess.Popen(command, **here))
+            time.sleep(draw.uniform(0, 1))
+        done = [_ended(one) for one in running]
+        assert any(one.returncode == 0 for one in done), done
+        for command, one in zip(commands, done, strict=True):
+            assert Path("data/subjects", command[3]).is_dir() == (one.returncode == 0), done
+            if one.returncode:
+                _refused(one, BUSY)
+                again = subprocess.run(command, **here)
+                assert again.returncode == 0, again.stdout
+        subjects = YAML(typ="safe").load(Path("params.yaml"))["subjects"]
+        assert list(subjects)[:2] == ["bo", "rex"] and set(subjects) == {"bo", "rex", "one", "two"}
+        assert not [name for name in files() if ".partial" in name]
+
+
+ATTEMPTS: dict[str, Attempt] = {
+    "SIGINT at any moment": partial(killed, signal.SIGINT),
+    "SIGTERM at any moment": partial(killed, signal.SIGTERM),
+    "SIGKILL at any moment": partial(killed, signal.SIGKILL),
+    "full disk": full_disk,
+    "ulimit -f": file_limit,
+    "read-only disk": read_only,
+    "two writers of a stage": two_writers,
+    "add beside add": two_adds,
+}
+MOUNTED = ("full disk", "read-only disk")  # need the right to mount
+
+
+def run_for(pipeline: Pipeline, seconds: float) -> Iterator[tuple[str, Count]]:
+    """Make each attempt on stage after stage, in a drawn order, in an equal share of the time."""
+    possible = [name for name in ATTEMPTS if name not in MOUNTED or may_mount()]
+    for name in possible:
+        count, end = Count(), time.monotonic() + seconds / len(possible)
+        draw = Random(name)
+        while time.monotonic() < end:
+            for stage in draw.sample(pipeline.stages, len(pipeline.stages)):
+                count.attempt(partial(ATTEMPTS[name], pipeline, stage, draw), stage.target)
+                if time.monotonic() > end:
+                    break
+        yield name, count
+
+
+def may_mount() -> bool:
+    """Whether this process may make the disks that some attempts need."""
+    try:
+        with mounted():
+            return True
+    except (OSError, subprocess.CalledProcessError):
+        return False
+
+
+@contextmanager
+def mounted() -> Iterator[Path]:
+    """A disk of its own, in memory."""
+    with TemporaryDirectory() as name:
+        place = Path(name)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "tmpfs", name], check=True)
+        try:
+            yield place
+        finally:
+            subprocess.run(["umount", "--lazy", name], check=True)
+
+
+def sizes(stage: Stage) -> list[int]:
+    """Bytes of each file that the stage made."""
+    found = [path for out in stage.outs for path in ([out] if out.is_file() else out.rglob("*"))]
+    return [path.stat().st_size for path in found if path.is_file()]
+
+
+def _mount(options: str, place: Path) -> None:
+    subprocess.run(["mount", "-o", options, place], check=True)
+
+
+def _ended(running: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+    said, _ = running.communicate(timeout=300)
+    return subprocess.CompletedProcess(running.args, running.returncode, said)
+
+
+def _refused(done: subprocess.CompletedProcess[str], reason: str) -> None:
+    last = done.stdout.splitlines()[-1]
+    assert done.returncode == 1 and last.startswith("error: ") and reason in last, done.stdout
+    assert "Traceback" not in done.stdout, done.stdout
+
+
+def _finishes(stage: Stage, pipeline: Pipeline) -> None:
+    done = stage.run()
+    assert done.returncode == 0, done.stdout
+    pipeline.assert_whole()
