@@ -100,7 +100,8 @@ def _learn(p: params.Params, backbones: Backbones, subject: str) -> None:
         micro_batch_size=p.base.device.batch_size,
         **p.train.model_dump(exclude={"data", "keep_epochs"}),
     )
-    training_sets = {subject: samples.TrainingSet.of(rows, p.train.balance)}
+    held_out = samples.held_out_sources(rows, p.train.held_out, p.seed, subject)
+    training_sets = {subject: samples.TrainingSet.of(rows, p.train.balance, held_out)}
     prompt, curve = learn(backbones.base(), training_sets, recipe)[subject]
     prompt.save(paths.subject_model(subject))
     io.write_csv(paths.train_curve(subject), curve)

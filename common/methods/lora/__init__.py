@@ -2,7 +2,8 @@
 
 The subject's name stays plain text, ``<bo>``; no row and no prompt is added. As in "Can we add personalized
 knowledge naively" (YAICON), which is LLaVA's own LoRA script on personal data. One adapter per subject, or
-one for all. To answer, the adapter is merged into the base, and taken out again.
+one for all; others' conversations in LLaVA's form may be learned beside a subject's, or alone. To answer, the
+adapter is merged into the base, and taken out again.
 """
 
 from collections import defaultdict
