@@ -28,7 +28,7 @@ TINY = SMALL | {
     "evaluate.threshold_negatives": 2,
 }
 OURS = {".dvc", ".cache", "__pycache__"}  # folders of DVC, of unfinished work and of Python: no results
-# no core dumps, and every import compiled once
+# every import is compiled once, and our Python comes first
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {
     "OMP_NUM_THREADS": "1",
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
