@@ -14,8 +14,14 @@ if find_spec("ruamel") is None:  # any other Python than ours; in place of a tra
 
 
 def _shown(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Show what nobody caught, but not a Ctrl+C while a stage is still importing: that is no defect."""
-    if not issubclass(kind, KeyboardInterrupt):
+    """Show what nobody caught, but for what is no defect: Ctrl+C and a torn file while a stage imports."""
+    if issubclass(kind, EOFError) and str(error).startswith("marshal"):
+        print(
+            "error: a compiled file of Python's is torn, as a full disk leaves them: run "
+            "`find . -name '*.pyc' -delete`, and the command again",
+            file=sys.stderr,
+        )
+    elif not issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
 
 

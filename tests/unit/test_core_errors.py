@@ -1,6 +1,11 @@
+import compileall
 import os
+import shutil
+import signal
 import subprocess
 import sys
+from importlib.util import cache_from_source
+from pathlib import Path
 
 import pytest
 
@@ -80,6 +85,23 @@ def test_a_python_without_the_packages_is_told_where_they_are():
     assert done.stderr == (
         f"error: {sys.executable} lacks the packages: run `make setup`, then `source .venv/bin/activate`\n"
     )
+
+
+def test_a_compiled_file_that_a_full_disk_has_torn_is_a_sentence(tmp_path: Path):
+    shutil.copytree(ROOT / "common", tmp_path / "common", ignore=shutil.ignore_patterns("__pycache__"))
+    compileall.compile_dir(tmp_path / "common", quiet=1)
+    torn = Path(cache_from_source(tmp_path / "common/core/errors.py"))
+    torn.write_bytes(torn.read_bytes()[:100])
+    words = [sys.executable, "-c", "import common.core.errors"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: a compiled file of Python's is torn")
+
+
+def test_ctrl_c_while_importing_shows_nothing():
+    code = "import common, os, signal; os.kill(os.getpid(), signal.SIGINT)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
 
 
 def test_a_defect_of_ours_keeps_its_traceback(monkeypatch):
