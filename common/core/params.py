@@ -25,6 +25,7 @@ from common.core.sections import (
     Preset,
     Report,
     Retrieve,
+    Serve,
     SubjectId,
     SubjectParams,
     Synthesize,
@@ -56,6 +57,7 @@ class Params(Section):
     methods: dict[MethodName, dict[str, Any]]
     evaluate: Evaluate
     chat: Chat
+    serve: Serve
     report: Report
     subjects: Annotated[dict[SubjectId, SubjectParams], Field(min_length=1)]
 
