@@ -104,7 +104,7 @@ def named(model: str, assistant: Assistant) -> tuple[str, tuple[str, ...]]:
         return BASE, ()
     method, _, rest = model.rpartition("/")
     method = method or paths.SOFT_PROMPT
-    if method not in assistant.titles:
+    if method.partition("@")[0] not in assistant.titles:
         raise RefusedError(
             404,
             f"the model {printable(model)} is unknown, for {printable(method)} is no method: use one of "
@@ -121,6 +121,7 @@ def named(model: str, assistant: Assistant) -> tuple[str, tuple[str, ...]]:
             NO_MODEL,
         )
     try:
+        assistant.method(method)
         assistant.check_learned(method, subjects)
     except UserError as error:
         raise RefusedError(404, str(error), NO_MODEL) from None

@@ -15,7 +15,7 @@ from common.core import images, paths, seed
 from common.core.errors import UserError
 from common.core.foreign import UNKNOWN, plain
 from common.core.names import NAME, refuse_others
-from common.methods.interface import TITLES, Backbones, InPrompt, Request, Responder, Task
+from common.methods.interface import TITLES, Backbones, Checkpoints, InPrompt, Request, Responder, Task
 from common.methods.respond import answer_all
 from common.prompts.evaluation import recognition_question
 from common.prompts.recognition import asks_presence
@@ -136,6 +136,7 @@ class Assistant:
 
     def learned(self, name: str) -> list[str]:
         """Ids of the subjects that a method has learned; of the base none."""
+        name = name.partition("@")[0]
         if name in (paths.SOFT_PROMPT, BASE):
             return self.trained() if name == paths.SOFT_PROMPT else []
         there = {path.name for path in paths.fitted(name).glob("*")}
@@ -146,13 +147,17 @@ class Assistant:
         """Raise UserError if a method has not learned one of these subjects; the base need not."""
         missing = [subject for subject in subjects if name != BASE and subject not in self.learned(name)]
         if missing:
-            stage = f"train@{missing[0]}" if name == paths.SOFT_PROMPT else f"fit_baseline@{name}"
+            fitted = f"fit_baseline@{name.partition('@')[0]}"
+            stage = f"train@{missing[0]}" if name == paths.SOFT_PROMPT else fitted
             raise UserError(f"{name} has not learned {missing[0]} yet: run `dvc repro {stage}`")
 
     def method(self, name: str) -> Responder | InPrompt:
-        """What answers under this name; UserError for a name that is none."""
-        if name not in self.titles:
+        """What answers under this name, ``myvlm@25`` for a checkpoint; UserError for a name that is none."""
+        plain_name, _, step = name.partition("@")
+        if plain_name not in self.titles:
             raise UserError(f"{name} is no method of {paths.PARAMS}: use one of {', '.join(self.titles)}")
+        if step:
+            return self._after(plain_name, step)
         if name not in self._opened:
             if name == BASE:
                 self._opened[name] = Nothing()
@@ -161,6 +166,12 @@ class Assistant:
             else:
                 self._opened[name] = methods.prepare(name, self.sections, self.backbones)
         return self._opened[name]
+
+    def _after(self, name: str, step: str) -> Responder:
+        method = self.method(name)
+        if not isinstance(method, Checkpoints) or not step.isdecimal():
+            raise UserError(f"{name} keeps no checkpoint {step}: ask {name}")
+        return method.at(int(step))
 
     def named(self, text: str) -> list[str]:
         """Ids of the subjects that a text names, in its order.

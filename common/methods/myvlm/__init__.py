@@ -15,11 +15,12 @@ variants LLaVA's is here. BLIP-2's, inside a Q-Former, and referring expressions
 """
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.core import images, progress
-from common.methods.interface import Cost, Method, MethodSubject, Request
+from common.methods.interface import Checkpoints, Cost, Method, MethodSubject, Request
 from common.methods.myvlm.settings import MyVLMSettings
 
 if TYPE_CHECKING:
@@ -30,11 +31,18 @@ if TYPE_CHECKING:
     from common.methods.myvlm.features import FeatureExtractor
 
 
-class MyVLM(Method):
+class MyVLM(Method, Checkpoints):
     """A folder per subject, with the files of `concept`."""
 
     Settings = MyVLMSettings
     settings: MyVLMSettings
+    step: int | None = None  # after which the vectors are taken; None for the last
+
+    def at(self, step: int) -> "MyVLM":
+        """See `Checkpoints`; MyVLM's own files count the last step from 0."""
+        found = copy(self)
+        found.step = step
+        return found
 
     def fit(self, subjects: Sequence[MethodSubject]) -> None:
         """Train heads on photos and negatives, learn vectors from captions or questions."""
@@ -122,7 +130,7 @@ class MyVLM(Method):
     def _read(self, subject: str) -> "Concept":
         from common.methods.myvlm.concept import Concept
 
-        return Concept.load(self.folder / subject, self.backbones.base())
+        return Concept.load(self.folder / subject, self.backbones.base(), self.step)
 
 
 METHOD = MyVLM

@@ -63,8 +63,11 @@ class Concept:
         io.write_json(folder / SPLIT, split)
 
     @classmethod
-    def load(cls, folder: Path, base: vlm.Base) -> "Concept":
-        """Read the files; raises UserError if they are missing or were made for another base."""
+    def load(cls, folder: Path, base: vlm.Base, step: int | None = None) -> "Concept":
+        """Read the files, the vector as it was after `step` steps, or at last.
+
+        Raises UserError if they are missing, were made for another base, or the vector was not kept.
+        """
         tensors, info = io.read_safetensors(folder / FILE)
         if info["base"] != base.fingerprint:
             raise UserError(
@@ -72,7 +75,18 @@ class Concept:
                 f"run `dvc repro fit_baseline@{folder.parent.name}`"
             )
         identifier = Identifier(f"<{folder.name}>", info.pop("identifier"))
-        return cls(identifier, heads.load(folder), tensors["keys"], tensors["values"], info)
+        values = tensors["values"] if step is None else _values_after(step, folder)
+        return cls(identifier, heads.load(folder), tensors["keys"], values, info)
+
+
+def _values_after(step: int, folder: Path) -> torch.Tensor:
+    """The vector after so many steps; MyVLM's own files count them from 0, so that 99 is the last of 100."""
+    kept, _ = io.read_safetensors(folder / CHECKPOINTS)
+    for number in (step, step + 1):
+        if f"{number}.values" in kept:
+            return kept[f"{number}.values"]
+    there = ", ".join(sorted((name.partition(".")[0] for name in kept), key=int))
+    raise UserError(f"{folder} keeps the vectors after {there} steps, not after {step}: ask one of these")
 
 
 def stored_bytes(folder: Path) -> int:
