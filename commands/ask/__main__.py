@@ -20,7 +20,7 @@ def main(*words: str) -> str:
     if options.vllm:
         from commands.ask import vllm
 
-        reply = vllm.Client(assistant.base, p.base.vlm.system, options.vllm, options.vllm_model).reply
+        reply = vllm.Client(assistant, p.base.vlm.system, options.vllm, options.vllm_model).reply
     asked = batch.Asked(
         options.method, tuple(options.subject), p.chat.max_new_tokens, p.base.device.batch_size
     )

@@ -12,6 +12,7 @@ cannot do is say the name: ``<bo>`` has no row in the output table that it serve
 
 import base64
 import io
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 import torch
 
 from common import vlm
+from common.assistant import Assistant
 from common.core import images, paths
 from common.core.errors import UserError
 from common.methods.endpoint import chat
@@ -26,22 +28,30 @@ from common.methods.endpoint.client import Client as Endpoint
 from common.methods.endpoint.client import Limits
 from common.methods.interface import Request
 from common.vlm.layout import SLOT
-from common.vlm.soft_prompt import SoftPrompt
+from common.vlm.suffix import soft_prompts
 
 LIMITS = Limits(timeout_s=300.0, retries=3, backoff_s=2.0, concurrency=16)  # vLLM batches what comes at once
 TOP = 20  # of the most probable tokens that vLLM tells, its usual limit
-KEY = "VLLM_API_KEY"  # as vLLM calls the variable on its own side
+KEY = "VLLM_API_KEY"  # environment variable, as vLLM calls it on its own side
 
 
 class Client:
     """A vLLM that serves the base."""
 
-    def __init__(
-        self, base: vlm.Base, system: str, url: str, model: str, key_variable: str | None = None
-    ) -> None:
-        """Ask nothing yet; `system` is the sentence that the base is always told, empty for none."""
-        self.base, self.system, self.model = base, system, model
-        self.endpoint = Endpoint(url, key_variable, LIMITS, "--vllm")
+    def __init__(self, assistant: Assistant, system: str, url: str, model: str) -> None:
+        """Ask nothing yet.
+
+        Args:
+            assistant: whose base and soft prompts are meant.
+            system: the sentence that the base is always told; empty for none.
+            url: of the server, up to ``/v1``.
+            model: as the server calls the base.
+
+        """
+        self.base, self.prompts = assistant.base, assistant.method(paths.SOFT_PROMPT)
+        self.system, self.model = system, model
+        key = KEY if os.environ.get(KEY) else None
+        self.endpoint = Endpoint(url, key, LIMITS, "--vllm")
 
     def reply(self, photos: Sequence[Path], requests: Sequence[Request]) -> list[vlm.Answer]:
         """Answers with the probabilities of the tasks' options, as far as the server tells them.
@@ -58,8 +68,12 @@ class Client:
 
     def body(self, request: Request, photo: dict[str, Any] | None) -> dict[str, Any]:
         """The request as vLLM wants it, greedy."""
-        data = encoded(self.rows(request.subjects, request.question, image=photo is not None))
-        parts = [photo] * (photo is not None) + [{"type": "prompt_embeds", "data": data}]
+        if request.subjects:
+            rows = self.rows(request.subjects, request.question, image=photo is not None)
+            asked = {"type": "prompt_embeds", "data": encoded(rows)}
+        else:
+            asked = {"type": "text", "text": request.question}
+        parts = [photo, asked] if photo else [asked]
         messages: list[dict[str, Any]] = [{"role": "user", "content": parts}]
         if self.system:
             system = {"role": "system", "content": [{"type": "text", "text": self.system}]}
@@ -75,8 +89,8 @@ class Client:
 
     def rows(self, subjects: Sequence[str], question: str, *, image: bool) -> torch.Tensor:
         """Definition and question as the language model is given them: (n, D) in its dtype, on the CPU."""
-        prompts = tuple(SoftPrompt.load(paths.subject_model(subject), self.base) for subject in subjects)
-        ids = vlm.suffix(self.base, prompts or None, question, image=image).ids
+        definition = self.prompts.definition(subjects)
+        ids = vlm.suffix(self.base, definition, question, image=image).ids
         before, after = self._around(image)
         if ids[: len(before)] != before or ids[len(ids) - len(after) :] != after:
             raise UserError(
@@ -84,9 +98,12 @@ class Client:
                 "use another base"
             )
         table = self.base.model.get_input_embeddings().weight.detach()
-        learned = [prompt.embeddings.to(table) for prompt in prompts]
-        whole = torch.cat([table, *learned])
-        return whole[torch.tensor(ids[len(before) : len(ids) - len(after)])].cpu()
+        learned = torch.cat([prompt.embeddings.to(table) for prompt in soft_prompts(definition)])
+        kept = torch.tensor(ids[len(before) : len(ids) - len(after)], device=table.device)
+        rows = table[kept.clamp(max=len(table) - 1)]
+        own = kept >= len(table)
+        rows[own] = learned[kept[own] - len(table)]
+        return rows.cpu()
 
     def _around(self, image: bool) -> tuple[list[int], list[int]]:
         """Ids of a suffix that the server's template makes: before the definition, after the question."""

@@ -25,8 +25,8 @@ def main(*words: str) -> str:
         return vlm.load(**p.base.load_kwargs)
 
     photos = paths.train_photos(options.subject, subject.source)
-    base = p.base.vlm
-    job = Job(options.subject, subject.kind, photos, Path(options.path), base.model, base.system, load_base)
+    system = p.base.vlm.system
+    job = Job(options.subject, subject.kind, photos, Path(options.path), system, load_base)
     return formats.convert(options.format, job, read=options.read)
 
 
