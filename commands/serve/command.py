@@ -17,7 +17,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "[::1]")  # as a Host header writes it
 def read(words: Sequence[str]) -> argparse.Namespace:
     """`host`, `port`, `photos` (None where left out); ends the process on mistakes.
 
-    Raises UserError if the folder of photos is missing.
+    Raises UserError if the folder of photos is missing, or the port is none.
     """
     parser = argparse.ArgumentParser(
         prog="python -m commands.serve",
@@ -31,6 +31,8 @@ def read(words: Sequence[str]) -> argparse.Namespace:
         "--photos", type=Path, help="folder whose photos requests may name in place of sending them"
     )
     options = parser.parse_args(words)
+    if not 0 <= options.port < 2**16:  # the system would take what is left of it
+        raise UserError(f"--port {options.port} is no port: use one up to 65535, or 0 for any that is free")
     if options.photos and not options.photos.is_dir():
         raise UserError(f"--photos {options.photos} is no folder: make it, or name another")
     return options
@@ -71,7 +73,7 @@ def listening(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family)
-    except (OSError, OverflowError, UnicodeError) as error:
+    except (OSError, UnicodeError) as error:
         reason = str(getattr(error, "strerror", None) or error).partition(" (")[0]
         raise UserError(
             f"cannot listen on {host} port {port} ({reason}): stop what uses it, or choose another --port"

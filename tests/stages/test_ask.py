@@ -182,10 +182,10 @@ def test_myvlms_inference_file_with_its_checkpoints(assistant: Assistant, clip_f
     assert {n: {i: [*p] for i, p in images.items()} for n, images in found.items()} == {
         n: {i: [*p] for i, p in images.items()} for n, images in asked.items()
     }
-    later = Assistant.of(params.load())
+    afterwards = Assistant.of(params.load())
     for name, method in (("iteration_2", "myvlm@2"), ("iteration_3", "myvlm")):  # 3 is the last, from 0
         for question in prompts:
-            told = expected(later, question, "b.png", subjects=["bo"], method=method).text
+            told = expected(afterwards, question, "b.png", subjects=["bo"], method=method).text
             assert found[name]["./b.png"][question] == told
     del found["iteration_3"]["a.png"]
     Path("out.json").write_text(json.dumps(found))
