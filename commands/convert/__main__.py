@@ -31,7 +31,7 @@ def main(*words: str) -> str:
         return Clip(p.base.clip.model, p.base.clip.revision, p.base.device.type)
 
     photos = paths.train_photos(options.subject, subject.source)
-    of = options.subject, subject.kind, photos, Path(options.path), p.base.vlm.model, p.base.vlm.system
+    of = options.subject, subject.kind, photos, Path(options.path), p.base.vlm.system
     job = Job(*of, load_base, load_clip, p.methods)
     return formats.convert(options.format, job, read=options.read)
 

@@ -19,7 +19,6 @@ class Job:
         kind: person, pet, landmark, object or character.
         photos: folder of the train photos.
         path: the foreign file or folder, to be written or read.
-        base_name: folder or hub id of the base model.
         system: sentence before ``USER:``; empty for none.
         load_base: opens the base model, which takes seconds.
         load_clip: opens the base CLIP, for formats of a method.
@@ -31,7 +30,6 @@ class Job:
     kind: str
     photos: Path
     path: Path
-    base_name: str
     system: str
     load_base: Callable[[], "vlm.Base"]
     load_clip: "Callable[[], Clip] | None" = None

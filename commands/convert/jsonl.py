@@ -5,14 +5,17 @@ A question has ``question_id``, ``image``, ``text`` and ``category``; an answer 
 file are passed over.
 
 Assumed, where the format leaves it open: the category is the kind of the row (qa or caption; whatever else is
-read counts as qa); model_id is base.vlm.model of params.yaml, for it is the base that answered; answer_id,
-random in the original, is a hash of question and answer, so that the same content gives the same file.
+read counts as qa); answer_id, random in the original, is a hash of question and answer, so that the same
+content gives the same file. The answers written are texts to learn from: some the base's, reworded, some
+read from elsewhere, as with ``--read``. So model_id names the table, and no model. What a model says to the
+questions, `commands.ask` writes.
 """
 
 from pydantic import BaseModel
 
 from commands.convert import conversations, files
 from commands.convert.job import Job
+from common.core import paths
 from common.core.errors import UserError
 from common.core.io import sha256_bytes
 
@@ -56,7 +59,7 @@ def write(job: Job) -> str:
                 "prompt": turn.question,
                 "text": turn.answer,
                 "answer_id": sha256_bytes(f"{i}\n{turn.question}\n{turn.answer}".encode())[:22],
-                "model_id": job.base_name,
+                "model_id": paths.conversations(job.subject).as_posix(),
                 "metadata": {},
             }
             for i, turn in enumerate(turns)

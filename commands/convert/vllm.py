@@ -9,10 +9,11 @@ in the model's dtype, and under the metadata key "info" the subject, the base, a
 ``after`` the question, for questions without an image. To make a completion's prompt, add two tokens to the
 base's tokenizer, ``<bo>`` and one that stands for the definition; encode before + that one + " " + question +
 after; look up the base's rows; and put in prompt_embeds and identifier where the two tokens are. In a chat,
-prompt_embeds is a content part before the question.
+which may show a photo, definition and question are one content part: ``python -m commands.ask --vllm`` writes
+such requests.
 
-The identifier cannot be said that way, for its output row is not part of the base, and no photo can be shown:
-a `huggingface` folder does both.
+The identifier cannot be said that way, for its output row is not part of the base. A `huggingface` folder
+can say it.
 
 vLLM must be started with ``--enable-prompt-embeds``. Assumed from its documentation, without having run it:
 prompts of shape (tokens, D) in the model's dtype.

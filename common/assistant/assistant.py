@@ -3,17 +3,32 @@
 Several conversations may share one, from several threads: whoever uses a model holds `lock`.
 """
 
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from common import methods, vlm
+from common.assistant.conversation import Conversation
 from common.core import images, paths, seed
 from common.core.errors import UserError
+from common.core.foreign import UNKNOWN, plain
 from common.core.names import NAME, refuse_others
-from common.methods.interface import PHOTO, TITLES, Backbones, InPrompt, Photos, Request, Responder, Task
+from common.methods.interface import (
+    PHOTO,
+    TITLES,
+    Backbones,
+    Checkpoints,
+    InPrompt,
+    Photos,
+    Request,
+    Responder,
+    Task,
+)
 from common.methods.respond import answer_all
 from common.prompts.evaluation import recognition_question
+from common.prompts.recognition import asks_presence
+from common.vlm.dialog import REPEATS
 from common.vlm.soft_prompt import INFO
 
 if TYPE_CHECKING:
@@ -22,6 +37,8 @@ if TYPE_CHECKING:
     from common.core.params import Params
 
 BASE = "base"  # the frozen model, which is told nothing
+# What a conversation ends reads so, however its tokens are cut; not all that reads so is ended.
+_REPEATED = re.compile(rf"(.{{1,200}}?)\1{{{REPEATS - 1}}}", re.DOTALL)
 
 
 class Recognition(NamedTuple):
@@ -126,10 +143,30 @@ class Assistant:
         """Ids of the subjects whose soft prompts are there."""
         return [name for name in self.subjects if (paths.subject_model(name) / INFO).is_file()]
 
+    def learned(self, name: str) -> list[str]:
+        """Ids of the subjects that a method has learned; of the base none."""
+        name = name.partition("@")[0]
+        if name in (paths.SOFT_PROMPT, BASE):
+            return self.trained() if name == paths.SOFT_PROMPT else []
+        there = {path.name for path in paths.fitted(name).glob("*")}
+        # where none has a folder of its own, as with one adapter for all, they were learned together
+        return [s for s in self.subjects if s in there] or (list(self.subjects) if there else [])
+
+    def check_learned(self, name: str, subjects: Sequence[str]) -> None:
+        """Raise UserError if a method has not learned one of these subjects; the base need not."""
+        missing = [subject for subject in subjects if name != BASE and subject not in self.learned(name)]
+        if missing:
+            fitted = f"fit_baseline@{name.partition('@')[0]}"
+            stage = f"train@{missing[0]}" if name == paths.SOFT_PROMPT else fitted
+            raise UserError(f"{name} has not learned {missing[0]} yet: run `dvc repro {stage}`")
+
     def method(self, name: str) -> Responder | InPrompt:
-        """What answers under this name; UserError for a name that is none."""
-        if name not in self.titles:
+        """What answers under this name, ``myvlm@25`` for a checkpoint; UserError for a name that is none."""
+        plain_name, _, step = name.partition("@")
+        if plain_name not in self.titles:
             raise UserError(f"{name} is no method of {paths.PARAMS}: use one of {', '.join(self.titles)}")
+        if step:
+            return self._after(plain_name, step)
         if name not in self._opened:
             if name == BASE:
                 self._opened[name] = Nothing()
@@ -139,10 +176,40 @@ class Assistant:
                 self._opened[name] = methods.prepare(name, self.sections, self.backbones)
         return self._opened[name]
 
+    def _after(self, name: str, step: str) -> Responder:
+        method = self.method(name)
+        if not isinstance(method, Checkpoints) or not step.isdecimal():
+            raise UserError(f"{name} keeps no checkpoint {step}: ask {name}")
+        return method.at(int(step))
+
     def named(self, text: str) -> list[str]:
-        """Ids of the subjects that a text names, in its order; UserError if it names somebody unknown."""
+        """Ids of the subjects that a text names, in its order.
+
+        Raises UserError if it names somebody unknown, or is no UTF-8.
+        """
+        if UNKNOWN in plain(text):
+            raise UserError(f"the question {plain(text)!r} is not plain UTF-8 text: type it again")
         refuse_others(list(self.subjects), text)
         return list(dict.fromkeys(name[1:-1] for name in NAME.findall(text)))
+
+    def request(
+        self, name: str, subjects: Sequence[str], question: str, photo: str | None, max_new_tokens: int
+    ) -> Request:
+        """A question that stands alone, for `answer_all` and `reply_all`; errors as of `named`.
+
+        Args:
+            name: of the method.
+            subjects: who is in place, beside those that the question names.
+            question: plain text.
+            photo: key among the photos; None if it is about none.
+            max_new_tokens: of the answer.
+
+        """
+        there = tuple(dict.fromkeys([*subjects, *self.named(question)]))
+        present = len(there) == 1 and photo is not None and asks_presence(question, f"<{there[0]}>")
+        return Request(
+            Task("recognition" if present else "chat", max_new_tokens), name, there, photo, question
+        )
 
     def answer_all(self, name: str, photos: Photos, requests: Sequence[Request]) -> list[vlm.Answer]:
         """Answer questions that stand alone, greedily and as `evaluate` does, in the order of `requests`.
@@ -162,6 +229,23 @@ class Assistant:
             known = {subjects: method.definition(subjects) for subjects in {r.subjects for r in requests}}
             definitions = [known[request.subjects] for request in requests]
             return answer_all(self.base, photos, requests, definitions, self.backbones.batch_size)
+
+    def reply_all(self, name: str, photos: Photos, requests: Sequence[Request]) -> list[vlm.Answer]:
+        """Answer as `answer_all` does, but end one that says the same over and over."""
+        with self.lock:
+            answers = self.answer_all(name, photos, requests)
+            if not isinstance(self.method(name), InPrompt):
+                return answers
+            return [
+                self._alone(name, photos, request) if _REPEATED.search(f" {answer.text}") else answer
+                for request, answer in zip(requests, answers, strict=True)
+            ]
+
+    def _alone(self, name: str, photos: Photos, request: Request) -> vlm.Answer:
+        image = None if request.photo is None else images.load_image(photos[request.photo])
+        talk = Conversation(self, request.subjects, name, image)
+        *_, answer = talk.ask(request.question, vlm.Decoding(request.task.max_new_tokens))
+        return answer
 
     def recognize(
         self, image: "Image.Image", subjects: Sequence[str], name: str = paths.SOFT_PROMPT

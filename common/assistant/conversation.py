@@ -6,10 +6,7 @@ from typing import TYPE_CHECKING
 
 from common import vlm
 from common.core import crop, images, paths, progress
-from common.core.errors import UserError
-from common.core.foreign import UNKNOWN, plain
-from common.methods.interface import PHOTO, InPrompt, Request, Task
-from common.prompts.recognition import asks_presence
+from common.methods.interface import PHOTO, InPrompt, Request
 from common.vlm import families
 
 if TYPE_CHECKING:
@@ -113,10 +110,21 @@ class Conversation:
                 answers = iter([self._alone(question, subjects, decoding or self.assistant.decoding)])
         return self._kept(question, subjects, answers)
 
+    @property
+    def stands_alone(self) -> bool:
+        """Whether the next question is answered without the turns so far."""
+        return not (isinstance(self._source, InPrompt) and self.turns and self.assistant.history)
+
+    def request(self, question: str, max_new_tokens: int) -> Request:
+        """A question that `stands_alone`, for `Assistant.reply_all`, to be answered with others' at once.
+
+        Its photo is number 0. Raises UserError if it is not UTF-8, or names somebody who is unknown.
+        """
+        photo = 0 if self.image else None
+        return self.assistant.request(self.method, self._in_view(question), question, photo, max_new_tokens)
+
     def _in_view(self, question: str) -> tuple[str, ...]:
         """Who is in place when this is asked."""
-        if UNKNOWN in plain(question):
-            raise UserError(f"the question {plain(question)!r} is not plain UTF-8 text: type it again")
         before = self.turns[-1].subjects if self.turns else self.subjects
         return tuple(dict.fromkeys([*before, *self.assistant.named(question)]))
 
@@ -140,10 +148,10 @@ class Conversation:
                 self.turns.append(Turn(question, subjects, self.image, answer))
 
     def _alone(self, question: str, subjects: tuple[str, ...], decoding: vlm.Decoding) -> vlm.Answer:
-        present = len(subjects) == 1 and self.image and asks_presence(question, f"<{subjects[0]}>")
-        task = Task("recognition" if present else "chat", decoding.max_new_tokens)
-        request = Request(task, self.method, subjects, PHOTO if self.image else None, question)
         photos = {PHOTO: images.png(self.image)} if self.image else {}
+        request = self.assistant.request(
+            self.method, subjects, question, PHOTO if photos else None, decoding.max_new_tokens
+        )
         return self.assistant.answer_all(self.method, photos, [request])[0]
 
     def _in_place(

@@ -27,6 +27,7 @@ from common.core.sections import (
     Kind,
     Report,
     Retrieve,
+    Serve,
     SubjectId,
     SubjectParams,
     Synthesize,
@@ -60,6 +61,7 @@ class Params(Section):
     methods: dict[MethodName, dict[str, Any]]
     evaluate: Evaluate
     chat: Chat
+    serve: Serve
     report: Report
     subjects: Annotated[dict[SubjectId, SubjectParams], Field(min_length=1)]
 

@@ -207,6 +207,16 @@ class Chat(Talk):
     top_p: Annotated[float, Field(gt=0, le=1)]
 
 
+class Serve(Section):
+    """How much the server takes on."""
+
+    requests: PositiveInt
+    conversations: PositiveInt
+    request_mb: PositiveFloat
+    timeout_s: PositiveFloat
+    stop_s: PositiveInt
+
+
 class Report(Section):
     """What the report shows and what counts as the same number."""
 

@@ -149,6 +149,14 @@ class InPrompt(ABC):
         """
 
 
+class Checkpoints(ABC):
+    """Something that keeps what it knew after fewer steps."""
+
+    @abstractmethod
+    def at(self, step: int) -> Responder:
+        """What answers as it did after so many steps; UserError when it is asked, if that was not kept."""
+
+
 class Method(Responder):
     """A method that subjects are fitted to. Its section in params.yaml names it and holds its settings.
 

@@ -136,7 +136,7 @@ def test_jsonl_round_trip(subject: Path) -> None:
     }
     assert set(answers[0]) == {"question_id", "prompt", "text", "answer_id", "model_id", "metadata"}
     assert answers[0]["prompt"] == "What color is <bo>?" and answers[0]["text"] == "<bo> is red."
-    assert answers[0]["model_id"] == "models/base/llava" and answers[0]["metadata"] == {}
+    assert answers[0]["model_id"] == "data/conversations/bo.parquet" and answers[0]["metadata"] == {}
     assert len({answer["answer_id"] for answer in answers}) == 6
     first = Path("out/answer.jsonl").read_bytes()
 

@@ -15,11 +15,12 @@ variants LLaVA's is here. BLIP-2's, inside a Q-Former, and referring expressions
 """
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING
 
 from common.core import images, progress
 from common.core.settings import MethodSettings
-from common.methods.interface import Cost, Method, MethodSubject, Photos, Request
+from common.methods.interface import Checkpoints, Cost, Method, MethodSubject, Photos, Request
 from common.methods.myvlm.settings import MyVLMSettings
 
 if TYPE_CHECKING:
@@ -31,11 +32,18 @@ if TYPE_CHECKING:
     from common.methods.myvlm.training_pairs import Identifier
 
 
-class MyVLM(Method):
+class MyVLM(Method, Checkpoints):
     """A folder per subject, with the files of `concept`."""
 
     Settings = MyVLMSettings
     settings: MyVLMSettings
+    step: int | None = None  # after which the vectors are taken; None for what the settings say
+
+    def at(self, step: int) -> "MyVLM":
+        """See `Checkpoints`; MyVLM's own files count the last step from 0."""
+        found = copy(self)
+        found.step = step
+        return found
 
     @classmethod
     def needs_named_captions(cls, settings: MethodSettings) -> bool:
@@ -142,7 +150,8 @@ class MyVLM(Method):
     def _read(self, subject: str) -> "Concept":
         from common.methods.myvlm.concept import Concept
 
-        return Concept.load(self.folder / subject, self.backbones.base(), self.settings.checkpoint)
+        chosen = self.settings.checkpoint if self.step is None else self.step
+        return Concept.load(self.folder / subject, self.backbones.base(), chosen)
 
 
 METHOD = MyVLM

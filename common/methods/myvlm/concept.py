@@ -63,10 +63,10 @@ class Concept:
         io.write_json(folder / SPLIT, split)
 
     @classmethod
-    def load(cls, folder: Path, base: vlm.Base, checkpoint: int | None = None) -> "Concept":
-        """Read the files, with the vector after `checkpoint` steps in place of the last.
+    def load(cls, folder: Path, base: vlm.Base, step: int | None = None) -> "Concept":
+        """Read the files, the vector as it was after `step` steps, or at last.
 
-        Raises UserError if they are missing or were made for another base, or no such vector was kept.
+        Raises UserError if they are missing, were made for another base, or the vector was not kept.
         """
         tensors, info = io.read_safetensors(folder / FILE)
         if info["base"] != base.fingerprint:
@@ -75,15 +75,7 @@ class Concept:
                 f"run `dvc repro fit_baseline@{folder.parent.name}`"
             )
         identifier = Identifier(f"<{folder.name}>", info.pop("identifier"))
-        values = tensors["values"]
-        if checkpoint is not None:
-            kept = checkpoints(folder)
-            if checkpoint not in kept:
-                raise UserError(
-                    f"{folder} keeps no vector after {checkpoint} steps: set methods.{folder.parent.name}."
-                    f"checkpoint to one of {', '.join(map(str, sorted(kept)))}, or to null for the last"
-                )
-            values = kept[checkpoint]
+        values = tensors["values"] if step is None else _values_after(step, folder)
         return cls(identifier, heads.load(folder), tensors["keys"], values, info)
 
 
@@ -91,6 +83,18 @@ def checkpoints(folder: Path) -> dict[int, torch.Tensor]:
     """The vectors that were kept, (1, D) float32 of length 1, by the steps that they are after."""
     tensors, _ = io.read_safetensors(folder / CHECKPOINTS)
     return {int(name.removesuffix(".values")): values for name, values in tensors.items()}
+
+
+def _values_after(step: int, folder: Path) -> torch.Tensor:
+    """The vector after so many steps; MyVLM's own files count them from 0, so that 99 is the last of 100."""
+    kept = checkpoints(folder)
+    for number in (step, step + 1):
+        if number in kept:
+            return kept[number]
+    raise UserError(
+        f"{folder} keeps no vector after {step} steps: set methods.{folder.parent.name}.checkpoint to one of "
+        f"{', '.join(map(str, sorted(kept)))}, or to null for the last"
+    )
 
 
 def stored_bytes(folder: Path) -> int:

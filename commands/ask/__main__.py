@@ -1,0 +1,32 @@
+"""Answer a file of questions: `python -m commands.ask QUESTIONS ANSWERS [--subject ID] [--method NAME]`."""
+
+from functools import partial
+
+from commands.ask import answers, batch, command, questions
+from common.core import params
+from common.core.errors import run
+
+
+def main(*words: str) -> str:
+    """Answer what is not answered yet; return how many were, and how many rows could not be asked."""
+    options = command.read(words)
+    p = params.load()
+    found = questions.read(options.questions, options.question, options.images)
+
+    from common.assistant import Assistant  # seconds, which a missing file need not wait for
+
+    assistant = Assistant.of(p)
+    reply = partial(batch.reply, assistant)
+    if options.vllm:
+        from commands.ask import vllm
+
+        reply = vllm.Client(assistant, p.base.vlm.system, options.vllm, options.vllm_model).reply
+    asked = batch.Asked(
+        options.method, tuple(options.subject), p.chat.max_new_tokens, p.base.device.batch_size
+    )
+    with answers.opened(options.answers, found.form) as kept:
+        return batch.answer(assistant, found, kept, asked, reply)
+
+
+if __name__ == "__main__":
+    run(main)

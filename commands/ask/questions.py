@@ -1,0 +1,200 @@
+"""What is asked: owns the forms that questions come in, and which of their rows cannot be asked.
+
+    LLaVA's question file   .jsonl  {"question_id", "image", "text", "category"} a line
+    a table of one's own    .csv    columns question, image and subject, the latter two optional
+                            .jsonl  the same names
+    MyVLM's inference JSON  .json   {"iteration_25": {image: {prompt: answer}}}; its answers are not looked at
+    a folder of photos              with the questions of the command line
+
+Photos lie in one folder, and a name that leads elsewhere is refused.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from common.core import foreign
+from common.core.errors import UserError
+from common.core.images import list_photos
+
+TABLE, LLAVA, MYVLM = "table", "llava", "myvlm"
+ABOUT_MYVLM = '{"iteration_25": {"image": {"prompt": "answer"}}} is expected'
+
+
+@dataclass(frozen=True)
+class Row:
+    """One question.
+
+    Attributes:
+        key: tells it from all others, and the same in a rerun.
+        question: as it is written.
+        image: as it is written; None for none.
+        path: the photo's file; None for none.
+        subjects: who is in place, beside those of the command line.
+        checkpoint: of MyVLM's JSON, the steps after which the vector is taken; None for the last.
+
+    """
+
+    key: str
+    question: str
+    image: str | None
+    path: Path | None
+    subjects: tuple[str, ...] = ()
+    checkpoint: int | None = None
+
+
+@dataclass(frozen=True)
+class Questions:
+    """All rows that can be asked, in their order, and what is wrong with the others."""
+
+    form: str
+    rows: list[Row]
+    problems: list[str]
+
+
+class TableRow(BaseModel):
+    """A row of a table."""
+
+    question: str
+    image: str | None = None
+    subject: str | None = None
+
+
+class LlavaRow(BaseModel):
+    """A line of LLaVA's question file."""
+
+    question_id: int | str
+    text: str
+    image: str | None = None
+
+
+Found = Iterator[tuple[str, Row | str]]  # where it stands, and the row or what is wrong with it
+
+
+def read(path: Path, asked: Sequence[str], folder: Path | None) -> Questions:
+    """Read questions; `asked` are those about each photo of a folder, `folder` is where photos lie.
+
+    Raises UserError if there is no such file, it is none of the forms, or none of its rows can be asked.
+    """
+    place = folder or (path if path.is_dir() else path.parent)
+    if path.is_dir():
+        form = TABLE
+        photos = [photo.name for photo in list_photos(path)]
+        found = _table(
+            ((f"{photo}", {"question": text, "image": photo}) for photo in photos for text in asked), place
+        )
+    elif path.suffix == ".json":
+        form, found = MYVLM, _myvlm(path, place)
+    elif path.suffix == ".csv":
+        form, found = TABLE, _table(_csv(path), place)
+    elif path.suffix == ".jsonl":
+        lines = list(_lines(path))
+        form = (
+            LLAVA if any(isinstance(value, dict) and "question_id" in value for _, value in lines) else TABLE
+        )
+        found = _llava(lines, place) if form == LLAVA else _table(lines, place)
+    else:
+        raise UserError(f"{path} is no file of questions: name a .jsonl, .csv or .json file, or a folder")
+    return _sorted(path, form, found)
+
+
+def _sorted(path: Path, form: str, found: Found) -> Questions:
+    rows: dict[str, Row] = {}
+    problems = []
+    for at, row in found:
+        if isinstance(row, str):
+            problems.append(f"{at}: {row}")
+        elif row.key in rows:
+            if form == LLAVA:
+                problems.append(f"{at}: question_id {row.key} comes twice")
+        elif not row.question.strip():
+            problems.append(f"{at}: the question is empty")
+        else:
+            rows[row.key] = row
+    if not rows:
+        reason = f" ({problems[0]})" if problems else ""
+        raise UserError(f"{path} has no question that can be asked{reason}: choose another file")
+    return Questions(form, list(rows.values()), problems)
+
+
+def _llava(lines: Iterable[tuple[str, Any]], folder: Path) -> Found:
+    for at, value in lines:
+        row = _checked(value, LlavaRow)
+        if isinstance(row, str):
+            yield at, row
+        else:
+            yield at, _row(str(row.question_id), row.text, row.image, folder)
+
+
+def _table(lines: Iterable[tuple[str, Any]], folder: Path) -> Found:
+    for at, value in lines:
+        row = _checked(value, TableRow)
+        if isinstance(row, str):
+            yield at, row
+        else:
+            subjects = tuple((row.subject or "").replace("+", " ").split())
+            key = json.dumps([row.image or None, row.question, *subjects])
+            yield at, _row(key, row.question, row.image, folder, subjects)
+
+
+def _myvlm(path: Path, folder: Path) -> Found:
+    for name, images in foreign.read(path, dict[str, dict[str, dict[str, Any]]], ABOUT_MYVLM).items():
+        number = name.removeprefix("iteration_")
+        for image, prompts in images.items():
+            for prompt in prompts:
+                if not number.isdecimal():
+                    yield name, "the name of a checkpoint must read like iteration_25"
+                    continue
+                key = json.dumps([name, image, prompt])
+                yield f"{name}, {foreign.printable(image)}", _row(key, prompt, image, folder, (), int(number))
+
+
+def _row(
+    key: str,
+    question: str,
+    image: str | None,
+    folder: Path,
+    subjects: tuple[str, ...] = (),
+    checkpoint: int | None = None,
+) -> Row | str:
+    try:
+        path = foreign.inside(folder, image) if image else None
+    except UserError as error:
+        return str(error)
+    if path and not path.is_file():
+        return f"{foreign.printable(image)} is no photo in {folder}"
+    return Row(key, question, image or None, path, subjects, checkpoint)
+
+
+def _checked(value: Any, form: type[BaseModel]) -> Any:
+    """The value in its form, or what is wrong with it."""
+    if isinstance(value, str):
+        return value  # it was no JSON
+    try:
+        return foreign.parsed(json.dumps(value).encode(), form)
+    except foreign.FormError as error:
+        return str(error)
+
+
+def _lines(path: Path) -> Iterator[tuple[str, Any]]:
+    for number, line in enumerate(foreign.contents(path).splitlines(), 1):
+        if line.strip():
+            try:
+                yield f"line {number}", foreign.parsed(line, dict[str, Any])
+            except foreign.FormError as error:
+                yield f"line {number}", str(error)
+
+
+def _csv(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    text = foreign.contents(path).decode("utf-8-sig", "replace")
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    if "question" not in (reader.fieldnames or ()):
+        raise UserError(f"{path} has no column question: name its columns in the first line")
+    for values in reader:
+        yield f"line {reader.line_num}", {name: value for name, value in values.items() if name}
