@@ -48,18 +48,18 @@ def build(page: "Page") -> gr.Blocks:
                         label="Name", info="a-z, 0-9 and -; in questions it reads <name>", max_length=40
                     )
                     kind = gr.Dropdown(page.kinds, value=page.kinds[0], label="Kind")
-                    photos = gr.File(label="Photos, six or more", file_count="multiple", height=150)
+                    photos = gr.File(label="Photos, six or more", file_count="multiple", height=150, elem_id="photos")
                     add = gr.Button("Check, add and train", variant="primary")
                     added = gr.HTML(apply_default_css=False)
                 with gr.Accordion("Train or delete one", open=False, elem_id="manage"):
                     whom = gr.Dropdown([], label="Subject", value=None)
                     with gr.Row():
-                        train = gr.Button("Train")
-                        delete = gr.Button("Delete …", variant="stop")
+                        train = gr.Button("Train", min_width=0)
+                        delete = gr.Button("Delete …", variant="stop", min_width=0)
                     managed = gr.HTML(apply_default_css=False)
                     with gr.Row(visible=False) as sure:
-                        keep = gr.Button("Keep")
-                        deleted = gr.Button("Delete it", variant="stop")
+                        keep = gr.Button("Keep", min_width=0)
+                        deleted = gr.Button("Delete it", variant="stop", min_width=0)
             with gr.Column(elem_id="main", min_width=0):
                 with gr.Row(elem_id="bar"):
                     method = gr.Dropdown(titles, value=titles[0][1], label="Answers by")
