@@ -4,6 +4,7 @@ Each method is called by gradio, most with a visitor first, and returns, or give
 outputs show. What a user did wrong becomes a sentence on the page.
 """
 
+import traceback
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +69,7 @@ class Events:
             for said in visitor.ask(question):
                 yield kept, shown, views.growing(said), *_busy(True)
                 shown = gr.skip()
-        except (UserError, OSError) as error:
+        except Exception as error:  # also a defect of ours must leave the page alive
             kept = question  # so that it can be mended
             visitor.entries.append(Note(_sentence(error), problem=True))
         yield kept, views.transcript(visitor.entries), "", *_busy(False)
@@ -78,7 +79,7 @@ class Events:
         yield views.transcript(visitor.entries) if visitor.entries else "", views.looking()
         try:
             visitor.recognize()
-        except (UserError, OSError) as error:
+        except Exception as error:  # as above
             visitor.entries.append(Note(_sentence(error), problem=True))
         yield views.transcript(visitor.entries), ""
 
@@ -154,6 +155,10 @@ def _busy(answering: bool) -> Updates:
     return gr.update(visible=not answering), gr.update(visible=answering)
 
 
-def _sentence(error: UserError | OSError) -> str:
-    said = file_error(error.filename, error) if isinstance(error, OSError) else error
-    return plain(str(said))
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError):
+        error = file_error(error.filename, error)
+    if isinstance(error, UserError):
+        return plain(str(error))
+    traceback.print_exception(error)
+    return f"this program failed ({type(error).__name__}): the terminal that it runs in says where"

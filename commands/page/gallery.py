@@ -33,7 +33,7 @@ class Card:
 
 
 def cards(subjects: Mapping[str, tuple[str, str]], trained: list[str]) -> tuple[list[Card], str]:
-    """Cards of subjects (id → kind and source), and a sentence if the measurements cannot be read."""
+    """Cards of subjects (id → kind and source), and a sentence if photos or measurements cannot be read."""
     problem, accuracies = "", {}
     try:
         accuracies = measured.accuracies(trained)
@@ -41,8 +41,12 @@ def cards(subjects: Mapping[str, tuple[str, str]], trained: list[str]) -> tuple[
         problem = str(error)
     found = []
     for subject, (kind, source) in subjects.items():
-        photo = first_photo(subject, source)
-        written = photo.stat().st_mtime_ns if photo else None
+        written = None
+        try:
+            if photo := first_photo(subject, source):
+                written = photo.stat().st_mtime_ns
+        except (UserError, OSError) as error:
+            problem = str(error)
         found.append(Card(subject, kind, subject in trained, accuracies.get(subject), written))
     return found, problem
 

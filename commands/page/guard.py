@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 NEEDED = {
     "GET": re.compile(
         r"/|/(theme\.css|config|favicon\.ico|manifest\.json)|/(assets|static|svelte|pictures)/.*"
-        r"|/gradio_api/(queue/data|startup-events|app_id|upload_progress|heartbeat/\w+|file=/.*)"
+        r"|/gradio_api/(queue/data|startup-events|app_id|upload_progress|heartbeat/\w+|file=/[^:]*)"
     ),
     "POST": re.compile(r"/gradio_api/(queue/join|run/predict|upload|cancel|reset|component_server)"),
 }

@@ -48,9 +48,11 @@ def build(page: "Page") -> gr.Blocks:
                         label="Name", info="a-z, 0-9 and -; in questions it reads <name>", max_length=40
                     )
                     kind = gr.Dropdown(page.kinds, value=page.kinds[0], label="Kind")
-                    photos = gr.File(label="Photos, six or more", file_count="multiple", height=150, elem_id="photos")
+                    photos = gr.File(
+                        label="Photos, six or more", file_count="multiple", height=150, elem_id="photos"
+                    )
                     add = gr.Button("Check, add and train", variant="primary")
-                    added = gr.HTML(apply_default_css=False)
+                    added = gr.HTML(views.base(page.drawings), apply_default_css=False)
                 with gr.Accordion("Train or delete one", open=False, elem_id="manage"):
                     whom = gr.Dropdown([], label="Subject", value=None)
                     with gr.Row():
@@ -99,7 +101,7 @@ def build(page: "Page") -> gr.Blocks:
                         looked = gr.HTML(elem_id="looked", apply_default_css=False)
         blocks.load(does.opened, None, [visitor, gallery, transcript, whom, timer], **QUIET)
         gallery.choose(does.choose, visitor, [gallery, transcript], **QUIET)
-        gr.on([method.change, other.change], does.use, [visitor, method, other], transcript, **QUIET)
+        gr.on([method.input, other.input], does.use, [visitor, method, other], transcript, **QUIET)
         # the file as it is: what is no photo gets this product's sentence, not gradio's
         photo.input(does.look_at, [visitor, photo], [photo, looked], preprocess=False, **QUIET)
         gr.on(

@@ -38,6 +38,11 @@ class Page:
         self._changing = threading.Lock()
         self.read_again()
 
+    @property
+    def drawings(self) -> bool:
+        """Whether the base is used for drawings: drawn subjects are among those it learns."""
+        return any(source == "world" for _, source in self.subjects.values())
+
     def read_again(self) -> None:
         """Take over the subjects of params.yaml."""
         p = self._load(paths.PARAMS)
@@ -54,11 +59,10 @@ class Page:
 
     def picture(self, subject: str) -> bytes | None:
         """The JPEG that stands for a subject; None if there is none."""
-        kind_and_source = self.subjects.get(subject)
-        photo = kind_and_source and gallery.first_photo(subject, kind_and_source[1])
         try:
+            photo = gallery.first_photo(subject, self._source(subject))
             return gallery.picture(photo) if photo else None
-        except UserError:  # what is wrong with it is said by check, and when it is trained
+        except (UserError, OSError):  # what is wrong with it is said by check, and when it is trained
             return None
 
     def add(self, subject: str, kind: str, photos: Sequence[str]) -> list[str]:

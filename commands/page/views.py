@@ -43,6 +43,11 @@ def sentences(text: str, more: Sequence[str]) -> str:
     return _render("sentences", text=text, more=more)
 
 
+def base(drawings: bool) -> str:
+    """What the base model is for, where that is no photographs."""
+    return _render("base") if drawings else ""
+
+
 def progress(progress: Progress | None) -> str:
     """How far a training is, or how it ended."""
     return _render("progress", progress=progress) if progress else ""

@@ -148,6 +148,7 @@ class Visitor:
         Raises UserError as `Conversation` and `Conversation.ask` do.
         """
         self._stop.clear()
+        entries = self.entries  # of the conversation that is asked, even if another begins meanwhile
         titles = [self.assistant.titles[method] for method in self.methods]
         said = Exchange(question, self._thumbnail, tuple(Said(title, "") for title in titles))
         yield said
@@ -167,7 +168,7 @@ class Visitor:
                 answers.close()
             if any(answer.text for answer in said.answers) or whole:
                 stopped = tuple(replace(answer, stopped=not whole) for answer in said.answers)
-                self.entries.append(replace(said, answers=stopped, hint=self._hint(question)))
+                entries.append(replace(said, answers=stopped, hint=self._hint(question)))
 
     def recognize(self) -> None:
         """Ask of every trained subject whether the photo shows it, and keep the answers; raises UserError."""
