@@ -56,12 +56,12 @@ def build(page: "Page") -> gr.Blocks:
                 with gr.Accordion("Train or delete one", open=False, elem_id="manage"):
                     whom = gr.Dropdown([], label="Subject", value=None)
                     with gr.Row():
-                        train = gr.Button("Train", min_width=0)
-                        delete = gr.Button("Delete …", variant="stop", min_width=0)
+                        train = gr.Button("Train", min_width=0, elem_id="train")
+                        delete = gr.Button("Delete …", variant="stop", min_width=0, elem_id="delete")
                     managed = gr.HTML(apply_default_css=False)
                     with gr.Row(visible=False) as sure:
                         keep = gr.Button("Keep", min_width=0)
-                        deleted = gr.Button("Delete it", variant="stop", min_width=0)
+                        deleted = gr.Button("Delete it", variant="stop", min_width=0, elem_id="deleted")
             with gr.Column(elem_id="main", min_width=0):
                 with gr.Row(elem_id="bar"):
                     method = gr.Dropdown(titles, value=titles[0][1], label="Answers by")
@@ -79,7 +79,7 @@ def build(page: "Page") -> gr.Blocks:
                             show_label=False,
                             buttons=[],
                             height=132,
-                            placeholder="Drop a photo",
+                            placeholder="Photo",
                             webcam_options=gr.WebcamOptions(mirror=False),
                             elem_id="photo",
                         )
@@ -87,7 +87,7 @@ def build(page: "Page") -> gr.Blocks:
                         question = gr.Textbox(
                             show_label=False,
                             label="Question",
-                            placeholder="Ask about a subject or the photo",
+                            placeholder="Ask a question",
                             lines=1,
                             max_lines=5,
                             max_length=LONGEST_QUESTION,
