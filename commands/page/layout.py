@@ -17,6 +17,7 @@ POLL_S = 1.5  # between looks at a training
 TALKS = 8  # answers that may grow at once; they take turns
 THEME = gr.themes.Base(primary_hue="teal", neutral_hue="stone", font=["system-ui"], font_mono=["monospace"])
 CHOOSE = (HERE / "gallery.js").read_text(encoding="utf-8")
+FOLLOW = (HERE / "transcript.js").read_text(encoding="utf-8")
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
 
@@ -68,8 +69,8 @@ def build(page: "Page") -> gr.Blocks:
                     other = gr.Dropdown([("nothing", ""), *titles], value="", label="Beside it")
                     new = gr.Button("New conversation", size="sm", elem_id="new", scale=0)
                 with gr.Column(elem_id="said"):
-                    transcript = gr.HTML(elem_id="transcript", autoscroll=True, apply_default_css=False)
-                    growing = gr.HTML(elem_id="growing", autoscroll=True, apply_default_css=False)
+                    transcript = gr.HTML(js_on_load=FOLLOW, elem_id="transcript", apply_default_css=False)
+                    growing = gr.HTML(js_on_load=FOLLOW, elem_id="growing", apply_default_css=False)
                 with gr.Row(elem_id="composer"):
                     with gr.Column(elem_id="look", scale=0, min_width=0):
                         photo = gr.Image(

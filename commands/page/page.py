@@ -88,7 +88,7 @@ class Page:
         """Delete a subject and its files; raises UserError."""
         with self._changing:
             source = self._source(subject)
-            self.training.refuse_while_running(f"delete {subject}")
+            self.training.forget(subject)
             manage.delete(subject, source, self._load)
             self.read_again()
 

@@ -93,6 +93,12 @@ class Training:
                 f"{self.progress.subject} is being trained: {what} when that is done, or cancel it first"
             )
 
+    def forget(self, subject: str) -> None:
+        """Say no more of a subject that is being deleted; raises UserError while one is being learned."""
+        self.refuse_while_running(f"delete {subject}")
+        if self.progress is not None and self.progress.subject == subject:
+            self.progress = None
+
     def start(self, subject: str) -> None:
         """Begin; raises UserError while another is being learned."""
         with self._lock:

@@ -41,7 +41,8 @@ def test_a_second_training_is_refused():
     with pytest.raises(UserError, match="bo is being trained: add rex when that is done"):
         training.refuse_while_running("add rex")
     training.progress.state = "failed"
-    training.refuse_while_running("add rex")
+    training.forget("bo")
+    assert training.progress is None
 
 
 @pytest.mark.parametrize("subject", ["--help", "My Dog", "", "../x", "a" * 41, "<img>"])
