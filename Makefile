@@ -4,6 +4,8 @@ PYTHON ?= python3.11
 SEEDS ?= 0 1 2
 # of hostile, beside a few for a tiny pipeline
 MINUTES ?= 10
+# of chat
+PORT ?= 7860
 # of photographs: a folder of photos for each subject, and classes.csv (subject,class)
 PHOTOS ?= ../shared/photos
 # of ablation; all if empty: ladder, latent_tokens, photos, methods, further, published
@@ -33,8 +35,8 @@ UNREACHABLE = $(call refuse, the packages of requirements.lock could not be inst
 	setting up needs the network once; mend that and run make again)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quick repro test test-fast hostile lint audit lock reproduce agree readme bench bench-gpu ablation \
-	photographs pretrain
+.PHONY: help setup quick repro chat test test-fast hostile lint audit lock reproduce agree readme bench bench-gpu \
+	ablation photographs pretrain
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +68,9 @@ quick: setup  ## a first look: the whole pipeline with three subjects, in three 
 
 repro: setup  ## run what changed, up to reports/index.html
 	$(BIN)/dvc repro
+
+chat: setup  ## talk with your subjects on a page at http://127.0.0.1:PORT
+	$(BIN)/python -m commands.page $(PORT)
 
 test: setup  ## all tests
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest $(WORKERS)

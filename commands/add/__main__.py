@@ -3,7 +3,8 @@
 from functools import partial
 from typing import get_args
 
-from commands.add import command, folder, listing, photographs, yollava
+from commands.add import command, folder, photographs, yollava
+from common import listing
 from common.core import crop, params, progress
 from common.core.errors import run
 

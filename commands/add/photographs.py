@@ -10,8 +10,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
-from commands.add import listing
-from common import methods
+from common import listing, methods
 from common.core import paths
 from common.core.errors import UserError
 
@@ -47,7 +46,7 @@ def settle(text: str, others: Path | None) -> str:
     edits = [(*_span(_at(root, *key)), _scalar(value)) for key, value in values.items()]
     untaught = methods.untaught_without_names(YAML(typ="safe").load(text)["methods"])
     left_out = drawn + [pair for pair in _at(root, "methods").value if pair[0].value in untaught]
-    edits += [(*_line(text, key, value), "") for key, value in left_out]
+    edits += [(*listing.lines_of(text, key, value), "") for key, value in left_out]
     for start, end, new in sorted(edits, reverse=True):
         text = text[:start] + new + text[end:]
     return text
@@ -68,12 +67,6 @@ def _span(node: Node) -> tuple[int, int]:
     """Where a scalar's own text stands: a block scalar's mark reaches over the comment behind it."""
     assert isinstance(node, ScalarNode)
     return node.start_mark.index, node.end_mark.index
-
-
-def _line(text: str, key: Node, value: Node) -> tuple[int, int]:
-    """Where the lines of an entry stand, from its key's to the end of its value's."""
-    end = text.find("\n", listing.end_of(value) - 1)
-    return text.rfind("\n", 0, key.start_mark.index) + 1, len(text) if end < 0 else end + 1
 
 
 def _scalar(value: str | None) -> str:

@@ -108,7 +108,8 @@ class Conversation:
                 answers = self._in_place(question, subjects, decoding or self.assistant.decoding)
             else:
                 answers = iter([self._alone(question, subjects, decoding or self.assistant.decoding)])
-        return self._kept(question, subjects, answers)
+        dialog, self._dialog = self._dialog, None  # it has read a question that nothing is answered to yet
+        return self._kept(question, subjects, answers, dialog)
 
     @property
     def stands_alone(self) -> bool:
@@ -129,9 +130,13 @@ class Conversation:
         return tuple(dict.fromkeys([*before, *self.assistant.named(question)]))
 
     def _kept(
-        self, question: str, subjects: tuple[str, ...], answers: Iterator[vlm.Answer]
+        self,
+        question: str,
+        subjects: tuple[str, ...],
+        answers: Iterator[vlm.Answer],
+        dialog: vlm.Dialog | None,
     ) -> Iterator[vlm.Answer]:
-        """Give the answers, the model used by nobody else meanwhile; keep the last."""
+        """Give the answers, the model used by nobody else meanwhile; keep the last, and the dialog."""
         answer = None
         try:
             while True:
@@ -142,10 +147,9 @@ class Conversation:
                 answer = grown
                 yield answer
         finally:
-            if answer is None:
-                self._dialog = None  # it has read a question that nothing was answered to
-            else:
+            if answer is not None:
                 self.turns.append(Turn(question, subjects, self.image, answer))
+                self._dialog = dialog
 
     def _alone(self, question: str, subjects: tuple[str, ...], decoding: vlm.Decoding) -> vlm.Answer:
         photos = {PHOTO: images.png(self.image)} if self.image else {}

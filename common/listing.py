@@ -1,6 +1,6 @@
-"""New lines under `subjects:` in params.yaml, every other byte of the file as it was.
+"""Lines under `subjects:` in params.yaml, added or taken out, every other byte of the file as it was.
 
-Owns where a line goes and that the file stays valid. What a valid file is belongs to `core.params`,
+Owns where a line stands and that the file stays valid. What a valid file is belongs to `core.params`,
 whose `load` is passed in, for only a `__main__` may touch parameters.
 """
 
@@ -57,6 +57,27 @@ def written_last(
         yield
 
 
+def remove(name: str, load: Callable[[Path], Params]) -> None:
+    """Take a subject's line out of params.yaml.
+
+    Raises UserError when it is not there, is the only one, or shares its line with others.
+    """
+    with io.atomic(paths.PARAMS) as file:
+        load(paths.PARAMS)  # raises the sentence that says what is wrong with the file
+        text, _, section = _subjects() or ("", None, None)
+        found = [(key, value) for key, value in section.value if key.value == name] if section else []
+        if not found:
+            raise UserError(f"{paths.PARAMS} lists no subject {name}: it may be gone already")
+        if section.flow_style:
+            raise UserError(f"{paths.PARAMS} has its subjects on one line: take {name} out by hand")
+        if not section.value[1:]:
+            raise UserError(f"{name} is the only subject in {paths.PARAMS}: add another first")
+        start, end = lines_of(text, *found[0])
+        shorter = text[:start] + text[end:]
+        _loaded(shorter, load)
+        file.write(shorter.encode())
+
+
 def _subjects() -> tuple[str, ScalarNode, Node] | None:
     """The text of params.yaml and the nodes of its key and value `subjects`, if it has them."""
     try:
@@ -97,6 +118,12 @@ def end_of(node: Node) -> int:
     if isinstance(node, MappingNode) and not node.flow_style and node.value:
         return end_of(node.value[-1][1])
     return node.end_mark.index
+
+
+def lines_of(text: str, key: Node, value: Node) -> tuple[int, int]:
+    """Where the lines of an entry stand, from its key's to the end of its value's."""
+    end = text.find("\n", end_of(value) - 1)
+    return text.rfind("\n", 0, key.start_mark.index) + 1, len(text) if end < 0 else end + 1
 
 
 def _loaded(text: str, load: Callable[[Path], Params]) -> Params:

@@ -1,0 +1,109 @@
+"""The page's parts without a browser: progress, stopping, what was measured, lines of params.yaml."""
+
+from pathlib import Path
+
+import pytest
+
+from commands.page import manage, measured, views
+from commands.page.training import STEPS, Progress, Training
+from commands.page.visitor import Exchange, Said, Visitor
+from common import listing
+from common.assistant import Assistant
+from common.core import params
+from common.core.errors import UserError
+from tests.support.helpers import set_params
+
+
+def test_progress_is_read_from_what_dvc_and_the_stages_print():
+    progress = Progress("bo")
+    shares = []
+    for line in (
+        "Stage 'check' didn't change, skipping",
+        "Running stage 'retrieve':",
+        "> python -m stages.retrieve",
+        "Running stage 'train@bo':",
+        "bo: steps:  50%|#####     | 5/10 [00:01<00:01,  4.9it/s]",
+        "bo: steps: 100%|##########| 10/10 [00:02<00:00,  4.9it/s]",
+    ):
+        progress.read(line)
+        shares.append(round(progress.share * len(STEPS), 6))
+    assert shares == [0, 1, 1, 2, 2.5, 3]
+    assert progress.step == "learning"
+    progress.read("error: photo 3 is empty: copy it again")
+    progress.read("ERROR: failed to reproduce 'check': exited with 1")
+    assert progress.error == "photo 3 is empty: copy it again"
+
+
+def test_a_second_training_is_refused():
+    training = Training()
+    training.refuse_while_running("add rex")
+    training.progress = Progress("bo")
+    with pytest.raises(UserError, match="bo is being trained: add rex when that is done"):
+        training.refuse_while_running("add rex")
+    training.progress.state = "failed"
+    training.forget("bo")
+    assert training.progress is None
+
+
+@pytest.mark.parametrize("subject", ["--help", "My Dog", "", "../x", "a" * 41, "<img>"])
+def test_what_is_no_id_runs_nothing(subject: str):
+    with pytest.raises(UserError, match="cannot be an id"):
+        manage.add(subject, "pet", ["photo.png"])
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_subject_leaves_params_and_every_other_byte_stays():
+    before = Path("params.yaml").read_bytes()
+    with pytest.raises(UserError, match="bo is the only subject"):
+        listing.remove("bo", params.load)
+    with listing.written_last({"my-dog": "pet"}, params.load):
+        pass
+    assert "my-dog" in params.load().subjects
+    listing.remove("my-dog", params.load)
+    assert Path("params.yaml").read_bytes() == before
+    with pytest.raises(UserError, match="lists no subject my-dog"):
+        listing.remove("my-dog", params.load)
+    set_params({"-subjects.bo": None, "subjects.a": {"kind": "pet"}, "subjects.b": {"kind": "pet"}})
+    manage.delete("a", "own", params.load)
+    assert list(params.load().subjects) == ["b"]
+
+
+def test_without_an_evaluation_nothing_is_said_of_a_probability(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    assert measured.accuracies(["bo"]) == {} and measured.bin_of("soft_prompt", 0.5) is None
+
+
+def test_all_that_comes_from_outside_is_escaped():
+    evil = "<img src=x onerror=alert(1)>${alert(1)}{{alert}}"
+    shown = [
+        views.growing(Exchange(evil, None, (Said(evil, evil), Said(evil, evil)))),
+        views.transcript([Exchange(evil, None, (Said(evil, evil),), evil)]),
+        views.sentences(evil, [evil]),
+        views.progress(Progress(evil, "failed", error=evil)),
+        views.confirm(evil, [Path(evil)]),
+    ]
+    for html in shown:
+        assert "<img" not in html and "&lt;img src=x" in html
+
+
+@pytest.mark.usefixtures("workspace")
+def test_an_answer_that_is_stopped_or_left_keeps_what_was_said(tiny_llava: Path):
+    set_params({"base.vlm.model": str(tiny_llava), "chat.max_new_tokens": 20, "chat.history": 4})
+    visitor = Visitor(Assistant.of(params.load()))
+    shown = ""
+    for number, exchange in enumerate(visitor.ask("What is it?")):
+        shown = exchange.answers[0].text
+        if number == 2:
+            visitor.stop()
+    (entry,) = visitor.entries
+    assert entry.answers[0].stopped and entry.answers[0].text == shown != ""
+    left = visitor.ask("What is it?")
+    next(left), next(left)
+    left.close()  # as when the browser is gone
+    assert visitor.entries[1].answers[0].stopped
+    with pytest.raises(UserError, match="<rex> is unknown"):
+        list(visitor.ask("What is <rex>?"))
+    *_, whole = visitor.ask("And now?")
+    assert len(visitor.entries) == 3 and not visitor.entries[2].answers[0].stopped
+    assert whole.answers[0].text
