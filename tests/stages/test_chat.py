@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 import pytest
-from commands.chat.session import Session
 from PIL import Image
 
 from commands.chat.__main__ import main
@@ -79,13 +78,16 @@ def test_a_photo_whose_sides_are_cut_off_is_said_to_be_so(
     settings["image_processor"] |= {"do_center_crop": True, "crop_size": {"height": 96, "width": 96}}
     (folder / "processor_config.json").write_text(json.dumps(settings))
     cutting = vlm.load(str(folder))
-    session = Session(cutting, lambda name: soft_prompt(cutting, name, 2), "bo", ["bo"])
-    capsys.readouterr()
-    session.look_at(Image.new("RGB", (90, 90)))
-    assert capsys.readouterr().err == ""
-    session.look_at(Image.new("RGB", (90, 30)))
+    set_params({"base.vlm.model": str(folder), "chat.max_new_tokens": 1})
+    prompt = soft_prompt(cutting, "bo", 2)
+    prompt.info["base"] = {"fingerprint": cutting.fingerprint}
+    prompt.save(paths.subject_model("bo"))
     said = f"of this photo, {folder} sees no more than the middle square: have the subject there\n"
-    assert capsys.readouterr().err == said
+    for size, told in (((90, 90), False), ((90, 30), True)):
+        Image.new("RGB", size).save("photo.png")
+        capsys.readouterr()
+        main("bo", "--image", "photo.png", "--question", "Is <bo> here?")
+        assert (said in capsys.readouterr().err) is told
 
 
 def test_a_name_that_is_not_loaded_is_said_to_be_unknown(
