@@ -68,9 +68,8 @@ def test_a_subject_leaves_params_and_every_other_byte_stays():
     assert list(params.load().subjects) == ["b"]
 
 
-def test_without_an_evaluation_nothing_is_said_of_a_probability(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+@pytest.mark.usefixtures("workspace")
+def test_without_an_evaluation_nothing_is_said_of_a_probability():
     assert measured.accuracies(["bo"]) == {} and measured.bin_of("soft_prompt", 0.5) is None
 
 
