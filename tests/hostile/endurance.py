@@ -35,7 +35,7 @@ BUSY = "another process is writing"
 Attempt = Callable[[Pipeline, Stage, Random], None]
 
 
-def killed(how: signal.Signals, pipeline: Pipeline, stage: Stage, draw: Random) -> None:
+def killed(how: int, pipeline: Pipeline, stage: Stage, draw: Random) -> None:
     """A signal at any moment: Ctrl+C reaches DVC and its stage, any other one of them."""
     with TemporaryDirectory() as place, pipeline.copied(Path(place)):
         command = dvc_command("repro", "--single-item", "--force", "--no-run-cache", stage.target)
