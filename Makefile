@@ -116,6 +116,7 @@ bench: setup  ## measure training, evaluation and synthesis against the publishe
 			$(BIN)/python -m benchmarks.$$benchmark --model $$model || exit 1; \
 		done; \
 	done
+	for model in small llava-1.5-25m; do $(BIN)/python -m benchmarks.conversation --model $$model || exit 1; done
 	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.methods
 
