@@ -104,21 +104,20 @@ def measure(
     method: Responder, name: str, kept: Mapping[str, Sequence[Path]], max_new_tokens: int
 ) -> dict[str, float]:
     """Means over subjects: shares of own photos recognized, of others', and of captions with the name."""
-    photos = [photo for own in kept.values() for photo in own]
-    owners = [subject for subject, own in kept.items() for _ in own]
+    photos = {str(photo): photo for own in kept.values() for photo in own}
     ask = partial(Request, Task("recognition", WORD), name)
     told = partial(Request, Task("caption", max_new_tokens), name)
     found: dict[str, list[float]] = {key: [] for key in MEASURES}
     for subject in kept:
-        own = [i for i, owner in enumerate(owners) if owner == subject]
-        asked = [ask((subject,), i, recognition_question(subject)) for i in range(len(photos))]
+        own = [str(photo) for photo in kept[subject]]
+        asked = [ask((subject,), key, recognition_question(subject)) for key in photos]
         prompts = (NAMING.format(name=f"<{subject}>"), DESCRIBE)
-        asked += [told((subject,), i, prompt) for prompt in prompts for i in own]
+        asked += [told((subject,), key, prompt) for prompt in prompts for key in own]
         said = [answer.text for answer in method.answers(photos, asked)]
-        yes = [parse(text, ("Yes", "No")) == "Yes" for text in said[: len(photos)]]
+        yes = {key: parse(text, ("Yes", "No")) == "Yes" for key, text in zip(photos, said, strict=False)}
         captions = [names(text, f"<{subject}>") for text in said[len(photos) :]]
-        found["hits"].append(statistics.mean(yes[i] for i in own))
-        others = [yes[i] for i in range(len(photos)) if i not in own]
+        found["hits"].append(statistics.mean(yes[key] for key in own))
+        others = [yes[key] for key in photos if key not in own]
         if others:
             found["false_alarms"].append(statistics.mean(others))
         found["recall_named"].append(statistics.mean(captions[: len(own)]))

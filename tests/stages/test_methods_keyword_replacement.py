@@ -36,19 +36,22 @@ def said(base: vlm.Base, photo: Path, question: str) -> vlm.Answer:
 
 
 def test_the_first_keyword_becomes_the_name_and_says_who_is_there(base: vlm.Base, workspace: Path) -> None:
-    photo = save_photo(Path("photo.png"))
-    described = said(base, photo, DESCRIBE).text
-    word = re.findall(r"\b[A-Za-z]+\b", described)[0]
+    for shade in range(0, 256, 5):  # of some pictures a random model says no word at all
+        photo = save_photo(Path("photo.png"), shade)
+        described = said(base, photo, DESCRIBE).text
+        if words := re.findall(r"\b[A-Za-z]+\b", described):
+            break
+    word = words[0]
     method = prepared(base, bo=[word], pet=["nowhere"], person=["woman"])
     method.fit(SUBJECTS)
     requests = [
-        Request(RECOGNITION, "own", ("bo",), 0, "Is <bo> here?"),
-        Request(RECOGNITION, "own", ("mam",), 0, "Is <mam> here?"),
-        Request(CAPTION, "own", ("bo",), 0, DESCRIBE),
-        Request(CAPTION, "own", ("bo", "eva"), 0, "Is <bo> or <eva> here?"),
-        Request(CAPTION, "own", (), 0, DESCRIBE),
+        Request(RECOGNITION, "own", ("bo",), "photo", "Is <bo> here?"),
+        Request(RECOGNITION, "own", ("mam",), "photo", "Is <mam> here?"),
+        Request(CAPTION, "own", ("bo",), "photo", DESCRIBE),
+        Request(CAPTION, "own", ("bo", "eva"), "photo", "Is <bo> or <eva> here?"),
+        Request(CAPTION, "own", (), "photo", DESCRIBE),
     ]
-    found = method.answers([photo], requests)
+    found = method.answers({"photo": photo}, requests)
     assert [answer.text for answer in found[:2]] == ["Yes", "No"] and found[0].probabilities == ()
     assert found[2].text == re.sub(
         rf"\b((an?|the) )?{word}\b", "<bo>", described, count=1, flags=re.IGNORECASE

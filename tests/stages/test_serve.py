@@ -233,8 +233,10 @@ def test_our_own_endpoint_method_asks_it(server: Running) -> None:
     method = methods.prepare("gpt", {"gpt": settings}, Backbones(None, None, 0, 8))
     method.fit([MethodSubject("bo", "pet")])
     photo = save_photo(Path("photo.png"), 200, (400, 300))
-    asked = [Request(Task("recognition", 4), "gpt", ("bo",), 0, f"Is it <bo> or {i}?") for i in range(8)]
-    answers = method.answers([photo], asked)
+    asked = [
+        Request(Task("recognition", 4), "gpt", ("bo",), "photo", f"Is it <bo> or {i}?") for i in range(8)
+    ]
+    answers = method.answers({"photo": photo}, asked)
     assert len({answer.probabilities for answer in answers}) == 8
     assert all(sum(answer.probabilities) == pytest.approx(1) and answer.text for answer in answers)
 

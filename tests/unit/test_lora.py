@@ -101,9 +101,9 @@ def test_loss_and_gradients_are_those_of_the_plain_forward_over_each_sample(base
             found = gradients(
                 put, lambda n=micro_batch_size: backward(base, put, features, made, n) / len(made)
             )
-            assert found[0] == pytest.approx(wanted[0], rel=1e-5)
+            assert found[0] == pytest.approx(wanted[0], rel=2e-5)
             for mine, theirs in zip(found[1], wanted[1], strict=True):
-                torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-5 * theirs.abs().max().item())
+                torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=3e-5 * theirs.abs().max().item())
 
 
 def test_checkpointing_changes_no_gradient_and_ends_with_the_training(base: vlm.Base) -> None:

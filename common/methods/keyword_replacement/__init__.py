@@ -8,7 +8,6 @@ holds a keyword.
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, PositiveInt
@@ -16,7 +15,7 @@ from pydantic import Field, PositiveInt
 from common.core import io, paths
 from common.core.errors import UserError
 from common.core.settings import MethodSettings
-from common.methods.interface import Cost, Method, MethodSubject, Request, Task
+from common.methods.interface import Cost, Method, MethodSubject, Photos, Request, Task
 from common.prompts.captions import DESCRIBE
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class KeywordReplacement(Method):
                 )
             io.write_json(self.folder / subject.id / FILE, {"keywords": words})
 
-    def answers(self, photos: Sequence[Path | bytes], requests: Sequence[Request]) -> "list[vlm.Answer]":
+    def answers(self, photos: Photos, requests: Sequence[Request]) -> "list[vlm.Answer]":
         """Let the base answer with keywords in the place of names, and put the names back."""
         from common import vlm
         from common.methods.respond import answer_all

@@ -50,8 +50,11 @@ def refuse_untaught(
 ) -> None:
     """Raise UserError for the first subject of whose photos nothing is said that a vector could be taught.
 
-    `words` are the subjects' identifiers by id; `name` is that of the method's section.
+    `words` are the subjects' identifiers by id; `name` is that of the method's section. Its own questions are
+    asked later, of any photo.
     """
+    if settings.mode == "vqa" and settings.own_questions:
+        return
     for subject in subjects:
         conversations = io.read_parquet(subject.conversations, schema.CONVERSATIONS).to_pylist()
         pairs = training_pairs(words[subject.id], conversations, settings.instruction, settings.mode)
