@@ -10,8 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from commands.add import listing
-from common import methods
+from common import listing, methods
 from common.core import params
 from common.core.errors import UserError
 from tests.hostile.drawn import JSON, NUMBERS, WORDS, damaged

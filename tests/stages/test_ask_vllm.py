@@ -209,7 +209,7 @@ def test_the_model_is_given_what_it_is_given_here(assistant: Assistant, server: 
 def test_the_request_byte_for_byte(assistant: Assistant, server: Vllm) -> None:
     ask(server, "answers.jsonl")
     base = assistant.base
-    prompt = vlm.SoftPrompt.load(paths.subject_model("bo"), base)
+    prompt = vlm.SoftPrompt.load(paths.subject_model("bo"), base.fingerprint)
     table, layout = base.model.get_input_embeddings().weight.detach(), base.layout
     text = f"{prompt.text(SLOT, SLOT)} Is {SLOT} here?"
     learned = iter([*prompt.embeddings, prompt.embeddings[0]])

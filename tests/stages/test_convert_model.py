@@ -26,7 +26,7 @@ from common.vlm.answer import decode
 from tests.support import tiny
 from tests.support.families import BUILDERS
 from tests.support.helpers import ROOT, set_params
-from tests.support.vlm_helpers import noise_images, soft_prompt
+from tests.support.vlm_helpers import NamesEnd, noise_images, soft_prompt
 
 SYSTEM = "Be brief."
 QUESTIONS = ("Can you see <bo> in this photo?", "What color is it?", "What is next to <bo>? Answer it.")
@@ -58,8 +58,9 @@ def engine(base: vlm.Base, prompt: vlm.SoftPrompt, identifier: int) -> list[list
     return [[identifier if i == base.vocab_size else i for i in row] for row in ids]
 
 
-def plain(folder: Path, ends: frozenset[int]) -> list[list[int]]:
-    """The answers' ids by transformers alone, without those that end them."""
+def plain(folder: Path, base: vlm.Base, identifier: int) -> list[list[int]]:
+    """The answers' ids by transformers alone, without those that end them; a name ends as it does here."""
+    ends, names_end = base.end_ids, [NamesEnd(base, identifier)]
     processor = AutoProcessor.from_pretrained(folder)
     model = AutoModelForImageTextToText.from_pretrained(folder)
     answers = []
@@ -73,7 +74,7 @@ def plain(folder: Path, ends: frozenset[int]) -> list[list[int]]:
                 return_dict=True,
                 return_tensors="pt",
             )
-            out = model.generate(**inputs, max_new_tokens=NEW_TOKENS)
+            out = model.generate(**inputs, max_new_tokens=NEW_TOKENS, logits_processor=names_end)
             new = out[0, inputs["input_ids"].shape[1] :].tolist()
             answers.append([i for i in new if i not in ends])
     return answers
@@ -104,7 +105,7 @@ def compared(folder: Path, system: str, latent_tokens: int, out: Path) -> list[l
         prompt = replace(prompt, output_row=row)
     expected = engine(base, prompt, identifier)
     huggingface.export(base, prompt, system, out)
-    assert plain(out, base.end_ids) == expected
+    assert plain(out, base, identifier) == expected
     assert any(identifier in answer for answer in expected)
     tokenizer = AutoProcessor.from_pretrained(out).tokenizer
     assert tokenizer.decode([identifier], skip_special_tokens=True).strip() == "<bo>"
@@ -279,7 +280,7 @@ def test_one_table_for_input_and_output_becomes_two(tiny_llava: Path, tmp_path: 
     prompt = soft_prompt(base, "bo", 5)
     expected = engine(base, prompt, len(base.tokenizer))
     huggingface.export(base, prompt, "", tmp_path / "out")
-    assert plain(tmp_path / "out", base.end_ids) == expected
+    assert plain(tmp_path / "out", base, len(base.tokenizer)) == expected
 
 
 def test_the_command_writes_a_folder(trained: Trained) -> None:

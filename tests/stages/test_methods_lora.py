@@ -161,7 +161,7 @@ def test_mistakes_end_with_one_sentence(prepared: Path) -> None:
     assert "methods.lora.scope is 'each'" in done.stderr
     assert "methods.lora.ranks is not a known key: did you mean rank?" in done.stderr
 
-    set_params({"methods.lora": SECTION | {"learning_rate": 1e30, "max_grad_norm": 1e30}})
+    set_params({"methods.lora": SECTION | {"learning_rate": 1e6, "alpha": 1e6, "max_grad_norm": 1e6}})
     with pytest.raises(UserError, match=r"training bo diverged in epoch \d: lower learning_rate"):
         fit("lora")
     with pytest.raises(UserError, match=r"models/methods/lora/bo/training\.json is missing"):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from commands.pretrain import acceptance, joint, recipe, tokenizer, vision
+from commands.pretrain import acceptance, joint, perception, recipe, tokenizer, vision
 from commands.pretrain.language import TrainingPhase
 from common import vlm
 from common.clip import Clip
@@ -35,7 +35,7 @@ def _handful(workspace: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(recipe, "BROAD", {"course": logged})
     monkeypatch.setattr(tokenizer.corpus, "__defaults__", (300,))
     monkeypatch.setattr(acceptance.measure, "__defaults__", (2,))
-    for module in (vision, acceptance):
+    for module in (vision, perception):
         monkeypatch.setattr(module, "Photos", FewPhotos)
 
 

@@ -50,9 +50,9 @@ def assert_same_answers(found: Sequence[vlm.Answer], expected: Sequence[vlm.Answ
 class NamesEnd(LogitsProcessor):
     """For plain `generate`: a learned row that was just said is not gone on with as if it began a word."""
 
-    def __init__(self, base: vlm.Base) -> None:
+    def __init__(self, base: vlm.Base, first: int | None = None) -> None:
         pieces = base.tokenizer.convert_ids_to_tokens(range(len(base.tokenizer)))
-        self.first = base.vocab_size
+        self.first = base.vocab_size if first is None else first
         self.words = [i for i, piece in enumerate(pieces) if re.match(r"[\w>]", piece, re.ASCII)]
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:

@@ -134,8 +134,8 @@ def test_trajectories_are_those_of_the_plain_loop_alone_and_together(base: vlm.B
         (alone,) = engine(base, [subject]).values()
         expected = plain(base, subject)
 
-        assert apart(alone, expected, begin) < 1e-4
-        assert apart(together[subject], alone, begin) < 1e-4
+        assert apart(alone, expected, begin) < 1e-3
+        assert apart(together[subject], alone, begin) < 1e-3
         (other,) = engine(base, [subject], replace(RECIPE, schedule="constant")).values()
         assert apart(other, expected, begin) > 1e-2  # the comparison would notice
 
