@@ -211,7 +211,7 @@ def test_models_are_base_subjects_and_methods(server: Running) -> None:
         *("base", "bo", "mam", "bo+mam", "lora/mam", "reference_photo/bo", "reference_photo/mam")
     ]
     assert server.client.models.retrieve("reference_photo/mam+bo").id == "reference_photo/mam+bo"
-    photo = save_photo(Path("photo.png"), 200)
+    photo = save_photo(Path("photo.png"), 60)
     for model, method, subjects in (
         ("base", BASE, []),
         ("bo+mam", paths.SOFT_PROMPT, ["bo", "mam"]),
