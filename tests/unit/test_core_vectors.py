@@ -13,7 +13,9 @@ def test_a_damaged_index_is_refused_in_little_memory(tmp_path: Path):
     path = tmp_path / "image.index"
     faiss.write_index(index_of(np.eye(16, dtype=np.float32)), str(path))
     good = path.read_bytes()
+    usual = faiss.get_deserialization_vector_byte_limit()
     assert read_index(path).ntotal == 16
+    assert faiss.get_deserialization_vector_byte_limit() == usual  # others read indices in this process
     size = good.index((16 * 16 * 4 // 4).to_bytes(8, "little"))  # of the vector of numbers
     huge = good[:size] + (2**33).to_bytes(8, "little") + good[size + 8 :]
     for damaged in (huge, good[:100], good[:3], b"", b"noise" * 100):
