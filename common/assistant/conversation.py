@@ -119,9 +119,9 @@ class Conversation:
     def request(self, question: str, max_new_tokens: int) -> Request:
         """A question that `stands_alone`, for `Assistant.reply_all`, to be answered with others' at once.
 
-        Its photo is number 0. Raises UserError if it is not UTF-8, or names somebody who is unknown.
+        Its photo's key is PHOTO. Raises UserError if it is not UTF-8, or names somebody who is unknown.
         """
-        photo = 0 if self.image else None
+        photo = PHOTO if self.image else None
         return self.assistant.request(self.method, self._in_view(question), question, photo, max_new_tokens)
 
     def _in_view(self, question: str) -> tuple[str, ...]:
