@@ -20,7 +20,7 @@ from common.core.images import load_image
 from common.methods.interface import MethodSubject
 from tests.support.helpers import ROOT, save_photo, set_params
 from tests.support.methods_helpers import learnable
-from tests.support.vlm_helpers import soft_prompt
+from tests.support.vlm_helpers import save_soft_prompts
 
 LONGEST = 12  # tokens, of a random model that seldom ends
 
@@ -37,10 +37,7 @@ def assistant(workspace: Path, tiny_llava: Path) -> Assistant:
         }
     )
     found = Assistant.of(params.load())
-    for number, subject in enumerate(("bo", "mam")):
-        prompt = soft_prompt(found.base, subject, 2, number)
-        prompt.info["base"] = {"fingerprint": found.base.fingerprint}
-        prompt.save(paths.subject_model(subject))
+    save_soft_prompts(found.base, "bo", "mam")
     for number, name in enumerate("ab"):
         save_photo(Path(f"photos/{name}.png"), 200 * number)
     return found

@@ -13,7 +13,7 @@ from common.core.errors import UserError
 from common.methods.interface import Request, Task
 from common.prompts.evaluation import recognition_question
 from tests.support.helpers import set_params
-from tests.support.vlm_helpers import noise_images, soft_prompt
+from tests.support.vlm_helpers import noise_images, save_soft_prompts, soft_prompt
 
 HOME, AWAY = noise_images(2)
 TOLD = {"method": "prompting", "title": "Words", "description": "human", "references": 0}
@@ -37,10 +37,8 @@ def assistant(workspace: Path, base: vlm.Base) -> Assistant:
             "methods": {"words": TOLD},
         }
     )
-    for seed, name in enumerate(("bo", "mam")):
-        prompt = soft_prompt(base, name, 2, seed)
-        prompt.info["base"] = {"fingerprint": base.fingerprint}
-        prompt.save(paths.subject_model(name))
+    save_soft_prompts(base, "bo", "mam")
+    for name in ("bo", "mam"):
         io.write_json(paths.fitted("words") / name / "prompt.json", {"description": f"<{name}> is a dog."})
     return Assistant.of(params.load())
 

@@ -36,7 +36,7 @@ from common.core.images import load_image
 from common.methods.interface import Backbones, MethodSubject, Request, Task
 from tests.support.helpers import ROOT, save_photo, set_params
 from tests.support.methods_helpers import learnable
-from tests.support.vlm_helpers import soft_prompt
+from tests.support.vlm_helpers import save_soft_prompts
 
 LONGEST = 20  # tokens, of a random model that seldom ends
 TOKEN = "a-token-that-nobody-guesses"
@@ -79,10 +79,8 @@ def taught(tiny_llava: Path) -> Assistant:
         }
     )
     found = Assistant.of(params.load())
-    for number, subject in enumerate(("bo", "mam")):
-        prompt = soft_prompt(found.base, subject, 2, number)
-        prompt.info["base"] = {"fingerprint": found.base.fingerprint}
-        prompt.save(paths.subject_model(subject))
+    save_soft_prompts(found.base, "bo", "mam")
+    for subject in ("bo", "mam"):
         learnable(subject, human="a brown dog")
     found.method("reference_photo").fit([MethodSubject(subject, "pet") for subject in ("bo", "mam")])
     (paths.fitted("lora") / "mam").mkdir(parents=True)  # which is never asked

@@ -10,6 +10,7 @@ from PIL import Image
 from transformers import LogitsProcessor
 
 from common import vlm
+from common.core import paths
 from common.vlm.soft_prompt import output_positions
 
 SHAPES = ((40, 30), (20, 44), (48, 47))  # of which families that mind the shape make 20 to 36 image tokens
@@ -34,6 +35,14 @@ def soft_prompt(
         base.model, subject, latent_tokens, draws, latent_output_rows=latent_output_rows
     )
     return vlm.SoftPrompt(subject, prompt.embeddings, 2 * prompt.output_row)
+
+
+def save_soft_prompts(base: vlm.Base, *subjects: str) -> None:
+    """Make these subjects trained ones of this base, each with rows of its own."""
+    for seed, subject in enumerate(subjects):
+        prompt = soft_prompt(base, subject, 2, seed)
+        prompt.info["base"] = {"fingerprint": base.fingerprint}
+        prompt.save(paths.subject_model(subject))
 
 
 def assert_same_answers(found: Sequence[vlm.Answer], expected: Sequence[vlm.Answer]) -> None:
