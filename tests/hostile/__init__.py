@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from tests.unit.test_core_images import huge_png
+from tests.support.pictures import huge_png
 
 LOCK = threading.Lock()
 BOMB = huge_png(30_000)

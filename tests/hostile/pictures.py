@@ -11,8 +11,8 @@ from common.core import images
 from common.core.errors import UserError
 from common.corpus import web
 from tests.hostile.drawn import LIMITS, damaged
-from tests.stages.test_add import HEIC
-from tests.unit.test_core_images import huge_png
+from tests.support.add_helpers import HEIC
+from tests.support.pictures import huge_png
 
 SAVED = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "ICO", "EPS", "PPM")
 MODES = ("1", "L", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F", "LA")

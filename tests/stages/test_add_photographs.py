@@ -6,7 +6,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from common.core import params, paths
-from tests.stages.test_add import PHOTOS, draw
+from tests.support.add_helpers import PHOTOS, draw
 from tests.support.helpers import ROOT, run_stage
 
 

@@ -12,17 +12,14 @@ import pytest
 
 from commands.ask import answers, questions
 from commands.ask.__main__ import main
-from common import vlm
-from common.assistant import BASE, Assistant, Conversation
+from common.assistant import BASE, Assistant
 from common.core import io, params, paths, schema
 from common.core.errors import UserError
-from common.core.images import load_image
 from common.methods.interface import MethodSubject
+from tests.support.ask_helpers import LONGEST, expected, lines, write_lines
 from tests.support.helpers import ROOT, save_photo, set_params
 from tests.support.methods_helpers import learnable
 from tests.support.vlm_helpers import save_soft_prompts
-
-LONGEST = 12  # tokens, of a random model that seldom ends
 
 
 @pytest.fixture
@@ -41,20 +38,6 @@ def assistant(workspace: Path, tiny_llava: Path) -> Assistant:
     for number, name in enumerate("ab"):
         save_photo(Path(f"photos/{name}.png"), 200 * number)
     return found
-
-
-def expected(assistant: Assistant, question: str, photo: str | None = None, **who: object) -> vlm.Answer:
-    talk = Conversation(assistant, image=load_image(f"photos/{photo}") if photo else None, **who)
-    *_, answer = talk.ask(question)
-    return answer
-
-
-def lines(path: str) -> list[dict]:
-    return [json.loads(line) for line in Path(path).read_text().splitlines()]
-
-
-def write_lines(path: str, rows: list) -> None:
-    Path(path).write_text("".join(f"{row if isinstance(row, str) else json.dumps(row)}\n" for row in rows))
 
 
 def test_llavas_question_file(assistant: Assistant, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,8 @@ from common.core import io, paths, schema
 from stages.report.__main__ import main
 from stages.report.console import processor
 from tests.support.helpers import run_stage, set_params
-from tests.support.subjects import HOSTILE, populate, predict
+from tests.support.predictions import predict
+from tests.support.subjects import HOSTILE, populate
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 

@@ -11,7 +11,8 @@ from common.methods.interface import Backbones, Photos, Request
 from stages.evaluate.eval_set import EvalSet
 from stages.evaluate.general_vqa import GeneralVqa
 from tests.support.helpers import set_params
-from tests.support.subjects import SETTINGS, populate, teach
+from tests.support.predictions import SETTINGS
+from tests.support.subjects import populate, teach
 
 SECTIONS = {"free": {"method": "training_free", "title": "Reference photos", "threshold": 0.5}}
 

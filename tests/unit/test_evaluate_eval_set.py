@@ -13,7 +13,8 @@ from stages.evaluate.benchmarks import BENCHMARKS, open_benchmarks
 from stages.evaluate.eval_set import load_eval_set
 from stages.evaluate.threshold_set import draw_images
 from stages.report.report import TABLES
-from tests.support.subjects import SETTINGS, populate
+from tests.support.predictions import SETTINGS
+from tests.support.subjects import populate
 
 
 def dataset(*labels: str | None, split: str = "train") -> pa.Table:

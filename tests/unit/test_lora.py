@@ -1,8 +1,5 @@
 """LoRA on the base: the plain gradients, in the language model alone, and a base as it was afterwards."""
 
-import copy
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,15 +17,8 @@ from common.training.samples import Sample
 from common.vlm.suffix import IGNORE
 from tests.support import families, tiny
 from tests.support.helpers import ROOT
-from tests.support.vlm_helpers import full_inputs, noise_images
-
-IMAGES = noise_images(3)
-SAMPLES = [
-    Sample("Can you see <bo> in this photo?", "Yes", 0, True, weight=2.0),
-    Sample("Is it <bo>?", "No, I do not see <bo> in this photo.", 2, False),
-    Sample("What color is <bo>?", "<bo> is brown.", None, None, weight=0.5),
-    Sample("Describe it.", "A cat.", 0, None),
-]
+from tests.support.lora_helpers import IMAGES, SAMPLES, gradients, logits, put_on, saved, state, unchanged
+from tests.support.vlm_helpers import full_inputs
 
 
 @pytest.fixture(scope="module", params=["llava", "fast_vlm", "shipped"])
@@ -37,42 +27,6 @@ def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         return vlm.load(str(ROOT / "models/base/llava"))
     build = {"llava": tiny.llava, **families.BUILDERS}[request.param]
     return vlm.load(str(build(tmp_path_factory.mktemp("model"))), system="Be brief.")
-
-
-@contextmanager
-def put_on(base: vlm.Base, seed: int = 0, **changes: bool) -> Iterator[adapter.Adapter]:
-    """An adapter, with projector, whose values all differ from their start."""
-    config = adapter.describe(base, rank=4, alpha=8, dropout=0.0)
-    options = {"train_projector": True, "checkpointing": False} | changes
-    with adapter.attached(base, config, seed, **options) as put:
-        generator = torch.Generator().manual_seed(seed)
-        with torch.no_grad():
-            for value in put.lora + put.projector_values:
-                value += 0.05 * torch.randn(value.shape, generator=generator)
-        yield put
-
-
-def gradients(put: adapter.Adapter, loss: Callable[[], torch.Tensor]) -> tuple[float, list[torch.Tensor]]:
-    """The loss and what it adds to the gradients."""
-    values = put.lora + put.projector_values
-    for value in values:
-        value.grad = None
-    return loss().item(), [value.grad.clone() for value in values]
-
-
-def state(base: vlm.Base) -> dict[str, torch.Tensor]:
-    return copy.deepcopy(base.model.state_dict())
-
-
-def unchanged(base: vlm.Base, before: dict[str, torch.Tensor]) -> bool:
-    """The same modules' names, weights to the last bit, in eval mode, nothing to be learned."""
-    now = base.model.state_dict()
-    return (
-        list(now) == list(before)
-        and all(torch.equal(now[name], before[name]) for name in before)
-        and not any(module.training for module in base.model.modules())
-        and not any(value.requires_grad for value in base.model.parameters())
-    )
 
 
 def test_loss_and_gradients_are_those_of_the_plain_forward_over_each_sample(base: vlm.Base) -> None:
@@ -160,23 +114,6 @@ def test_first_values_come_from_their_seed_alone_and_disturb_no_other_draw(base:
     torch.manual_seed(5)
     torch.rand(9)
     assert torch.equal(drawn, torch.rand(1))
-
-
-def logits(base: vlm.Base, projector: torch.nn.Module) -> torch.Tensor:
-    features = sequences.vision_features(base, IMAGES, 3)
-    with torch.no_grad():
-        return sequences.predict(
-            base, projector, features, sequences.examples(base, SAMPLES, features.shape[1])
-        ).logits
-
-
-def saved(base: vlm.Base, folder: Path, seed: int = 0) -> torch.Tensor:
-    """Write an adapter; return what the base with it says."""
-    with put_on(base, seed) as put:
-        config = put.model.peft_config["default"]
-        adapter.save(folder, base, config, put.snapshot(), {})
-        put.model.eval()
-        return logits(base, put.projector)
 
 
 def test_merged_is_what_was_trained_and_the_base_returns_to_the_last_bit(

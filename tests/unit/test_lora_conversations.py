@@ -18,8 +18,8 @@ from common.methods.lora.learn import backward
 from common.methods.lora.sequences import vision_features
 from common.vlm.suffix import IGNORE
 from tests.support import families, tiny
+from tests.support.lora_helpers import gradients, put_on
 from tests.support.vlm_helpers import noise_images
-from tests.unit.test_lora import gradients, put_on
 
 IMAGES = noise_images(3)
 ITEMS = [

@@ -17,7 +17,7 @@ from stages.evaluate import published
 from stages.evaluate.eval_set import EvalSet
 from stages.evaluate.multiple_choice import MultipleChoice
 from stages.evaluate.open_answers import OpenAnswers
-from tests.support.subjects import SETTINGS
+from tests.support.predictions import SETTINGS
 
 
 def asking(questions: Questions) -> EvalSet:

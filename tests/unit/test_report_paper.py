@@ -2,7 +2,7 @@
 
 from stages.report import paper
 from stages.report.benchmarks import MEASURES
-from tests.unit.test_report_scores import NO, YES, asked, scored
+from tests.support.report_helpers import NO, YES, asked, scored
 
 
 def test_numbers_stand_beside_the_paper_s_on_the_subjects_of_its_dataset_alone():

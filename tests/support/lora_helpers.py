@@ -1,0 +1,74 @@
+"""An adapter on a base, its gradients, and whether the base is as before."""
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from common import vlm
+from common.methods.lora import adapter, sequences
+from common.training.samples import Sample
+from tests.support.vlm_helpers import noise_images
+
+IMAGES = noise_images(3)
+SAMPLES = [
+    Sample("Can you see <bo> in this photo?", "Yes", 0, True, weight=2.0),
+    Sample("Is it <bo>?", "No, I do not see <bo> in this photo.", 2, False),
+    Sample("What color is <bo>?", "<bo> is brown.", None, None, weight=0.5),
+    Sample("Describe it.", "A cat.", 0, None),
+]
+
+
+@contextmanager
+def put_on(base: vlm.Base, seed: int = 0, **changes: bool) -> Iterator[adapter.Adapter]:
+    """An adapter, with projector, whose values all differ from their start."""
+    config = adapter.describe(base, rank=4, alpha=8, dropout=0.0)
+    options = {"train_projector": True, "checkpointing": False} | changes
+    with adapter.attached(base, config, seed, **options) as put:
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for value in put.lora + put.projector_values:
+                value += 0.05 * torch.randn(value.shape, generator=generator)
+        yield put
+
+
+def gradients(put: adapter.Adapter, loss: Callable[[], torch.Tensor]) -> tuple[float, list[torch.Tensor]]:
+    """The loss and what it adds to the gradients."""
+    values = put.lora + put.projector_values
+    for value in values:
+        value.grad = None
+    return loss().item(), [value.grad.clone() for value in values]
+
+
+def state(base: vlm.Base) -> dict[str, torch.Tensor]:
+    return copy.deepcopy(base.model.state_dict())
+
+
+def unchanged(base: vlm.Base, before: dict[str, torch.Tensor]) -> bool:
+    """The same modules' names, weights to the last bit, in eval mode, nothing to be learned."""
+    now = base.model.state_dict()
+    return (
+        list(now) == list(before)
+        and all(torch.equal(now[name], before[name]) for name in before)
+        and not any(module.training for module in base.model.modules())
+        and not any(value.requires_grad for value in base.model.parameters())
+    )
+
+
+def logits(base: vlm.Base, projector: torch.nn.Module) -> torch.Tensor:
+    features = sequences.vision_features(base, IMAGES, 3)
+    with torch.no_grad():
+        return sequences.predict(
+            base, projector, features, sequences.examples(base, SAMPLES, features.shape[1])
+        ).logits
+
+
+def saved(base: vlm.Base, folder: Path, seed: int = 0) -> torch.Tensor:
+    """Write an adapter; return what the base with it says."""
+    with put_on(base, seed) as put:
+        config = put.model.peft_config["default"]
+        adapter.save(folder, base, config, put.snapshot(), {})
+        put.model.eval()
+        return logits(base, put.projector)
