@@ -24,7 +24,7 @@ def read(words: Sequence[str], kinds: Sequence[str]) -> argparse.Namespace:
         prog="python -m commands.add",
         usage=None
         if dataset
-        else "%(prog)s [-h] ID FOLDER --kind KIND [--test SHARE] [--photographs [--others FOLDER]]",
+        else "%(prog)s [-h] ID FOLDER --kind KIND [--test SHARE] [--photographs [--others PICTURES]]",
         description=PUBLISHED if dataset else OWN,
         epilog=None if dataset else f"The Yo'LLaVA dataset: %(prog)s {DATASET} --help",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -54,8 +54,9 @@ def read(words: Sequence[str], kinds: Sequence[str]) -> argparse.Namespace:
         parser.add_argument(
             "--others",
             type=Path,
-            metavar="FOLDER",
-            help="with --photographs: pictures of anything else, from which negatives are taken",
+            metavar="PICTURES",
+            help="with --photographs: pictures of anything else, from which negatives are taken: a folder, "
+            "or a list of URLs, as COCO's captions_val2017.json, Open Images' CSV, or Parquet",
         )
     else:
         parser.add_argument(

@@ -24,17 +24,21 @@ def settle(text: str, others: Path | None) -> str:
 
     Args:
         text: of a valid params.yaml.
-        others: a folder of pictures of other things, which negatives are taken from; None leaves `index`.
+        others: pictures of other things, which negatives are taken from: a folder, or a file that lists URLs;
+            None leaves `index`.
 
-    Raises UserError when `others` is no folder.
+    Raises UserError when `others` does not exist.
 
     """
     values = {("base", "preset"): PRESET}
     if others is not None:
-        if not others.is_dir():
-            raise UserError(f"--others {others} is not a folder: name one with pictures of other things")
+        if not others.exists():
+            raise UserError(
+                f"--others {others} is missing: name a folder with pictures of other things, or a list of "
+                "their addresses"
+            )
         values |= {
-            ("index", "source"): "folder",
+            ("index", "source"): "folder" if others.is_dir() else "urls",
             ("index", "location"): others.resolve().as_posix(),
             ("index", "serve"): None,
         }

@@ -1,10 +1,10 @@
 """What a corpus says of a picture before anyone has seen it, whatever its columns are called.
 
 Owns the column names of the public lists: CC3M and CC12M (`image_url`, `caption`), LAION-400M and LAION-2B
-(`URL`, `TEXT`, `LICENSE`, `punsafe`, `hash`), Re-LAION (the same in small letters), COYO (`url`, `text`), and
-of clip-retrieval's metadata and services. Other columns are passed over, such as `similarity`, which compares
-a picture to its caption, and LAION-400M's `NSFW`, which names grades where `punsafe` has a number. Does not
-own reading (index) or asking (retrieve).
+(`URL`, `TEXT`, `LICENSE`, `punsafe`, `hash`), Re-LAION (the same in small letters), COYO (`url`, `text`),
+Open Images (`OriginalURL`, `License`, `Title`), and of clip-retrieval's metadata and services. Other columns
+are passed over, such as `similarity`, which compares a picture to its caption, and LAION-400M's `NSFW`, which
+names grades where `punsafe` has a number. Does not own reading (index) or asking (retrieve).
 """
 
 import math
@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 NAMES = {  # column of ours → theirs, in small letters; the first that there is counts
-    "url": ("url", "image_url"),
-    "caption": ("caption", "text"),
+    "url": ("url", "image_url", "originalurl"),
+    "caption": ("caption", "text", "title"),
     "license": ("license", "licence"),
     "listed_hash": ("hash",),
     "punsafe": ("punsafe",),

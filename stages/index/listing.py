@@ -1,4 +1,4 @@
-"""Parquet files that list pictures by their URLs.
+"""Files that list pictures by their URLs: Parquet, COCO's JSON, Open Images' CSV.
 
 Owns reading them. What their columns may be called is `corpus.corpus_entry`'s.
 """
@@ -13,35 +13,45 @@ import pyarrow.parquet as pq
 from common.core.errors import UserError
 from common.core.progress import printable
 from common.corpus.corpus_entry import NAMES, CorpusEntry, columns, entry
+from stages.index import published_lists
 
 UNREADABLE = (pa.ArrowException, OSError, ValueError, OverflowError)  # of damaged or odd tables
 
 
 def read(location: Path) -> tuple[list[CorpusEntry], set[str]]:
-    """The entries of a Parquet file, or of all in a folder, and which of our columns every file has."""
+    """The entries of a list, or of all Parquet files in a folder, and which of our columns every file has."""
     files = sorted(location.glob("*.parquet")) if location.is_dir() else [location]
     if not files or not files[0].is_file():
         raise UserError(
-            f"index.location: {location} is missing: name a Parquet file with a url column, or a folder "
-            "of them"
+            f"index.location: {location} is missing: name a Parquet file with a url column, a folder of "
+            "such, COCO's captions as JSON, or Open Images' CSV"
         )
     entries: list[CorpusEntry] = []
     known = set(NAMES)
     for file in files:
-        try:
-            table = pq.ParquetFile(file)
-            found = columns(table.schema_arrow.names)
-            if "url" not in found:
-                raise UserError(f"index.location: {file} needs a column {' or '.join(NAMES['url'])}")
-            entries += rows(table.read(columns=list(found.values())))
-        except UNREADABLE as error:
-            raise UserError(
-                f"index.location: {file} is not a Parquet file that can be read ({printable(error)})"
-            ) from error
+        table = TABLES.get(file.suffix.lower(), _parquet)(file)
+        found = columns(table.column_names)
+        if "url" not in found:
+            raise UserError(f"index.location: {file} needs a column {' or '.join(NAMES['url'])}")
+        entries += rows(table)
         known &= set(found)
     if not entries:
         raise UserError(f"index.location: {location} needs at least one row")
     return entries, known
+
+
+def _parquet(file: Path) -> pa.Table:
+    """The columns that we know."""
+    try:
+        table = pq.ParquetFile(file)
+        return table.read(columns=list(columns(table.schema_arrow.names).values()))
+    except UNREADABLE as error:
+        raise UserError(
+            f"index.location: {file} is not a Parquet file that can be read ({printable(error)})"
+        ) from error
+
+
+TABLES = {".json": published_lists.coco, ".csv": published_lists.csv}  # other names: Parquet
 
 
 def rows(table: pa.Table) -> Iterator[CorpusEntry]:

@@ -53,7 +53,7 @@ def test_a_second_subject_joins_the_first(workspace: Path):
     [
         (
             ["--photographs", "--others", "nowhere"],
-            "--others nowhere is not a folder: name one with pictures",
+            "--others nowhere is missing: name a folder with pictures",
         ),
         (["--others", "photos"], "--others belongs to --photographs"),
     ],
@@ -64,6 +64,15 @@ def test_what_cannot_be_changes_nothing(words: list[str], said: str):
     assert done.returncode != 0 and said in done.stderr and "Traceback" not in done.stderr
     assert paths.PARAMS.read_bytes() == before
     assert not Path("data/subjects/my-dog").exists()
+
+
+def test_negatives_may_come_from_a_list_of_addresses(workspace: Path):
+    Path("captions_val2017.json").write_text("{}")
+    words = ("--kind", "pet", "--photographs", "--others", "captions_val2017.json")
+    assert run_stage("add", "my-dog", "photos", *words).returncode == 0
+    index = params.load().index
+    listed = (workspace / "captions_val2017.json").as_posix()
+    assert (index.source, index.location, index.serve) == ("urls", listed, None)
 
 
 def test_the_changed_file_is_yaml_whatever_the_folder_is_called(tmp_path: Path):

@@ -1,0 +1,93 @@
+"""Lists of pictures as their publishers write them, as tables with the columns that `corpus_entry` knows.
+
+COCO's captions (``captions_val2017.json``: images, annotations, licenses) and Open Images' CSV
+(``validation-images-with-rotation.csv``: OriginalURL, License, Title, …). Owns these two forms; does not own
+the columns' names (`corpus.corpus_entry`) or Parquet (`listing`).
+"""
+
+from collections import defaultdict
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+from pydantic import BaseModel
+
+from common.core import foreign
+from common.core.errors import UserError
+
+COCO = (
+    '{"images": [{"id", "coco_url", "license"}], "annotations": [{"image_id", "caption"}], "licenses": '
+    '[{"id", "url"}]} is expected, as in captions_val2017.json'
+)
+
+
+class Image(BaseModel):
+    """A picture of COCO."""
+
+    id: int
+    coco_url: str | None = None
+    flickr_url: str | None = None
+    license: int | None = None
+
+
+class Annotation(BaseModel):
+    """One of the captions of a picture; None in files without captions, as instances_val2017.json."""
+
+    image_id: int
+    caption: str | None = None
+
+
+class License(BaseModel):
+    """The terms that pictures name by number."""
+
+    id: int
+    url: str | None = None
+    name: str | None = None
+
+
+class Captions(BaseModel):
+    """A file of COCO."""
+
+    images: list[Image]
+    annotations: list[Annotation] = []
+    licenses: list[License] = []
+
+
+def coco(file: Path) -> pa.Table:
+    """Columns url, caption (the first of each picture's that there is) and license (its address).
+
+    Raises UserError when the file has another form.
+    """
+    found = foreign.read(file, Captions, COCO)
+    captions: defaultdict[int, list[str]] = defaultdict(list)
+    for annotation in found.annotations:
+        captions[annotation.image_id] += [annotation.caption] if annotation.caption else []
+    terms = {license.id: license.url or license.name for license in found.licenses}
+    return pa.table(
+        {
+            "url": pa.array([image.coco_url or image.flickr_url for image in found.images], pa.string()),
+            "caption": pa.array(
+                [next(iter(captions[image.id]), None) for image in found.images], pa.string()
+            ),
+            "license": pa.array([terms.get(image.license) for image in found.images], pa.string()),
+        }
+    )
+
+
+def csv(file: Path) -> pa.Table:
+    """All columns of a CSV with a header, as texts; a row with too many or too few fields is left out.
+
+    Raises UserError when it cannot be read as CSV.
+    """
+    try:
+        names = pa.csv.open_csv(file, parse_options=_parse()).schema.names
+        texts = pa.csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.binary()), null_values=[""], strings_can_be_null=True
+        )
+        return pa.csv.read_csv(file, parse_options=_parse(), convert_options=texts)
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"index.location: {file} is no CSV that can be read: {error}") from None
+
+
+def _parse() -> pa.csv.ParseOptions:
+    return pa.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=lambda _: "skip")
