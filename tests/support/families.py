@@ -70,7 +70,7 @@ def fast_vlm(folder: Path) -> Path:
         vision_feature_select_strategy="full",
         chat_template=CHAT_TEMPLATE,
     )
-    return _saved(model, processor, folder)
+    return saved(model, processor, folder)
 
 
 def llava_next(folder: Path) -> Path:
@@ -98,7 +98,7 @@ def llava_next(folder: Path) -> Path:
         num_additional_image_tokens=1,
         chat_template=CHAT_TEMPLATE,
     )
-    return _saved(LlavaNextForConditionalGeneration(config), processor, folder)
+    return saved(LlavaNextForConditionalGeneration(config), processor, folder)
 
 
 def qwen2_5_vl(folder: Path) -> Path:
@@ -114,7 +114,7 @@ def qwen2_5_vl(folder: Path) -> Path:
     images = Qwen2VLImageProcessor(**_pixels())
     videos = Qwen2VLVideoProcessor(**_pixels())
     processor = Qwen2_5_VLProcessor(images, text, videos, chat_template=CHAT_ML)
-    return _saved(Qwen2_5_VLForConditionalGeneration(config), processor, folder)
+    return saved(Qwen2_5_VLForConditionalGeneration(config), processor, folder)
 
 
 def qwen3_vl(folder: Path) -> Path:
@@ -135,7 +135,7 @@ def qwen3_vl(folder: Path) -> Path:
     images = Qwen2VLImageProcessor(**_pixels())
     videos = Qwen3VLVideoProcessor(**_pixels())
     processor = Qwen3VLProcessor(images, text, videos, chat_template=CHAT_ML)
-    return _saved(Qwen3VLForConditionalGeneration(config), processor, folder)
+    return saved(Qwen3VLForConditionalGeneration(config), processor, folder)
 
 
 BUILDERS: dict[str, Callable[[Path], Path]] = {
@@ -240,7 +240,7 @@ def _pixels() -> dict:
     }
 
 
-def _saved(model: torch.nn.Module, processor: object, folder: Path) -> Path:
+def saved(model: torch.nn.Module, processor: object, folder: Path) -> Path:
     """Draw all weights wide, those that the classes leave at zero or one included, and write the parts."""
     text = processor.tokenizer
     generator = torch.Generator().manual_seed(1)
