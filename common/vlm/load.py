@@ -111,6 +111,9 @@ def load(
     """
     from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
+    from common.vlm import minigpt_v2
+
+    minigpt_v2.register()
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise UserError(
             f"base.device.type is {device}, but there is no CUDA device: set it to cpu in params.yaml"

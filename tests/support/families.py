@@ -10,6 +10,8 @@ from pathlib import Path
 import torch
 from tokenizers import pre_tokenizers, trainers
 from transformers import (
+    Blip2VisionConfig,
+    BlipImageProcessor,
     CLIPImageProcessor,
     FastVlmConfig,
     FastVlmForConditionalGeneration,
@@ -33,6 +35,8 @@ from transformers import (
     TimmWrapperConfig,
 )
 
+from common.vlm.minigpt_v2 import CHAT_TEMPLATE as MINIGPT_TEMPLATE
+from common.vlm.minigpt_v2 import IMAGE_TOKEN, MiniGPTv2Config, MiniGPTv2ForConditionalGeneration, register
 from tests.support import tiny
 from tests.support.tiny import CHAT_TEMPLATE, CORPUS, IMAGE_SIZE, PATCH, STD
 
@@ -101,6 +105,43 @@ def llava_next(folder: Path) -> Path:
     return saved(LlavaNextForConditionalGeneration(config), processor, folder)
 
 
+def minigpt_v2(folder: Path) -> Path:
+    """MiniGPT-v2 with a Llama: 16 patches of an image squeezed to a square, in fours."""
+    register()
+    names = {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>"}
+    text = PreTrainedTokenizerFast(
+        tokenizer_object=tiny.tokenizer().backend_tokenizer,
+        extra_special_tokens={"image_token": IMAGE_TOKEN},
+        padding_side="left",
+        **names,
+    )
+    torch.manual_seed(0)
+    config = MiniGPTv2Config(
+        vision_config=Blip2VisionConfig(
+            image_size=IMAGE_SIZE,
+            patch_size=6,
+            hidden_size=24,
+            intermediate_size=48,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            initializer_range=STD,
+        ).to_dict(),
+        text_config=_llama(text),
+        image_token_id=text.convert_tokens_to_ids(IMAGE_TOKEN),
+        image_seq_length=4,
+        tie_word_embeddings=False,
+    )
+    config.initializer_range = STD
+    processor = LlavaProcessor(
+        image_processor=BlipImageProcessor(size={"height": IMAGE_SIZE, "width": IMAGE_SIZE}),
+        tokenizer=text,
+        patch_size=12,
+        vision_feature_select_strategy="full",
+        chat_template=MINIGPT_TEMPLATE,
+    )
+    return saved(MiniGPTv2ForConditionalGeneration(config), processor, folder)
+
+
 def qwen2_5_vl(folder: Path) -> Path:
     """Qwen2.5-VL: a vision tower with windows, M-RoPE in sections, one table for input and output."""
     text = tokenizer()
@@ -141,6 +182,7 @@ def qwen3_vl(folder: Path) -> Path:
 BUILDERS: dict[str, Callable[[Path], Path]] = {
     "fast_vlm": fast_vlm,
     "llava_next": llava_next,
+    "minigpt_v2": minigpt_v2,
     "qwen2_5_vl": qwen2_5_vl,
     "qwen3_vl": qwen3_vl,
 }
