@@ -35,7 +35,7 @@ class Clip:
         if device == "auto":  # it is small: one device holds it
             device = "cuda" if torch.cuda.is_available() else "cpu"
         logging.disable_progress_bar()  # it would count tensors, which says nothing to anyone
-        with explained("clip", model, revision):
+        with explained("base.clip", model, revision):
             kind = AutoConfig.from_pretrained(model, revision=revision).model_type
             if kind not in MODELS:
                 raise UserError(
@@ -50,7 +50,7 @@ class Clip:
                 use_safetensors=True,
                 output_loading_info=True,
             )
-            refuse_gaps("clip", model, loaded)
+            refuse_gaps("base.clip", model, loaded)
         self.model = weights.to(device).eval().requires_grad_(False)
         self.device = device
         self.dimension: int = self.model.config.projection_dim

@@ -109,7 +109,7 @@ class Client:
         """Ids of a suffix that the server's template makes: before the definition, after the question."""
         layout = self.base.layout
         prefix = layout.prefix_text(image)
-        separator = "" if image else layout.separator
+        separator = layout.image_separator if image else layout.separator
         before = layout.encode_continuation(prefix, separator + SLOT)[:-1]
         after = layout.encode_continuation(prefix + separator + SLOT, layout.generation_prompt)
         return before, after

@@ -77,7 +77,7 @@ def write_embeddings(job: Job) -> str:
 
     method = _fitted(job)
     folder = method.folder / job.subject
-    keys, steps = Concept.load(folder, method.backbones.base()).keys, checkpoints(folder)
+    keys, steps = Concept.load(folder, method.model()).keys, checkpoints(folder)
     tensors.save(
         job.path,
         {step - 1: {"keys": keys, "values": vector.bfloat16()} for step, vector in sorted(steps.items())},
@@ -96,7 +96,7 @@ def read_embeddings(job: Job) -> str:
     from common.methods.myvlm.concept import Concept
 
     method, found = _fitted(job), _iterations(job.path)
-    folder, base = method.folder / job.subject, method.backbones.base()
+    folder, base = method.folder / job.subject, method.model()
     if not (folder / heads.FILE).is_file():
         raise UserError(f"{folder} has no head yet: read it first, with the format myvlm-head")
     steps = {}
@@ -104,7 +104,7 @@ def read_embeddings(job: Job) -> str:
         if values.shape != (1, base.hidden_size):
             raise UserError(
                 f"{job.path} holds vectors of {tensors.shape(values)} numbers, and those of {base.name} have "
-                f"{base.hidden_size}: set base.vlm.model to the model that they were learned for"
+                f"{base.hidden_size}: set {method.model_key}.model to the model that they were learned for"
             )
         steps[iteration + 1] = torch.nn.functional.normalize(values)
     last = max(steps)

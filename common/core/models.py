@@ -1,6 +1,6 @@
 """A model by its name in params.yaml: owns what may stand there, and what to do when there is no such model.
 
-Serves the vision-language model and CLIP alike. Does not load anything.
+Serves every kind of model. Does not load anything.
 """
 
 import logging
@@ -27,19 +27,19 @@ def problem(key: str, model: str, revision: str | None) -> str | None:
     """Say what is wrong with a name and its commit, as far as this machine knows; None if nothing.
 
     Args:
-        key: vlm or clip, the section below params.base.
+        key: of the section that names it, such as base.vlm.
         model: folder or hub id.
         revision: 40-digit commit of a hub model; None for a folder.
 
     """
-    pin = f"base.{key}.revision"
+    pin = f"{key}.revision"
     if Path(model).is_dir():
         if revision is not None:
             return f"{paths.PARAMS}: {pin} is for hub models, but {model} is a folder: set it to null"
         return None
     if not HUB_ID.fullmatch(model):
         return (
-            f"{paths.PARAMS}: base.{key}.model names the folder {model}, which is missing: "
+            f"{paths.PARAMS}: {key}.model names the folder {model}, which is missing: "
             "mend the name or restore the folder"
         )
     if not COMMIT.fullmatch(revision or ""):
@@ -65,14 +65,14 @@ def explained(key: str, model: str, revision: str | None) -> Iterator[None]:
             raise
         reason = printable(str(error).strip().split("\n")[0] or type(error).__name__)
         remedy = _remedy(error, model, revision) if revision else "restore the folder with git"
-        raise UserError(f"base.{key}.model: {model} could not be loaded ({reason}): {remedy}") from error
+        raise UserError(f"{key}.model: {model} could not be loaded ({reason}): {remedy}") from error
 
 
 def refuse_gaps(key: str, model: str, loaded: Mapping[str, Any]) -> None:
     """Raise UserError if tensors that the config names were not in the weights: transformers makes them up.
 
     Args:
-        key: vlm or clip.
+        key: as in `problem`.
         model: folder or hub id.
         loaded: what `from_pretrained` tells with `output_loading_info`.
 
@@ -80,7 +80,7 @@ def refuse_gaps(key: str, model: str, loaded: Mapping[str, Any]) -> None:
     gaps = sorted({*map(str, loaded["missing_keys"]), *map(str, loaded["mismatched_keys"])})
     if gaps:
         raise UserError(
-            f"base.{key}.model: the weights of {model} lack {len(gaps):,} of the tensors that its "
+            f"{key}.model: the weights of {model} lack {len(gaps):,} of the tensors that its "
             f"config.json names ({gaps[0]}, …), which would be random: restore or download it whole"
         )
 

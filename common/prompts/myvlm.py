@@ -1,4 +1,4 @@
-"""What MyVLM's training asks about a photo beside its caption: nine questions, of people or of things.
+"""What MyVLM asks: nine questions about a photo beside its caption, and how its other models are asked.
 
 Plain data. The intents are those of the published lists, the words are ours. `{name}` stands for the category
 ("the dog") while the base model answers, and for the subject's name afterwards.
@@ -27,6 +27,8 @@ THING = (
     "Is {name} large or small?",
     "Is {name} near or far away?",
 )
+
+BLIP2_QUESTION = "Question: {question} Answer:"  # as BLIP-2's authors ask it
 
 
 def questions_for(kind: str) -> tuple[str, ...]:

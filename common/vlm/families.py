@@ -41,10 +41,15 @@ FAMILIES: dict[str, Callable[["PreTrainedModel", Inputs], Positions]] = {  # by 
     "llava": _in_order,
     "fast_vlm": _in_order,
     "llava_next": _in_order,
+    "minigpt_v2": _in_order,
     "qwen2_5_vl": _by_grid,
     "qwen3_vl": _by_grid,
 }
-INLINE = ("llava", "fast_vlm")  # whose image tokens are as many for every photo, and stand in order
+INLINE = (
+    "llava",
+    "fast_vlm",
+    "minigpt_v2",
+)  # whose image tokens are as many for every photo, and stand in order
 
 
 def check(model: str, model_type: str) -> None:

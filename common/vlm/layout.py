@@ -43,6 +43,7 @@ class Layout:
     image_prefix: str
     text_prefix: str
     separator: str  # what the template puts between the text-only prefix and the question: a space
+    image_separator: str  # the same behind the prefix with a photo: nothing where that ends a line
     generation_prompt: str  # what follows the question: " ASSISTANT:"
     answer_gap: (
         str  # what stands between the cue and the answer: a space, or nothing where the cue ends a line
@@ -70,13 +71,15 @@ class Layout:
         tokenizer.add_tokens([AddedToken(SLOT, normalized=False)])
         tokenizer.backend_tokenizer.no_truncation()
         tokenizer.backend_tokenizer.no_padding()
-        text_prefix = head.rstrip(" ")
+        text_prefix, whole_prefix = head.rstrip(" "), image_prefix
+        image_prefix = whole_prefix.rstrip(" ")
         return cls(
             tokenizer=tokenizer,
             slot_id=tokenizer.convert_tokens_to_ids(SLOT),
             image_prefix=image_prefix,
             text_prefix=text_prefix,
             separator=head[len(text_prefix) :],
+            image_separator=whole_prefix[len(image_prefix) :],
             generation_prompt=generation_prompt,
             answer_gap="" if generation_prompt.endswith("\n") else " ",
             next_turn=next_turn(processor, image=False),
@@ -97,7 +100,7 @@ class Layout:
 
     def prompt_text(self, definition: str | None, question: str, image: bool) -> str:
         """Text of the suffix up to the answer."""
-        separator = "" if image else self.separator
+        separator = self.image_separator if image else self.separator
         return separator + (f"{definition} " if definition else "") + question + self.generation_prompt
 
     def next_turn_text(self, definition: str | None, question: str, photo: torch.Tensor | None) -> str:

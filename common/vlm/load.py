@@ -111,11 +111,14 @@ def load(
     """
     from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
+    from common.vlm import minigpt_v2
+
+    minigpt_v2.register()
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise UserError(
             f"base.device.type is {device}, but there is no CUDA device: set it to cpu in params.yaml"
         )
-    with explained("vlm", model, revision), _quiet():
+    with explained("base.vlm", model, revision), _quiet():
         config = AutoConfig.from_pretrained(model, revision=revision, trust_remote_code=False)
         families.check(model, config.model_type)
         weights, loaded = AutoModelForImageTextToText.from_pretrained(
@@ -128,7 +131,7 @@ def load(
             trust_remote_code=False,
             output_loading_info=True,
         )
-        refuse_gaps("vlm", model, loaded)
+        refuse_gaps("base.vlm", model, loaded)
         processor = AutoProcessor.from_pretrained(model, revision=revision, trust_remote_code=False)
         _complete(processor, config)
         families.see_sides(processor, config.model_type)
@@ -142,7 +145,7 @@ def load(
     for module in weights.modules():
         if type(module).__name__ == "Linear4bit":
             module.train()  # or its CPU kernel gives no gradients; nothing else in it depends on this
-    fingerprint = f"{model}@{revision}" if revision else _folder_fingerprint(Path(model))
+    fingerprint = f"{model}@{revision}" if revision else folder_fingerprint(Path(model))
     kept = None if prefix_gb is None else int(prefix_gb * 1e9)
     return Base(weights, processor, layout, model, fingerprint, kept, image_size)
 
@@ -185,7 +188,8 @@ def _quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _folder_fingerprint(folder: Path) -> str:
+def folder_fingerprint(folder: Path) -> str:
+    """Return ``sha256:…`` over the config, weights and tokenizer of a folder."""
     digest = hashlib.sha256()
     for path in sorted({path for pattern in _IDENTITY for path in folder.glob(pattern)}):
         with path.open("rb") as file:

@@ -53,7 +53,7 @@ def in_system(base: "Base") -> "Base":
     bare = Layout.of(processor, "").image_prefix
     system = base.layout.image_prefix.removesuffix(bare)
     marked = Layout.of(processor, system + _DEFINITION)
-    head, _, photo_turn = marked.image_prefix.partition(_DEFINITION)
+    head, _, photo_turn = (marked.image_prefix + marked.image_separator).partition(_DEFINITION)
     _, _, turn = (marked.text_prefix + marked.separator).partition(_DEFINITION)
     if image_token not in photo_turn:
         raise UserError("the base model's chat template has no system turn before the image: use another")

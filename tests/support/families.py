@@ -10,6 +10,8 @@ from pathlib import Path
 import torch
 from tokenizers import pre_tokenizers, trainers
 from transformers import (
+    Blip2VisionConfig,
+    BlipImageProcessor,
     CLIPImageProcessor,
     FastVlmConfig,
     FastVlmForConditionalGeneration,
@@ -33,6 +35,8 @@ from transformers import (
     TimmWrapperConfig,
 )
 
+from common.vlm.minigpt_v2 import CHAT_TEMPLATE as MINIGPT_TEMPLATE
+from common.vlm.minigpt_v2 import IMAGE_TOKEN, MiniGPTv2Config, MiniGPTv2ForConditionalGeneration, register
 from tests.support import tiny
 from tests.support.tiny import CHAT_TEMPLATE, CORPUS, IMAGE_SIZE, PATCH, STD
 
@@ -70,7 +74,7 @@ def fast_vlm(folder: Path) -> Path:
         vision_feature_select_strategy="full",
         chat_template=CHAT_TEMPLATE,
     )
-    return _saved(model, processor, folder)
+    return saved(model, processor, folder)
 
 
 def llava_next(folder: Path) -> Path:
@@ -98,7 +102,44 @@ def llava_next(folder: Path) -> Path:
         num_additional_image_tokens=1,
         chat_template=CHAT_TEMPLATE,
     )
-    return _saved(LlavaNextForConditionalGeneration(config), processor, folder)
+    return saved(LlavaNextForConditionalGeneration(config), processor, folder)
+
+
+def minigpt_v2(folder: Path) -> Path:
+    """MiniGPT-v2 with a Llama: 16 patches of an image squeezed to a square, in fours."""
+    register()
+    names = {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>"}
+    text = PreTrainedTokenizerFast(
+        tokenizer_object=tiny.tokenizer().backend_tokenizer,
+        extra_special_tokens={"image_token": IMAGE_TOKEN},
+        padding_side="left",
+        **names,
+    )
+    torch.manual_seed(0)
+    config = MiniGPTv2Config(
+        vision_config=Blip2VisionConfig(
+            image_size=IMAGE_SIZE,
+            patch_size=6,
+            hidden_size=24,
+            intermediate_size=48,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            initializer_range=STD,
+        ).to_dict(),
+        text_config=_llama(text),
+        image_token_id=text.convert_tokens_to_ids(IMAGE_TOKEN),
+        image_seq_length=4,
+        tie_word_embeddings=False,
+    )
+    config.initializer_range = STD
+    processor = LlavaProcessor(
+        image_processor=BlipImageProcessor(size={"height": IMAGE_SIZE, "width": IMAGE_SIZE}),
+        tokenizer=text,
+        patch_size=12,
+        vision_feature_select_strategy="full",
+        chat_template=MINIGPT_TEMPLATE,
+    )
+    return saved(MiniGPTv2ForConditionalGeneration(config), processor, folder)
 
 
 def qwen2_5_vl(folder: Path) -> Path:
@@ -114,7 +155,7 @@ def qwen2_5_vl(folder: Path) -> Path:
     images = Qwen2VLImageProcessor(**_pixels())
     videos = Qwen2VLVideoProcessor(**_pixels())
     processor = Qwen2_5_VLProcessor(images, text, videos, chat_template=CHAT_ML)
-    return _saved(Qwen2_5_VLForConditionalGeneration(config), processor, folder)
+    return saved(Qwen2_5_VLForConditionalGeneration(config), processor, folder)
 
 
 def qwen3_vl(folder: Path) -> Path:
@@ -135,12 +176,13 @@ def qwen3_vl(folder: Path) -> Path:
     images = Qwen2VLImageProcessor(**_pixels())
     videos = Qwen3VLVideoProcessor(**_pixels())
     processor = Qwen3VLProcessor(images, text, videos, chat_template=CHAT_ML)
-    return _saved(Qwen3VLForConditionalGeneration(config), processor, folder)
+    return saved(Qwen3VLForConditionalGeneration(config), processor, folder)
 
 
 BUILDERS: dict[str, Callable[[Path], Path]] = {
     "fast_vlm": fast_vlm,
     "llava_next": llava_next,
+    "minigpt_v2": minigpt_v2,
     "qwen2_5_vl": qwen2_5_vl,
     "qwen3_vl": qwen3_vl,
 }
@@ -240,7 +282,7 @@ def _pixels() -> dict:
     }
 
 
-def _saved(model: torch.nn.Module, processor: object, folder: Path) -> Path:
+def saved(model: torch.nn.Module, processor: object, folder: Path) -> Path:
     """Draw all weights wide, those that the classes leave at zero or one included, and write the parts."""
     text = processor.tokenizer
     generator = torch.Generator().manual_seed(1)

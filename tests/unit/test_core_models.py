@@ -89,5 +89,5 @@ def test_names_and_commits_are_judged_without_the_network(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("here").mkdir()
-    found = problem("clip", model, revision)
+    found = problem("base.clip", model, revision)
     assert found is None if sentence is None else sentence in found

@@ -126,7 +126,7 @@ def test_the_presets_of_llava_are_the_papers_and_ours_stand_beside_them():
 @pytest.mark.parametrize("name", [name for name in PRESETS if name not in ("embedded", "photographs")])
 def test_presets_pin_hub_models_to_commits(name: str):
     for key, of in PRESETS[name]["base"].items():
-        assert problem(key, of["model"], of["revision"]) is None and of["revision"]
+        assert problem(f"base.{key}", of["model"], of["revision"]) is None and of["revision"]
 
 
 def test_what_params_name_themselves_counts_and_another_model_has_another_commit():

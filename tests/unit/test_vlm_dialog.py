@@ -55,7 +55,7 @@ def test_later_turns_equal_the_plain_model_over_the_whole_text(base: vlm.Base) -
     inputs = dict(base.processor(text=[layout.image_prefix], images=[IMAGES[0]], return_tensors="pt"))
     ids = inputs["input_ids"][0].tolist()
     for number, ((question, definition), answer) in enumerate(zip(turns, answers, strict=True)):
-        begin = "" if number == 0 else layout.next_turn
+        begin = layout.image_separator if number == 0 else layout.next_turn
         words = begin + (definition.text("\x00", "\x00") + " " if definition else "") + question
         slots = list(defined[definition.token]) if definition else []
         for word in question.replace("?", "").split():

@@ -10,8 +10,11 @@ head to fire at and nothing to append to, so the base answers, which has never h
 blind spot is the published method's and not a gap here. Several subjects in one photo have their vectors
 appended one after another.
 
-Written from the paper and from facts about the published code; params.yaml says where these differ. Of its
-variants LLaVA's is here. BLIP-2's, inside a Q-Former, and referring expressions with MiniGPT-v2 are not.
+With a `captioner`, BLIP-2 takes the base's place, and the vector stands before its Q-Former. It captions
+unasked, so that whether it says the name is up to the vector alone; else it is asked as its authors ask it.
+Referring expressions are a question to a base of MiniGPT-v2's family (`commands.refer`).
+
+Written from the paper and from facts about the published code; params.yaml says where these differ.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from common import vlm
+    from common.methods.myvlm.captioner import Captioner
     from common.methods.myvlm.concept import Concept
     from common.methods.myvlm.features import FeatureExtractor
     from common.methods.myvlm.training_pairs import Identifier
@@ -60,7 +64,7 @@ class MyVLM(Method, Checkpoints):
 
         words = {subject.id: self.word(subject.id, subject.kind) for subject in subjects}
         refuse_untaught(subjects, words, self.name, self.settings)
-        base, chosen, seed = self.backbones.base(), self.settings, self.backbones.seed
+        base, chosen, seed = self.model(), self.settings, self.backbones.seed
         for subject in progress.bar(subjects, self.name):
             data, word = ConceptData.of(subject), words[subject.id]
             head, keys, split = fit_head(subject, data, self._features(), chosen, seed)
@@ -71,17 +75,13 @@ class MyVLM(Method, Checkpoints):
     def answers(self, photos: Photos, requests: Sequence[Request]) -> "list[vlm.Answer]":
         """Recognition by the heads; all else by the base, with the vectors of the concepts that they see."""
         from common import vlm
-        from common.methods.myvlm.concept import answer_placed
-        from common.methods.respond import answer_all
 
-        base, batch_size = self.backbones.base(), self.backbones.batch_size
         concepts = {
             s: self._read(s) for s in dict.fromkeys(s for request in requests for s in request.subjects)
         }
         chances = self._chances(photos, requests, concepts)
         answers: dict[int, vlm.Answer] = {}
-        plain: list[int] = []
-        there: dict[int, list[Concept]] = {}
+        placed: dict[int, list[Concept]] = {}
         for number, request in enumerate(requests):
             seen = [
                 concepts[subject]
@@ -92,18 +92,52 @@ class MyVLM(Method, Checkpoints):
             if request.task.kind == "recognition":
                 chance = float(chances[request.subjects[0]][request.photo])
                 answers[number] = vlm.Answer("Yes" if seen else "No", (chance, 1 - chance))
-            elif seen:
-                there[number] = seen
             else:
-                plain.append(number)
+                placed[number] = seen
+        named = [
+            [concepts[subject].identifier for subject in requests[n].subjects] if seen else []
+            for n, seen in placed.items()
+        ]
+        found = self._ask(photos, [requests[n] for n in placed], list(placed.values()), named)
+        answers |= dict(zip(placed, found, strict=True))
+        return [answers[number] for number in range(len(requests))]
+
+    @property
+    def model_key(self) -> str:
+        """Where params.yaml names the model that vectors are placed in."""
+        return f"methods.{self.name}.captioner" if self.settings.captioner else "base.vlm"
+
+    def model(self) -> "vlm.Base | Captioner":
+        """What the vectors are placed in."""
+        if self.settings.captioner is None:
+            return self.backbones.base()
+        from common.methods.myvlm.captioner import load
+
+        chosen, device = self.settings.captioner, self.backbones.clip().device
+        return load(self.model_key, chosen.model, chosen.revision, chosen.dtype, device)
+
+    def _ask(
+        self,
+        photos: Photos,
+        requests: Sequence[Request],
+        placed: "Sequence[Sequence[Concept]]",
+        named: "Sequence[Sequence[Identifier]]",
+    ) -> "list[vlm.Answer]":
+        """Ask the model, with the vectors of concepts in place, or as it is; see `concept.answer_placed`."""
+        from common.methods.myvlm.captioner import Captioner
+        from common.methods.myvlm.captions import answer_captioner
+        from common.methods.myvlm.concept import answer_placed
+        from common.methods.respond import answer_all
+
+        model, batch_size = self.model(), self.backbones.batch_size
+        if isinstance(model, Captioner):
+            return answer_captioner(model, photos, requests, placed, named, batch_size)
+        plain, there = ([n for n, seen in enumerate(placed) if bool(seen) is some] for some in (False, True))
         nothing = [None] * len(plain)
-        unchanged = answer_all(base, photos, [requests[n] for n in plain], nothing, batch_size, self.name)
-        named = [[concepts[subject].identifier for subject in requests[n].subjects] for n in there]
-        changed = answer_placed(
-            base, photos, [requests[n] for n in there], list(there.values()), named, batch_size
-        )
-        for numbers, found in ((plain, unchanged), (there, changed)):
-            answers |= dict(zip(numbers, found, strict=True))
+        unchanged = answer_all(model, photos, [requests[n] for n in plain], nothing, batch_size, self.name)
+        of_there = ([rows[n] for n in there] for rows in (requests, placed, named))
+        changed = answer_placed(model, photos, *of_there, batch_size)
+        answers = dict(zip(plain, unchanged, strict=True)) | dict(zip(there, changed, strict=True))
         return [answers[number] for number in range(len(requests))]
 
     def cost(self, name: str, subject: str) -> Cost:
@@ -112,7 +146,8 @@ class MyVLM(Method, Checkpoints):
 
         concept = self._read(subject)
         learned = concept.values.numel() + concept.head.trainable
-        return Cost(learned, stored_bytes(self.folder / subject), len(concept.values))
+        longer = 0 if self.settings.captioner else len(concept.values)
+        return Cost(learned, stored_bytes(self.folder / subject), longer)
 
     def word(self, subject: str, kind: str) -> "Identifier":
         """How the model's texts call this subject."""
@@ -121,7 +156,7 @@ class MyVLM(Method, Checkpoints):
         chosen = self.settings
         return Identifier.of(subject, chosen.person_identifier if kind == "person" else chosen.identifier)
 
-    def info(self, base: "vlm.Base") -> dict[str, str]:
+    def info(self, base: "vlm.Base | Captioner") -> dict[str, str]:
         """What a concept's file says of how it was learned."""
         chosen = self.settings
         return {"base": base.fingerprint, "mode": chosen.mode, "norm": chosen.embedding.norm}
@@ -151,7 +186,7 @@ class MyVLM(Method, Checkpoints):
         from common.methods.myvlm.concept import Concept
 
         chosen = self.settings.checkpoint if self.step is None else self.step
-        return Concept.load(self.folder / subject, self.backbones.base(), chosen)
+        return Concept.load(self.folder / subject, self.model(), chosen)
 
 
 METHOD = MyVLM

@@ -26,6 +26,7 @@ from common.core import images, io
 from common.core.errors import UserError
 from common.methods.interface import Photos, Request
 from common.methods.myvlm import heads
+from common.methods.myvlm.captioner import Captioner
 from common.methods.myvlm.learn import token_lengths
 from common.methods.myvlm.training_pairs import Identifier
 from common.methods.respond import answer_group
@@ -63,7 +64,7 @@ class Concept:
         io.write_json(folder / SPLIT, split)
 
     @classmethod
-    def load(cls, folder: Path, base: vlm.Base, step: int | None = None) -> "Concept":
+    def load(cls, folder: Path, base: vlm.Base | Captioner, step: int | None = None) -> "Concept":
         """Read the files, the vector as it was after `step` steps, or at last.
 
         Raises UserError if they are missing, were made for another base, or the vector was not kept.
@@ -123,10 +124,7 @@ def answer_placed(
         batch_size: photos, and questions, per forward.
 
     """
-    worded = [
-        request._replace(question=reduce(lambda text, who: who.with_word(text), who, request.question))
-        for request, who in zip(requests, named, strict=True)
-    ]
+    worded = [with_words(request, who) for request, who in zip(requests, named, strict=True)]
     answers: dict[int, vlm.Answer] = {}
     by_concepts: dict[tuple[Concept, ...], dict[str | None, list[int]]] = defaultdict(
         lambda: defaultdict(list)
@@ -142,10 +140,17 @@ def answer_placed(
             numbers = [number for photo in group for number in by_photo[photo]]
             nothing = [None] * len(requests)
             answers |= answer_group(base, worded, nothing, numbers, group, prefixes, batch_size)
-    return [
-        replace(answers[i], text=reduce(lambda text, who: who.with_token(text), who, answers[i].text))
-        for i, who in enumerate(named)
-    ]
+    return [with_tokens(answers[i], who) for i, who in enumerate(named)]
+
+
+def with_words(request: Request, named: Sequence[Identifier]) -> Request:
+    """The request as the model reads it, with words for the tokens of those that it may name."""
+    return request._replace(question=reduce(lambda text, who: who.with_word(text), named, request.question))
+
+
+def with_tokens(answer: vlm.Answer, named: Sequence[Identifier]) -> vlm.Answer:
+    """The answer as all others write it; see `with_words`."""
+    return replace(answer, text=reduce(lambda text, who: who.with_token(text), named, answer.text))
 
 
 def _with_vectors(

@@ -18,8 +18,11 @@ from common.core.errors import UserError
 from common.methods.interface import MethodSubject
 from common.methods.myvlm import heads
 from common.methods.myvlm.augment import augmented
+from common.methods.myvlm.captioner import Captioner
+from common.methods.myvlm.captions import before_qformer
 from common.methods.myvlm.features import FeatureExtractor
-from common.methods.myvlm.learn import ConceptPhoto, learn
+from common.methods.myvlm.learn import after_image_tokens
+from common.methods.myvlm.optimize import ConceptPhoto, optimize
 from common.methods.myvlm.own_questions import ask
 from common.methods.myvlm.settings import MyVLMSettings
 from common.methods.myvlm.training_pairs import Identifier, training_pairs
@@ -114,7 +117,7 @@ def fit_head(
 
 
 def fit_vector(
-    base: vlm.Base,
+    base: vlm.Base | Captioner,
     subject: MethodSubject,
     data: ConceptData,
     identifier: Identifier,
@@ -122,11 +125,11 @@ def fit_vector(
     seed: int,
     batch_size: int,
 ) -> dict[int, torch.Tensor]:
-    """The vector after steps, (1, D) float32 (see `learn`)."""
+    """The vector after steps, (1, D) float32 (see `optimize`)."""
     own = settings.own_questions if settings.mode == "vqa" else None
     mode = "captioning" if own else settings.mode
     pairs = training_pairs(identifier, data.conversations, settings.instruction, mode)
-    if own:
+    if own and isinstance(base, vlm.Base):
         shown = {row["source_sha256"]: _image(row) for row in data.photos}
         for photo, tasks in ask(base, subject, identifier, shown, own, batch_size).items():
             pairs[photo] = [*pairs.get(photo, []), *tasks]
@@ -136,7 +139,12 @@ def fit_vector(
         if pairs.get(row["source_sha256"])
     ]
     rng = seeds.stream(seed, settings.method, subject.id, "vector")
-    return learn(base, photos, settings.embedding, rng, batch_size, f"{settings.method}: {subject.id}")
+    recipe, title = settings.embedding, f"{settings.method}: {subject.id}"
+    if isinstance(base, Captioner):
+        prepare = before_qformer(base, batch_size)
+    else:
+        prepare = after_image_tokens(base, recipe, batch_size, title)
+    return optimize(base.hidden_size, base.device, prepare, photos, recipe, rng, title)
 
 
 def _image(row: Row) -> Image.Image:

@@ -1,23 +1,20 @@
-"""Learning a concept embedding: owns the steps, the loss and its attention penalty.
+"""A vector after a photo's image tokens: owns its length, the loss and its attention penalty.
 
-One vector stands after the photo's image tokens; all weights are frozen. Everything before it is a kept
-prefix, so a step computes the vector, what follows it and the answer, about 30 of 600 positions in LLaVA-1.5,
-with the same numbers as the forward over everything (tests/unit/test_myvlm_exact.py). Does not own texts
-(`training_pairs`) or files (`concept`).
+All weights are frozen. Everything before the vector is a kept prefix, so a step computes the vector, what
+follows it and the answer, about 30 of 600 positions in LLaVA-1.5, with the same numbers as the forward over
+everything (tests/unit/test_myvlm_exact.py). Does not own the steps (`optimize`), texts (`training_pairs`) or
+files (`concept`).
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
 
 from common import vlm
 from common.core.errors import UserError
-from common.core.progress import bar
-from common.methods.myvlm.augment import augmented
+from common.methods.myvlm.optimize import Losses, Prepare
 from common.methods.myvlm.settings import Embeddings
 from common.methods.myvlm.training_pairs import Pair
 from common.vlm.attention import attention_weights
@@ -27,54 +24,29 @@ from common.vlm.packing import pad_left, segment_ids_of
 from common.vlm.suffix import IGNORE
 
 
-class ConceptPhoto(NamedTuple):
-    """A train photo, RGB, and its tasks: lists of questions and answers, one of which is drawn."""
+def after_image_tokens(base: vlm.Base, recipe: Embeddings, batch_size: int, title: str) -> Prepare:
+    """Losses of a vector that stands after the image tokens, as long as `recipe.norm` says.
 
-    image: Image.Image
-    tasks: Sequence[Sequence[Pair]]
-
-
-def learn(
-    base: vlm.Base,
-    photos: Sequence[ConceptPhoto],
-    recipe: Embeddings,
-    rng: np.random.Generator,
-    batch_size: int,
-    title: str,
-) -> dict[int, torch.Tensor]:
-    """Learn one vector; return it, (1, D) float32 of length 1, after every `checkpoints` steps and the last.
-
-    A step takes `recipe.batch_size` of the photos, or all if there are fewer. `batch_size` is the number of
-    photos per forward of the prefixes. The title is that of the progress bar. Raises UserError when the loss
-    is no longer finite.
+    `batch_size` is the number of photos per forward of the prefixes; the title is that of their progress bar.
     """
-    at_once = min(recipe.batch_size, len(photos))
-    drawn = _draw(photos, recipe.steps, at_once, rng)
-    views = [augmented(photo.image, recipe.changes, rng) for photo, _ in drawn]
-    suffixes = [vlm.suffix(base, None, *pair) for _, pair in drawn]
-    prefixes = vlm.encode_prefixes(base, views, batch_size, progress=f"{title}: views")
-    lengths = token_lengths(base, views, recipe.norm, batch_size).to(base.device)  # (steps · at_once,)
-    start = torch.from_numpy(rng.uniform(size=(1, base.hidden_size))).float().to(base.device)
-    values = F.normalize(start).requires_grad_()
-    optimizer = torch.optim.AdamW([values], lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
-    steps = torch.arange(len(views)).split(at_once)
-    shown = prefixes.batches(step.tolist() for step in steps)
-    kept = {}
-    for done, step in enumerate(bar(steps, f"{title}: steps"), 1):
-        vectors = F.normalize(values) * lengths[step].unsqueeze(-1)  # (B, D)
-        loss, penalty = losses(
-            base, next(shown), [suffixes[i] for i in step], vectors.unsqueeze(1), recipe.penalty
-        )
-        total = loss + recipe.penalty_weight * penalty
-        if not total.isfinite():
-            raise UserError(f"{title} diverged at step {done}: lower its embedding.learning_rate")
-        optimizer.zero_grad()
-        total.backward()
-        torch.nn.utils.clip_grad_norm_([values], recipe.clip)
-        optimizer.step()
-        if done % recipe.checkpoints == 0 or done == recipe.steps:
-            kept[done] = F.normalize(values.detach()).cpu()
-    return kept
+
+    def prepare(
+        views: Sequence[Image.Image], pairs: Sequence[Pair], steps: Sequence[Sequence[int]]
+    ) -> Losses:
+        suffixes = [vlm.suffix(base, None, *pair) for pair in pairs]
+        prefixes = vlm.encode_prefixes(base, views, batch_size, progress=f"{title}: views")
+        lengths = token_lengths(base, views, recipe.norm, batch_size).to(base.device)  # of every view
+        shown = prefixes.batches(steps)
+
+        def of_step(step: Sequence[int], direction: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            vectors = direction * lengths[step].unsqueeze(-1)  # (B, D)
+            return losses(
+                base, next(shown), [suffixes[i] for i in step], vectors.unsqueeze(1), recipe.penalty
+            )
+
+        return of_step
+
+    return prepare
 
 
 def losses(
@@ -155,15 +127,3 @@ def _class_token(base: vlm.Base, images: Sequence[Image.Image]) -> torch.Tensor:
         vlm.to_device(pixels.to(base.model.dtype), base.device), output_hidden_states=True
     )
     return seen.hidden_states[config.vision_feature_layer][:, 0]
-
-
-def _draw(
-    photos: Sequence[ConceptPhoto], steps: int, at_once: int, rng: np.random.Generator
-) -> list[tuple[ConceptPhoto, Pair]]:
-    """Choose the photos of all steps, none twice in one, and of each a task and one of its pairs."""
-    chosen = []
-    for _ in range(steps):
-        for number in rng.permutation(len(photos))[:at_once]:
-            task = photos[number].tasks[rng.integers(len(photos[number].tasks))]
-            chosen.append((photos[number], task[rng.integers(len(task))]))
-    return chosen

@@ -2,10 +2,12 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
+from common.core import paths
+from common.core.models import problem
 from common.core.settings import MethodSettings, NonNegativeFloat, PositiveFloat, PositiveInt, Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -55,6 +57,28 @@ class OwnQuestions(Section):
     max_new_tokens: PositiveInt
 
 
+class BLIP2(Section):
+    """BLIP-2 in place of the base: the vector stands before its Q-Former.
+
+    Attributes:
+        model: folder or hub id.
+        revision: 40-digit commit of a hub model; null for a folder.
+        dtype: of the weights.
+
+    """
+
+    model: str
+    revision: str | None
+    dtype: Literal["float32", "bfloat16", "float16"]
+
+    @model_validator(mode="after")
+    def _there(self) -> Self:
+        found = problem("captioner", self.model, self.revision)
+        if found:
+            raise ValueError(found.removeprefix(f"{paths.PARAMS}: "))
+        return self
+
+
 class MyVLMSettings(MethodSettings):
     """See params.yaml."""
 
@@ -66,8 +90,20 @@ class MyVLMSettings(MethodSettings):
     face_distance: Annotated[float, Field(gt=0, lt=2)]
     checkpoint: PositiveInt | None = None
     own_questions: OwnQuestions | None = None
+    captioner: BLIP2 | None = None
     head: Heads
     embedding: Embeddings
+
+    @model_validator(mode="after")
+    def _fits_the_captioner(self) -> Self:
+        chosen = self.mode, self.embedding.norm, self.embedding.penalty
+        if self.captioner and chosen != ("captioning", "mean", "received"):
+            raise ValueError(
+                f"{self.captioner.model} learns from captions; a vector before its Q-Former is as long as "
+                "the photo's tokens are on average and pays no attention: with a captioner, set mode to "
+                "captioning, embedding.norm to mean and embedding.penalty to received"
+            )
+        return self
 
     @field_validator("instruction")
     @classmethod
