@@ -21,7 +21,7 @@ def attention_weights(base: "Base") -> Iterator[list[torch.Tensor]]:
     Yields a list that one forward fills with (B, H, S, P + S) in the model's dtype for every layer: S rows of
     the forward, P positions of its cache. Gradients flow through them.
     """
-    language = base.model.model.language_model
+    language = base.language_model
     usual = language.config._attn_implementation
     weights: list[torch.Tensor] = []
 

@@ -2,7 +2,7 @@
 
 All else goes through what transformers gives every family alike. A family fits when its processor puts as
 many image tokens into the text as the model makes of the image; its chat template puts the image before the
-question; text attends to what came before alone; `model.language_model` takes embeddings and a cache; and
+question; text attends to what came before alone; `get_decoder()` takes embeddings and a cache; and
 `lm_head` makes logits of its hidden states. Does not load (`load`) or run (`prefix`, `forward`) a model.
 """
 
@@ -40,6 +40,7 @@ _GRID = ("input_ids", "mm_token_type_ids", "image_grid_thw")
 FAMILIES: dict[str, Callable[["PreTrainedModel", Inputs], Positions]] = {  # by the config's model_type
     "llava": _in_order,
     "fast_vlm": _in_order,
+    "idefics3": _in_order,
     "llava_next": _in_order,
     "minigpt_v2": _in_order,
     "qwen2_5_vl": _by_grid,

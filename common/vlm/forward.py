@@ -70,7 +70,7 @@ def run(
     # Rows begin at multiples of 8, or a GPU's attention would pad a copy of the mask in every layer.
     *shape, total = seen.shape
     blocked = embeddings.new_zeros(*shape, math.ceil(total / 8) * 8)[..., :total]
-    return base.model.model.language_model(
+    return base.language_model(
         inputs_embeds=embeddings,
         attention_mask=blocked.masked_fill_(~seen, -torch.inf),
         position_ids=seen.squeeze(1).sum(-1) - 1 + cache.position_offset,

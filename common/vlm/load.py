@@ -60,6 +60,11 @@ class Base:
         return self.processor.tokenizer
 
     @property
+    def language_model(self) -> "PreTrainedModel":
+        """The decoder: embeddings and a cache to hidden states."""
+        return self.model.get_decoder()
+
+    @property
     def hidden_size(self) -> int:
         """D, the width of one embedding row."""
         return self.model.config.get_text_config().hidden_size

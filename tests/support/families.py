@@ -4,7 +4,7 @@ Owns a builder per family, `BUILDERS[model_type](folder)`, which writes what `fr
 `tests.support.tiny`, only sizes and weights differ from the published models.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -37,7 +37,7 @@ from transformers import (
 
 from common.vlm.minigpt_v2 import CHAT_TEMPLATE as MINIGPT_TEMPLATE
 from common.vlm.minigpt_v2 import IMAGE_TOKEN, MiniGPTv2Config, MiniGPTv2ForConditionalGeneration, register
-from tests.support import tiny
+from tests.support import idefics3, tiny
 from tests.support.tiny import CHAT_TEMPLATE, CORPUS, IMAGE_SIZE, PATCH, STD
 
 TILES = [[24, 48], [48, 24], [48, 48]]  # resolutions that LLaVA-NeXT may cut an image's tiles of, pixels
@@ -179,8 +179,15 @@ def qwen3_vl(folder: Path) -> Path:
     return saved(Qwen3VLForConditionalGeneration(config), processor, folder)
 
 
+def smolvlm(folder: Path) -> Path:
+    """SmolVLM-256M and 500M: Idefics3 with a Llama; five images of four tokens, with words between them."""
+    text = tokenizer(idefics3.MARKS, idefics3.END)
+    return saved(*idefics3.parts(text, _llama(text)), folder)
+
+
 BUILDERS: dict[str, Callable[[Path], Path]] = {
     "fast_vlm": fast_vlm,
+    "idefics3": smolvlm,
     "llava_next": llava_next,
     "minigpt_v2": minigpt_v2,
     "qwen2_5_vl": qwen2_5_vl,
@@ -188,8 +195,8 @@ BUILDERS: dict[str, Callable[[Path], Path]] = {
 }
 
 
-def tokenizer() -> Qwen2Tokenizer:
-    """Qwen's byte-level BPE and its marks; about 400 pieces."""
+def tokenizer(marks: Sequence[str] = MARKS, end: str = "<|im_end|>") -> Qwen2Tokenizer:
+    """Qwen's byte-level BPE with marks of a chat; about 400 pieces."""
     draft = Qwen2Tokenizer().backend_tokenizer
     trainer = trainers.BpeTrainer(
         vocab_size=400, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
@@ -199,10 +206,10 @@ def tokenizer() -> Qwen2Tokenizer:
     text = Qwen2Tokenizer(
         vocab=learned["vocab"],
         merges=[tuple(merge) for merge in learned["merges"]],
-        eos_token="<|im_end|>",
+        eos_token=end,
         padding_side="left",
     )
-    text.add_special_tokens({"additional_special_tokens": MARKS})
+    text.add_special_tokens({"additional_special_tokens": list(marks)})
     return text
 
 

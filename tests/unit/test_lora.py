@@ -215,7 +215,7 @@ def test_samples_that_are_too_long_are_left_out_and_told(
 
 def test_a_base_that_lora_does_not_fit_is_refused_before_it_is_changed(tmp_path: Path) -> None:
     other = vlm.load(str(families.qwen3_vl(tmp_path / "qwen")))
-    with pytest.raises(UserError, match="of type qwen3_vl, and LoRA works for llava, fast_vlm alone"):
+    with pytest.raises(UserError, match="of type qwen3_vl, and LoRA works for llava, fast_vlm, "):
         adapter.describe(other, rank=4, alpha=8, dropout=0.0)
     short = vlm.load(str(ROOT / "models/base/llava"), bits=8)
     with pytest.raises(UserError, match=r"set base\.vlm\.bits to null"):

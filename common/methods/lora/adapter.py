@@ -108,7 +108,7 @@ def attached(
         checkpointing: keep no activations within layers, but compute them again in the backward pass.
 
     """
-    language_model = base.model.model.language_model
+    language_model = base.language_model
     with torch.random.fork_rng([base.device] if base.device.type == "cuda" else []):
         torch.manual_seed(seed)
         model = get_peft_model(base.model, config)

@@ -122,6 +122,6 @@ def predict(
         tokens = projector(seen.to(next(projector.parameters()).dtype)).to(embeddings.dtype)
         at = (ids == base.model.config.image_token_id).unsqueeze(-1)
         embeddings = embeddings.masked_scatter(at, tokens)
-    hidden = base.model.model.language_model(inputs_embeds=embeddings, use_cache=False).last_hidden_state
+    hidden = base.language_model(inputs_embeds=embeddings, use_cache=False).last_hidden_state
     answers = hidden.flatten(0, 1).index_select(0, positions)  # (N, D)
     return AnswerLogits(base.model.lm_head(answers).float(), targets, rows)
