@@ -1,4 +1,4 @@
-"""A tiny random model of SmolVLM's family: tiles of an image, each announced by its row and column in words."""
+"""A tiny random model of SmolVLM: tiles of an image, each announced by its row and column in words."""
 
 import torch
 from transformers import (
