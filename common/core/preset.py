@@ -50,7 +50,7 @@ class Responder(Section):
 
 
 class Augment(Section):
-    """How far an augmented copy may be from its photo, and how often it is mirrored."""
+    """How far an augmented copy may be from its photo, how often it is mirrored, or put into a negative."""
 
     shift: Share
     scale: Share
@@ -58,6 +58,7 @@ class Augment(Section):
     light: Share
     noise: Share
     mirror: Share
+    surround: Share
 
 
 class Pictures(Stored):

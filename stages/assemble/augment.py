@@ -24,6 +24,10 @@ class Strength:
     light: float  # of the brightness
     noise: float  # standard deviation, of the full range
     mirror: float = 0.0  # chance of mirroring
+    surround: float = 0.0  # chance of being made smaller and put into another picture
+
+
+SMALL = 0.3, 0.8  # sides of a picture that is put into another, of the other's
 
 
 def fit(image: Image.Image, longest: int) -> Image.Image:
@@ -57,6 +61,23 @@ def augment(image: Image.Image, strength: Strength, rng: np.random.Generator) ->
     if rng.random() < strength.mirror:
         return ImageOps.mirror(changed), f"{words}, mirrored"
     return changed, words
+
+
+def put_into(
+    surroundings: Image.Image, image: Image.Image, rng: np.random.Generator
+) -> tuple[Image.Image, str]:
+    """Return a picture of the size of `image` that shows it small amid another, and where, in words.
+
+    Few photos show their subject near and in the middle; new ones show it far away, beside other things.
+    """
+    scale = rng.uniform(*SMALL)
+    width, height = (max(1, round(scale * side)) for side in image.size)
+    place = tuple(
+        int(rng.integers(whole - part + 1)) for whole, part in zip(image.size, (width, height), strict=True)
+    )
+    whole = ImageOps.fit(surroundings, image.size, Image.Resampling.BICUBIC)
+    whole.paste(image.resize((width, height), Image.Resampling.BICUBIC), place)
+    return whole, f"scale {scale:.3f} at {place[0]} {place[1]} px"
 
 
 def png(image: Image.Image) -> bytes:

@@ -2,7 +2,7 @@
 
 Owns which picture is asked about how often, with which template, and what is known of its origin. Every draw
 hangs on the seed, the subject and the picture alone, so that a further subject or negative changes no other
-row.
+row, but for those that the negative is drawn to surround.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from PIL import Image
 from common.core.io import sha256_bytes
 from common.core.seed import stream
 from common.prompts.recognition import IDENTITY, TEMPLATES, VALIDATION, Template
-from stages.assemble.augment import Strength, augment, fit, png
+from stages.assemble.augment import Strength, augment, fit, png, put_into
 
 Row = dict[str, Any]
 Draw = Callable[..., np.random.Generator]  # names → their own random stream
@@ -66,7 +66,7 @@ def rows(
     token = f"<{subject}>"
     draw = partial(stream, recipe.seed, "assemble", subject)
     shown = [
-        *_positives(token, photos, len(negatives), recipe, draw),
+        *_positives(token, photos, negatives, recipe, draw),
         *_negatives(token, negatives, recipe, draw),
     ]
     if any(turn["kind"] == "fact" for turn in conversations):
@@ -83,18 +83,24 @@ def rows(
 
 
 def _positives(
-    token: str, photos: Sequence[SourceImage], wanted: int, recipe: DatasetRecipe, draw: Draw
+    token: str,
+    photos: Sequence[SourceImage],
+    negatives: Sequence[SourceImage],
+    recipe: DatasetRecipe,
+    draw: Draw,
 ) -> Iterator[Row]:
-    """Every copy of every photo, over again until there are `wanted` rows; one picture meets each template
-    once before it meets one again.
+    """Every copy of every photo, over again until there are as many rows as negatives; one picture meets each
+    template once before it meets one again.
     """
     copies = [(photo, copy) for copy in range(recipe.copies) for photo in photos]
     made = [
-        _unchanged(photo, recipe) if copy == 0 else _changed(photo, recipe, draw("copy", photo.sha256, copy))
+        _unchanged(photo, recipe)
+        if copy == 0
+        else _changed(photo, negatives, recipe, draw("copy", photo.sha256, copy))
         for photo, copy in copies
     ]
     orders = [draw("templates", photo.sha256, copy).permutation(len(TEMPLATES)) for photo, copy in copies]
-    for number in range(max(wanted, len(copies))):
+    for number in range(max(len(negatives), len(copies))):
         turn, place = divmod(number, len(copies))
         template = int(orders[place][turn % len(TEMPLATES)])
         yield _recognition(token, copies[place][0], made[place], template, TEMPLATES[template])
@@ -108,7 +114,7 @@ def _negatives(
         rng = draw(picture.role, picture.sha256)
         template = int(rng.integers(len(TEMPLATES)))
         unchanged = rng.random() * recipe.copies < 1
-        made = _unchanged(picture, recipe) if unchanged else _changed(picture, recipe, rng)
+        made = _unchanged(picture, recipe) if unchanged else _changed(picture, negatives, recipe, rng)
         yield _recognition(token, picture, made, template, TEMPLATES[template])
 
 
@@ -116,8 +122,19 @@ def _unchanged(picture: SourceImage, recipe: DatasetRecipe) -> tuple[bytes, str]
     return png(fit(picture.image, recipe.image_size)), "none"
 
 
-def _changed(picture: SourceImage, recipe: DatasetRecipe, rng: np.random.Generator) -> tuple[bytes, str]:
+def _changed(
+    picture: SourceImage, negatives: Sequence[SourceImage], recipe: DatasetRecipe, rng: np.random.Generator
+) -> tuple[bytes, str]:
+    """A changed copy and the changes in words; some stand within a negative, which are positives or not by
+    what is put into it alone.
+    """
     image, words = augment(fit(picture.image, recipe.image_size), recipe.strength, rng)
+    around = [other for other in negatives if other.sha256 != picture.sha256]
+    if around and recipe.strength.surround and rng.random() < recipe.strength.surround:
+        lot = rng.bytes(16)
+        other = min(around, key=lambda negative: sha256_bytes(lot + negative.sha256.encode()))
+        image, where = put_into(other.image, image, rng)
+        words += f", {where} of {other.source}"
     return png(image), words
 
 

@@ -1,13 +1,14 @@
 """Small changes to pictures: of the right size and direction, no border, the same for the same draw."""
 
 import io
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from stages.assemble.augment import Strength, augment, fit, png
+from stages.assemble.augment import Strength, augment, fit, png, put_into
 
 NONE = Strength(shift=0, scale=0, rotate=0, light=0, noise=0)
 SOME = Strength(shift=0.1, scale=0.2, rotate=10, light=0.2, noise=0.02)
@@ -93,6 +94,20 @@ def test_mirroring_is_off_or_as_frequent_as_said_and_told() -> None:
     assert augment(image, replace(SOME, mirror=1.0), np.random.default_rng(1))[0].tobytes() == (
         ImageOps.mirror(plain[0]).tobytes()  # the other draws stay
     )
+
+
+def test_a_picture_within_another_is_whole_and_where_it_is_said_to_be() -> None:
+    white, gray = Image.new("RGB", (60, 40), "white"), Image.new("RGB", (25, 90), "gray")
+    for seed in range(10):
+        whole, words = put_into(gray, white, np.random.default_rng(seed))
+        scale, x, y = map(float, re.fullmatch(r"scale ([\d.]+) at (\d+) (\d+) px", words).groups())
+        assert whole.size == white.size and 0.3 <= scale <= 0.8
+        shown = np.asarray(whole)[..., 0] == 255
+        assert (
+            whole.crop((x, y, x + round(60 * scale), y + round(40 * scale))).getextrema() == ((255, 255),) * 3
+        )
+        assert shown.sum() == round(60 * scale) * round(40 * scale)
+    assert white.getextrema() == ((255, 255),) * 3, "the picture itself stays"
 
 
 def test_no_border_appears_where_the_picture_has_none() -> None:

@@ -55,6 +55,32 @@ def decoded(row: dict) -> Image.Image:
     return Image.open(io.BytesIO(row["image"]["bytes"]))
 
 
+def test_copies_stand_amid_negatives_as_often_as_asked_and_say_in_which() -> None:
+    surrounded = replace(RECIPE, copies=20, strength=replace(RECIPE.strength, surround=0.5))
+    table = build(surrounded)
+    sources = {negative.source for negative in HARD + EASY}
+    for role in ("positive", "hard"):
+        changed = [row for row in part(table, "train", role) if row["augment"] != "none"]
+        amid = [row for row in changed if " of " in row["augment"]]
+        assert 0.3 < len(amid) / len(changed) < 0.7
+        for row in amid:
+            other = row["augment"].rpartition(" of ")[2]
+            assert other in sources - {row["source"]} and decoded(row).size == (32, 19)
+    shown = [row for row in build() if row["role"] != "text"]
+    assert all(" of " not in row["augment"] for row in shown)
+    assert build(surrounded) == table
+    alone = part(build(surrounded, negatives=[]), "train", "positive")
+    assert all(" of " not in row["augment"] for row in alone)
+
+
+def test_another_negative_surrounds_few() -> None:
+    surrounded = replace(RECIPE, copies=20, strength=replace(RECIPE.strength, surround=0.5))
+    before = part(build(surrounded, negatives=HARD + EASY[1:]), "train", "positive")
+    after = part(build(surrounded), "train", "positive")
+    moved = sum(a["image_sha256"] != b["image_sha256"] for a, b in zip(before, after, strict=True))
+    assert 0 < moved < len(before) / 5
+
+
 def test_samples_are_numbered_in_order() -> None:
     assert [row["sample"] for row in build()] == list(range(len(build())))
 
