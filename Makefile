@@ -127,7 +127,7 @@ ablation: setup  ## what each part brings, as DVC experiments: STUDIES for each 
 	$(BIN)/python -m benchmarks.ablation $(STUDIES) $(SEEDS)
 
 photographs: setup  ## run the pipeline on the real subjects in PHOTOS, with the base for photographs
-	$(BIN)/python -m benchmarks.photographs $(PHOTOS)
+	$(BIN)/python -m benchmarks.photographs $(PHOTOS) $(SEEDS)
 
 pretrain: setup  ## remake the base models from nothing; resumes where it was stopped
 	$(BIN)/python -m commands.pretrain

@@ -1,22 +1,24 @@
-"""python -m benchmarks.photographs FOLDER: the pipeline on real photographs, with the base for them.
+"""python -m benchmarks.photographs FOLDER SEED …: the pipeline on real photographs, with the base for them.
 
-FOLDER holds a folder of photos for each subject, and classes.csv (subject, class). A temporary copy of this
-commit gets these subjects in the place of the world's, through `python -m commands.add`, and runs `dvc repro`
-as `RUNS` says: with all methods; without photographs to take negatives from, as for a user who has none;
-and with the base for drawings. Writes reports/photographs/{results.json, tables.md}, which hold numbers only,
-and, for one's own eyes, index.html of the first run.
+FOLDER holds a folder of photos for each subject, and classes.csv (subject, class). For each seed, which
+decides what is learned from and what tested with, a temporary copy of this commit gets these subjects in the
+place of the world's, through `python -m commands.add`, and runs `dvc repro` as `RUNS` says: with the methods
+that cost little; with LoRA; without photographs to take negatives from, as for a user who has none; and with
+the base for drawings. Writes reports/photographs/{results.json, tables.md}, which hold numbers only, and, for
+one's own eyes, index.html of the first run. What was computed is in DVC's cache, and not computed again.
 """
 
 import csv
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import chdir
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from common.core import errors, images, io, params, paths
 from tests.support.helpers import set_params
@@ -25,14 +27,28 @@ PETS = {"cat", "dog"}  # classes; all else is an object
 TEST = "0.4"  # share of the photos, for there are five or six of each subject
 OTHERS = Path("data/others")  # in the copy
 FROM_OTHERS = {"index.source": "folder", "index.location": OTHERS.as_posix(), "index.serve": None}
-RUNS = {  # title → changes of params.yaml
-    "Base for photographs, negatives from the other subjects' train photos": {
-        "base.preset": "photographs",
-        "-methods.myvlm": None,  # it refuses this base, whose captions never say a name
-        **FROM_OTHERS,
-    },
-    "Base for photographs, negatives from the drawn corpus": {"base.preset": "photographs", "methods": {}},
-    "Base for drawings, negatives from the other subjects' train photos": {"methods": {}, **FROM_OTHERS},
+REAL = {"base.preset": "photographs", **FROM_OTHERS}
+NO_MYVLM = {"-methods.myvlm": None}  # it refuses this base, whose captions never say a name
+
+
+class Run(NamedTuple):
+    """Changes of params.yaml; for every seed or the first alone."""
+
+    changes: Mapping[str, Any]
+    every_seed: bool = False
+
+
+RUNS = {
+    "Base for photographs, negatives from the other subjects' train photos": Run(
+        {**REAL, **NO_MYVLM, "-methods.lora": None}, every_seed=True
+    ),
+    "The same: LoRA": Run(
+        {**REAL, **NO_MYVLM, "-methods.training_free": None, "-methods.reference_photo": None}
+    ),
+    "Base for photographs, negatives from the drawn corpus": Run(
+        {"base.preset": "photographs", "methods": {}}
+    ),
+    "Base for drawings, negatives from the other subjects' train photos": Run({"methods": {}, **FROM_OTHERS}),
 }
 # Questions about drawings say nothing here, so few are asked.
 FEW_DRAWINGS = {"world.general_photos": 4, "evaluate.general_subjects": 1}
@@ -41,28 +57,38 @@ RESULTS = paths.REPORTS / "photographs"
 JSON, TABLE, PAGE = (RESULTS / name for name in ("results.json", "tables.md", "index.html"))
 
 
-def main(folder: str) -> str:
+def main(folder: str, *seeds: str) -> str:
     """Run the pipeline on the photographs; write what the module says."""
     subjects = kinds(Path(folder))
+    if not seeds or not all(seed.isdecimal() for seed in seeds):
+        raise errors.UserError("name the seeds after the folder, as in: benchmarks.photographs FOLDER 0 1 2")
     if _run("git", "status", "--porcelain", "--untracked-files=no"):
         raise errors.UserError("tracked files have changes: commit them, an experiment belongs to a commit")
-    found: dict[str, Any] = {"commit": _run("git", "rev-parse", "--short", "HEAD").strip(), "runs": {}}
+    found: dict[str, Any] = {
+        "commit": _run("git", "rev-parse", "--short", "HEAD").strip(),
+        "seeds": seeds,
+        "photos": {},
+        "runs": {title: {} for title in RUNS},
+    }
     cache = _dvc("cache", "dir").strip()
-    with tempfile.TemporaryDirectory() as place:
-        copy = Path(place) / "copy"
-        _run("git", "clone", "--quiet", ".", str(copy))
-        folder = str(Path(folder).resolve())
-        with chdir(copy):
-            _dvc("config", "--local", "cache.dir", cache)
-            found["seed"] = params.load().seed
-            found["photos"] = _bring(Path(folder), subjects)
-            added, pages = paths.PARAMS.read_bytes(), []
-            for title, changes in RUNS.items():
-                paths.PARAMS.write_bytes(added)
-                set_params(FEW_DRAWINGS | changes)
-                _dvc("repro", watched=True)
-                found["runs"][title] = _results()
-                pages.append(paths.PAGE.read_bytes())
+    pages = []
+    for seed in seeds:
+        with tempfile.TemporaryDirectory() as place:
+            copy = Path(place) / "copy"
+            _run("git", "clone", "--quiet", ".", str(copy))
+            photos = Path(folder).resolve()
+            with chdir(copy):
+                _dvc("config", "--local", "cache.dir", cache)
+                set_params({"seed": int(seed)})
+                found["photos"][seed] = _bring(photos, subjects)
+                added = paths.PARAMS.read_bytes()
+                for title, run in RUNS.items():
+                    if run.every_seed or seed == seeds[0]:
+                        paths.PARAMS.write_bytes(added)
+                        set_params({**FEW_DRAWINGS, **run.changes})
+                        _dvc("repro", watched=True)
+                        found["runs"][title][seed] = _results()
+                        pages.append(paths.PAGE.read_bytes())
     io.write_json(JSON, found)
     io.write_bytes(TABLE, table(found).encode())
     io.write_bytes(PAGE, pages[0])
@@ -108,46 +134,54 @@ def _results() -> dict[str, Any]:
 
 def table(found: Mapping[str, Any]) -> str:
     """The estimates of every method as Markdown, a table for each run, and how many negatives it had."""
-    photos = found["photos"].values()
+    photos = list(next(iter(found["photos"].values())).values())
     train, test = (sum(count[split] for count in photos) for split in ("train", "test"))
     lines = [
         "# Real photographs",
         "",
         f"{len(photos)} subjects, {train} photos to learn from and {test} to test with. No base has seen any",
-        "of them in pretraining. In brackets 95 % intervals over subjects and their photos.",
-        f"Seed {found['seed']}, commit `{found['commit']}`; made by `make photographs`.",
+        "of them in pretraining. In brackets 95 % intervals over subjects and their photos. Another seed",
+        "draws other photos to learn from; of several seeds, means are shown, of the bounds as well.",
+        f"Commit `{found['commit']}`; made by `make photographs`.",
     ]
     for title, run in found["runs"].items():
-        measures = [name for name in run["estimates"] if name.startswith(SHOWN)]
-        measures = [name for name in measures if _value(run, name, "soft_prompt") is not None]
-        methods = {method: None for name in measures for method in run["estimates"][name]}
-        counts = run["negatives"].values()
-        hard, easy = (sum(count[role]["found"] for count in counts) for role in ("hard", "easy"))
-        lines += [
-            "",
-            f"## {title}",
-            "",
-            f"{hard:,} hard and {easy:,} easy negatives for all subjects together.",
-            "",
-            f"| method | {' | '.join(measures)} |",
-            f"|---|{'---:|' * len(measures)}",
-        ]
-        lines += [
-            f"| {method.replace('_', ' ')} | {' | '.join(_cell(run, name, method) for name in measures)} |"
-            for method in methods
-        ]
+        lines += ["", f"## {title}, {_seeds(list(run))}", "", *_table(run)]
     return "\n".join(lines) + "\n"
 
 
-def _value(run: Mapping[str, Any], measure: str, method: str) -> float | None:
-    return run["estimates"][measure].get(method, {}).get("value")
+def _seeds(seeds: Sequence[str]) -> str:
+    return f"seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}"
+
+
+def _table(run: Mapping[str, Any]) -> list[str]:
+    """Negatives, and a line for each method; of the results of one run by seed."""
+    estimates = next(iter(run.values()))["estimates"]
+    measures = [name for name in estimates if name.startswith(SHOWN)]
+    measures = [name for name in measures if _mean(run, name, "soft_prompt", "value") is not None]
+    methods = {method: None for name in measures for method in estimates[name]}
+    counts = [count for results in run.values() for count in results["negatives"].values()]
+    hard, easy = (sum(count[role]["found"] for count in counts) / len(run) for role in ("hard", "easy"))
+    return [
+        f"{hard:,.0f} hard and {easy:,.0f} easy negatives for all subjects together.",
+        "",
+        f"| method | {' | '.join(measures)} |",
+        f"|---|{'---:|' * len(measures)}",
+        *(
+            f"| {method.replace('_', ' ')} | {' | '.join(_cell(run, name, method) for name in measures)} |"
+            for method in methods
+        ),
+    ]
+
+
+def _mean(run: Mapping[str, Any], measure: str, method: str, part: str) -> float | None:
+    """Over seeds; None where one of them measured nothing."""
+    parts = [results["estimates"][measure].get(method, {}).get(part) for results in run.values()]
+    return None if None in parts else statistics.mean(parts)
 
 
 def _cell(run: Mapping[str, Any], measure: str, method: str) -> str:
-    if _value(run, measure, method) is None:
-        return "n/a"
-    estimate = run["estimates"][measure][method]
-    return "{value:.3f} ({low:.3f} to {high:.3f})".format(**estimate)
+    parts = [_mean(run, measure, method, part) for part in ("value", "low", "high")]
+    return "n/a" if None in parts else "{:.3f} ({:.3f} to {:.3f})".format(*parts)
 
 
 def _dvc(*words: str, watched: bool = False) -> str:

@@ -22,21 +22,22 @@ def test_the_table_shows_what_was_measured_of_each_method_and_nothing_else():
         },
         "negatives": {"cat": {"hard": {"found": 3}, "easy": {"found": 4}}},
     }
+    other = run | {"estimates": run["estimates"] | {"recognition.auc": {"soft_prompt": estimate(0.8)}}}
     found = {
         "commit": "abc",
-        "seed": 7,
-        "photos": {"cat": {"train": 3, "test": 2}},
-        "runs": {"drawings": run},
+        "photos": {"7": {"cat": {"train": 3, "test": 2}}, "8": {}},
+        "runs": {"drawings": {"7": run, "8": other}},
     }
     lines = table(found).splitlines()
-    assert "3 photos to learn from and 2 to test" in lines[2] and "Seed 7, commit `abc`" in " ".join(lines)
+    assert "3 photos to learn from and 2 to test" in lines[2] and "Commit `abc`" in " ".join(lines)
+    assert "## drawings, seeds 7, 8" in lines
     assert "3 hard and 4 easy negatives for all subjects together." in lines
     assert lines[-5:] == [
         "| method | recognition.weighted | recognition.auc |",
         "|---|---:|---:|",
-        "| soft prompt | 0.500 (0.400 to 0.600) | 0.700 (0.600 to 0.800) |",
+        "| soft prompt | 0.500 (0.400 to 0.600) | 0.750 (0.650 to 0.850) |",
         "| base | 0.600 (0.500 to 0.700) | n/a |",
-        "| untrained prompt | n/a | 0.400 (0.300 to 0.500) |",
+        "| untrained prompt | n/a | n/a |",
     ]
 
 
