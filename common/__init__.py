@@ -3,6 +3,7 @@
 Nothing here imports a stage or a command.
 """
 
+import os
 import sys
 from importlib.util import find_spec
 from types import TracebackType
@@ -11,6 +12,10 @@ if find_spec("ruamel") is None:  # any other Python than ours; in place of a tra
     sys.exit(
         f"error: {sys.executable} lacks the packages: run `make setup`, then `source .venv/bin/activate`"
     )
+
+# OpenMP, loaded later, reads this: threads that wait for each other sleep. Where they spin, they take half of
+# a training's processor time, and more where something else runs. No result depends on it.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def _shown(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
