@@ -1,8 +1,9 @@
 """Files in one canonical form: the same content gives the same bytes, and a file is whole or absent.
 
 Every writer fills a hidden neighbor, locked while it does, and renames it when it is complete and on disk, so
-that neither a kill nor a full disk nor a second writer leaves half a file or folder under the real name. Does
-not own what the files mean (`schema`, `paths`).
+that neither a kill nor a full disk nor a second writer leaves half a file or folder under the real name. What
+SIGKILL leaves hidden in a folder of the pipeline, the next writer there removes. Does not own what the files
+mean (`schema`, `paths`).
 """
 
 import csv
@@ -11,6 +12,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from io import StringIO
@@ -20,6 +22,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from common.core import paths
 from common.core.errors import UserError, write_error
 
 if TYPE_CHECKING:
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 TableRows = Sequence[Mapping[str, Any]]
 SortKey = Sequence[str | tuple[str, str]]  # "column", or ("column", "descending")
+TRIES, PAUSE_S = 5, 0.02  # for a lock, and between them
+OWN = {paths.DATA.parts, paths.SUBJECT_MODELS.parts[:1], paths.REPORTS.parts}  # folders of the pipeline
 
 
 @contextmanager
@@ -85,15 +90,14 @@ def _owned(partial: Path, opened: Callable[[], int], path: Path) -> Iterator[int
     while True:
         handle = opened()
         try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not _locked(handle):
                 raise UserError(
                     f"another process is writing {path}: wait until it is done and run the command again"
-                ) from None
+                )
             if not _is_at(handle, partial):
                 continue
             try:
+                _remove_left(partial)
                 yield handle
             finally:
                 if _is_at(handle, partial):  # it was not moved to its place, which is the good case
@@ -101,6 +105,32 @@ def _owned(partial: Path, opened: Callable[[], int], path: Path) -> Iterator[int
             return
         finally:
             os.close(handle)
+
+
+def _remove_left(ours: Path) -> None:
+    """Remove what killed writers left beside `ours` in the pipeline's folders; nobody has it locked."""
+    folder = ours.parent
+    if folder.is_absolute() or folder.parts[:1] not in OWN:
+        return  # another program's files may be called so, too
+    for path in set(folder.glob(".*.partial")) - {ours}:
+        with suppress(OSError):
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                if _locked(handle, tries=1):
+                    _remove(path)
+            finally:
+                os.close(handle)
+
+
+def _locked(handle: int, tries: int = TRIES) -> bool:
+    """Whether the lock is ours now; who only looks whether a file was left has it for a moment."""
+    for _ in range(tries):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            time.sleep(PAUSE_S)
+    return False
 
 
 def _is_at(handle: int, path: Path) -> bool:
