@@ -1,20 +1,17 @@
 """Files in one canonical form: the same content gives the same bytes, and a file is whole or absent.
 
-Every writer fills a hidden neighbor, locked while it does, and renames it when it is complete and on disk, so
-that neither a kill nor a full disk nor a second writer leaves half a file or folder under the real name. What
-SIGKILL leaves hidden in a folder of the pipeline, the next writer there removes. Does not own what the files
-mean (`schema`, `paths`).
+Every writer fills a hidden neighbor and renames it when it is complete and on disk, so that neither a kill, a
+full disk nor a second writer leaves half a file or folder under the real name. Does not own that neighbor's
+lock and end (`partial`), or what the files mean (`schema`, `paths`).
 """
 
 import csv
-import fcntl
 import hashlib
 import json
 import os
 import shutil
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -22,16 +19,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from common.core import paths
 from common.core.errors import UserError, write_error
+from common.core.partial import owned, remove
 
 if TYPE_CHECKING:
     import torch
 
 TableRows = Sequence[Mapping[str, Any]]
 SortKey = Sequence[str | tuple[str, str]]  # "column", or ("column", "descending")
-TRIES, PAUSE_S = 5, 0.02  # for a lock, and between them
-OWN = {paths.DATA.parts, paths.SUBJECT_MODELS.parts[:1], paths.REPORTS.parts}  # folders of the pipeline
 
 
 @contextmanager
@@ -45,7 +40,7 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
     partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _owned(partial, lambda: os.open(partial, os.O_RDWR | os.O_CREAT, 0o666), path) as handle:
+        with owned(partial, lambda: os.open(partial, os.O_RDWR | os.O_CREAT, 0o666), path) as handle:
             os.truncate(handle, 0)  # left by a kill
             with os.fdopen(os.dup(handle), "wb") as file:
                 yield file
@@ -71,7 +66,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
         return os.open(partial, os.O_RDONLY)
 
     try:
-        with _owned(partial, opened, path):
+        with owned(partial, opened, path):
             _empty(partial)  # left by a kill
             yield partial
             shutil.rmtree(path, ignore_errors=True)
@@ -80,75 +75,9 @@ def whole_folder(path: Path) -> Iterator[Path]:
         raise write_error(path, error) from error
 
 
-@contextmanager
-def _owned(partial: Path, opened: Callable[[], int], path: Path) -> Iterator[int]:
-    """The file or folder `partial`, which no other process has meanwhile; it is gone after the body.
-
-    A lock ends with its process, so that nobody waits for one that was killed. A first writer may have moved
-    `partial` to its place between our opening and our locking it: then there is a new one to open.
-    """
-    while True:
-        handle = opened()
-        try:
-            if not _locked(handle):
-                raise UserError(
-                    f"another process is writing {path}: wait until it is done and run the command again"
-                )
-            if not _is_at(handle, partial):
-                continue
-            try:
-                _remove_left(partial)
-                yield handle
-            finally:
-                if _is_at(handle, partial):  # it was not moved to its place, which is the good case
-                    _remove(partial)
-            return
-        finally:
-            os.close(handle)
-
-
-def _remove_left(ours: Path) -> None:
-    """Remove what killed writers left beside `ours` in the pipeline's folders; nobody has it locked."""
-    folder = ours.parent
-    if folder.is_absolute() or folder.parts[:1] not in OWN:
-        return  # another program's files may be called so, too
-    for path in set(folder.glob(".*.partial")) - {ours}:
-        with suppress(OSError):
-            handle = os.open(path, os.O_RDONLY)
-            try:
-                if _locked(handle, tries=1):
-                    _remove(path)
-            finally:
-                os.close(handle)
-
-
-def _locked(handle: int, tries: int = TRIES) -> bool:
-    """Whether the lock is ours now; who only looks whether a file was left has it for a moment."""
-    for _ in range(tries):
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            time.sleep(PAUSE_S)
-    return False
-
-
-def _is_at(handle: int, path: Path) -> bool:
-    """Whether what was opened is what stands there now."""
-    try:
-        return os.path.samestat(os.fstat(handle), path.stat())
-    except FileNotFoundError:
-        return False
-
-
-def _remove(path: Path) -> None:
-    with suppress(OSError):
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
 def _empty(folder: Path) -> None:
     for path in folder.iterdir():
-        _remove(path)
+        remove(path)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -167,19 +96,6 @@ def read_json(path: Path) -> Any:
     """Read JSON; a missing or damaged file is a UserError."""
     with _readable(path):
         return json.loads(Path(path).read_text(encoding="utf-8"))
-
-
-def read_note(path: Path) -> str | None:
-    """Read a text that a human may have written, without the space around it; None if there is no file."""
-    try:
-        text = Path(path).read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as text ({error}): save it as UTF-8, or remove it") from error
-    if not text:
-        raise UserError(f"{path} is empty: write something, or remove it")
-    return text
 
 
 def write_csv(path: Path, rows: TableRows) -> None:
