@@ -14,7 +14,7 @@ from common.core.errors import UserError
 from common.core.progress import printable
 from common.corpus.corpus_entry import NAMES, CorpusEntry, columns, entry
 
-UNREADABLE = (pa.ArrowException, OSError, ValueError, OverflowError)  # of damaged or odd tables
+UNREADABLE = (pa.ArrowException, OSError, ValueError, OverflowError, LookupError)  # of damaged or odd tables
 
 
 def read(location: Path) -> tuple[list[CorpusEntry], set[str]]:
@@ -29,6 +29,7 @@ def read(location: Path) -> tuple[list[CorpusEntry], set[str]]:
     known = set(NAMES)
     for file in files:
         try:
+            refuse_odd(file)
             table = pq.ParquetFile(file)
             found = columns(table.schema_arrow.names)
             if "url" not in found:
@@ -42,6 +43,12 @@ def read(location: Path) -> tuple[list[CorpusEntry], set[str]]:
     if not entries:
         raise UserError(f"index.location: {location} needs at least one row")
     return entries, known
+
+
+def refuse_odd(file: Path) -> None:
+    """Raise OSError for what is no regular file, as a pipe, whose end nobody might see."""
+    if not file.is_file():
+        raise OSError("no regular file")
 
 
 def rows(table: pa.Table) -> Iterator[CorpusEntry]:
@@ -69,5 +76,7 @@ def _value(scalar: pa.Scalar) -> Any:
     except UNREADABLE:
         if isinstance(scalar, (pa.ListScalar, pa.LargeListScalar)):
             return [_value(one) for one in scalar.values or []]
-        texts = (pa.StringScalar, pa.LargeStringScalar)
+        if isinstance(scalar, pa.DictionaryScalar):
+            return _value(scalar.value)
+        texts = (pa.StringScalar, pa.LargeStringScalar, pa.StringViewScalar)
         return scalar.as_buffer().to_pybytes() if isinstance(scalar, texts) else None
