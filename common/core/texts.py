@@ -30,4 +30,4 @@ def read(path: Path, max_bytes: int) -> str:
     except OSError as error:
         raise file_error(path, error) from error
     except ValueError:
-        raise UserError(f"{shown(path)} is no UTF-8 text: save it as UTF-8, or remove it") from None
+        raise UserError(f"{shown(path)} cannot be read as text: save it as UTF-8, or remove it") from None
