@@ -1,7 +1,7 @@
 """`make audit` passes only what was looked up: beside a service that is away, or knows none of the packages.
 
-pip-audit stands in here with what it said of a reachable, an unreachable and an empty service, for what it asks
-is beyond this machine.
+pip-audit stands in here with what it said of a reachable, an unreachable and an empty service: what it asks
+lies beyond this machine.
 """
 
 import shutil
