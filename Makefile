@@ -34,6 +34,9 @@ refuse = { echo 'error:$(1)' >&2; exit 1; }
 UNREACHABLE = $(call refuse, the packages of requirements.lock could not be installed (see above): \
 	setting up needs the network once; mend that and run make again)
 
+UNAUDITED = $(call refuse, the locked packages were not looked up (.venv/audit.log says why): the audit needs PyPI and its \
+	service for known weaknesses; mend the network and run make audit again)
+
 .DEFAULT_GOAL := help
 .PHONY: help setup quick repro chat test test-fast hostile lint audit lock reproduce agree readme bench bench-gpu \
 	ablation photographs pretrain
@@ -91,7 +94,9 @@ audit: setup  ## look the locked packages up among known weaknesses, which needs
 	$(BIN)/uv venv --quiet --clear --no-config --python $(BIN)/python .venv/audit
 	$(BIN)/uv pip install --quiet --no-config --no-deps --python .venv/audit --require-hashes \
 		--requirement .ci/audit.lock
-	.venv/audit/bin/pip-audit --require-hashes --disable-pip --requirement requirements.lock
+	@# strict: a service that knows none of the packages would else be taken for one that knows of no weakness
+	@.venv/audit/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock \
+		2> .venv/audit.log && cat .venv/audit.log || { grep '^Found' .venv/audit.log && exit 1; $(UNAUDITED); }
 
 lock: setup  ## resolve requirements.lock again, after a change in pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --group dev --generate-hashes --no-header --no-annotate \

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from common.core.errors import UserError
-from common.core.models import explained, refuse_gaps
+from common.core.models import explained, refuse_gaps, refuse_other_side
 
 if TYPE_CHECKING:
     import torch
@@ -51,6 +51,7 @@ class Clip:
                 output_loading_info=True,
             )
             refuse_gaps("base.clip", model, loaded)
+            refuse_other_side("base.clip", model, self.processor, weights.config)
         self.model = weights.to(device).eval().requires_grad_(False)
         self.device = device
         self.dimension: int = self.model.config.projection_dim

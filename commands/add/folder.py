@@ -7,7 +7,7 @@ from pathlib import Path
 from commands.add import pictures
 from commands.add.pictures import AddedPhoto
 from common.core import images, io, paths, progress, seed
-from common.core.errors import UserError
+from common.core.errors import UserError, shown
 
 TRAIN = 5  # as many as the paper learns from
 LEAST = 3  # two to learn from, which is the least that check accepts, and one to test with
@@ -61,7 +61,7 @@ def read(folder: Path, name: str, share: float | None, number: int) -> NewSubjec
         raise UserError(f"{place} exists already: remove it, or use another id")
     photos, left_out = pictures.read(images.list_photos(folder), folder.name)
     left_out += [
-        f"{path} is a folder: its photos are not read"
+        f"{shown(path)} is a folder: its photos are not read"
         for path in sorted(folder.iterdir())
         if path.is_dir() and not images.is_leftover(path.name)
     ]
@@ -94,9 +94,9 @@ def _distinct(photos: Sequence[AddedPhoto], left_out: list[str]) -> list[AddedPh
     for photo in sorted(photos, key=lambda photo: (*(-size for size in photo.detail), photo.pixels)):
         if other := next(filter(photo.near, others), None):
             same = _same(photo, other)
-            left_out.append(f"{photo.path} {same} {other.path}, which is another subject's")
+            left_out.append(f"{shown(photo.path)} {same} {shown(other.path)}, which is another subject's")
         elif twin := next(filter(photo.near, kept), None):
-            left_out.append(f"{photo.path} {_same(photo, twin)} {twin.path}")
+            left_out.append(f"{shown(photo.path)} {_same(photo, twin)} {shown(twin.path)}")
         else:
             kept.append(photo)
     return kept

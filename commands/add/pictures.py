@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from common.core import images, paths, progress
-from common.core.errors import UserError
+from common.core.errors import UserError, shown
 
 # Of the 128 bits of two difference hashes, and of 255 in every cell of an 8 x 8 miniature in color. On 64
 # camera photos, copies scaled to 64 pixels and saved in poor quality differ by up to 14 and 20, other photos
@@ -63,7 +63,8 @@ def read(files: Iterable[Path], what: str) -> tuple[list[AddedPhoto], list[str]]
         except UserError as error:
             if data.startswith(LFS_POINTER):
                 raise UserError(
-                    f"{path} only stands for a photo in git-lfs: run `git lfs pull` in its repository first"
+                    f"{shown(path)} only stands for a photo in git-lfs: "
+                    "run `git lfs pull` in its repository first"
                 ) from None
             unreadable.append(str(error))
         else:

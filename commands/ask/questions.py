@@ -22,8 +22,10 @@ from pydantic import BaseModel
 from common.core import foreign
 from common.core.errors import UserError
 from common.core.images import list_photos
+from common.core.progress import UNKNOWN, plain
 
 TABLE, LLAVA, MYVLM = "table", "llava", "myvlm"
+DELIMITERS = ",;\t"
 ABOUT_MYVLM = '{"iteration_25": {"image": {"prompt": "answer"}}} is expected'
 
 
@@ -89,11 +91,11 @@ def read(path: Path, asked: Sequence[str], folder: Path | None) -> Questions:
         found = _table(
             ((f"{photo}", {"question": text, "image": photo}) for photo in photos for text in asked), place
         )
-    elif path.suffix == ".json":
+    elif path.suffix.lower() == ".json":
         form, found = MYVLM, _myvlm(path, place)
-    elif path.suffix == ".csv":
+    elif path.suffix.lower() == ".csv":
         form, found = TABLE, _table(_csv(path), place)
-    elif path.suffix == ".jsonl":
+    elif path.suffix.lower() == ".jsonl":
         lines = list(_lines(path))
         form = (
             LLAVA if any(isinstance(value, dict) and "question_id" in value for _, value in lines) else TABLE
@@ -115,6 +117,8 @@ def _sorted(path: Path, form: str, found: Found) -> Questions:
                 problems.append(f"{at}: question_id {row.key} comes twice")
         elif not row.question.strip():
             problems.append(f"{at}: the question is empty")
+        elif UNKNOWN in plain(row.question):
+            problems.append(f"{at}: the question is no UTF-8 text")
         else:
             rows[row.key] = row
     if not rows:
@@ -191,10 +195,27 @@ def _lines(path: Path) -> Iterator[tuple[str, Any]]:
                 yield f"line {number}", str(error)
 
 
-def _csv(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _csv(path: Path) -> Iterator[tuple[str, Any]]:
+    """Rows of a table, as spreadsheets of any country save it: its columns apart by , ; or tabs."""
     text = foreign.contents(path).decode("utf-8-sig", "replace")
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    if "question" not in (reader.fieldnames or ()):
+    for delimiter in DELIMITERS:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        try:
+            names = [name.strip().lower() for name in next(reader, [])]
+        except csv.Error:
+            continue
+        if "question" in names:
+            break
+    else:
         raise UserError(f"{path} has no column question: name its columns in the first line")
-    for values in reader:
-        yield f"line {reader.line_num}", {name: value for name, value in values.items() if name}
+    while True:
+        try:
+            values = next(reader, None)
+        except csv.Error as error:
+            yield f"line {reader.line_num}", str(error)
+            continue
+        if values is None:
+            return
+        if values:
+            cells = list(zip(names, values, strict=False))
+            yield f"line {reader.line_num}", dict(reversed(cells))  # of two columns, the first counts

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from types import FrameType
 from typing import NoReturn
 
 from common.core import log, progress
@@ -61,11 +62,15 @@ def run(main: Callable[..., str]) -> None:
 
     `main` returns what it made ("12 subjects, 1,146 hard negatives"), which becomes the closing line. A
     `UserError`, a file that the system refuses and a GPU without memory left are printed as one line and end
-    with exit code 1; anything else is a defect of ours and keeps its traceback.
+    with exit code 1; anything else is a defect of ours and keeps its traceback. Who is told to end
+    (SIGTERM, SIGHUP) takes back what is half-written first.
     """
     package = sys.modules[main.__module__].__package__ or ""
     started = time.monotonic()
     log.begin()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # `nohup` has the second ignored
+            signal.signal(number, _stop)
     if "DVC_STAGE" in os.environ:
         _end_with_parent()
     try:
@@ -93,6 +98,12 @@ def run(main: Callable[..., str]) -> None:
 def _refuse(sentence: object) -> NoReturn:
     """End with 1 and the sentence, whose quoted words and names of files move no terminal."""
     sys.exit(progress.plain(f"error: {sentence}"))
+
+
+def _stop(number: int, _: FrameType | None) -> NoReturn:
+    """Unwind, so that writers remove their partial files; once, for a second signal would stop just that."""
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 def _end_with_parent() -> None:

@@ -5,25 +5,37 @@
     captions:
       00.jpg: <bo> runs after a ball at the beach.
 
-Owns the form of data/subjects/<id>/facts.yaml. Does not own what becomes of it (`stages.synthesize`,
-`stages.assemble`).
+Owns the form of data/subjects/<id>/facts.yaml and of description.txt beside it. Does not own what becomes of
+them (`stages.synthesize`, `stages.assemble`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import StringConstraints
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from pydantic import AfterValidator, StringConstraints
 
-from common.core import io, settings
-from common.core.errors import UserError
+from common.core import settings, texts, yaml_file
+from common.core.errors import UserError, shown
 from common.core.names import about
+from common.core.progress import UNKNOWN, plain
 from common.core.settings import Section
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
-MAX_LETTERS = 2**20  # of a file
+LONGEST = 2000  # letters of a text
+
+
+def _is_plain(text: str) -> str:
+    if UNKNOWN in plain(text):
+        raise ValueError("control characters are no text: take them out")
+    return text
+
+
+Text = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST),
+    AfterValidator(_is_plain),
+]
 
 
 class Fact(Section):
@@ -51,18 +63,12 @@ def read(path: Path, subject: str) -> Facts:
 
     Raises UserError if the file is no such YAML, or a text names somebody else.
     """
-    text = io.read_note(path)
-    if text is None:
+    try:
+        values = yaml_file.read(path)
+    except FileNotFoundError:
         return Facts()
-    if len(text) > MAX_LETTERS:
-        raise UserError(f"{path} has {len(text):,} letters, more than {MAX_LETTERS:,}: leave some out")
-    try:
-        values = YAML(typ="safe").load(text)
-    except (YAMLError, RecursionError) as error:
-        said = str(getattr(error, "problem", None) or "it is nested too deeply")
-        raise UserError(f"{path} is not valid YAML ({said}): put texts in quotation marks") from None
     told = settings.checked(Facts, _as_tuples(values), path)
-    try:
+    with _named(path):
         return Facts(
             facts=tuple(
                 Fact(question=about(subject, fact.question), answer=about(subject, fact.answer))
@@ -70,12 +76,38 @@ def read(path: Path, subject: str) -> Facts:
             ),
             captions={photo: about(subject, caption) for photo, caption in told.captions.items()},
         )
+
+
+def read_description(path: Path, subject: str) -> str | None:
+    """What a human writes after "<id> is", every spelling of its name as ``<id>``; None if there is no file.
+
+    Raises UserError if it is no text, an empty or a long one, or names somebody else.
+    """
+    try:
+        text = texts.read(path, 4 * LONGEST).strip()  # UTF-8 has up to four bytes a letter
+    except FileNotFoundError:
+        return None
+    if not text:
+        raise UserError(f"{shown(path)} is empty: write something, or remove it")
+    with _named(path):
+        try:
+            return about(subject, _is_plain(text))
+        except ValueError as error:
+            raise UserError(str(error)) from None
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Put the file's name before what is wrong in it."""
+    try:
+        yield
     except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError(f"{shown(path)}: {error}") from None
 
 
 def _as_tuples(values: object) -> object:
-    """YAML's lists as the tuples that strict sections want."""
-    if isinstance(values, dict):
-        return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-    return values
+    """YAML's lists as the tuples that strict sections want, and sections without anything as empty ones."""
+    if not isinstance(values, dict):
+        return values
+    filled = {key: value for key, value in values.items() if value is not None}
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in filled.items()}

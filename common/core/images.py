@@ -18,7 +18,7 @@ import numpy as np
 import pi_heif
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from common.core.errors import UserError
+from common.core.errors import UserError, shown
 from common.core.io import sha256_bytes
 from common.core.progress import printable
 
@@ -30,6 +30,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "GIF", "BMP", "TIFF")
 MAX_PIXELS = 80_000_000  # 240 MB decoded; below Pillow's own warning, above today's cameras' usual output
 MIN_SIDE = 8  # pixels; smaller ones are spacers and tracking dots
 MAX_ASPECT = 20  # longer side over shorter; beyond are dividers and banners, which no vision tower can use
+NAME = 500  # letters of a picture's name in a sentence
 STRIP = 256  # rows of deep gray converted at once
 LEFTOVERS = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"}  # of Windows and macOS, in small letters
 
@@ -49,14 +50,14 @@ _OTHER_FILES = {  # (offset, first bytes) → what the file really is, and the r
 
 
 def list_photos(folder: Path) -> list[Path]:
-    """All visible files of a folder, by name: every one of them is meant to be a photo.
+    """All that is visible in a folder but folders, by name: every one of them is meant to be a photo.
 
     Passes over what operating systems leave behind. Raises UserError when the folder is missing.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise UserError(f"the folder {folder} is missing: make it and put the subject's photos there")
-    return sorted(path for path in folder.iterdir() if path.is_file() and not is_leftover(path.name))
+    return sorted(path for path in folder.iterdir() if not path.is_dir() and not is_leftover(path.name))
 
 
 def is_leftover(name: str) -> bool:
@@ -87,6 +88,7 @@ def open_image(data: bytes, name: str) -> Iterator[Image.Image]:
 
     Raises UserError, also for what Pillow raises in the body.
     """
+    name = printable(name, NAME)
     if not data:
         raise UserError(f"{name} is empty (0 bytes): copy the original photo again")
     try:
@@ -133,13 +135,13 @@ def read_bytes(path: Path) -> bytes:
     """The bytes of a photo file; one that cannot be opened, or is no regular file, is a UserError."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe or a device may never end
-            raise UserError(f"{path} is not a file: name a photo")
+            raise UserError(f"{shown(path)} is not a file: name a photo")
         return path.read_bytes()
     except ValueError:  # a NUL in the name
         raise UserError(f"{str(path)!r} cannot be the name of a file: mend the name") from None
     except OSError as error:
         raise UserError(
-            f"{path} cannot be opened ({error.strerror}): check that it exists and is readable"
+            f"{shown(path)} cannot be opened ({error.strerror}): check that it exists and is readable"
         ) from error
 
 
@@ -205,13 +207,19 @@ def _by_profile(image: Image.Image) -> Image.Image:
 
 
 def _from_deep_gray(image: Image.Image) -> Image.Image:
-    """16-bit gray and wider as 8 bits, a strip at a time; Pillow's own conversion clips to white."""
+    """Gray of 16 bits and wider, or of floats, as 8 bits, a strip at a time; Pillow's own clips to white.
+
+    White is what holds the brightest pixel: 1 (of floats), 255, 65,535, or that pixel.
+    """
     values = np.asarray(image)
-    white = 65535 if values.max(initial=0) > 255 else 255
+    strips = [values[start : start + STRIP] for start in range(0, len(values), STRIP)]
+    brightest = max(float(strip.max(initial=0, where=np.isfinite(strip))) for strip in strips)
+    whites = [1.0, 255.0, 65535.0] if values.dtype.kind == "f" else [255.0, 65535.0]
+    white = next((white for white in whites if brightest <= white), brightest)
     shades = np.empty(values.shape, np.uint8)
-    for start in range(0, len(values), STRIP):
-        strip = np.nan_to_num(values[start : start + STRIP].astype(np.float64))
-        shades[start : start + STRIP] = (strip.clip(0, white) * (255 / white)).round()
+    for start, strip in enumerate(strips):
+        shaded = np.nan_to_num(strip.astype(np.float64)).clip(0, white) * (255 / white)
+        shades[start * STRIP : start * STRIP + len(strip)] = shaded.round()
     return Image.fromarray(shades)
 
 

@@ -1,18 +1,17 @@
 """Files in one canonical form: the same content gives the same bytes, and a file is whole or absent.
 
-Every writer fills a hidden neighbor, locked while it does, and renames it when it is complete and on disk, so
-that neither a kill nor a full disk nor a second writer leaves half a file or folder under the real name. Does
-not own what the files mean (`schema`, `paths`).
+Every writer fills a hidden neighbor and renames it when it is complete and on disk, so that neither a kill, a
+full disk nor a second writer leaves half a file or folder under the real name. Does not own that neighbor's
+lock and end (`partial`), or what the files mean (`schema`, `paths`).
 """
 
 import csv
-import fcntl
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -21,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from common.core.errors import UserError, write_error
+from common.core.partial import owned, remove
 
 if TYPE_CHECKING:
     import torch
@@ -40,7 +40,7 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
     partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _owned(partial, lambda: os.open(partial, os.O_RDWR | os.O_CREAT, 0o666), path) as handle:
+        with owned(partial, lambda: os.open(partial, os.O_RDWR | os.O_CREAT, 0o666), path) as handle:
             os.truncate(handle, 0)  # left by a kill
             with os.fdopen(os.dup(handle), "wb") as file:
                 yield file
@@ -66,7 +66,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
         return os.open(partial, os.O_RDONLY)
 
     try:
-        with _owned(partial, opened, path):
+        with owned(partial, opened, path):
             _empty(partial)  # left by a kill
             yield partial
             shutil.rmtree(path, ignore_errors=True)
@@ -75,50 +75,9 @@ def whole_folder(path: Path) -> Iterator[Path]:
         raise write_error(path, error) from error
 
 
-@contextmanager
-def _owned(partial: Path, opened: Callable[[], int], path: Path) -> Iterator[int]:
-    """The file or folder `partial`, which no other process has meanwhile; it is gone after the body.
-
-    A lock ends with its process, so that nobody waits for one that was killed. A first writer may have moved
-    `partial` to its place between our opening and our locking it: then there is a new one to open.
-    """
-    while True:
-        handle = opened()
-        try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UserError(
-                    f"another process is writing {path}: wait until it is done and run the command again"
-                ) from None
-            if not _is_at(handle, partial):
-                continue
-            try:
-                yield handle
-            finally:
-                if _is_at(handle, partial):  # it was not moved to its place, which is the good case
-                    _remove(partial)
-            return
-        finally:
-            os.close(handle)
-
-
-def _is_at(handle: int, path: Path) -> bool:
-    """Whether what was opened is what stands there now."""
-    try:
-        return os.path.samestat(os.fstat(handle), path.stat())
-    except FileNotFoundError:
-        return False
-
-
-def _remove(path: Path) -> None:
-    with suppress(OSError):
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
 def _empty(folder: Path) -> None:
     for path in folder.iterdir():
-        _remove(path)
+        remove(path)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -137,19 +96,6 @@ def read_json(path: Path) -> Any:
     """Read JSON; a missing or damaged file is a UserError."""
     with _readable(path):
         return json.loads(Path(path).read_text(encoding="utf-8"))
-
-
-def read_note(path: Path) -> str | None:
-    """Read a text that a human may have written, without the space around it; None if there is no file."""
-    try:
-        text = Path(path).read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as text ({error}): save it as UTF-8, or remove it") from error
-    if not text:
-        raise UserError(f"{path} is empty: write something, or remove it")
-    return text
 
 
 def write_csv(path: Path, rows: TableRows) -> None:

@@ -85,6 +85,25 @@ def refuse_gaps(key: str, model: str, loaded: Mapping[str, Any]) -> None:
         )
 
 
+def refuse_other_side(key: str, model: str, processor: Any, config: Any) -> None:
+    """Raise UserError if a processor cuts pictures to another size than the vision tower was made for.
+
+    Args:
+        key: base.vlm or base.clip.
+        model: folder or hub id.
+        processor: its processor.
+        config: its config.
+
+    """
+    made = (getattr(processor.image_processor, "crop_size", None) or {}).get("height")
+    expected = getattr(getattr(config, "vision_config", None), "image_size", None)
+    if isinstance(made, int) and isinstance(expected, int) and made != expected:
+        raise UserError(
+            f"{key}.model: the processor of {model} makes pictures of {made} x {made} pixels, and its "
+            f"config.json expects {expected} x {expected}: take both from one model"
+        )
+
+
 def _remedy(error: BaseException | None, model: str, revision: str | None) -> str:
     """What to do about a hub model, by what the hub answered, which the loaders' errors come from."""
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError

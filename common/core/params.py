@@ -10,14 +10,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, ScalarEvent
 
-from common.core import paths, settings
+from common.core import paths, settings, yaml_file
 from common.core.errors import UserError
 from common.core.preset import Preset
-from common.core.progress import printable
 from common.core.sections import (
     Assemble,
     Base,
@@ -41,7 +37,6 @@ __all__ = ["Kind", "Params", "Preset", "load"]
 MethodName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=40)]
 PresetName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]  # DVC splits keys at dots
 PRESET = "preset"  # in place of a value: the selected preset's
-MAX_BYTES, MAX_NODES, MAX_DEPTH, MAX_LETTERS = 2**20, 50_000, 20, 3000  # of the file, of one value
 RESERVED = ("image", "pad", "s", "unk")  # <id> would be a token that every LLaVA has
 
 
@@ -112,47 +107,12 @@ class Params(Section):
 
 
 def load(path: Path | str = paths.PARAMS) -> Params:
-    """Read and check params.yaml with YAML 1.2, as DVC does (where 1e-4 is a number and `no` is a word).
-
-    Raises one UserError that lists every problem.
-    """
+    """Read and check params.yaml; raises one UserError that lists every problem."""
     try:
-        with Path(path).open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise UserError(f"{path} has more than {MAX_BYTES:,} bytes: mend it")
-        text = data.decode()
-        _refuse_bombs(text)
-        values = YAML(typ="safe", pure=True).load(text)
+        values = yaml_file.read(Path(path))
     except FileNotFoundError:
         raise UserError(f"{path} is missing: run the command from the repository's top folder") from None
-    except (YAMLError, ValueError) as error:  # ValueError: a date or text that is none
-        raise UserError(f"{path} is not valid YAML: {_yaml_problem(error)}") from None
     return settings.checked(Params, values, path)
-
-
-def _refuse_bombs(text: str) -> None:
-    """Raise ValueError for YAML that becomes far more than it looks: by aliases of aliases, or by depth."""
-    unclosed: list[tuple[str | None, int]] = []  # of each collection: its anchor, and the nodes before it
-    nodes, below = 0, {}  # so far; of each anchor
-    for event in YAML(typ="safe", pure=True).parse(text):
-        line = event.start_mark.line + 1
-        if isinstance(event, AliasEvent):
-            nodes += below.get(event.anchor, 0)
-        elif isinstance(event, CollectionEndEvent):
-            anchor, before = unclosed.pop()
-            below[anchor] = nodes - before
-        elif isinstance(event, CollectionStartEvent):
-            unclosed.append((event.anchor, nodes))
-            below[event.anchor] = MAX_NODES  # in itself an alias has no end
-        elif isinstance(event, ScalarEvent) and len(event.value) > MAX_LETTERS:
-            raise ValueError(f"a value in line {line} has more than {MAX_LETTERS:,} letters")
-        nodes += 1
-        if len(unclosed) > MAX_DEPTH or nodes > MAX_NODES:
-            raise ValueError(
-                f"line {line} is more than {MAX_DEPTH} levels deep, or is where aliases make more than "
-                f"{MAX_NODES:,} values"
-            )
 
 
 def _filled(section: dict[str, Any], preset: dict[str, Any]) -> dict[str, Any]:
@@ -170,10 +130,3 @@ def _filled(section: dict[str, Any], preset: dict[str, Any]) -> dict[str, Any]:
         else:
             filled[key] = value
     return filled
-
-
-def _yaml_problem(error: Exception) -> str:
-    if isinstance(error, MarkedYAMLError) and error.problem_mark:
-        problem = printable((error.problem or "").split("\n")[0])
-        return f"{problem} in line {error.problem_mark.line + 1}; mend that line"
-    return f"{printable(error)}; mend it"

@@ -90,7 +90,7 @@ def written(value: Any) -> str:
     """A value as Python writes it, cut where it is long or deep."""
     short = Repr()
     short.maxstring = short.maxother = 80
-    short.maxlevel = 2
+    short.maxlevel, short.maxlist, short.maxtuple, short.maxdict = 2, 3, 3, 3
     return short.repr(value)
 
 
@@ -110,6 +110,10 @@ def _sentence(detail: ErrorDetails, kind: type[BaseModel], at: Sequence[str]) ->
         case "string_pattern_mismatch" | "string_too_long" | "string_type" if detail["loc"][-1] == "[key]":
             joint = "_" if below[0] == "methods" else "-"
             return f"{key} is not a valid id: use up to 40 of a-z, 0-9 and {joint}, none of these first"
+        case "string_type":
+            return f"{key} is {value}: put it in quotation marks"
+        case "tuple_type":
+            return f"{key} is {value}: write a list"
         case "value_error":
             return printable(detail["ctx"]["error"], 400)
     return f"{key} is {value}: {detail['msg'][0].lower()}{detail['msg'][1:]}"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from common.core.errors import UserError
-from common.core.models import explained, refuse_gaps
+from common.core.models import explained, refuse_gaps, refuse_other_side
 from common.vlm import families
 from common.vlm.layout import Layout
 
@@ -138,6 +138,7 @@ def load(
         )
         refuse_gaps("base.vlm", model, loaded)
         processor = AutoProcessor.from_pretrained(model, revision=revision, trust_remote_code=False)
+        refuse_other_side("base.vlm", model, processor, config)
         _complete(processor, config)
         families.see_sides(processor, config.model_type)
         layout = Layout.of(processor, system)

@@ -3,7 +3,7 @@
 from common import methods
 from common.core import crop, errors, io, params, paths, progress
 from stages.check.photos import inspect
-from stages.check.sources import missing_sources, remains
+from stages.check.sources import missing_sources, remains, unnoticed
 
 RECEIPT = b"params.yaml and data/subjects are fit to run.\n"
 
@@ -20,7 +20,12 @@ def main() -> str:
     if problems:
         raise errors.UserError("\n       ".join(problems))
     cut = crop.warning(p.base.named, found.sizes)
-    for warning in [*found.warnings, *([cut] if cut else [])]:
+    others = {f"base.{key}.model": model for key, (model, _) in p.base.named.items()}
+    others |= {"index.safety_model": p.index.safety_model, "index.serve": p.index.serve}
+    others |= {
+        f"methods.{name}.{key}": value for name, own in p.methods.items() for key, value in own.items()
+    }
+    for warning in [*found.warnings, *unnoticed(others), *([cut] if cut else [])]:
         progress.say(f"warning: {warning}")
     io.write_bytes(paths.CHECKED, RECEIPT)
     return f"params.yaml, {len(p.subjects)} subjects and {len(found.sizes):,} own photos are fit to run"

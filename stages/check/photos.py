@@ -83,7 +83,7 @@ def _questions(subject: str) -> None:
 
 
 def _description(subject: str) -> None:
-    io.read_note(paths.description(subject, "own"))
+    facts.read_description(paths.description(subject, "own"), subject)
 
 
 def _facts(subject: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from common.core import io, paths
-from common.core.errors import UserError
+from common.core.errors import UserError, shown
 from common.core.models import problem
 
 
@@ -24,6 +24,23 @@ def missing_sources(models: Mapping[str, tuple[str, str | None]], locations: Map
         if not Path(location).exists() and not Path(location).is_relative_to(paths.WORLD)
     ]
     return problems
+
+
+def unnoticed(places: Mapping[str, object]) -> list[str]:
+    """One sentence per file or folder of this machine that a stage reads and no `deps` in dvc.yaml can name.
+
+    `places` maps any key to what stands there, which may be something else, as the id of a hub model.
+    """
+    return [
+        f"{paths.PARAMS}: {key} is {shown(place)}, which DVC does not hash: after a change in it run "
+        "`dvc repro --force`"
+        for key, place in places.items()
+        if isinstance(place, str) and "/" in place and Path(place).exists() and not _is_hashed(Path(place))
+    ]
+
+
+def _is_hashed(place: Path) -> bool:
+    return any(place.is_relative_to(folder) for folder in (paths.BASE, paths.PHOTOGRAPHS, paths.WORLD))
 
 
 def remains(subjects: Iterable[str], methods: Iterable[str]) -> list[str]:

@@ -85,6 +85,7 @@ def _metadata(folder: Path) -> tuple[list[tuple[CorpusEntry, str | None]], set[s
     rows, known = [], set(NAMES)
     for file in files:
         try:
+            listing.refuse_odd(file)
             table = pq.ParquetFile(file).read()
             local = "image_path" in table.column_names
             paths = listing.values(table, "image_path") if local else [None] * table.num_rows
@@ -114,10 +115,13 @@ def _vectors(folder: Path) -> np.ndarray:
     arrays = sorted((folder / "img_emb").glob("*.npy"))
     try:
         if arrays:
+            for array in arrays:
+                listing.refuse_odd(array)
             vectors = np.concatenate([np.load(array) for array in arrays])
         else:
             import faiss
 
+            listing.refuse_odd(folder / "image.index")
             index = read_index(folder / "image.index")
             if inverted := faiss.try_extract_index_ivf(index):
                 inverted.make_direct_map()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from common.core import progress
 from common.core.errors import UserError
-from common.core.images import is_leftover
+from common.core.images import is_leftover, read_bytes
 from common.corpus import web
 from common.corpus.corpus_entry import CorpusEntry
 from stages.index.rows import IndexRows, row
@@ -21,7 +21,7 @@ def read(folder: Path, limits: web.Limits) -> tuple[IndexRows, Counter]:
             f"index.location: {folder} is not a folder: name a folder of images, or mend index.source"
         )
     paths = sorted(
-        path for path in folder.rglob("*") if path.is_file() and _visible(path.relative_to(folder))
+        path for path in folder.rglob("*") if not _walked(path) and _visible(path.relative_to(folder))
     )
     rows, failures = [], Counter()
     for path in progress.bar([path for path in paths if path.suffix.lower() not in BESIDE], "read"):
@@ -37,11 +37,16 @@ def read(folder: Path, limits: web.Limits) -> tuple[IndexRows, Counter]:
 def picture(path: Path, limits: web.Limits) -> web.CorpusImage:
     """A local image as kept; raises Unusable."""
     try:
-        if path.stat().st_size > limits.max_bytes:
+        if path.is_file() and path.stat().st_size > limits.max_bytes:
             raise web.Unusable("too large")
-        return web.keep(path.read_bytes(), limits)
-    except OSError:
+        return web.keep(read_bytes(path), limits)
+    except (OSError, UserError):  # gone, not allowed, a pipe, a link that leads nowhere or to a folder
         raise web.Unusable("unreadable") from None
+
+
+def _walked(path: Path) -> bool:
+    """Whether this is a folder whose files are read; DVC would notice no change behind a link to one."""
+    return path.is_dir() and not path.is_symlink()
 
 
 def _visible(name: Path) -> bool:

@@ -15,7 +15,7 @@ from common.core.progress import printable
 from common.corpus.corpus_entry import NAMES, CorpusEntry, columns, entry
 from stages.index import published_lists
 
-UNREADABLE = (pa.ArrowException, OSError, ValueError, OverflowError)  # of damaged or odd tables
+UNREADABLE = (pa.ArrowException, OSError, ValueError, OverflowError, LookupError)  # of damaged or odd tables
 
 
 def read(location: Path) -> tuple[list[CorpusEntry], set[str]]:
@@ -43,6 +43,7 @@ def read(location: Path) -> tuple[list[CorpusEntry], set[str]]:
 def _parquet(file: Path) -> pa.Table:
     """The columns that we know."""
     try:
+        refuse_odd(file)
         table = pq.ParquetFile(file)
         return table.read(columns=list(columns(table.schema_arrow.names).values()))
     except UNREADABLE as error:
@@ -52,6 +53,12 @@ def _parquet(file: Path) -> pa.Table:
 
 
 TABLES = {".json": published_lists.coco, ".csv": published_lists.csv}  # other names: Parquet
+
+
+def refuse_odd(file: Path) -> None:
+    """Raise OSError for what is no regular file, as a pipe, whose end nobody might see."""
+    if not file.is_file():
+        raise OSError("no regular file")
 
 
 def rows(table: pa.Table) -> Iterator[CorpusEntry]:
@@ -79,5 +86,7 @@ def _value(scalar: pa.Scalar) -> Any:
     except UNREADABLE:
         if isinstance(scalar, (pa.ListScalar, pa.LargeListScalar)):
             return [_value(one) for one in scalar.values or []]
-        texts = (pa.StringScalar, pa.LargeStringScalar)
+        if isinstance(scalar, pa.DictionaryScalar):
+            return _value(scalar.value)
+        texts = (pa.StringScalar, pa.LargeStringScalar, pa.StringViewScalar)
         return scalar.as_buffer().to_pybytes() if isinstance(scalar, texts) else None

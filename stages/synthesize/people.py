@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from common.core import facts, io, paths
+from common.core import facts, paths
 from common.prompts.interview import CAPTION
 from stages.synthesize.descriptions import human_description
 
@@ -41,7 +41,7 @@ class Told:
     @classmethod
     def read(cls, subject: str, source: str) -> "Told":
         """Read both files; raises UserError for one that cannot be read."""
-        note = io.read_note(paths.description(subject, source))
+        note = facts.read_description(paths.description(subject, source), subject)
         return cls(note, facts.read(paths.facts(subject, source), subject))
 
     def description(self, token: str) -> str | None:

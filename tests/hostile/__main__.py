@@ -1,7 +1,8 @@
 """The whole campaign: `python -m tests.hostile [MINUTES]`, or `make hostile`.
 
-Takes so many minutes (10 if not said) beside the making of a tiny pipeline: a third for drawn inputs, the
-rest for what is done to running stages. Prints and keeps a table, and ends with 1 if anything failed.
+Takes so many minutes (10 if not said) beside the making of a tiny pipeline: a third each for drawn inputs,
+for kills, and for what else is done to running stages. Prints and keeps a table, and ends with 1 if anything
+failed.
 """
 
 import sys
@@ -17,7 +18,7 @@ HEAD = """# Hostile inputs and bad moments
 Made by `make hostile` ({minutes:g} minutes, in which a faster machine tries more; `tests/hostile/campaign.py`
 and `tests/hostile/endurance.py`). Good is an input that ends as its reader promises, with a result or with
 its one documented error, and a stage that was stopped, refused or disturbed, left nothing torn, and run again
-made the same bytes.
+made the same bytes. All pairs of a signal and a stage are tried before any comes again.
 
 | what | tried | good | failed |
 | --- | ---: | ---: | ---: |

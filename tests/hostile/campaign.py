@@ -18,7 +18,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from tests.hostile import drawn, imports, lists, params_files, peers, picture, pictures, tensors
+from tests.hostile import drawn, imports, lists, params_files, peers, picture, pictures, tensors, texts
 
 BATCH = 50  # inputs
 
@@ -44,6 +44,8 @@ class Count:
 KINDS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], None]]] = {
     "Parquet lists": (lists.tables(), lists.parquet_lists),
     "params.yaml": (params_files.texts(), params_files.params_files),
+    "texts beside photos": (texts.told(), texts.told_texts),
+    "files of questions": (texts.asked(), texts.asked_files),
     "images": (pictures.pictures(), pictures.decoded),
     "JSON imports": (imports.imports, imports.json_imports),
     ".pt files": (tensors.tensors(), tensors.token_files),

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import product
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -42,20 +43,22 @@ def killed(how: int, pipeline: Pipeline, stage: Stage, draw: Random) -> None:
         command = dvc_command("repro", "--single-item", "--force", "--no-run-cache", stage.target)
         running = subprocess.Popen(command, start_new_session=True, **PIPED)
         time.sleep(draw.uniform(0.5, START + pipeline.seconds[stage.target]))
+        of_stage: list[int] = []
         if how == signal.SIGINT:
             os.killpg(running.pid, how)
         else:
             below = psutil.Process(running.pid).children(recursive=True)
             of_stage = [one.pid for one in below if stage.words[1] in " ".join(one.cmdline())]
-            os.kill(draw.choice([running.pid, *of_stage[:1]]), how)
+            hit = draw.choice([running.pid, *of_stage[:1]])
+            os.kill(hit, how)
         said, _ = running.communicate(timeout=300)  # a stage that outlived DVC would keep its end of the pipe
         assert "Traceback" not in said, said
         pipeline.assert_no_half_file()
+        if how == signal.SIGKILL and hit in of_stage:  # which nothing can tidy up after but a later stage
+            for left in Path().rglob(".*.partial"):
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+        assert not list(Path().rglob(".*.partial"))
         dvc("repro", "--single-item", "--no-run-cache", stage.target)
-        # What a kill leaves hidden beside an output, the stage empties when it next runs; where dvc.lock says
-        # that there is nothing to do, it stays until then.
-        for left in Path("data").glob(".*.partial"):
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
         pipeline.assert_whole()
 
 
@@ -136,31 +139,42 @@ def two_adds(pipeline: Pipeline, stage: Stage, draw: Random) -> None:
         assert not [name for name in files() if ".partial" in name]
 
 
-ATTEMPTS: dict[str, Attempt] = {
-    "SIGINT at any moment": partial(killed, signal.SIGINT),
-    "SIGTERM at any moment": partial(killed, signal.SIGTERM),
-    "SIGKILL at any moment": partial(killed, signal.SIGKILL),
+KILLS: dict[str, Attempt] = {
+    f"{how.name} at any moment": partial(killed, how)
+    for how in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+}
+OTHERS: dict[str, Attempt] = {
     "full disk": full_disk,
     "ulimit -f": file_limit,
     "read-only disk": read_only,
     "two writers of a stage": two_writers,
     "add beside add": two_adds,
 }
+ATTEMPTS = KILLS | OTHERS
 MOUNTED = ("full disk", "read-only disk")  # need the right to mount
 
 
 def run_for(pipeline: Pipeline, seconds: float) -> Iterator[tuple[str, Count]]:
-    """Make each attempt on stage after stage, in a drawn order, in an equal share of the time."""
-    possible = [name for name in ATTEMPTS if name not in MOUNTED or may_mount()]
+    """Kill in half of the time, and do all else in the other half, in equal shares."""
+    yield from _run(KILLS, pipeline, seconds / 2)
+    possible = [name for name in OTHERS if name not in MOUNTED or may_mount()]
     for name in possible:
-        count, end = Count(), time.monotonic() + seconds / len(possible)
-        draw = Random(name)
-        while time.monotonic() < end:
-            for stage in draw.sample(pipeline.stages, len(pipeline.stages)):
-                count.attempt(partial(ATTEMPTS[name], pipeline, stage, draw), stage.target)
-                if time.monotonic() > end:
-                    break
-        yield name, count
+        yield from _run({name: OTHERS[name]}, pipeline, seconds / 2 / len(possible))
+
+
+def _run(attempts: dict[str, Attempt], pipeline: Pipeline, seconds: float) -> Iterator[tuple[str, Count]]:
+    """Make each attempt on each stage, in a drawn order, and again, until the time is over."""
+    counts, met = {name: Count() for name in attempts}, {name: set() for name in attempts}
+    draw, end = Random(" ".join(attempts)), time.monotonic() + seconds
+    pairs = list(product(attempts, pipeline.stages))
+    while time.monotonic() < end:
+        for name, stage in draw.sample(pairs, len(pairs)):
+            counts[name].attempt(partial(attempts[name], pipeline, stage, draw), stage.target)
+            met[name].add(stage.target)
+            if time.monotonic() > end:
+                break
+    for name, count in counts.items():
+        yield f"{name}, {len(met[name])} of {len(pipeline.stages)} stages", count
 
 
 def may_mount() -> bool:

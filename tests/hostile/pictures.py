@@ -12,7 +12,7 @@ from common.core.errors import UserError
 from common.corpus import web
 from tests.hostile.drawn import LIMITS, damaged
 from tests.support.add_helpers import HEIC
-from tests.support.pictures import huge_png
+from tests.support.pictures import huge_png, swapped_profile
 
 SAVED = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "ICO", "EPS", "PPM")
 MODES = ("1", "L", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F", "LA")
@@ -20,6 +20,7 @@ OTHERS = (
     *(b"", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\0\0\0\0WEBP", b"%!PS-Adobe-3.0 EPSF"),
     *(b"\0\0\0\x18ftypheic", b"II*\0", b"<svg", b"PK\x03\x04", b"BM"),
 )
+PROFILES = (b"", b"no profile", swapped_profile(), swapped_profile()[:200], bytes(128))
 BOMBS = tuple(huge_png(side) for side in (100, 9_000, 30_000))
 
 
@@ -43,7 +44,7 @@ def pictures(draw: Callable) -> bytes:
     exif[0x0112] = draw(st.integers(0, 9))  # turned
     options = {"exif": exif} if form in ("PNG", "JPEG", "WEBP", "TIFF") else {}
     with suppress(OSError, ValueError, KeyError):  # modes that the format cannot hold: an empty file
-        image.save(out, form, icc_profile=draw(st.sampled_from([b"", b"no profile"])), **options)
+        image.save(out, form, icc_profile=draw(st.sampled_from(PROFILES)), **options)
     return damaged(draw, out.getvalue())
 
 
