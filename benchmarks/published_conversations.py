@@ -25,8 +25,8 @@ HEAD = """# The published conversations, asked of the small base models
 
 What the authors of Yo'LLaVA ask in the conversations that they show (the paper's Figure 1 and tables 3 and 9
 to 14, worded as on their project page), asked of our soft prompts. Their subjects and photos are their own:
-ours stand in their place, so that "her outfit" may be a duck's. Answers are greedy and whole, and stand here as
-they came: a line with a number names the photo, `>` begins a question. Made by
+ours stand in their place, so that "her outfit" may be a duck's. Answers are greedy and whole, and stand here
+as they came: a line with a number names the photo, `>` begins a question. Made by
 `python -m benchmarks.published_conversations FOLDER …`, commit `{commit}`.
 """
 
@@ -111,7 +111,7 @@ def _commit() -> str:
 class Photos:
     """Test photos: of a subject the next one each time."""
 
-    def __init__(self, sources: Mapping[str, str], together: Path | None) -> None:
+    def __init__(self, sources: Mapping[str, str], together: str | None) -> None:
         """Look for photos of subjects (id → source), and of two at once in the folder `together`."""
         self._own = {
             subject: images.list_photos(paths.test_photos(subject, source))
