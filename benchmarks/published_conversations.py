@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import chdir
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
 
@@ -51,7 +51,7 @@ def main(*folders: str) -> str:
     )
 
 
-def section(roles: Mapping[str, Sequence[str]], conversations: Sequence[Mapping]) -> Iterator[str]:
+def section(roles: Mapping[str, Sequence[str]], conversations: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Markdown of the base, who stands for whom, and what was said; UserError with too few subjects."""
     p = params.load()
     assistant = Assistant.of(p)
