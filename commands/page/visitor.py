@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from PIL import Image
 
 THUMBNAIL = 320  # pixels
-THRESHOLD = 0.5  # above it "Yes" is the more probable answer, and so the one that is said
+EVEN = 0.5  # above it "Yes" is the more probable answer, and so the one that is said
 SHOWN_PLACE = re.compile(
     r"\b(photo|picture|image|here|there|this|these|see|seen|left|right|next to|wear\w*|holding|background)\b"
 )
+SAID_BEFORE = re.compile(r"\b(it|its|he|him|his|she|her|they|them|their|that|before|again|too|else)\b")
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,24 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Bar:
-    """P(yes) of a subject (None for methods that have none), and what the last evaluation says of such."""
+    """P(yes) of a subject (None for methods that have none), and what the last evaluation says of such.
+
+    Attributes:
+        bin: what became of probabilities that are alike; None if nothing was measured.
+        threshold: from which the subject is taken to be there; None if it was not measured.
+
+    """
 
     subject: str
     answer: str
     yes: float | None
     bin: measured.Bin | None
+    threshold: float | None
+
+    @property
+    def mark(self) -> float:
+        """Where P(yes) begins to mean that the subject is there."""
+        return EVEN if self.threshold is None else self.threshold
 
 
 @dataclass(frozen=True)
@@ -61,7 +74,7 @@ class Presence:
 
     photo: str
     methods: tuple[tuple[str, tuple[Bar, ...]], ...]
-    threshold: float = THRESHOLD
+    even: float = EVEN
     form = "presence"
 
 
@@ -179,11 +192,12 @@ class Visitor:
             raise UserError("no subject is trained yet: add one, or train one that is there")
         found = []
         for method in self.methods:
-            answers = self.assistant.recognize(self._image, trained, method)
-            bars = [
-                Bar(s, plain(a.answer), a.yes, None if a.yes is None else measured.bin_of(method, a.yes))
-                for s, a in answers.items()
-            ]
+            known = measured.evaluations(method, trained)
+            bars = []
+            for subject, told in self.assistant.recognize(self._image, trained, method).items():
+                evaluation = known.get(subject) if told.yes is not None else None
+                meaning = (evaluation.bin_of(told.yes), evaluation.threshold) if evaluation else (None, None)
+                bars.append(Bar(subject, plain(told.answer), told.yes, *meaning))
             bars.sort(key=lambda bar: -(bar.yes or 0.0))
             found.append((self.assistant.titles[method], tuple(bars)))
         self.entries.append(Presence(self._thumbnail, tuple(found)))
@@ -206,6 +220,10 @@ class Visitor:
     def _hint(self, question: str) -> str:
         if self._image is None and SHOWN_PLACE.search(question.lower()):
             return "No photo was shown, so this is what the model remembers, or a guess."
+        before = any(entry.form == "exchange" for entry in self.entries)
+        refers = SAID_BEFORE.search(question.lower()) and not self.assistant.named(question)
+        if before and refers and not self.assistant.history:
+            return "This model does not see what was said before: say in each question whom it is about."
         return ""
 
 
