@@ -107,8 +107,11 @@ def photo(path: str) -> Image.Image:
     return load_image(path)
 
 
-def typed_lines(subjects: Sequence[str]) -> Iterator[str]:
-    """Give what is typed, or piped in, line by line until /quit or the end of the input."""
+def typed_lines(subjects: Sequence[str], history: int) -> Iterator[str]:
+    """Give what is typed, or piped in, line by line until /quit or the end of the input.
+
+    At a terminal, say before who can be named, and that questions stand alone if no turns stay in view.
+    """
     sign = "> " if sys.stdin.isatty() else ""
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="surrogateescape")  # one bad byte must not end the talk
@@ -116,7 +119,8 @@ def typed_lines(subjects: Sequence[str]) -> Iterator[str]:
         with contextlib.suppress(ImportError):  # Windows has none; there the console edits lines itself
             import readline  # noqa: F401  # arrow keys and earlier lines
         names = ", ".join(f"<{subject}>" for subject in subjects)
-        print(f"In questions, write {names}; /help lists what else can be done.")
+        alone = "" if history else " Each question stands alone: this model sees no earlier ones."
+        print(f"In questions, write {names}; /help lists what else can be done.{alone}")
     while True:
         try:
             line = input(sign).strip()

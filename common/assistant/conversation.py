@@ -126,7 +126,7 @@ class Conversation:
 
     def _in_view(self, question: str) -> tuple[str, ...]:
         """Who is in place when this is asked."""
-        before = self.turns[-1].subjects if self.turns else self.subjects
+        before = self.subjects if self.stands_alone else self.turns[-1].subjects
         return tuple(dict.fromkeys([*before, *self.assistant.named(question)]))
 
     def _kept(
