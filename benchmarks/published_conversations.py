@@ -26,8 +26,12 @@ HEAD = """# The published conversations, asked of the small base models
 What the authors of Yo'LLaVA ask in the conversations that they show (the paper's Figure 1 and tables 3 and 9
 to 14, worded as on their project page), asked of our soft prompts. Their subjects and photos are their own:
 ours stand in their place, so that "her outfit" may be a duck's. Answers are greedy and whole, and stand here
-as they came: a line with a number names the photo, `>` begins a question. Made by
-`python -m benchmarks.published_conversations FOLDER …`, commit `{commit}`.
+as they came: a line with a number names the photo, `>` begins a question.
+
+The bases of this repository are small and know short questions in a few forms. Whether somebody is there they
+often tell; what lies outside these forms goes wrong, as can be seen.
+
+Made by `python -m benchmarks.published_conversations FOLDER …`, commit `{commit}`.
 """
 
 
@@ -105,7 +109,7 @@ def cast_roles(roles: Mapping[str, Sequence[str]], kinds: Mapping[str, str]) -> 
 
 
 def _commit() -> str:
-    return subprocess.check_output(["git", "rev-parse", "HEAD"], text=True).strip()
+    return subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], text=True).strip()
 
 
 class Photos:
