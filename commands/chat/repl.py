@@ -3,8 +3,10 @@
 import contextlib
 import io
 import json
+import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from os.path import exists
 from typing import TYPE_CHECKING
 
 from PIL import Image
@@ -39,6 +41,7 @@ def converse(talk: "Conversation", lines: Iterable[str], *, as_json: bool = Fals
             if line.startswith("/") or line == "help":
                 print(obey(talk, line), flush=True)
                 continue
+            told = _hint(talk, line)
             answer = _write(talk.ask(line), silent=as_json)
         except UserError as error:
             print(f"error: {plain(str(error))}", file=sys.stderr, flush=True)
@@ -46,11 +49,20 @@ def converse(talk: "Conversation", lines: Iterable[str], *, as_json: bool = Fals
             print("stopped", file=sys.stderr, flush=True)
         else:
             answered += 1
+            if told:
+                print(told, file=sys.stderr, flush=True)
             if as_json:
                 yes, no = answer.probabilities or (None, None)
                 said = {"question": line, "answer": plain(answer.text), "yes": yes, "no": no}
                 print(json.dumps(said, ensure_ascii=False), flush=True)
     return answered
+
+
+def _hint(talk: "Conversation", question: str) -> str:
+    from common.assistant import hint  # seconds, which a list of the subjects need not wait for
+
+    forgotten = bool(talk.turns) and not talk.assistant.history
+    return hint(question, photo=talk.image is not None, forgotten=forgotten)
 
 
 def _write(answers: "Iterator[Answer]", *, silent: bool) -> "Answer":
@@ -101,10 +113,16 @@ def obey(talk: "Conversation", line: str) -> str:
 
 
 def photo(path: str) -> Image.Image:
-    """The photo of a file; UserError for what is none, and for an address."""
+    """The photo of a file, named as it is or as a shell has it; UserError for what is none, or an address."""
     if "://" in path:
         raise UserError(f"{plain(path)} is an address: save the photo and name its file")
-    return load_image(path)
+    words = [path]
+    if not exists(path):  # noqa: PTH110  # false of what is no path, where pathlib raises
+        with contextlib.suppress(ValueError):  # a quotation mark that is not closed
+            words = shlex.split(path)  # as a file is written that is dragged into a terminal
+    if len(words) > 1 and all(map(exists, words)):
+        raise UserError(f"{plain(path)} are {len(words)} photos: name one, and the others in turn")
+    return load_image(words[0] if len(words) == 1 else path)
 
 
 def typed_lines(subjects: Sequence[str], history: int) -> Iterator[str]:
@@ -125,6 +143,8 @@ def typed_lines(subjects: Sequence[str], history: int) -> Iterator[str]:
         try:
             line = input(sign).strip()
         except EOFError:
+            if sign:
+                print()
             return
         except KeyboardInterrupt:
             print()

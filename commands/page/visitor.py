@@ -1,7 +1,6 @@
 """What one visitor of the page has chosen, shown and asked: owns the conversations and what was said."""
 
 import base64
-import re
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commands.page import measured
-from common.assistant import Assistant, Conversation
+from common.assistant import Assistant, Conversation, hint
 from common.core import images, paths
 from common.core.errors import UserError
 from common.core.foreign import plain
@@ -20,10 +19,6 @@ if TYPE_CHECKING:
 
 THUMBNAIL = 320  # pixels
 EVEN = 0.5  # above it "Yes" is the more probable answer, and so the one that is said
-SHOWN_PLACE = re.compile(
-    r"\b(photo|picture|image|here|there|this|these|see|seen|left|right|next to|wear\w*|holding|background)\b"
-)
-SAID_BEFORE = re.compile(r"\b(it|its|he|him|his|she|her|they|them|their|that|before|again|too|else)\b")
 
 
 @dataclass(frozen=True)
@@ -218,13 +213,12 @@ class Visitor:
         self._conversations = []
 
     def _hint(self, question: str) -> str:
-        if self._image is None and SHOWN_PLACE.search(question.lower()):
-            return "No photo was shown, so this is what the model remembers, or a guess."
         before = any(entry.form == "exchange" for entry in self.entries)
-        refers = SAID_BEFORE.search(question.lower()) and not self.assistant.named(question)
-        if before and refers and not self.assistant.history:
-            return "This model does not see what was said before: say in each question whom it is about."
-        return ""
+        return hint(
+            question,
+            photo=self._image is not None,
+            forgotten=before and not self.assistant.history,
+        )
 
 
 def _pairs(said: Exchange, answers: Sequence) -> Iterator[tuple[str, object]]:
