@@ -68,13 +68,15 @@ def _hint(talk: "Conversation", question: str) -> str:
 def _write(answers: "Iterator[Answer]", *, silent: bool) -> "Answer":
     """Print an answer while it grows, if not silent; return the whole."""
     shown = ""
-    for answer in answers:
-        text = plain(answer.text)
-        if not silent and text.startswith(shown):
-            print(text[len(shown) :], end="", flush=True)
-            shown = text
-    if not silent:
-        print(flush=True)
+    try:
+        for answer in answers:
+            text = plain(answer.text)
+            if not silent and text.startswith(shown):
+                print(text[len(shown) :], end="", flush=True)
+                shown = text
+    finally:  # also where it is stopped
+        if not silent:
+            print(flush=True)
     return answer
 
 
