@@ -110,8 +110,8 @@ def test_the_threshold_is_the_report_s_and_holds_for_what_was_evaluated(tiny_lla
     assert (
         bo.startswith('""') and "--mark: 80.0%" in bo and mam.startswith('"here"') and "--mark: 50.0%" in mam
     )
-    later = time.time() + 2 * measured.SAME_CHECKOUT_S  # bo is learned anew
-    os.utime(paths.subject_model("bo") / "soft_prompt.json", (later, later))
+    newer = time.time() + 2 * measured.SAME_CHECKOUT_S  # bo is learned anew
+    os.utime(paths.subject_model("bo") / "soft_prompt.json", (newer, newer))
     assert measured.evaluations("soft_prompt", ["bo"]) == {}
 
 
