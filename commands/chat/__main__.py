@@ -20,7 +20,7 @@ def main(*words: str) -> str:
     from common.assistant import Assistant, Conversation  # seconds, which a missing photo need not wait for
 
     talk = Conversation(Assistant.of(p), options.subjects, options.method, image)
-    lines = [options.question] if options.question else repl.typed_lines(options.subjects)
+    lines = [options.question] if options.question else repl.typed_lines(options.subjects, p.chat.history)
     answered = repl.converse(talk, lines, as_json=options.json)
     if options.question and not answered:
         sys.exit(1)  # converse has said why

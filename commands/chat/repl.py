@@ -3,8 +3,10 @@
 import contextlib
 import io
 import json
+import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from os.path import exists
 from typing import TYPE_CHECKING
 
 from PIL import Image
@@ -39,6 +41,7 @@ def converse(talk: "Conversation", lines: Iterable[str], *, as_json: bool = Fals
             if line.startswith("/") or line == "help":
                 print(obey(talk, line), flush=True)
                 continue
+            told = _hint(talk, line)
             answer = _write(talk.ask(line), silent=as_json)
         except UserError as error:
             print(f"error: {plain(str(error))}", file=sys.stderr, flush=True)
@@ -46,6 +49,8 @@ def converse(talk: "Conversation", lines: Iterable[str], *, as_json: bool = Fals
             print("stopped", file=sys.stderr, flush=True)
         else:
             answered += 1
+            if told:
+                print(told, file=sys.stderr, flush=True)
             if as_json:
                 yes, no = answer.probabilities or (None, None)
                 said = {"question": line, "answer": plain(answer.text), "yes": yes, "no": no}
@@ -53,16 +58,25 @@ def converse(talk: "Conversation", lines: Iterable[str], *, as_json: bool = Fals
     return answered
 
 
+def _hint(talk: "Conversation", question: str) -> str:
+    from common.assistant import hint  # seconds, which a list of the subjects need not wait for
+
+    forgotten = bool(talk.turns) and not talk.assistant.history
+    return hint(question, photo=talk.image is not None, forgotten=forgotten)
+
+
 def _write(answers: "Iterator[Answer]", *, silent: bool) -> "Answer":
     """Print an answer while it grows, if not silent; return the whole."""
     shown = ""
-    for answer in answers:
-        text = plain(answer.text)
-        if not silent and text.startswith(shown):
-            print(text[len(shown) :], end="", flush=True)
-            shown = text
-    if not silent:
-        print(flush=True)
+    try:
+        for answer in answers:
+            text = plain(answer.text)
+            if not silent and text.startswith(shown):
+                print(text[len(shown) :], end="", flush=True)
+                shown = text
+    finally:  # also where it is stopped
+        if not silent:
+            print(flush=True)
     return answer
 
 
@@ -101,14 +115,23 @@ def obey(talk: "Conversation", line: str) -> str:
 
 
 def photo(path: str) -> Image.Image:
-    """The photo of a file; UserError for what is none, and for an address."""
+    """The photo of a file, named as it is or as a shell has it; UserError for what is none, or an address."""
     if "://" in path:
         raise UserError(f"{plain(path)} is an address: save the photo and name its file")
-    return load_image(path)
+    words = [path]
+    if not exists(path):  # noqa: PTH110  # false of what is no path, where pathlib raises
+        with contextlib.suppress(ValueError):  # a quotation mark that is not closed
+            words = shlex.split(path)  # as a file is written that is dragged into a terminal
+    if len(words) > 1 and all(map(exists, words)):
+        raise UserError(f"{plain(path)} are {len(words)} photos: name one, and the others in turn")
+    return load_image(words[0] if len(words) == 1 else path)
 
 
-def typed_lines(subjects: Sequence[str]) -> Iterator[str]:
-    """Give what is typed, or piped in, line by line until /quit or the end of the input."""
+def typed_lines(subjects: Sequence[str], history: int) -> Iterator[str]:
+    """Give what is typed, or piped in, line by line until /quit or the end of the input.
+
+    At a terminal, say before who can be named, and that questions stand alone if no turns stay in view.
+    """
     sign = "> " if sys.stdin.isatty() else ""
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="surrogateescape")  # one bad byte must not end the talk
@@ -116,11 +139,14 @@ def typed_lines(subjects: Sequence[str]) -> Iterator[str]:
         with contextlib.suppress(ImportError):  # Windows has none; there the console edits lines itself
             import readline  # noqa: F401  # arrow keys and earlier lines
         names = ", ".join(f"<{subject}>" for subject in subjects)
-        print(f"In questions, write {names}; /help lists what else can be done.")
+        alone = "" if history else " Each question stands alone: this model sees no earlier ones."
+        print(f"In questions, write {names}; /help lists what else can be done.{alone}")
     while True:
         try:
             line = input(sign).strip()
         except EOFError:
+            if sign:
+                print()
             return
         except KeyboardInterrupt:
             print()

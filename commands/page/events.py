@@ -33,21 +33,25 @@ class Events:
         cards, problem = self.page.cards()
         return views.gallery(cards, visitor.subjects, problem)
 
+    def transcript(self, visitor: Visitor) -> str:
+        """What this visitor and the methods said."""
+        return views.transcript(visitor.entries, alone=not self.page.assistant.history)
+
     def opened(self) -> Updates:
         """A new visitor, gallery, transcript, the list to train or delete from, the timer."""
         visitor = self.page.visitor()
-        shown = self.gallery(visitor), views.transcript(visitor.entries)
+        shown = self.gallery(visitor), self.transcript(visitor)
         return visitor, *shown, gr.update(choices=[*self.page.subjects]), gr.update(active=True)
 
     def choose(self, visitor: Visitor, event: gr.EventData) -> Updates:
         """Gallery, transcript."""
         visitor.choose(str(event.subject))
-        return self.gallery(visitor), views.transcript(visitor.entries)
+        return self.gallery(visitor), self.transcript(visitor)
 
     def use(self, visitor: Visitor, method: str, other: str) -> str:
         """Transcript."""
         visitor.use(method, other)
-        return views.transcript(visitor.entries)
+        return self.transcript(visitor)
 
     def look_at(self, visitor: Visitor, photo: dict[str, Any] | None) -> Updates:
         """Photo, the sentence below it."""
@@ -64,7 +68,7 @@ class Events:
             yield "", gr.skip(), views.sentence("Write a question first.", problem=True), *_busy(False)
             return
         kept = ""
-        shown = views.transcript(visitor.entries) if visitor.entries else ""
+        shown = self.transcript(visitor) if visitor.entries else ""
         try:
             for said in visitor.ask(question):
                 yield kept, shown, views.growing(said), *_busy(True)
@@ -72,21 +76,21 @@ class Events:
         except Exception as error:  # also a defect of ours must leave the page alive
             kept = question  # so that it can be mended
             visitor.entries.append(Note(_sentence(error), problem=True))
-        yield kept, views.transcript(visitor.entries), "", *_busy(False)
+        yield kept, self.transcript(visitor), "", *_busy(False)
 
     def recognize(self, visitor: Visitor) -> Iterator[Updates]:
         """Transcript, the growing answer."""
-        yield views.transcript(visitor.entries) if visitor.entries else "", views.looking()
+        yield self.transcript(visitor) if visitor.entries else "", views.looking()
         try:
             visitor.recognize()
         except Exception as error:  # as above
             visitor.entries.append(Note(_sentence(error), problem=True))
-        yield views.transcript(visitor.entries), ""
+        yield self.transcript(visitor), ""
 
     def reset(self, visitor: Visitor) -> Updates:
         """Transcript, the growing answer."""
         visitor.reset()
-        return views.transcript(visitor.entries), ""
+        return self.transcript(visitor), ""
 
     def add(self, visitor: Visitor, subject: str, kind: str, photos: list[str] | None) -> Updates:
         """What was said of it, the chosen photos, the gallery, the list to train or delete from, progress."""

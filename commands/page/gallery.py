@@ -36,7 +36,8 @@ def cards(subjects: Mapping[str, tuple[str, str]], trained: list[str]) -> tuple[
     """Cards of subjects (id → kind and source), and a sentence if photos or measurements cannot be read."""
     problem, accuracies = "", {}
     try:
-        accuracies = measured.accuracies(trained)
+        for subject, evaluation in measured.evaluations(paths.SOFT_PROMPT, trained).items():
+            accuracies[subject] = evaluation.accuracies[subject]
     except UserError as error:
         problem = str(error)
     found = []

@@ -1,16 +1,18 @@
 """What the last evaluation says of a subject and of a probability: read from data/predictions.
 
 The same numbers as the report's: recognition is the mean of the accuracies on a subject's own test photos and
-on all others', look-alikes left out; probabilities are counted over all photos, in ten bins.
+on all others', look-alikes left out; probabilities are counted over all photos, in ten bins; the threshold is
+the best for photos that training has seen.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 from common.core import io, paths, schema
 from common.vlm.soft_prompt import INFO
+from stages.report.scores import thresholds
 
 BINS = 10
 SAME_CHECKOUT_S = 60  # DVC brings files back in any order
@@ -46,32 +48,48 @@ class Bin(NamedTuple):
     share: float
 
 
-def accuracies(subjects: list[str]) -> dict[str, Accuracy]:
-    """Of the soft prompts that were evaluated since they were learned; UserError if the file is damaged."""
-    table = paths.predictions(paths.SOFT_PROMPT, "recognition")
-    if not table.is_file():
+class Evaluation(NamedTuple):
+    """What the last evaluation of a method says.
+
+    Attributes:
+        accuracies: by subject.
+        bins: by number, the first holds the least probabilities; those that nothing fell into are missing.
+        threshold: P(yes) from which a photo is best taken for one of the subject, 0 to 1; None for a method
+            without probabilities.
+
+    """
+
+    accuracies: Mapping[str, Accuracy]
+    bins: Mapping[int, Bin]
+    threshold: float | None
+
+    def bin_of(self, probability: float) -> Bin | None:
+        """The bin that P(yes) falls into; None if nothing was measured there."""
+        return self.bins.get(min(int(probability * BINS), BINS - 1))
+
+
+def evaluations(method: str, subjects: Sequence[str]) -> dict[str, Evaluation]:
+    """The last evaluation of a method, for those of these subjects that it holds for.
+
+    A soft prompt that was learned since is another one. Raises UserError if a file is damaged.
+    """
+    recognition, seen = (paths.predictions(method, name) for name in ("recognition", "threshold_set"))
+    if not (recognition.is_file() and seen.is_file()):
         return {}
-    found = _read(table, table.stat().st_mtime_ns)[0]
-    evaluated = table.stat().st_mtime + SAME_CHECKOUT_S
-    cards = {subject: paths.subject_model(subject) / INFO for subject in subjects if subject in found}
+    found = _read(recognition, seen, recognition.stat().st_mtime_ns)
+    evaluated = recognition.stat().st_mtime + SAME_CHECKOUT_S
+    cards = {subject: paths.subject_model(subject) / INFO for subject in subjects}
     return {
-        subject: found[subject]
+        subject: found
         for subject, card in cards.items()
-        if card.is_file() and card.stat().st_mtime <= evaluated
+        if subject in found.accuracies
+        and (method != paths.SOFT_PROMPT or (card.is_file() and card.stat().st_mtime <= evaluated))
     }
 
 
-def bin_of(method: str, probability: float) -> Bin | None:
-    """The bin that P(yes) of a method falls into; None if nothing was measured there."""
-    table = paths.predictions(method, "recognition")
-    if not table.is_file():
-        return None
-    return _read(table, table.stat().st_mtime_ns)[1].get(min(int(probability * BINS), BINS - 1))
-
-
 @lru_cache(maxsize=16)
-def _read(table: Path, written: int) -> tuple[Mapping[str, Accuracy], Mapping[int, Bin]]:
-    """Accuracies by subject and bins by number, of the method whose folder it is."""
+def _read(table: Path, seen: Path, written: int) -> Evaluation:
+    """Of the method whose folder it is."""
     columns = io.read_parquet(table, schema.RECOGNITION).to_pandas()
     rows = columns[columns.method == table.parent.name]
     right = (rows.parsed == "yes") == rows.label
@@ -86,4 +104,5 @@ def _read(table: Path, written: int) -> tuple[Mapping[str, Accuracy], Mapping[in
         int(number): Bin(number / BINS, (number + 1) / BINS, len(part), float(part.label.mean()))
         for number, part in sure.groupby((sure.p_yes * BINS).astype(int).clip(upper=BINS - 1))
     }
-    return accuracy, bins
+    threshold = thresholds(io.read_parquet(seen, schema.THRESHOLD_SET).to_pandas()).get(table.parent.name)
+    return Evaluation(accuracy, bins, threshold)

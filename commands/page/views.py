@@ -18,14 +18,14 @@ def gallery(cards: Sequence[Card], chosen: Sequence[str], problem: str) -> str:
     return _render("gallery", cards=cards, chosen=chosen, problem=problem)
 
 
-def transcript(entries: Sequence[Entry]) -> str:
-    """What was said so far."""
-    return _render("transcript", entries=entries, growing=None)
+def transcript(entries: Sequence[Entry], *, alone: bool) -> str:
+    """What was said so far; `alone`: where nothing was, that each question will be answered by itself."""
+    return _render("transcript", entries=entries, growing=None, alone=alone)
 
 
 def growing(exchange: Exchange) -> str:
     """An answer that is not whole yet."""
-    return _render("transcript", entries=[], growing=exchange)
+    return _render("transcript", entries=[], growing=exchange, alone=False)
 
 
 def looking() -> str:

@@ -1,7 +1,6 @@
 """What one visitor of the page has chosen, shown and asked: owns the conversations and what was said."""
 
 import base64
-import re
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commands.page import measured
-from common.assistant import Assistant, Conversation
+from common.assistant import Assistant, Conversation, hint
 from common.core import images, paths
 from common.core.errors import UserError
 from common.core.foreign import plain
@@ -19,10 +18,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 THUMBNAIL = 320  # pixels
-THRESHOLD = 0.5  # above it "Yes" is the more probable answer, and so the one that is said
-SHOWN_PLACE = re.compile(
-    r"\b(photo|picture|image|here|there|this|these|see|seen|left|right|next to|wear\w*|holding|background)\b"
-)
+EVEN = 0.5  # above it "Yes" is the more probable answer, and so the one that is said
 
 
 @dataclass(frozen=True)
@@ -47,12 +43,24 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Bar:
-    """P(yes) of a subject (None for methods that have none), and what the last evaluation says of such."""
+    """P(yes) of a subject (None for methods that have none), and what the last evaluation says of such.
+
+    Attributes:
+        bin: what became of probabilities that are alike; None if nothing was measured.
+        threshold: from which the subject is taken to be there; None if it was not measured.
+
+    """
 
     subject: str
     answer: str
     yes: float | None
     bin: measured.Bin | None
+    threshold: float | None
+
+    @property
+    def mark(self) -> float:
+        """Where P(yes) begins to mean that the subject is there."""
+        return EVEN if self.threshold is None else self.threshold
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,7 @@ class Presence:
 
     photo: str
     methods: tuple[tuple[str, tuple[Bar, ...]], ...]
-    threshold: float = THRESHOLD
+    even: float = EVEN
     form = "presence"
 
 
@@ -179,11 +187,12 @@ class Visitor:
             raise UserError("no subject is trained yet: add one, or train one that is there")
         found = []
         for method in self.methods:
-            answers = self.assistant.recognize(self._image, trained, method)
-            bars = [
-                Bar(s, plain(a.answer), a.yes, None if a.yes is None else measured.bin_of(method, a.yes))
-                for s, a in answers.items()
-            ]
+            known = measured.evaluations(method, trained)
+            bars = []
+            for subject, told in self.assistant.recognize(self._image, trained, method).items():
+                evaluation = known.get(subject) if told.yes is not None else None
+                meaning = (evaluation.bin_of(told.yes), evaluation.threshold) if evaluation else (None, None)
+                bars.append(Bar(subject, plain(told.answer), told.yes, *meaning))
             bars.sort(key=lambda bar: -(bar.yes or 0.0))
             found.append((self.assistant.titles[method], tuple(bars)))
         self.entries.append(Presence(self._thumbnail, tuple(found)))
@@ -204,9 +213,12 @@ class Visitor:
         self._conversations = []
 
     def _hint(self, question: str) -> str:
-        if self._image is None and SHOWN_PLACE.search(question.lower()):
-            return "No photo was shown, so this is what the model remembers, or a guess."
-        return ""
+        before = any(entry.form == "exchange" for entry in self.entries)
+        return hint(
+            question,
+            photo=self._image is not None,
+            forgotten=before and not self.assistant.history,
+        )
 
 
 def _pairs(said: Exchange, answers: Sequence) -> Iterator[tuple[str, object]]:

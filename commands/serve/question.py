@@ -15,7 +15,9 @@ from common.assistant import BASE, Assistant
 from common.core import images, paths
 from common.core.errors import UserError
 from common.core.foreign import inside, printable
+from common.core.names import NAME
 from common.methods.interface import InPrompt
+from common.prompts.recognition import asks_presence
 from common.vlm import Decoding
 
 NO_MODEL = "model_not_found"
@@ -87,6 +89,11 @@ def read(request: ChatRequest, assistant: Assistant, folder: Path | None, *, sev
         raise UserError("the last message asks nothing: write a question")
     for number, photo in enumerate(dict.fromkeys(shown.values()), 1):
         images.load_image(photo, f"photo {number}")
+    if not shown:
+        there = dict.fromkeys([*subjects, *(name[1:-1] for name in NAME.findall(said[-1][0]))])
+        known = [subject for subject in there if subject in assistant.learned(method)]
+        if any(asks_presence(said[-1][0], f"<{subject}>") for subject in known):
+            raise UserError("this asks what a photo shows, and there is none: send one as an image_url part")
     turns = tuple(Turn(*asked, answer) for asked, (answer, _) in zip(said[:-1:2], said[1::2], strict=True))
     decoding = _decoding(request, assistant.decoding)
     if request.temperature and not isinstance(assistant.method(method), InPrompt):

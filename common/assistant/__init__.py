@@ -6,5 +6,6 @@ Owns who may be talked about, by which method, and conversations with their hist
 
 from common.assistant.assistant import BASE, Assistant, Recognition
 from common.assistant.conversation import Conversation, Turn
+from common.assistant.hints import hint
 
-__all__ = ["BASE", "Assistant", "Conversation", "Recognition", "Turn"]
+__all__ = ["BASE", "Assistant", "Conversation", "Recognition", "Turn", "hint"]

@@ -69,6 +69,7 @@ class Conversation:
         """Let this method answer from now on; UserError if it is unknown, or a subject not learned by it."""
         with self.assistant.lock:
             source = self.assistant.method(method)
+            self.assistant.check_learned(method, self.subjects)
             if isinstance(source, InPrompt):
                 source.definition(self.subjects)
         self.method, self._source, self._dialog = method, source, None
@@ -126,8 +127,10 @@ class Conversation:
 
     def _in_view(self, question: str) -> tuple[str, ...]:
         """Who is in place when this is asked."""
-        before = self.turns[-1].subjects if self.turns else self.subjects
-        return tuple(dict.fromkeys([*before, *self.assistant.named(question)]))
+        before = self.subjects if self.stands_alone else self.turns[-1].subjects
+        subjects = tuple(dict.fromkeys([*before, *self.assistant.named(question)]))
+        self.assistant.check_learned(self.method, subjects)
+        return subjects
 
     def _kept(
         self,

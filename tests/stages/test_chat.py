@@ -144,7 +144,9 @@ def test_commands_among_the_questions(
     assert printed.out.startswith(start)
     refusals = printed.err.splitlines()
     for line, said in zip(
-        refusals, ("/dance is no command", "absent.png", "is an address: save the photo"), strict=True
+        refusals,
+        ("No photo was shown", "/dance is no command", "absent.png", "is an address: save the photo"),
+        strict=True,
     ):
         assert said in line
 

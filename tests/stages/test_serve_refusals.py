@@ -53,6 +53,7 @@ MISTAKES = [
     (body(max_tokens=5000, stream=True), 400, "ask something shorter"),
     (user(words("a\x00b")), 400, "is not plain UTF-8 text"),
     (user(words(" ")), 400, "asks nothing: write a question"),
+    (user(words("Is <bo> in this photo?")), 400, "asks what a photo shows, and there is none: send one"),
     (user(words("a"), picture("photo.png")), 400, "started without --photos"),
     (user(words("a"), picture("http://example.org/a.png")), 400, "fetches no addresses"),
     (user(words("a"), picture("data:image/png;base64,!!!")), 400, "no base64"),

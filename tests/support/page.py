@@ -61,7 +61,7 @@ def drawn_world(place: Path, tiny_llava: Path, clip_folder: Path) -> Iterator[No
 
 
 def measured(subject: str) -> None:
-    """Predictions of a last evaluation: 3 of 4 own photos and 6 of 6 others told rightly."""
+    """Predictions of a last evaluation: 3 of 4 own photos and 6 of 6 others told rightly; threshold .2."""
     rows = [
         dict.fromkeys(schema.RECOGNITION.names)
         | {"subject": subject, "photo": f"{n}.png", "photo_sha256": str(n), "group": "test", "owner": "-"}
@@ -71,6 +71,13 @@ def measured(subject: str) -> None:
     ]
     place = paths.predictions("soft_prompt", "recognition")
     io.write_parquet(place, rows, schema.RECOGNITION, ["photo"])
+    seen = [
+        {"subject": subject, "role": role, "image_sha256": role, "label": role == "positive"}
+        | {"method": "soft_prompt", "answer": "-", "parsed": "yes", "p_yes": yes}
+        for role, yes in (("positive", 0.3), ("easy", 0.1))
+    ]
+    place = paths.predictions("soft_prompt", "threshold_set")
+    io.write_parquet(place, seen, schema.THRESHOLD_SET, ["role"])
 
 
 @contextmanager
@@ -100,7 +107,13 @@ class Browser:
     def __init__(self, address: str, width: int = 1280, height: int = 900) -> None:
         options = webdriver.ChromeOptions()
         options.binary_location = CHROMIUM
-        for word in ("headless=new", "no-sandbox", "disable-dev-shm-usage", f"window-size={width},{height}"):
+        for word in (
+            *("headless=new", "no-sandbox", "disable-dev-shm-usage", f"window-size={width},{height}"),
+            *(
+                "use-fake-device-for-media-stream",
+                "use-fake-ui-for-media-stream",
+            ),  # a camera, and leave to use it
+        ):
             options.add_argument(f"--{word}")
         options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
         self.driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))

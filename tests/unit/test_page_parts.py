@@ -1,17 +1,20 @@
 """The page's parts without a browser: progress, stopping, what was measured, lines of params.yaml."""
 
+import os
+import time
 from pathlib import Path
 
 import pytest
 
 from commands.page import manage, measured, views
 from commands.page.training import STEPS, Progress, Training
-from commands.page.visitor import Exchange, Said, Visitor
-from common import listing
+from commands.page.visitor import Bar, Exchange, Presence, Said, Visitor
+from common import listing, vlm
 from common.assistant import Assistant
-from common.core import params
+from common.core import io, params, paths, schema
 from common.core.errors import UserError
 from tests.support.helpers import set_params
+from tests.support.vlm_helpers import save_soft_prompts
 
 
 def test_progress_is_read_from_what_dvc_and_the_stages_print():
@@ -70,14 +73,53 @@ def test_a_subject_leaves_params_and_every_other_byte_stays():
 
 @pytest.mark.usefixtures("workspace")
 def test_without_an_evaluation_nothing_is_said_of_a_probability():
-    assert measured.accuracies(["bo"]) == {} and measured.bin_of("soft_prompt", 0.5) is None
+    assert measured.evaluations("soft_prompt", ["bo"]) == {}
+    shown = views.transcript(
+        [Presence("data:", (("Words", (Bar("bo", "Yes", 0.7, None, None),)),))], alone=True
+    )
+    assert "--mark: 50.0%" in shown and "Not measured:" in shown and "In the test" not in shown
+
+
+@pytest.mark.usefixtures("workspace")
+def test_the_threshold_is_the_report_s_and_holds_for_what_was_evaluated(tiny_llava: Path):
+    save_soft_prompts(vlm.load(str(tiny_llava)), "bo", "mam")
+    recognition = {"subject": "bo", "photo": "0.png", "photo_sha256": "0", "group": "test", "owner": "-"}
+    seen = {"subject": "bo", "role": "hard", "image_sha256": "0"}
+    told = {"method": "soft_prompt", "answer": "Yes", "parsed": "yes"}
+    rows = [told | {"label": label, "p_yes": yes} for label, yes in ((True, 0.9), (False, 0.7))]
+    io.write_parquet(
+        paths.predictions("soft_prompt", "recognition"),
+        [dict.fromkeys(schema.RECOGNITION.names) | recognition | row for row in rows],
+        schema.RECOGNITION,
+        ["photo"],
+    )
+    seen = [dict.fromkeys(schema.THRESHOLD_SET.names) | seen | row for row in rows]
+    io.write_parquet(
+        paths.predictions("soft_prompt", "threshold_set"), seen, schema.THRESHOLD_SET, ["subject"]
+    )
+    found = measured.evaluations("soft_prompt", ["bo", "mam"])
+    assert list(found) == ["bo"] and found["bo"].threshold == pytest.approx(0.8)
+    assert found["bo"].bin_of(0.93).share == 1 and found["bo"].bin_of(0.5) is None
+    bars = [
+        Bar("bo", "Yes", 0.75, found["bo"].bin_of(0.75), found["bo"].threshold),
+        Bar("mam", "Yes", 0.6, None, None),
+    ]
+    shown = views.transcript([Presence("data:", (("Soft prompt", tuple(bars)),))], alone=True)
+    assert "the threshold, 0.80" in shown and "Not measured for mam:" in shown and "In the test" in shown
+    bo, mam = shown.split("<tr class=")[1:]
+    assert (
+        bo.startswith('""') and "--mark: 80.0%" in bo and mam.startswith('"here"') and "--mark: 50.0%" in mam
+    )
+    newer = time.time() + 2 * measured.SAME_CHECKOUT_S  # bo is learned anew
+    os.utime(paths.subject_model("bo") / "soft_prompt.json", (newer, newer))
+    assert measured.evaluations("soft_prompt", ["bo"]) == {}
 
 
 def test_all_that_comes_from_outside_is_escaped():
     evil = "<img src=x onerror=alert(1)>${alert(1)}{{alert}}"
     shown = [
         views.growing(Exchange(evil, None, (Said(evil, evil), Said(evil, evil)))),
-        views.transcript([Exchange(evil, None, (Said(evil, evil),), evil)]),
+        views.transcript([Exchange(evil, None, (Said(evil, evil),), evil)], alone=True),
         views.sentences(evil, [evil]),
         views.progress(Progress(evil, "failed", error=evil)),
         views.confirm(evil, [Path(evil)]),
@@ -106,3 +148,15 @@ def test_an_answer_that_is_stopped_or_left_keeps_what_was_said(tiny_llava: Path)
     *_, whole = visitor.ask("And now?")
     assert len(visitor.entries) == 3 and not visitor.entries[2].answers[0].stopped
     assert whole.answers[0].text
+
+
+@pytest.mark.usefixtures("workspace")
+@pytest.mark.parametrize(("history", "told"), [(0, True), (4, False)])
+def test_where_each_question_stands_alone_the_page_says_so(tiny_llava: Path, history: int, told: bool):
+    set_params({"base.vlm.model": str(tiny_llava), "chat.max_new_tokens": 3, "chat.history": history})
+    visitor = Visitor(Assistant.of(params.load()))
+    for question in ("What color is it?", "What color is it?", "What color is a mug?"):
+        list(visitor.ask(question))
+    said = "does not see what was said before"
+    assert [said in entry.hint for entry in visitor.entries] == [False, told, False]
+    assert said in views.transcript([], alone=True) and said not in views.transcript([], alone=False)
