@@ -1,21 +1,20 @@
-"""Others' `.pt` files: read without running code in them, and without believing what they claim to hold.
+"""Others' `.pt` files: tables of numbers in torch's archives, and no belief in what they claim to hold.
 
-Owns the one way in and out for torch's archives. Does not own what a format keeps in them.
+Does not own what a format keeps in them, nor how they are read (`torch_archives`).
 """
 
 import io as memory
-import zipfile
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
-from common.core import io
+from common.core import io, torch_archives
 from common.core.errors import UserError
 
 if TYPE_CHECKING:
     import torch
 
 MAX_BYTES = 256 * 2**20  # of a file; a pair of the paper's has 170 kB
+AGAIN = "take the tensor file that training wrote"
 
 
 def save(path: Path, value: Any) -> None:
@@ -28,18 +27,8 @@ def save(path: Path, value: Any) -> None:
 
 
 def load(path: Path, missing: str) -> Any:
-    """What the file holds, on the CPU; nothing is executed.
-
-    Raises UserError if the file is not there (`missing` is the remedy), is too large or damaged, or holds
-    anything but numbers, texts and containers of these.
-    """
-    import torch
-
-    _refuse_damaged(path, missing)
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, RuntimeError, ValueError, EOFError, OSError, LookupError, TypeError) as error:
-        raise _damaged(path, type(error).__name__) from None
+    """What the file holds, on the CPU; errors as of `torch_archives.load`."""
+    return torch_archives.load(path, missing, MAX_BYTES, AGAIN)
 
 
 def check_table(path: Path, rows: Any, max_rows: int) -> "torch.Tensor":
@@ -74,27 +63,3 @@ def finite(path: Path, rows: "torch.Tensor") -> "torch.Tensor":
 def shape(rows: "torch.Tensor") -> str:
     """The shape in words."""
     return " x ".join(map(str, rows.shape))
-
-
-def _refuse_damaged(path: Path, missing: str) -> None:
-    """Raise UserError unless this is an archive of torch.save's whose checksums hold."""
-    if not path.is_file():
-        raise UserError(f"{path} is missing: {missing}")
-    if path.stat().st_size > MAX_BYTES:
-        raise UserError(
-            f"{path} is larger than {MAX_BYTES:,} bytes: take the tensor file that training wrote"
-        )
-    try:
-        with zipfile.ZipFile(path) as archive:
-            packed = any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist())
-            if packed or archive.testzip():  # torch itself does not look at checksums
-                raise _damaged(path, "its checksum is wrong")
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError, EOFError) as error:
-        raise _damaged(path, type(error).__name__) from None
-
-
-def _damaged(path: Path, reason: str) -> UserError:
-    return UserError(
-        f"{path} is damaged, or holds code, which is not loaded ({reason}): "
-        "take the tensor file that training wrote"
-    )

@@ -28,6 +28,7 @@ THING = (
     "Is {name} near or far away?",
 )
 
+REFER = "[refer] {name} in the image"  # as MiniGPT-v2 is asked for a box
 BLIP2_QUESTION = "Question: {question} Answer:"  # as BLIP-2's authors ask it
 
 
