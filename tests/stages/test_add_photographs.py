@@ -7,7 +7,7 @@ from ruamel.yaml import YAML
 
 from common.core import params, paths
 from tests.support.add_helpers import PHOTOS, draw
-from tests.support.helpers import ROOT, run_stage
+from tests.support.helpers import ROOT, run_here
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +21,7 @@ def test_the_base_for_photographs_learns_own_subjects_alone(workspace: Path):
     before = paths.PARAMS.read_text(encoding="utf-8").splitlines()
     others = workspace / 'other "things"'
     draw(others / "a.png", 20)
-    done = run_stage("add", "my-dog", "photos", "--kind", "pet", "--photographs", "--others", str(others))
+    done = run_here("add", "my-dog", "photos", "--kind", "pet", "--photographs", "--others", str(others))
     assert done.returncode == 0, done.stderr
     p = params.load()
     assert (list(p.subjects), p.base.preset) == (["my-dog"], "photographs")
@@ -43,7 +43,7 @@ def test_a_second_subject_joins_the_first(workspace: Path):
     for name, first in (("my-dog", 0), ("my-cat", 30)):
         for number in range(8):
             draw(Path(name, f"{number}.png"), first + number)
-        done = run_stage("add", name, name, "--kind", "pet", "--photographs")
+        done = run_here("add", name, name, "--kind", "pet", "--photographs")
         assert done.returncode == 0, done.stderr
     assert list(params.load().subjects) == ["my-dog", "my-cat"]
 
@@ -60,7 +60,7 @@ def test_a_second_subject_joins_the_first(workspace: Path):
 )
 def test_what_cannot_be_changes_nothing(words: list[str], said: str):
     before = paths.PARAMS.read_bytes()
-    done = run_stage("add", "my-dog", "photos", "--kind", "pet", *words)
+    done = run_here("add", "my-dog", "photos", "--kind", "pet", *words)
     assert done.returncode != 0 and said in done.stderr and "Traceback" not in done.stderr
     assert paths.PARAMS.read_bytes() == before
     assert not Path("data/subjects/my-dog").exists()
@@ -87,6 +87,6 @@ def test_the_changed_file_is_yaml_whatever_the_folder_is_called(tmp_path: Path):
 def test_a_method_that_learns_from_questions_as_well_stays(workspace: Path):
     text = paths.PARAMS.read_text(encoding="utf-8")
     paths.PARAMS.write_text(text.replace("mode: captioning", "mode: vqa", 1), encoding="utf-8")
-    done = run_stage("add", "my-dog", "photos", "--kind", "pet", "--photographs")
+    done = run_here("add", "my-dog", "photos", "--kind", "pet", "--photographs")
     assert done.returncode == 0, done.stderr
     assert "myvlm" in params.load().methods and "left params.yaml" not in done.stdout

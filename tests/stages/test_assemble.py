@@ -11,7 +11,7 @@ from common.core import io, paths, schema
 from common.core.errors import UserError
 from common.core.images import load_image, photo_row
 from stages.assemble.__main__ import main
-from tests.support.helpers import REAL_PHOTOS, run_stage, save_photo, set_params
+from tests.support.helpers import REAL_PHOTOS, run_here, save_photo, set_params
 
 BOTH = {"mam": {"kind": "person", "source": "world"}, "bo": {"kind": "pet", "source": "world"}}
 
@@ -112,7 +112,7 @@ def test_a_test_photo_among_the_negatives_is_refused(joined: Path) -> None:
     test = paths.test_photos("bo", "world") / "0.png"
     shutil.copy(test, "corpus/leak.png")
     inputs("bo", [], [negative(Path("corpus/leak.png"), "hard", 0.9)])
-    result = run_stage("assemble")
+    result = run_here("assemble")
     assert result.returncode == 1
     assert result.stderr.startswith(
         "error: leak.png is the same picture as the test photo data/world/subjects/bo/test"

@@ -11,7 +11,7 @@ from commands.convert.__main__ import main
 from common.core import io, paths
 from common.core.errors import UserError
 from tests.support.convert_helpers import make_subject, samples, talk
-from tests.support.helpers import run_stage
+from tests.support.helpers import run_here
 
 
 @pytest.fixture
@@ -189,11 +189,11 @@ def test_what_is_missing_is_named(subject: Path) -> None:
 
 
 def test_help_explains_every_format(workspace: Path) -> None:
-    shown = run_stage("convert", "--help")
+    shown = run_here("convert", "--help")
     assert shown.returncode == 0
     text = " ".join(shown.stdout.split())
     for part in ("-token.pt", "training JSONs", "conversation JSON", "six fields", "captions.json", "vLLM"):
         assert part in text
-    failed = run_stage("convert", "jsonl", "bo", "absent", "--read")
+    failed = run_here("convert", "jsonl", "bo", "absent", "--read")
     assert failed.returncode == 1 and failed.stderr.count("\n") == 1 and "absent" in failed.stderr
-    assert run_stage("convert", "huggingface", "bo", "out", "--read").returncode == 2  # there is no way back
+    assert run_here("convert", "huggingface", "bo", "out", "--read").returncode == 2  # there is no way back

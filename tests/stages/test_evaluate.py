@@ -9,7 +9,7 @@ import pytest
 from common import vlm
 from common.core import io, paths, schema
 from stages.evaluate.__main__ import main
-from tests.support.helpers import run_stage, set_params
+from tests.support.helpers import run_here, set_params
 from tests.support.subjects import populate, teach
 
 METHODS = {
@@ -146,7 +146,7 @@ def _captions_are_asked_of_own_photos_and_as_many_of_others_in_both_wordings():
 def test_a_test_photo_that_was_trained_on_is_refused(prepared):
     train, test = paths.train_photos("bo", "world"), paths.test_photos("mam", "world")
     shutil.copy(train / "00.png", test / "09.png")
-    done = run_stage("evaluate")
+    done = run_here("evaluate")
     assert done.returncode == 1
     assert "data/world/subjects/mam/test/09.png was used to train bo" in done.stderr
     assert "Traceback" not in done.stderr
@@ -155,6 +155,6 @@ def test_a_test_photo_that_was_trained_on_is_refused(prepared):
 def test_a_malformed_questions_file_is_named_with_the_place(prepared):
     path = paths.truth_dir("bo", "world") / "questions.json"
     path.write_text('{"text": [{"question": "What color?", "options": ["red"], "answer": 0}]}')
-    done = run_stage("evaluate")
+    done = run_here("evaluate")
     assert done.returncode == 1
     assert f"{path}, text.0.options" in done.stderr and "Traceback" not in done.stderr

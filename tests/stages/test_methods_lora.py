@@ -14,7 +14,7 @@ from common.methods.interface import Backbones, Request, Responder, Task
 from common.training.samples import TrainingSet, concatenate, read_rows
 from stages.evaluate.__main__ import main as ask
 from stages.fit_baseline.__main__ import main as fit
-from tests.support.helpers import run_stage, set_params
+from tests.support.helpers import run_here, set_params
 from tests.support.subjects import populate
 
 SECTION: dict[str, Any] = {
@@ -154,7 +154,7 @@ def test_a_subjects_adapter_is_in_place_whatever_is_asked_and_the_base_where_the
 
 def test_mistakes_end_with_one_sentence(prepared: Path) -> None:
     set_params({"methods.lora.scope": "each", "methods.lora.ranks": 4})
-    done = run_stage("fit_baseline", "lora")
+    done = run_here("fit_baseline", "lora")
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "methods.lora.scope is 'each'" in done.stderr
     assert "methods.lora.ranks is not a known key: did you mean rank?" in done.stderr

@@ -10,7 +10,7 @@ from common.core.errors import UserError
 from common.methods.training_free import best_threshold, similarities
 from stages.evaluate.__main__ import main as ask
 from stages.fit_baseline.__main__ import main as fit
-from tests.support.helpers import run_stage, set_params
+from tests.support.helpers import run_here, set_params
 from tests.support.subjects import populate
 
 SECTION = {"method": "training_free", "title": "Reference photos", "threshold": None}
@@ -80,7 +80,7 @@ def test_a_train_photo_shows_its_subject(prepared):
 
 def test_mistakes_in_its_section_are_named(prepared):
     set_params({"methods.free.treshold": 0.5})
-    done = run_stage("fit_baseline", "free")
+    done = run_here("fit_baseline", "free")
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "methods.free.treshold is not a known key: did you mean threshold?" in done.stderr
     set_params({"-methods.free.treshold": 0, "methods.free.method": "training_fee"})

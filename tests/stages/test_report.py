@@ -11,7 +11,7 @@ from PIL import Image
 from common.core import io, paths, schema
 from stages.report.__main__ import main
 from stages.report.console import processor
-from tests.support.helpers import run_stage, set_params
+from tests.support.helpers import run_here, set_params
 from tests.support.predictions import predict
 from tests.support.subjects import HOSTILE, populate
 
@@ -189,7 +189,7 @@ def test_every_method_s_answer_about_a_photo_is_on_the_page_and_controls_stand_a
 
 def test_own_photos_without_truth_are_reported_with_what_is_missing_said(workspace):
     given({"my-dog": "own"}, workspace)
-    done = run_stage("report")
+    done = run_here("report")
     assert done.returncode == 0, done.stderr
     assert re.match(r"report: 1 subject \(own photos\): found in .* in [\d.]+ s", done.stderr)
     metrics = json.loads(paths.METRICS.read_text())
@@ -204,6 +204,6 @@ def test_own_photos_without_truth_are_reported_with_what_is_missing_said(workspa
 
 def test_a_missing_training_curve_is_one_clear_sentence(predicted):
     paths.train_curve("mam").unlink()
-    done = run_stage("report")
+    done = run_here("report")
     assert done.returncode == 1
     assert done.stderr == "error: reports/train/mam.csv is missing: run `dvc repro train@mam` to make it\n"

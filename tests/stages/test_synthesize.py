@@ -13,7 +13,7 @@ from common.prompts.interview import CAPTION, DESCRIBE, OTHER, PERSON
 from common.vlm.answer import decode
 from stages.synthesize.__main__ import main
 from stages.synthesize.interview import doubtful, interview, read_photo
-from tests.support.helpers import REAL_PHOTOS, run_stage, save_photo, set_params
+from tests.support.helpers import REAL_PHOTOS, run_here, save_photo, set_params
 
 PHOTOS = 3
 
@@ -117,7 +117,7 @@ def test_the_base_model_is_asked_with_the_neutral_name(photos: Path, tiny_llava:
 
 def test_a_missing_photo_folder_is_one_sentence(photos: Path) -> None:
     shutil.rmtree(paths.train_photos("bo", "world"))
-    result = run_stage("synthesize")
+    result = run_here("synthesize")
     assert result.returncode == 1
     assert result.stderr.startswith("error: the folder data/world/subjects/bo/train is missing")
     assert "Traceback" not in result.stderr

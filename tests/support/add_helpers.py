@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from common.core import images
-from tests.support.helpers import run_stage
+from tests.support.helpers import run_here
 
 PHOTOS = Path("photos")
 BO = Path("data/subjects/my-dog")
@@ -42,7 +42,7 @@ def _photos(workspace: Path):
 
 def added(*words: str) -> str:
     """What add prints when it succeeds."""
-    done = run_stage("add", *words)
+    done = run_here("add", *words)
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
 
@@ -50,7 +50,7 @@ def added(*words: str) -> str:
 def refused(*words: str) -> str:
     """The last line of a refusal, which changes nothing."""
     before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
-    done = run_stage("add", *words)
+    done = run_here("add", *words)
     assert done.returncode in (1, 2)
     assert "Traceback" not in done.stderr
     assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()} == before

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from common.core import paths
-from tests.support.helpers import run_stage, save_photo, set_params
+from tests.support.helpers import run_here, save_photo, set_params
 
 REX = Path("data/subjects/rex")
 
@@ -32,7 +32,7 @@ def _rex(workspace: Path):
 
 def refusal() -> list[str]:
     """The sentences with which check refuses; there is no traceback and no receipt."""
-    done = run_stage("check")
+    done = run_here("check")
     assert done.returncode == 1
     assert done.stdout == ""
     assert not paths.CHECKED.exists()
@@ -42,6 +42,6 @@ def refusal() -> list[str]:
 
 def accepted() -> str:
     """What check says when it is content."""
-    done = run_stage("check")
+    done = run_here("check")
     assert done.returncode == 0, done.stderr
     return done.stderr

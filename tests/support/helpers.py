@@ -1,13 +1,18 @@
 """What tests of several stages share: editing params.yaml, and running a stage or DVC as a user does."""
 
+import importlib
+import io
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 from ruamel.yaml import YAML
+
+from common.core import errors
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL_PHOTOS = ROOT.parent / "shared" / "photos"  # not part of the repository; tests that need it skip without
@@ -30,19 +35,37 @@ def set_params(changes: dict[str, Any]) -> None:
         yaml.dump(params, file)
 
 
-def run_stage(stage: str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+Ran = subprocess.CompletedProcess[str]
+
+
+def run_stage(stage: str, *words: str, **environment: str) -> Ran:
     """Run `python -m stages.<stage>` in the current folder and return what it printed."""
     return subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            f"{'stages' if (ROOT / 'stages' / stage).is_dir() else 'commands'}.{stage}",
-            *words,
-        ],
+        [sys.executable, "-m", package(stage), *words],
         env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"} | environment,
         capture_output=True,
         text=True,
     )
+
+
+def run_here(stage: str, *words: str) -> Ran:
+    """Do the same in this process, which has imported already what a new one would import."""
+    main = importlib.import_module(f"{package(stage)}.__main__").main
+    before, code = sys.argv, 0
+    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+        sys.argv = [stage, *words]
+        try:
+            errors.run(main)
+        except SystemExit as end:
+            code = end.code or 0
+        finally:
+            sys.argv = before
+    said = f"{code}\n" if isinstance(code, str) else ""  # as Python prints it
+    return Ran(words, 1 if said else code, out.getvalue(), err.getvalue() + said)
+
+
+def package(stage: str) -> str:
+    return f"{'stages' if (ROOT / 'stages' / stage).is_dir() else 'commands'}.{stage}"
 
 
 def dvc(*words: str, code: int = 0) -> str:
