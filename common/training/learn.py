@@ -28,7 +28,7 @@ def learn(
     starts: Mapping[str, vlm.SoftPrompt] | None = None,
     each_epoch: Callable[[vlm.SoftPrompt], None] = lambda prompt: None,
 ) -> dict[str, Learned]:
-    """Train subjects (id → lesson) side by side; each learns what it would learn alone.
+    """Train subjects (id → training set) side by side; each learns what it would learn alone.
 
     `starts` holds the rows before training; None for those that the recipe asks for.
 
@@ -49,7 +49,7 @@ def learn(
         SubjectTrainer.of(base, best[subject], training_set.training, recipe)
         for subject, training_set in training_sets.items()
     ]
-    images = next(iter(training_sets.values())).images  # of all lessons
+    images = next(iter(training_sets.values())).images  # of all subjects
     # Validation asks one question a row, without gradients: a row takes half as much as one of training.
     rows = max(widest(trainers, recipe), math.ceil(recipe.micro_batch_size / 2))
     prefixes = vlm.encode_prefixes(

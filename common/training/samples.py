@@ -89,7 +89,7 @@ class TrainingSet:
 
 
 def share_images(training_sets: Mapping[str, TrainingSet]) -> dict[str, TrainingSet]:
-    """Let all lessons share one list of pictures, so that what several subjects learn from is there once."""
+    """Let training sets share one list of pictures: what several subjects learn from is there once."""
     pool: dict[tuple[Any, ...], int] = {}
     images: list[Image.Image] = []
     found = {}
@@ -111,7 +111,7 @@ def share_images(training_sets: Mapping[str, TrainingSet]) -> dict[str, Training
 
 
 def concatenate(training_sets: Sequence[TrainingSet]) -> TrainingSet:
-    """One lesson of several."""
+    """One training set of several."""
     parts = list(
         share_images(
             {str(number): training_set for number, training_set in enumerate(training_sets)}

@@ -54,7 +54,7 @@ def encode_prefixes(
         images: RGB; may be empty, then only the text-only prefix is there.
         batch_size: images that are made ready at once.
         working_rows: rows of the forwards to come, for which memory is left free; None for `batch_size`.
-        room: memory to keep prefixes in; None to measure what is free, within `base.prefix_bytes`.
+        budget: memory to keep prefixes in; None to measure what is free, within `base.prefix_bytes`.
         progress: title of a progress bar; None for no bar.
 
     """

@@ -69,7 +69,7 @@ def test_what_cannot_be_changes_nothing(words: list[str], said: str):
 def test_negatives_may_come_from_a_list_of_addresses(workspace: Path):
     Path("captions_val2017.json").write_text("{}")
     words = ("--kind", "pet", "--photographs", "--others", "captions_val2017.json")
-    assert run_stage("add", "my-dog", "photos", *words).returncode == 0
+    assert run_here("add", "my-dog", "photos", *words).returncode == 0
     index = params.load().index
     listed = (workspace / "captions_val2017.json").as_posix()
     assert (index.source, index.location, index.serve) == ("urls", listed, None)

@@ -46,8 +46,8 @@ def say_the_box(folder: Path) -> None:
     """Let the model say one box after every question: each token alone decides what follows it."""
     processor = AutoProcessor.from_pretrained(folder)
     processor.tokenizer.add_tokens([BOX])
-    cue = processor.tokenizer(" [/INST]").input_ids[-1]
-    chain = [cue, *processor.tokenizer.convert_tokens_to_ids([BOX, "</s>"])]
+    before = processor.tokenizer(" [/INST]").input_ids[-1]
+    chain = [before, *processor.tokenizer.convert_tokens_to_ids([BOX, "</s>"])]
     model = AutoModelForImageTextToText.from_pretrained(folder)
     for layer in model.model.language_model.layers:
         layer.self_attn.o_proj.weight.zero_()

@@ -1,6 +1,8 @@
 """The code speaks the field's words: names that only this repository used are gone for good."""
 
+import ast
 import io
+import re
 import tokenize
 
 import pytest
@@ -42,3 +44,17 @@ def test_no_name_of_the_private_dialect_is_left(folder: str):
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_no_module_of_the_private_dialect_is_left(folder: str):
     assert not [path for path in (ROOT / folder).glob("**/*.py") if path.stem in MODULES]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_docstrings_explain_arguments_that_there_are(folder: str):
+    """After a rename the old name stays easily where no tool looks."""
+    gone = []
+    for path in sorted((ROOT / folder).glob("**/*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                told = (ast.get_docstring(node) or "").partition("\nArgs:\n")[2].partition("\n\n")[0]
+                named = re.findall(r"^    (\w+):", told, re.MULTILINE)
+                real = {argument.arg for argument in ast.walk(node.args) if isinstance(argument, ast.arg)}
+                gone += [f"{path.relative_to(ROOT)}: {node.name} has no {name}" for name in {*named} - real]
+    assert not gone, "\n".join(gone)

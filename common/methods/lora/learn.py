@@ -46,11 +46,11 @@ def learn(
     Args:
         base: the model, unchanged afterwards.
         config: of the adapter.
-        lesson: what is learned.
+        training_set: what is learned.
         name: of what is learned, for random streams and messages.
         settings: of the method.
         seed: the global one.
-        at_once: samples per forward.
+        micro_batch_size: samples per forward.
 
     Raises:
         UserError: no sample fits into the model's context, the loss is no longer finite, or others'

@@ -49,7 +49,7 @@ def training_pairs(
 
     Args:
         identifier: of the subject.
-        spoken: CONVERSATIONS rows.
+        conversations: CONVERSATIONS rows.
         instruction: with ``{identifier}``.
         mode: captioning | vqa.
 
