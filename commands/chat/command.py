@@ -10,7 +10,7 @@ from common.core.errors import UserError
 def read(words: Sequence[str]) -> argparse.Namespace:
     """`subjects`, `method`, `image`, `question` (None where left out), `json`; ends the process on mistakes.
 
-    Raises UserError when the question is empty.
+    Raises UserError when the question or the photo's name is empty, as of a variable that is not set.
     """
     parser = argparse.ArgumentParser(
         prog="python -m commands.chat", description="Ask about trained subjects."
@@ -27,4 +27,6 @@ def read(words: Sequence[str]) -> argparse.Namespace:
     options = parser.parse_args(words)
     if options.question is not None and not options.question.strip():
         raise UserError("--question is empty: write one, or leave it out and type questions")
+    if options.image == "":
+        raise UserError("--image is empty: name a photo, or leave it out and talk without one")
     return options

@@ -92,8 +92,8 @@ def replace(subject: str, turns: Iterable[ConversationTurn], photos: Path) -> st
 
 
 def legible(*texts: str) -> bool:
-    """Whether the texts came as UTF-8."""
-    return not any(UNKNOWN in text for text in texts)
+    """Whether the texts came as UTF-8, without control characters."""
+    return not any(UNKNOWN in plain(text) for text in texts)
 
 
 def left_out(count: int) -> str:

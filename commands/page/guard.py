@@ -9,9 +9,13 @@ nothing from anywhere else.
 import re
 from collections.abc import Iterable
 
+from gradio.route_utils import FnIndexInferError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from common.core import progress
+from common.core.progress import printable
 
 NEEDED = {
     "GET": re.compile(
@@ -63,7 +67,10 @@ class Guard:
                 headers["X-Content-Type-Options"] = "nosniff"
             await send(message)
 
-        await self.app(scope, bounded, guarded)
+        try:
+            await self.app(scope, bounded, guarded)
+        except (FnIndexInferError, KeyError) as error:  # gradio knows no such event, and has answered so
+            progress.say(f"a request that the page does not send was refused ({printable(error)})")
 
     def _problem(self, scope: Scope) -> tuple[int, str] | None:
         headers = Headers(scope=scope)

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from common.core import foreign, images, paths
 from common.core.errors import UserError
-from common.core.progress import UNKNOWN
+from common.core.progress import UNKNOWN, plain
 
 LOOKALIKES = {
     "lookalike-marking": "marking",
@@ -43,8 +43,8 @@ class ChoiceQuestion(BaseModel):
     def _a_choice(self) -> "ChoiceQuestion":
         if self.options[0] == self.options[1]:
             raise ValueError("both options are the same")
-        if UNKNOWN in "".join([self.question, *self.options]):
-            raise ValueError("it is not UTF-8: save the file as UTF-8")
+        if UNKNOWN in plain("".join([self.question, *self.options])):
+            raise ValueError("it is not UTF-8, or holds control characters: save the file as UTF-8")
         return self
 
 

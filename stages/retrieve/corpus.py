@@ -48,7 +48,7 @@ class LocalIndex:
             self.index = read_index(paths.INDEX_IMAGES)
             self.vectors = np.load(paths.INDEX_EMBEDDINGS, mmap_mode="r")  # (n, d) float32
             self.file = pq.ParquetFile(paths.INDEX_METADATA)
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError, EOFError) as error:
             raise UserError(
                 f"{paths.INDEX} cannot be read ({str(error)[:200]}): run `dvc repro index`"
             ) from error
