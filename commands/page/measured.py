@@ -1,8 +1,7 @@
-"""What the last evaluation says of a subject and of a probability: read from data/predictions.
+"""What the last evaluation says of a subject and of a probability: from data/predictions and the report.
 
 The same numbers as the report's: recognition is the mean of the accuracies on a subject's own test photos and
-on all others', look-alikes left out; probabilities are counted over all photos, in ten bins; the threshold is
-the best for photos that training has seen.
+on all others', look-alikes left out; probabilities are counted over all photos, in ten bins.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,6 @@ from typing import NamedTuple
 
 from common.core import io, paths, schema
 from common.vlm.soft_prompt import INFO
-from stages.report.scores import thresholds
 
 BINS = 10
 SAME_CHECKOUT_S = 60  # DVC brings files back in any order
@@ -54,8 +52,8 @@ class Evaluation(NamedTuple):
     Attributes:
         accuracies: by subject.
         bins: by number, the first holds the least probabilities; those that nothing fell into are missing.
-        threshold: P(yes) from which a photo is best taken for one of the subject, 0 to 1; None for a method
-            without probabilities.
+        threshold: P(yes) from which a photo is best taken for one of the subject, 0 to 1; None if the report
+            is not of this evaluation, or the method has no probabilities.
 
     """
 
@@ -73,23 +71,35 @@ def evaluations(method: str, subjects: Sequence[str]) -> dict[str, Evaluation]:
 
     A soft prompt that was learned since is another one. Raises UserError if a file is damaged.
     """
-    recognition, seen = (paths.predictions(method, name) for name in ("recognition", "threshold_set"))
-    if not (recognition.is_file() and seen.is_file()):
+    table = paths.predictions(method, "recognition")
+    if not table.is_file():
         return {}
-    found = _read(recognition, seen, recognition.stat().st_mtime_ns)
-    evaluated = recognition.stat().st_mtime + SAME_CHECKOUT_S
+    accuracy, bins = _read(table, table.stat().st_mtime_ns)
+    found = Evaluation(accuracy, bins, _threshold(method, table))
     cards = {subject: paths.subject_model(subject) / INFO for subject in subjects}
     return {
         subject: found
         for subject, card in cards.items()
-        if subject in found.accuracies
-        and (method != paths.SOFT_PROMPT or (card.is_file() and card.stat().st_mtime <= evaluated))
+        if subject in accuracy
+        and (method != paths.SOFT_PROMPT or (card.is_file() and _made_since(table, card)))
     }
 
 
+def _threshold(method: str, table: Path) -> float | None:
+    """What the report says, if it was made since the method's table was."""
+    report = paths.INTERVALS
+    if not (report.is_file() and _made_since(report, table)):
+        return None
+    return io.read_json(report)["thresholds"].get(method)
+
+
+def _made_since(path: Path, earlier: Path) -> bool:
+    return path.stat().st_mtime >= earlier.stat().st_mtime - SAME_CHECKOUT_S
+
+
 @lru_cache(maxsize=16)
-def _read(table: Path, seen: Path, written: int) -> Evaluation:
-    """Of the method whose folder it is."""
+def _read(table: Path, written: int) -> tuple[Mapping[str, Accuracy], Mapping[int, Bin]]:
+    """Accuracies by subject and bins by number, of the method whose folder it is."""
     columns = io.read_parquet(table, schema.RECOGNITION).to_pandas()
     rows = columns[columns.method == table.parent.name]
     right = (rows.parsed == "yes") == rows.label
@@ -104,5 +114,4 @@ def _read(table: Path, seen: Path, written: int) -> Evaluation:
         int(number): Bin(number / BINS, (number + 1) / BINS, len(part), float(part.label.mean()))
         for number, part in sure.groupby((sure.p_yes * BINS).astype(int).clip(upper=BINS - 1))
     }
-    threshold = thresholds(io.read_parquet(seen, schema.THRESHOLD_SET).to_pandas()).get(table.parent.name)
-    return Evaluation(accuracy, bins, threshold)
+    return accuracy, bins

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from common import methods, vlm
 from common.assistant.conversation import Conversation
+from common.assistant.learned_prompts import LearnedPrompts, Nothing
 from common.core import images, paths, seed
 from common.core.errors import UserError
 from common.core.foreign import UNKNOWN, plain
@@ -52,35 +53,6 @@ class Recognition(NamedTuple):
 
     answer: str
     yes: float | None
-
-
-class LearnedPrompts(InPrompt):
-    """Soft prompts as they lie on the disk; one that was learned anew since is read again."""
-
-    def __init__(self, base: vlm.Base) -> None:
-        """Read nothing yet."""
-        self.base = base
-        self._known: dict[str, tuple[int, vlm.SoftPrompt]] = {}
-
-    def definition(self, subjects: Sequence[str]) -> vlm.Definition:
-        """The learned rows."""
-        prompts = tuple(self._read(subject) for subject in subjects)
-        return prompts if prompts[1:] else prompts[0] if prompts else None
-
-    def _read(self, subject: str) -> vlm.SoftPrompt:
-        folder = paths.subject_model(subject)
-        card = folder / INFO
-        written = card.stat().st_mtime_ns if card.is_file() else 0
-        if subject not in self._known or self._known[subject][0] != written:
-            self._known[subject] = written, vlm.SoftPrompt.load(folder, self.base.fingerprint)
-        return self._known[subject][1]
-
-
-class Nothing(InPrompt):
-    """The base, which knows nobody."""
-
-    def definition(self, subjects: Sequence[str]) -> None:
-        """Nothing."""
 
 
 class Assistant:
@@ -161,7 +133,10 @@ class Assistant:
             raise UserError(f"{name} has not learned {missing[0]} yet: run `dvc repro {stage}`")
 
     def method(self, name: str) -> Responder | InPrompt:
-        """What answers under this name, ``myvlm@25`` for a checkpoint; UserError for a name that is none."""
+        """What answers under this name; UserError for one that is none.
+
+        ``myvlm@25`` is a method after 25 steps, ``soft_prompt@3`` soft prompts after three epochs.
+        """
         plain_name, _, step = name.partition("@")
         if plain_name not in self.titles:
             raise UserError(f"{name} is no method of {paths.PARAMS}: use one of {', '.join(self.titles)}")
@@ -176,9 +151,9 @@ class Assistant:
                 self._opened[name] = methods.prepare(name, self.sections, self.backbones)
         return self._opened[name]
 
-    def _after(self, name: str, step: str) -> Responder:
+    def _after(self, name: str, step: str) -> Responder | InPrompt:
         method = self.method(name)
-        if not isinstance(method, Checkpoints) or not step.isdecimal():
+        if not isinstance(method, Checkpoints | LearnedPrompts) or not step.isdecimal():
             raise UserError(f"{name} keeps no checkpoint {step}: ask {name}")
         return method.at(int(step))
 

@@ -9,6 +9,7 @@ from PIL import Image
 from commands.chat.__main__ import main
 from common import vlm
 from common.assistant.hints import ALONE, NO_PHOTO
+from tests.support.add_helpers import HEIC
 from tests.support.helpers import save_photo, set_params
 from tests.support.vlm_helpers import save_soft_prompts
 
@@ -32,6 +33,7 @@ def test_each_mistake_is_one_sentence_and_the_talk_goes_on(
 ) -> None:
     Image.new("1", (12_000, 9_000)).save("large.png")
     Path("words.png").write_bytes(b"just words")
+    Path("phone.heic").write_bytes(HEIC)
     first, second = save_photo(Path("first.png"), 20), save_photo(Path("second.png"), 200)
     lines = {
         "Is <bo> in this photo?": NO_PHOTO,
@@ -42,6 +44,7 @@ def test_each_mistake_is_one_sentence_and_the_talk_goes_on(
         "/image words.png": "error: words.png is not an image that can be read",
         f"/image {first} {second}": "error: first.png second.png are 2 photos: name one",
         f"/image '{first}'": None,
+        "/image phone.heic": None,
         "Is <bo> in this photo? ": None,
         "/method lora": "error: lora has not learned bo yet: run `dvc repro fit_baseline@lora`",
         "/method wrods": "error: wrods is no method",

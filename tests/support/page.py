@@ -71,13 +71,7 @@ def measured(subject: str) -> None:
     ]
     place = paths.predictions("soft_prompt", "recognition")
     io.write_parquet(place, rows, schema.RECOGNITION, ["photo"])
-    seen = [
-        {"subject": subject, "role": role, "image_sha256": role, "label": role == "positive"}
-        | {"method": "soft_prompt", "answer": "-", "parsed": "yes", "p_yes": yes}
-        for role, yes in (("positive", 0.3), ("easy", 0.1))
-    ]
-    place = paths.predictions("soft_prompt", "threshold_set")
-    io.write_parquet(place, seen, schema.THRESHOLD_SET, ["role"])
+    io.write_json(paths.INTERVALS, {"thresholds": {"soft_prompt": 0.2}})
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """The page's parts without a browser: progress, stopping, what was measured, lines of params.yaml."""
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -84,7 +83,6 @@ def test_without_an_evaluation_nothing_is_said_of_a_probability():
 def test_the_threshold_is_the_report_s_and_holds_for_what_was_evaluated(tiny_llava: Path):
     save_soft_prompts(vlm.load(str(tiny_llava)), "bo", "mam")
     recognition = {"subject": "bo", "photo": "0.png", "photo_sha256": "0", "group": "test", "owner": "-"}
-    seen = {"subject": "bo", "role": "hard", "image_sha256": "0"}
     told = {"method": "soft_prompt", "answer": "Yes", "parsed": "yes"}
     rows = [told | {"label": label, "p_yes": yes} for label, yes in ((True, 0.9), (False, 0.7))]
     io.write_parquet(
@@ -93,12 +91,10 @@ def test_the_threshold_is_the_report_s_and_holds_for_what_was_evaluated(tiny_lla
         schema.RECOGNITION,
         ["photo"],
     )
-    seen = [dict.fromkeys(schema.THRESHOLD_SET.names) | seen | row for row in rows]
-    io.write_parquet(
-        paths.predictions("soft_prompt", "threshold_set"), seen, schema.THRESHOLD_SET, ["subject"]
-    )
+    assert measured.evaluations("soft_prompt", ["bo"])["bo"].threshold is None
+    io.write_json(paths.INTERVALS, {"thresholds": {"soft_prompt": 0.8}})
     found = measured.evaluations("soft_prompt", ["bo", "mam"])
-    assert list(found) == ["bo"] and found["bo"].threshold == pytest.approx(0.8)
+    assert list(found) == ["bo"] and found["bo"].threshold == 0.8
     assert found["bo"].bin_of(0.93).share == 1 and found["bo"].bin_of(0.5) is None
     bars = [
         Bar("bo", "Yes", 0.75, found["bo"].bin_of(0.75), found["bo"].threshold),
@@ -110,8 +106,15 @@ def test_the_threshold_is_the_report_s_and_holds_for_what_was_evaluated(tiny_lla
     assert (
         bo.startswith('""') and "--mark: 80.0%" in bo and mam.startswith('"here"') and "--mark: 50.0%" in mam
     )
-    newer = time.time() + 2 * measured.SAME_CHECKOUT_S  # bo is learned anew
-    os.utime(paths.subject_model("bo") / "soft_prompt.json", (newer, newer))
+    table = paths.predictions("soft_prompt", "recognition")
+    now = table.stat().st_mtime
+    for path, minutes, threshold in (
+        (table, 5, None),
+        (paths.INTERVALS, 6, 0.8),
+    ):  # evaluated again, reported
+        os.utime(path, (now + 60 * minutes,) * 2)
+        assert measured.evaluations("soft_prompt", ["bo"])["bo"].threshold == threshold
+    os.utime(paths.subject_model("bo") / "soft_prompt.json", (now + 60 * 10,) * 2)  # learned again
     assert measured.evaluations("soft_prompt", ["bo"]) == {}
 
 
