@@ -1,6 +1,7 @@
 """python -m benchmarks.photographs FOLDER SEED …: the pipeline on real photographs, with the base for them.
 
-FOLDER holds a folder of photos for each subject, and classes.csv (subject, class). For each seed, which
+FOLDER holds a folder of photos for each subject, and classes.csv (subject, class); what is asked without a
+photo stands in photographs_questions.yaml. For each seed, which
 decides what is learned from and what tested with, a temporary copy of this commit gets these subjects in the
 place of the world's, through `python -m commands.add`, and runs `dvc repro` as `RUNS` says: with the methods
 that cost little; with LoRA; without photographs to take negatives from, as for a user who has none; and with
@@ -19,6 +20,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import chdir
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from ruamel.yaml import YAML
 
 from common.core import errors, images, io, params, paths
 from tests.support.helpers import set_params
@@ -50,9 +53,10 @@ RUNS = {
     ),
     "Base for drawings, negatives from the other subjects' train photos": Run({"methods": {}, **FROM_OTHERS}),
 }
+QUESTIONS = Path(__file__).with_name("photographs_questions.yaml")
 # Questions about drawings say nothing here, so few are asked.
 FEW_DRAWINGS = {"world.general_photos": 4, "evaluate.general_subjects": 1}
-SHOWN = "recognition"  # what the table's measures begin with; there are no questions about these subjects
+SHOWN = ("recognition", "questions.text")  # what the table's measures begin with
 RESULTS = paths.REPORTS / "photographs"
 JSON, TABLE, PAGE = (RESULTS / name for name in ("results.json", "tables.md", "index.html"))
 
@@ -117,11 +121,24 @@ def _bring(folder: Path, subjects: Mapping[str, str]) -> dict[str, dict[str, int
         train = images.list_photos(paths.train_photos(name, subject.source))
         for photo in train:
             shutil.copy(photo, OTHERS / f"{name}-{photo.name}")
+        _write_questions(name)
         counts[name] = {
             "train": len(train),
             "test": len(images.list_photos(paths.test_photos(name, subject.source))),
         }
     return counts
+
+
+def _write_questions(subject: str) -> None:
+    """The questions about a subject without a photo, if there are any, in both orders."""
+    asked = YAML(typ="safe").load(QUESTIONS.read_text(encoding="utf-8")).get(subject)
+    if asked:
+        both = [
+            {"question": question.format(name=f"<{subject}>"), "options": list(options), "answer": answer}
+            for question, right, wrong in asked
+            for answer, options in enumerate(((right, wrong), (wrong, right)))
+        ]
+        io.write_json(paths.truth_dir(subject, "own") / "questions.json", {"text": both})
 
 
 def _results() -> dict[str, Any]:

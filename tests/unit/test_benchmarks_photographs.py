@@ -1,9 +1,11 @@
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
-from benchmarks.photographs import kinds, table
+from benchmarks.photographs import QUESTIONS, _write_questions, kinds, table
 from common.core.errors import UserError
+from common.testdata.ground_truth import load_questions
 from tests.support.helpers import REAL_PHOTOS
 
 
@@ -18,7 +20,7 @@ def test_the_table_shows_what_was_measured_of_each_method_and_nothing_else():
             "recognition.weighted": {"soft_prompt": estimate(0.5), "base": estimate(0.6)},
             "recognition.auc": {"soft_prompt": estimate(0.7), "untrained_prompt": estimate(0.4)},
             "recognition.lookalikes.auc": {"soft_prompt": estimate(None)},
-            "questions.text": {"soft_prompt": estimate(0.9)},
+            "questions.visual": {"soft_prompt": estimate(0.9)},
         },
         "negatives": {"cat": {"hard": {"found": 3}, "easy": {"found": 4}}},
     }
@@ -39,6 +41,16 @@ def test_the_table_shows_what_was_measured_of_each_method_and_nothing_else():
         "| base | 0.600 (0.500 to 0.700) | n/a |",
         "| untrained prompt | n/a | n/a |",
     ]
+
+
+def test_questions_are_asked_in_both_orders_and_are_what_evaluate_reads(workspace: Path):
+    for subject in YAML(typ="safe").load(QUESTIONS.read_text(encoding="utf-8")):
+        _write_questions(subject)
+        text = load_questions(subject, "own").text
+        assert len(text) == 8 and [one.answer for one in text] == [0, 1] * 4
+        for first, second in zip(text[::2], text[1::2], strict=True):
+            assert first.question == second.question and first.options == second.options[::-1]
+            assert f"<{subject}>" in first.question
 
 
 @pytest.mark.skipif(not REAL_PHOTOS.is_dir(), reason="needs the real photos beside the repository")
