@@ -1,8 +1,8 @@
-"""`python -m commands.pretrain.photographs FOLDER [part [SUBJECTS]]`: make models/photographs/llava.
+"""`python -m commands.pretrain.photographs FOLDER [part [SUBJECTS]]`: make what models/photographs holds.
 
-FOLDER holds Flickr8k as train, dev and test.parquet. Parts: prepare, learn, write, gates; all of them, or
-`all`. A part goes on where it was stopped. SUBJECTS is a folder of real subjects, folders of photos beside
-classes.csv (subject, class), for the gates on recognition.
+FOLDER holds Flickr8k as train, dev and test.parquet. Parts that make the LLaVA-like model: prepare, learn,
+write, gates; all of these, or `all`. `clip` makes the CLIP. A part goes on where it was stopped. SUBJECTS is
+a folder of real subjects, photos beside classes.csv (subject, class), for the gates on recognition.
 """
 
 from pathlib import Path
@@ -23,6 +23,7 @@ def main(source: str, part: str = "all", subjects: str | None = None) -> str:
         "learn": lambda: recipe.learn_together(folder, work, chosen),
         "write": lambda: recipe.write(work, PHOTOGRAPHS, chosen),
         "gates": lambda: recipe.measure(folder, work, PHOTOGRAPHS, chosen, real),
+        "clip": lambda: recipe.write_clip(folder, work, PHOTOGRAPHS, chosen),
     }
     if part not in parts:
         raise UserError(f"{part!r} is not a part of this pretraining: use one of {', '.join(parts)}")

@@ -14,6 +14,7 @@ from commands.pretrain import tokenizer
 from commands.pretrain.photographs import (
     acceptance,
     captions,
+    clip,
     export,
     looks,
     model,
@@ -110,6 +111,14 @@ def write(work: Path, target: Path, chosen: Settings) -> None:
     # A tokenizer that has padded a batch would save that, so the export reads it anew.
     assembled = model.assemble(tokens, learner.model, learner.projector)
     export.export(assembled, tokenizer.load(work / "tokenizer"), target / "llava")
+
+
+def write_clip(source: Path, work: Path, target: Path, chosen: Settings) -> None:
+    """Make `target/clip` of the train photos as they are and their captions."""
+    found = views.rows(source / "train.parquet")
+    work.mkdir(parents=True, exist_ok=True)
+    seen = views.compute(found, 0, chosen.seed, work / "view-0.npy")
+    clip.make(_pooled(seen), [row["captions"] for row in found], target / "clip", chosen.seed)
 
 
 def measure(source: Path, work: Path, target: Path, chosen: Settings, subjects: Path | None) -> str:
