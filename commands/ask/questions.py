@@ -67,6 +67,12 @@ class TableRow(BaseModel):
     image: str | None = None
     subject: str | None = None
 
+    def row(self, folder: Path) -> Row | str:
+        """The question, or what is wrong with its photo."""
+        subjects = tuple((self.subject or "").replace("+", " ").split())
+        key = json.dumps([self.image or None, self.question, *subjects])
+        return _row(key, self.question, self.image, folder, subjects)
+
 
 class LlavaRow(BaseModel):
     """A line of LLaVA's question file."""
@@ -74,6 +80,10 @@ class LlavaRow(BaseModel):
     question_id: int | str
     text: str
     image: str | None = None
+
+    def row(self, folder: Path) -> Row | str:
+        """The question, or what is wrong with its photo."""
+        return _row(str(self.question_id), self.text, self.image, folder)
 
 
 Found = Iterator[tuple[str, Row | str]]  # where it stands, and the row or what is wrong with it
@@ -100,7 +110,7 @@ def read(path: Path, asked: Sequence[str], folder: Path | None) -> Questions:
         form = (
             LLAVA if any(isinstance(value, dict) and "question_id" in value for _, value in lines) else TABLE
         )
-        found = _llava(lines, place) if form == LLAVA else _table(lines, place)
+        found = _table(lines, place, LlavaRow if form == LLAVA else TableRow)
     else:
         raise UserError(f"{path} is no file of questions: name a .jsonl, .csv or .json file, or a folder")
     return _sorted(path, form, found)
@@ -127,24 +137,12 @@ def _sorted(path: Path, form: str, found: Found) -> Questions:
     return Questions(form, list(rows.values()), problems)
 
 
-def _llava(lines: Iterable[tuple[str, Any]], folder: Path) -> Found:
+def _table(
+    lines: Iterable[tuple[str, Any]], folder: Path, form: type[TableRow] | type[LlavaRow] = TableRow
+) -> Found:
     for at, value in lines:
-        row = _checked(value, LlavaRow)
-        if isinstance(row, str):
-            yield at, row
-        else:
-            yield at, _row(str(row.question_id), row.text, row.image, folder)
-
-
-def _table(lines: Iterable[tuple[str, Any]], folder: Path) -> Found:
-    for at, value in lines:
-        row = _checked(value, TableRow)
-        if isinstance(row, str):
-            yield at, row
-        else:
-            subjects = tuple((row.subject or "").replace("+", " ").split())
-            key = json.dumps([row.image or None, row.question, *subjects])
-            yield at, _row(key, row.question, row.image, folder, subjects)
+        checked = _checked(value, form)
+        yield at, checked if isinstance(checked, str) else checked.row(folder)
 
 
 def _myvlm(path: Path, folder: Path) -> Found:

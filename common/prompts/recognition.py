@@ -7,6 +7,7 @@ identifier, which is how it learns to be said. All begin with Yes or No. `{name}
 """
 
 import re
+from functools import cache
 from typing import NamedTuple
 
 from common.prompts.instructions import BRIEF
@@ -77,10 +78,13 @@ def asks_presence(question: str, name: str) -> bool:
 
     Case, spaces and punctuation are forgiven.
     """
-    asked = _bare(question.replace(BRIEF, ""), name)
-    known = {_bare(template.question.replace(BRIEF, ""), "{name}") for template in (VALIDATION, *TEMPLATES)}
-    return asked in known
+    return _bare(question, name) in _bare_wordings()
+
+
+@cache
+def _bare_wordings() -> frozenset[str]:
+    return frozenset(_bare(template.question, "{name}") for template in (VALIDATION, *TEMPLATES))
 
 
 def _bare(question: str, name: str) -> str:
-    return " ".join(re.findall(r"\w+", question.replace(name, " NAME ").casefold()))
+    return " ".join(re.findall(r"\w+", question.replace(BRIEF, "").replace(name, " NAME ").casefold()))
