@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
-from common.core import log, progress
+from common.core import log, private, progress
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 REMEDIES = {
@@ -68,6 +68,7 @@ def run(main: Callable[..., str]) -> None:
     package = sys.modules[main.__module__].__package__ or ""
     started = time.monotonic()
     log.begin()
+    private.begin()
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # `nohup` has the second ignored
             signal.signal(number, _stop)

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from common.core.errors import UserError, write_error
-from common.core.partial import owned, remove
+from common.core.partial import PATTERN, owned, remove, remove_left
 
 if TYPE_CHECKING:
     import torch
@@ -172,11 +172,15 @@ def sha256_file(path: Path) -> str:
 
 
 def keep_only(folder: Path, wanted: Iterable[Path]) -> None:
-    """Delete the files of `folder` that are not wanted: of removed subjects, and leftovers of a kill."""
+    """Delete the files of `folder` that are not wanted: of removed subjects, and leftovers of a kill.
+
+    What another process is writing there stays.
+    """
     keep = {Path(path) for path in wanted}
     for path in sorted(Path(folder).iterdir()):
-        if path not in keep:
-            path.unlink()
+        if path not in keep and not path.match(PATTERN):
+            path.unlink(missing_ok=True)
+    remove_left(folder)
 
 
 def refuse_strays(wanted: Iterable[Path]) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from common.core import paths
 from common.core.errors import UserError
 
+PATTERN = ".*.partial"
 TRIES, PAUSE_S = 5, 0.02  # for a lock, and between them
 OWN = {paths.DATA.parts, paths.SUBJECT_MODELS.parts[:1], paths.REPORTS.parts}  # folders of the pipeline
 
@@ -36,7 +37,7 @@ def owned(partial: Path, opened: Callable[[], int], path: Path) -> Iterator[int]
             if not _is_at(handle, partial):
                 continue
             try:
-                _remove_left(partial)
+                remove_left(partial.parent, ours=partial)
                 yield handle
             finally:
                 if _is_at(handle, partial):  # it was not moved to its place, which is the good case
@@ -46,12 +47,11 @@ def owned(partial: Path, opened: Callable[[], int], path: Path) -> Iterator[int]
             os.close(handle)
 
 
-def _remove_left(ours: Path) -> None:
-    """Remove what killed writers left beside `ours` in the pipeline's folders; nobody has it locked."""
-    folder = ours.parent
+def remove_left(folder: Path, ours: Path | None = None) -> None:
+    """Remove what killed writers left in a folder of the pipeline, but for `ours`; nobody has it locked."""
     if folder.is_absolute() or folder.parts[:1] not in OWN:
         return  # another program's files may be called so, too
-    for path in set(folder.glob(".*.partial")) - {ours}:
+    for path in set(folder.glob(PATTERN)) - {ours}:
         with suppress(OSError):
             handle = os.open(path, os.O_RDONLY)
             try:

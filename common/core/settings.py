@@ -123,6 +123,8 @@ def _known_keys(kind: type[BaseModel], at: Sequence[str]) -> list[str]:
     """The keys that may stand in the section with this path."""
     section: Any = kind
     for name in at:
-        entries = get_origin(section) is dict
-        section = get_args(section)[1] if entries else section.model_fields[name].annotation
+        if get_origin(section) is None:
+            section = section.model_fields[name].annotation
+        else:  # a list, where the name is a number, or entries under any key
+            section = get_args(section)[0 if get_origin(section) is tuple else 1]
     return list(section.model_fields)

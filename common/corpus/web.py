@@ -6,7 +6,6 @@ img2dataset, which downloads long lists under the same rules.
 """
 
 import io
-import threading
 import urllib.request
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +20,7 @@ from common.core.images import FORMATS, load_image, shape_problem
 from common.core.io import sha256_bytes
 from common.corpus.polite_http import Limits, polite_opener
 
-DECODING = threading.Semaphore(2)  # pictures decoded at once, of which each may take gigabytes
+DECODERS = 2  # threads, for a picture may take gigabytes, and each thread's heap keeps what it has had
 NOISE = "".join(map(chr, range(33)))  # what browsers take off both ends of an address
 
 
@@ -72,11 +71,11 @@ def fetch(urls: list[str], limits: Limits, threads: int) -> list[CorpusImage | U
 
     def one(url: str) -> CorpusImage | Unusable:
         try:
-            return keep(_download(director, url, limits), limits)
+            return decoders.submit(keep, _download(director, url, limits), limits).result()
         except Unusable as failure:
             return failure
 
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(threads) as pool, ThreadPoolExecutor(DECODERS) as decoders:
         return list(pool.map(one, urls))
 
 
@@ -119,17 +118,16 @@ def keep(data: bytes, limits: Limits) -> CorpusImage:
     except Exception:  # damaged files make Pillow's decoders raise nearly every kind of exception
         raise Unusable("damaged") from None
     form = "JPEG" if kind in {"JPEG", "MPO", "WEBP", "HEIF", "AVIF"} else "PNG"
-    with DECODING:
-        try:
-            image = load_image(data)
-        except UserError:
-            raise Unusable("damaged") from None
-        if not plain or max(image.size) > limits.max_side:
-            small = shrink(image, limits.max_side)
-            if shape_problem(*small.size):
-                raise Unusable("extreme shape")
-            data = _encode(small, form)
-            image = load_image(data)  # JPEG changes pixels: hashes and embeddings are those of what we keep
+    try:
+        image = load_image(data)
+    except UserError:
+        raise Unusable("damaged") from None
+    if not plain or max(image.size) > limits.max_side:
+        small = shrink(image, limits.max_side)
+        if shape_problem(*small.size):
+            raise Unusable("extreme shape")
+        data = _encode(small, form)
+        image = load_image(data)  # JPEG changes pixels: hashes and embeddings are those of what we keep
     return CorpusImage(data, sha256_bytes(data), original, image, ".jpg" if form == "JPEG" else ".png")
 
 

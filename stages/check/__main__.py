@@ -1,7 +1,7 @@
 """python -m stages.check: refuse a run that would fail later, with every problem in one list."""
 
 from common import methods
-from common.core import crop, errors, io, params, paths, progress
+from common.core import crop, errors, io, params, paths, private, progress
 from stages.check.photos import inspect
 from stages.check.sources import missing_sources, remains, unnoticed
 
@@ -19,13 +19,13 @@ def main() -> str:
     problems += methods.check(p.methods) + found.problems
     if problems:
         raise errors.UserError("\n       ".join(problems))
-    cut = crop.warning(p.base.named, found.sizes)
+    further = [private.warning(), crop.warning(p.base.named, found.sizes)]
     others = {f"base.{key}.model": model for key, (model, _) in p.base.named.items()}
     others |= {"index.safety_model": p.index.safety_model, "index.serve": p.index.serve}
     others |= {
         f"methods.{name}.{key}": value for name, own in p.methods.items() for key, value in own.items()
     }
-    for warning in [*found.warnings, *unnoticed(others), *([cut] if cut else [])]:
+    for warning in [*found.warnings, *unnoticed(others), *filter(None, further)]:
         progress.say(f"warning: {warning}")
     io.write_bytes(paths.CHECKED, RECEIPT)
     return f"params.yaml, {len(p.subjects)} subjects and {len(found.sizes):,} own photos are fit to run"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from common.core import io
 from tests.support.helpers import ROOT, run_stage, save_photo, set_params
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
@@ -65,3 +66,15 @@ def test_photos_of_an_add_that_was_killed_do_not_stay():
     added = run_stage("add", "my-dog", "photos", "--kind", "pet")
     assert added.returncode == 0, added.stderr
     assert not left.exists() and Path("data/subjects/my-dog/train/00.png").is_file()
+
+
+def test_what_another_process_is_writing_is_no_leftover():
+    """Two runs of a stage at once, of which the first to end tidies its folder."""
+    folder = Path("data/dataset")
+    with io.atomic(folder / "bo.parquet") as file:
+        io.keep_only(folder, [])
+        file.write(b"whole")
+    assert (folder / "bo.parquet").read_bytes() == b"whole"
+    (folder / ".rex.parquet.partial").touch()
+    io.keep_only(folder, [folder / "bo.parquet"])
+    assert [path.name for path in folder.iterdir()] == ["bo.parquet"]

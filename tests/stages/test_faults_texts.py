@@ -90,6 +90,11 @@ BOMB = b"a: &a [x, x, x, x, x, x, x, x]\n" + b"".join(
         (b"facts: [{question: a, answer: .nan}]", "put it in quotation marks"),
         (b"facts: [{question: a, answer: b, answer: c}]", "duplicate key"),
         (b"facts: {question: a, answer: b}", "write a list"),
+        (b"facts: [{question: a, answr: b}]", "facts.0.answer is missing: add it"),
+        (
+            b"facts: [{question: a, answer: b, answr: c}]",
+            "facts.0.answr is not a known key: did you mean answer?",
+        ),
         (b'facts: [{question: "\\e[2J", answer: b}]', "control characters"),
         (b'facts: [{question: "a\0", answer: b}]', "is not valid YAML"),
         (b"facts: [{question: caf\xe9, answer: b}]", "cannot be read as text"),
