@@ -14,6 +14,7 @@ from common.core.errors import UserError
 from common.prompts.interview import kinds_said
 from common.prompts.kinds import doubt
 
+SMALL = 64  # of the sheet of all hard negatives
 THUMBNAIL = 112  # longest side, pixels; the size of the test photos that evaluate hands over
 
 
@@ -34,6 +35,7 @@ class SubjectSummary:
     kind: str
     train: list[bytes]  # JPEG
     hardest: list[Negative]
+    hard: list[Negative]  # all of them, smaller, the hardest first
     curve: pd.DataFrame  # by epoch
     descriptions: dict[str, str]  # short and long
     counts: dict[str, int]
@@ -41,7 +43,7 @@ class SubjectSummary:
 
 
 def gather(subject: str, kind: str, source: str, examples: int) -> SubjectSummary:
-    """Read a subject's files; `examples` limits the negatives shown."""
+    """Read a subject's files; `examples` limits the negatives shown large."""
     train = images.list_photos(paths.train_photos(subject, source))
     negatives = io.read_parquet(paths.negatives(subject), schema.NEGATIVES).to_pylist()
     spoken = io.read_parquet(paths.conversations(subject), schema.CONVERSATIONS).to_pylist()
@@ -53,7 +55,8 @@ def gather(subject: str, kind: str, source: str, examples: int) -> SubjectSummar
     return SubjectSummary(
         kind=kind,
         train=[images.thumbnail(images.load_image(path), THUMBNAIL) for path in train],
-        hardest=[_negative(row) for row in hard[:examples]],
+        hardest=[_negative(row, THUMBNAIL) for row in hard[:examples]],
+        hard=[_negative(row, SMALL) for row in hard],
         curve=_curve(subject),
         descriptions={
             row["kind"].removeprefix("description_"): row["answer"]
@@ -97,9 +100,9 @@ def _card(subject: str) -> dict[str, Any]:
     return io.read_json(path)
 
 
-def _negative(row: dict[str, Any]) -> Negative:
+def _negative(row: dict[str, Any], side: int) -> Negative:
     image = images.load_image(row["image"]["bytes"], row["url"])
-    return Negative(images.thumbnail(image, THUMBNAIL), row["score"], row["query"], row["caption"] or "")
+    return Negative(images.thumbnail(image, side), row["score"], row["query"], row["caption"] or "")
 
 
 def _curve(subject: str) -> pd.DataFrame:

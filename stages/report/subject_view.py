@@ -16,7 +16,7 @@ from stages.report.charts import Line
 from stages.report.domains import Domain
 from stages.report.measures import with_outcome
 from stages.report.scores import Scores
-from stages.report.subject_summary import SubjectSummary
+from stages.report.subject_summary import Negative, SubjectSummary
 
 
 def subject_view(subject: str, summaries: SubjectSummary, domain: Domain, examples: int) -> View:
@@ -35,10 +35,8 @@ def subject_view(subject: str, summaries: SubjectSummary, domain: Domain, exampl
         "lookalikes": scores.of(subject, SOFT_PROMPT, "recognition.lookalikes.weighted"),
         "train": [data_uri(image) for image in summaries.train],
         "test": [shown(row, predictions.photos) for row in own.itertuples()],
-        "hardest": [
-            {"image": data_uri(negative.image), "score": negative.score, "caption": negative.caption}
-            for negative in summaries.hardest
-        ],
+        "hardest": _negatives(summaries.hardest),
+        "hard": _negatives(summaries.hard),
         "curve": _curve(summaries.curve),
         "groups": list(GROUPS.values()),
         "sizes": _sizes(rows),
@@ -64,6 +62,10 @@ def dialog(views: Sequence[View]) -> View | None:
     turns = [chat for chat in about if chat["photo"] == about[0]["photo"]]
     alone = [chat for chat in view["chats"] if not chat["image"]]
     return {"subject": view["id"], "turns": turns + alone} if turns else None
+
+
+def _negatives(negatives: Sequence[Negative]) -> list[View]:
+    return [{"image": data_uri(one.image), "score": one.score, "caption": one.caption} for one in negatives]
 
 
 def _sizes(rows: pd.DataFrame) -> list[int]:
