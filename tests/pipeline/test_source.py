@@ -1,10 +1,12 @@
 """The reader of source code that the DAG's test relies on sees what it should."""
 
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 from tests.pipeline import source
+from tests.support.helpers import ROOT
 
 MAIN = """
 from common.core import params
@@ -61,3 +63,17 @@ def test_imports_count_wherever_they_stand(package: Path):
     assert source.code_deps("stages/some") == {"stages/some", "common/core", "common/vlm"}
     (package / "b.py").write_text("from common.prompts.b import QUESTION\n")
     assert source.code_deps("stages/some") == {"stages/some", "common/core", "common/prompts/b.py"}
+
+
+def test_no_module_imports_itself_through_others():
+    """Imports in functions count; those for types alone do not, nor a package's own that hold it together."""
+    files = [path for room in source.OURS for path in (ROOT / room).glob("**/*.py")]
+    imported = {
+        file: {
+            other
+            for other in source.imports(file)
+            if other != file and not (other.name == "__init__.py" and other.parent in file.parents)
+        }
+        for file in files
+    }
+    TopologicalSorter(imported).prepare()  # CycleError names the circle
