@@ -44,7 +44,7 @@ class ChoiceQuestion(BaseModel):
         if self.options[0] == self.options[1]:
             raise ValueError("both options are the same")
         if UNKNOWN in plain("".join([self.question, *self.options])):
-            raise ValueError("it is not UTF-8, or holds control characters: save the file as UTF-8")
+            raise ValueError("it is not UTF-8: save the file as UTF-8")
         return self
 
 

@@ -19,6 +19,7 @@ def main() -> str:
     problems += methods.check(p.methods) + found.problems
     if problems:
         raise errors.UserError("\n       ".join(problems))
+    io.write_bytes(paths.CHECKED, RECEIPT)
     further = [private.warning(), crop.warning(p.base.named, found.sizes)]
     others = {f"base.{key}.model": model for key, (model, _) in p.base.named.items()}
     others |= {"index.safety_model": p.index.safety_model, "index.serve": p.index.serve}
@@ -27,7 +28,6 @@ def main() -> str:
     }
     for warning in [*found.warnings, *unnoticed(others), *filter(None, further)]:
         progress.say(f"warning: {warning}")
-    io.write_bytes(paths.CHECKED, RECEIPT)
     return f"params.yaml, {len(p.subjects)} subjects and {len(found.sizes):,} own photos are fit to run"
 
 

@@ -7,6 +7,7 @@ the columns' names (`corpus.corpus_entry`) or Parquet (`listing`).
 
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
@@ -14,6 +15,7 @@ from pydantic import BaseModel
 
 from common.core import foreign
 from common.core.errors import UserError
+from common.core.progress import printable
 
 COCO = (
     '{"images": [{"id", "coco_url", "license"}], "annotations": [{"image_id", "caption"}], "licenses": '
@@ -75,19 +77,30 @@ def coco(file: Path) -> pa.Table:
 
 
 def csv(file: Path) -> pa.Table:
-    """All columns of a CSV with a header, as texts; a row with too many or too few fields is left out.
+    """All columns of a CSV with a header, as texts; a row with too many or too few fields has none of them.
 
     Raises UserError when it cannot be read as CSV.
     """
+    ragged: list[Any] = []
     try:
-        names = pa.csv.open_csv(file, parse_options=_parse()).schema.names
+        names = pa.csv.open_csv(file, parse_options=_parse([])).schema.names
         texts = pa.csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.binary()), null_values=[""], strings_can_be_null=True
         )
-        return pa.csv.read_csv(file, parse_options=_parse(), convert_options=texts)
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(f"index.location: {file} is no CSV that can be read: {error}") from None
+        table = pa.csv.read_csv(file, parse_options=_parse(ragged), convert_options=texts)
+    except (pa.ArrowException, OSError, ValueError) as error:  # ValueError: names that are no UTF-8
+        raise UserError(
+            f"index.location: {file} is no CSV that can be read: {printable(error)}: save it as UTF-8"
+        ) from None
+    nothing = [pa.nulls(len(ragged), field.type) for field in table.schema]
+    return pa.concat_tables([table, pa.Table.from_arrays(nothing, schema=table.schema)])
 
 
-def _parse() -> pa.csv.ParseOptions:
-    return pa.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=lambda _: "skip")
+def _parse(ragged: list[Any]) -> pa.csv.ParseOptions:
+    """How rows are told apart; `ragged` gains those with too many or too few fields."""
+
+    def skip(row: Any) -> str:
+        ragged.append(row)
+        return "skip"
+
+    return pa.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip)

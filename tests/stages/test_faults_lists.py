@@ -78,6 +78,16 @@ def test_a_pipe_is_no_list():
         listing.read(Path("lists"))
 
 
+def test_ragged_rows_of_a_csv_are_rows_without_an_address():
+    Path("list.csv").write_bytes(b"\xef\xbb\xbfurl,caption\r\nhttp://a/b,caf\xe9\r\nhttp://a\r\nc,d,e\r\n")
+    entries, known = listing.read(Path("list.csv"))
+    assert [entry.url for entry in entries] == ["http://a/b", None, None] and known == {"url", "caption"}
+    assert entries[0].caption == "caf\ufffd"
+    Path("list.csv").write_bytes("url\nhttp://a".encode("utf-16"))
+    with pytest.raises(UserError, match=r"list.csv is no CSV that can be read: .*: save it as UTF-8"):
+        listing.read(Path("list.csv"))
+
+
 @pytest.mark.parametrize(
     "data",
     [

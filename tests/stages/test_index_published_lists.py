@@ -79,6 +79,7 @@ def test_one_odd_row_of_a_csv_loses_no_other(tmp_path: Path):
     assert [(entry.url, entry.caption) for entry in entries] == [
         ("http://a.example/1.jpg", 'two\r\nlines, and "quotes"'),
         ("http://a.example/3.jpg", "caf\N{REPLACEMENT CHARACTER}"),
+        *[(None, None)] * 2,  # the ragged rows, which index counts
     ]
     assert known == {"url", "caption", "license"}
 
