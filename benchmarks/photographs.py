@@ -72,30 +72,30 @@ def main(folder: str, *seeds: str) -> str:
         "commit": _run("git", "rev-parse", "--short", "HEAD").strip(),
         "seeds": seeds,
         "photos": {},
-        "runs": {title: {} for title in RUNS},
+        "runs": {},
     }
-    cache = _dvc("cache", "dir").strip()
-    pages = []
-    for seed in seeds:
-        with tempfile.TemporaryDirectory() as place:
-            copy = Path(place) / "copy"
+    photos, cache = Path(folder).resolve(), _dvc("cache", "dir").strip()
+    with tempfile.TemporaryDirectory() as place:
+        copies = {seed: Path(place) / seed for seed in seeds}
+        for seed, copy in copies.items():
             _run("git", "clone", "--quiet", ".", str(copy))
-            photos = Path(folder).resolve()
             with chdir(copy):
                 _dvc("config", "--local", "cache.dir", cache)
                 set_params({"seed": int(seed)})
                 found["photos"][seed] = _bring(photos, subjects)
-                added = paths.PARAMS.read_bytes()
-                for title, run in RUNS.items():
-                    if run.every_seed or seed == seeds[0]:
-                        paths.PARAMS.write_bytes(added)
-                        set_params({**FEW_DRAWINGS, **run.changes})
-                        _dvc("repro", watched=True)
-                        found["runs"][title][seed] = _results()
-                        pages.append(paths.PAGE.read_bytes())
-    io.write_json(JSON, found)
-    io.write_bytes(TABLE, table(found).encode())
-    io.write_bytes(PAGE, pages[0])
+        added = {seed: (copy / paths.PARAMS).read_bytes() for seed, copy in copies.items()}
+        for title, run in RUNS.items():
+            for seed in seeds if run.every_seed else seeds[:1]:
+                with chdir(copies[seed]):
+                    paths.PARAMS.write_bytes(added[seed])
+                    set_params({**FEW_DRAWINGS, **run.changes})
+                    _dvc("repro", watched=True)
+                    found["runs"].setdefault(title, {})[seed] = _results()
+                    page = paths.PAGE.read_bytes()
+                io.write_json(JSON, found)  # after each, for it may be hours until the next
+                io.write_bytes(TABLE, table(found).encode())
+                if len(found["runs"]) == 1 and seed == seeds[0]:
+                    io.write_bytes(PAGE, page)
     return f"{len(subjects)} subjects, {TABLE} and {PAGE}"
 
 
