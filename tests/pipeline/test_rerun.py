@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -174,3 +175,24 @@ def test_a_mistake_is_refused_before_any_output_is_deleted(reruns):
     assert not paths.CHECKED.exists()
     set_params({"-retrieve.hadr": 0})
     assert "train@bo" in reruns("train@bo")
+
+
+def test_a_clone_brings_what_was_pushed_without_computing(reruns, tmp_path: Path):
+    """A remote is a folder here; of a bucket or a host, DVC's plug-ins own the way there."""
+    dvc("remote", "add", "--default", "store", str(tmp_path / "store"))
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "run")
+    dvc("push")
+    made = {path: path.read_bytes() for path in Path().glob("data/d*/*.parquet")}
+    git("clone", "--quiet", ".", str(tmp_path / "clone"))
+    with chdir(tmp_path / "clone"):
+        assert not any(path.exists() for path in made)
+        dvc("pull")
+        assert made and {path: path.read_bytes() for path in made} == made
+        assert paths.PAGE.is_file() and paths.METRICS.is_file()
+        assert reruns() == set()
+
+
+def git(*words: str) -> None:
+    who = ("-c", "user.name=a", "-c", "user.email=a@example.com")
+    subprocess.run(["git", *who, *words], check=True)
