@@ -125,7 +125,7 @@ class Training:
         if process is None or progress is None or not self.running:
             return
         progress.state = "canceled"
-        for number in (signal.SIGINT, signal.SIGKILL):
+        for number in (signal.SIGTERM, signal.SIGKILL):  # who is started in the background ignores SIGINT
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, number)
             with contextlib.suppress(subprocess.TimeoutExpired):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from common.core import io
-from tests.support.helpers import ROOT, run_stage, save_photo, set_params
+from tests.support.helpers import ROOT, hear_signals, run_stage, save_photo, set_params
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 LEFT = Path("data/.world.partial")
@@ -30,6 +30,7 @@ def stopped(number: int) -> subprocess.CompletedProcess[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=hear_signals,
     )
     while not list(LEFT.rglob("*.png")):
         assert running.poll() is None, running.communicate()

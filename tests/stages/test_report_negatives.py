@@ -8,7 +8,8 @@ import pytest
 from common.core import io, paths, schema
 from stages.report.__main__ import main
 from tests.support.helpers import set_params
-from tests.support.subjects import HOSTILE, populate, predict
+from tests.support.predictions import predict
+from tests.support.subjects import HOSTILE, populate
 
 
 @pytest.fixture

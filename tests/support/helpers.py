@@ -3,6 +3,7 @@
 import importlib
 import io
 import os
+import signal
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -76,6 +77,12 @@ def dvc(*words: str, code: int = 0) -> str:
     )
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
+
+
+def hear_signals() -> None:
+    """For `preexec_fn`: signals end it as in a terminal, also where who started us ignores them (nohup)."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def save_photo(path: Path, color: int = 0, size: tuple[int, int] = (40, 30)) -> Path:
