@@ -19,15 +19,24 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def _shown(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Show what nobody caught, but for what is no defect: Ctrl+C and a torn file while a stage imports."""
+    """Show what nobody caught, but for what is no defect: a torn file, and being ended, while a stage imports."""
     if issubclass(kind, EOFError) and str(error).startswith("marshal"):
         print(
             "error: a compiled file of Python's is torn, as a full disk leaves them: run "
             "`find . -name '*.pyc' -delete`, and the command again",
             file=sys.stderr,
         )
-    elif not issubclass(kind, KeyboardInterrupt):
+    elif not _is_an_end(error):
         sys.__excepthook__(kind, error, trace)
+
+
+def _is_an_end(error: BaseException | None) -> bool:
+    """Whether it is Ctrl+C, or was made of that or of an exit: transformers' lazy imports do so."""
+    while error is not None:
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            return True
+        error = error.__cause__
+    return False
 
 
 sys.excepthook = _shown

@@ -106,6 +106,13 @@ def test_ctrl_c_while_importing_shows_nothing():
     assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
 
 
+@pytest.mark.parametrize(("end", "shown"), [("SystemExit(143)", False), ("OSError()", True)])
+def test_an_end_that_a_lazy_import_made_an_error_of_shows_nothing(end: str, shown: bool):
+    code = f"import common\ntry:\n    raise {end}\nexcept BaseException as e:\n    raise ImportError from e"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and ("Traceback" in done.stderr) is shown
+
+
 def test_a_defect_of_ours_keeps_its_traceback(monkeypatch):
     def main() -> str:
         raise RuntimeError("ours")
