@@ -19,7 +19,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def _shown(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Show what nobody caught, but for what is no defect: a torn file, and being ended, while a stage imports."""
+    """Show what nobody caught, but for what is no defect: a torn file, or an end, while a stage imports."""
     if issubclass(kind, EOFError) and str(error).startswith("marshal"):
         print(
             "error: a compiled file of Python's is torn, as a full disk leaves them: run "
