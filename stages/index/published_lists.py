@@ -6,17 +6,19 @@ the columns' names (`corpus.corpus_entry`) or Parquet (`listing`).
 """
 
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.csv
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from common.core import foreign
 from common.core.errors import UserError
 from common.core.progress import printable
 
+Row = TypeVar("Row", bound=BaseModel)
 COCO = (
     '{"images": [{"id", "coco_url", "license"}], "annotations": [{"image_id", "caption"}], "licenses": '
     '[{"id", "url"}]} is expected, as in captions_val2017.json'
@@ -48,32 +50,43 @@ class License(BaseModel):
 
 
 class Captions(BaseModel):
-    """A file of COCO."""
+    """A file of COCO; its rows are checked one by one, for an odd one should not lose the others."""
 
-    images: list[Image]
-    annotations: list[Annotation] = []
-    licenses: list[License] = []
+    images: list[Any]
+    annotations: list[Any] = []
+    licenses: list[Any] = []
 
 
 def coco(file: Path) -> pa.Table:
     """Columns url, caption (the first of each picture's that there is) and license (its address).
 
+    A picture of another form has no url.
+
     Raises UserError when the file has another form.
     """
     found = foreign.read(file, Captions, COCO)
     captions: defaultdict[int, list[str]] = defaultdict(list)
-    for annotation in found.annotations:
+    for annotation in filter(None, _checked(found.annotations, Annotation)):
         captions[annotation.image_id] += [annotation.caption] if annotation.caption else []
-    terms = {license.id: license.url or license.name for license in found.licenses}
+    terms = {one.id: one.url or one.name for one in filter(None, _checked(found.licenses, License))}
+    nothing = Image(id=-1)
+    shown = [image or nothing for image in _checked(found.images, Image)]
     return pa.table(
         {
-            "url": pa.array([image.coco_url or image.flickr_url for image in found.images], pa.string()),
-            "caption": pa.array(
-                [next(iter(captions[image.id]), None) for image in found.images], pa.string()
-            ),
-            "license": pa.array([terms.get(image.license) for image in found.images], pa.string()),
+            "url": pa.array([image.coco_url or image.flickr_url for image in shown], pa.string()),
+            "caption": pa.array([next(iter(captions[image.id]), None) for image in shown], pa.string()),
+            "license": pa.array([terms.get(image.license) for image in shown], pa.string()),
         }
     )
+
+
+def _checked(rows: Sequence[Any], form: type[Row]) -> Iterator[Row | None]:
+    """Each row, or None where it has another form."""
+    for row in rows:
+        try:
+            yield form.model_validate(row)
+        except ValidationError:
+            yield None
 
 
 def csv(file: Path) -> pa.Table:

@@ -84,10 +84,19 @@ def test_one_odd_row_of_a_csv_loses_no_other(tmp_path: Path):
     assert known == {"url", "caption", "license"}
 
 
+def test_odd_rows_of_coco_lose_no_other(tmp_path: Path):
+    file = tmp_path / "captions.json"
+    odd = {key: [*COCO[key], {"id": "x"}, 3, None] for key in ("images", "annotations", "licenses")}
+    file.write_text(json.dumps(odd))
+    entries, _ = listing.read(file)
+    assert [entry.url for entry in entries[3:]] == [None] * 3 and len(entries) == 6
+    assert (entries[0].caption, entries[0].license) == ("A red ball.", BY)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.json", b'{"images": [{"id": "x"}]}', "images.0.id"),
+        ("a.json", b'{"images": 3}', "images"),
         ("a.json", b"[" * 10**5, "too deeply nested"),
         ("a.json", b"{}", "images"),
         ("a.json", b'{"images": []}', "needs at least one row"),
