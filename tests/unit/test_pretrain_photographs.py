@@ -31,7 +31,7 @@ TOKENS, WIDTH = 49, 24
 SIZES = {
     "hidden_size": 64,
     "intermediate_size": 128,
-    "num_attention_heads": 2,
+    "num_attention_heads": 4,  # of 16 channels
     "initializer_range": 0.1,
 }
 
@@ -151,62 +151,79 @@ def leaves(tokenizer: PreTrainedTokenizerFast, tree: Tree) -> list[str]:
 
 
 def begun(shown: Material, tokenizer: PreTrainedTokenizerFast, layers: int) -> tuple:
-    """A new Llama of so many layers and its projector."""
+    """A new Llama of so many layers, its projector, and where they hold what."""
     torch.manual_seed(0)
     directions = np.eye(WIDTH, 64) + 0.01 * np.random.default_rng(1).normal(size=(WIDTH, 64))
     seen = shown.views[0].astype(np.float32).reshape(-1, WIDTH)
-    sizes, laid = SIZES | {"num_hidden_layers": layers}, settings.settings().comparison
-    return model.begin(tokenizer, sizes, laid, directions.astype(np.float32), seen)
+    sizes = SIZES | {"num_hidden_layers": layers}
+    laid = settings.settings().comparison.model_copy(update={"channels": WIDTH})
+    channels = model.Channels(SIZES["hidden_size"], WIDTH)
+    return *model.begin(tokenizer, sizes, laid, directions.astype(np.float32), seen), channels
 
 
+def fetched(
+    begun: tuple, shown: Material, tokenizer: PreTrainedTokenizerFast, photo: int, references: list[int]
+) -> float:
+    """What the question's last word holds of how well references, a sentence each, match the photo."""
+    llama, projector, channels = begun
+    writer, tree = Writer(tokenizer, TOKENS), Tree()
+    branch = writer.prompt(tree, -1, "USER: <image>\n", (Shot(0, photo),), begin=True)
+    for reference in references:
+        branch = writer.prompt(tree, branch, "<bo> is <image>.", (Shot(1, reference),), kept=range(9, 41, 2))
+    writer.prompt(tree, branch, " Is <bo> here? ASSISTANT:")
+    batch = collate([tree], tokenizer.pad_token_id, TOKENS)
+    images = projector(torch.from_numpy(np.stack([shown.tokens(shots) for shots in batch.photos])))
+    with torch.no_grad():
+        return hidden_states(llama, batch, images)[0, -1, channels.fetched].item()
+
+
+@pytest.mark.parametrize("count", [1, 3])
 def test_a_new_model_tells_another_look_from_another_photo(
-    shown: Material, tokenizer: PreTrainedTokenizerFast
+    shown: Material, tokenizer: PreTrainedTokenizerFast, count: int
 ):
-    llama, projector = begun(shown, tokenizer, model.LAYERS)
-    writer = Writer(tokenizer, TOKENS)
-
-    def match(photo: int, reference: int) -> float:
-        tree = Tree()
-        root = writer.prompt(tree, -1, "USER: <image>\n", (Shot(0, photo),), begin=True)
-        writer.prompt(
-            tree,
-            root,
-            "<bo> is <image>. Is <bo> here? ASSISTANT:",
-            (Shot(1, reference),),
-            kept=range(9, 41, 2),
-        )
-        batch = collate([tree], tokenizer.pad_token_id, TOKENS)
-        images = projector(torch.from_numpy(np.stack([shown.tokens(shots) for shots in batch.photos])))
-        with torch.no_grad():
-            last = hidden_states(llama, batch, images)[0, -1]
-        places = model.Places(64)
-        return (last[places.fetched] - 0.6 * last[places.own]).item()
-
-    own = [match(photo, photo) for photo in range(8)]
-    other = [match(photo, (photo + shift) % 8) for photo in range(8) for shift in (1, 3)]
-    assert np.mean([mine > theirs for mine in own for theirs in other]) > 0.9
+    new = begun(shown, tokenizer, model.COMPARING)
+    own = [fetched(new, shown, tokenizer, photo, [photo] * count) for photo in range(8)]
+    other = [
+        fetched(new, shown, tokenizer, photo, [(photo + shift) % 8] * count)
+        for photo in range(8)
+        for shift in (1, 3)
+    ]
+    assert np.mean([mine > theirs for mine in own for theirs in other]) > 0.95
 
 
 def test_training_leaves_the_comparison_as_it_was_laid(
     shown: Material, tokenizer: PreTrainedTokenizerFast, tmp_path: Path
 ):
-    llama, projector = begun(shown, tokenizer, 3)
-    before = {name: weight.clone() for name, weight in llama.state_dict().items()}
-    marks = model.Places(64).reserved
+    llama, projector, channels = begun(shown, tokenizer, model.COMPARING + 1)
+    weights = {**llama.state_dict(), **{f"projector.{k}": v for k, v in projector.state_dict().items()}}
+    before = {name: weight.clone() for name, weight in weights.items()}
     courses = [settings.TrainingPhase(steps=3, trees=2, photo={"caption": 1}, references=2)]
     rates = {"muon": 0.02, "adam": 0.01, "warmup": 1, "cooldown": 0.3}
-    learner = train.SubjectTrainer(llama, projector, rates, 3)
+    comparison = model.FrozenComparison(llama, projector, channels)
+    learner = train.SubjectTrainer(llama, projector, comparison, rates, 3)
     train.train(learner, tokenizer, shown, np.arange(8), courses, tmp_path / "state.pt", seed=0, rank=0)
-    after = llama.state_dict()
-    laid = [name for name in before if name.startswith(("model.layers.0.", "model.layers.1."))]
-    assert laid and all(torch.equal(before[name], after[name]) for name in laid)
-    words = "model.embed_tokens.weight"
-    assert torch.equal(before[words][:, marks], after[words][:, marks])
-    assert not torch.equal(before[words], after[words])
+    changed = {name for name, weight in weights.items() if not torch.equal(before[name], weight)}
+    assert not {name for name in changed if name.startswith(("model.layers.0.", "model.layers.1."))}
+    assert "projector.linear_1.weight" not in changed
+    for name, part in (
+        ("model.embed_tokens.weight", (slice(None), channels.reserved)),
+        ("projector.linear_2.weight", (channels.content,)),
+        ("model.layers.2.self_attn.q_proj.weight", (slice(2 * 16),)),
+        ("model.layers.2.mlp.down_proj.weight", (channels.reserved,)),
+    ):
+        assert torch.equal(before[name][part], weights[name][part])
+        assert name in changed  # beside it
 
 
 def test_a_wrong_setting_is_named(tmp_path):
     text = settings.SETTINGS.read_text(encoding="utf-8").replace("muon: 0.015", "muon: -1.0")
     (tmp_path / "settings.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match=r"rates\.muon"):
+        settings.settings(tmp_path / "settings.yaml")
+
+
+def test_more_channels_than_there_is_room_for_are_refused(tmp_path):
+    text = settings.SETTINGS.read_text(encoding="utf-8").replace("channels: 112", "channels: 125")
+    (tmp_path / "settings.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=r"comparison\.channels.*at most 124"):
         settings.settings(tmp_path / "settings.yaml")

@@ -17,21 +17,22 @@ from transformers import (
 from transformers.models.llama.modeling_llama import LlamaAttention
 
 from commands.pretrain.photographs import export
-from commands.pretrain.photographs.settings import Comparison, Heads
+from commands.pretrain.photographs.settings import Comparison
 from commands.pretrain.projector import Projector
 
-LAYERS = 2  # that compare
+COMPARING = 3  # layers, the first; of the last of them only two heads are laid
+LAID_HEADS = 2  # of that one
 
 
-class Places:
+class Channels:
     """Which channels of a width D hold what in the layers that compare."""
 
-    def __init__(self, width: int):
-        half = (width - 16) // 2
-        self.content = range(half)  # of a token itself
-        self.pooled = range(half, 2 * half)  # the mean of the photo's content, at every token after it
-        self.own, self.fetched, self.match, self.photo, self.word = range(width - 5, width)
-        self.reserved = [self.own, self.fetched, self.match, self.photo, self.word]
+    def __init__(self, width: int, content: int):
+        self.content = range(content)  # of a token itself
+        self.pooled = range(content, 2 * content)  # the mean of the photo's content, at image tokens
+        self.free = range(2 * content, width - 7)  # what the projector learns to take from the tower
+        self.reserved = range(width - 7, width)
+        self.own, self.fetched, self.match, self.photo, self.word, self.line, self.later = self.reserved
 
 
 def begin(
@@ -44,11 +45,12 @@ def begin(
     """New weights that compare photos from the start.
 
     Initial range near 1/sqrt(width), additions to the residual stream halved. Recognition by reference does
-    not come by itself in a model of this size (it stayed at chance), so the way to it is laid: in the first
-    layer some heads average the photo's tokens and pairs of SwiGLU units multiply a token's own content with
-    that average, silu(a)b + silu(-a)(-b) = ab, so that a reference's tokens hold how well they match the
-    photo; heads of the second layer carry that to the words that follow, beside how well the photo's own
-    tokens match it. What is laid stays (see `FrozenComparison`); all else is trained.
+    not come by itself in a model of this size (it stayed at chance), so the way to it is laid, a layer each:
+    1. image tokens that follow a line's end are marked: the photo stands before it, references behind it;
+    2. heads average the photo's tokens, and pairs of SwiGLU units multiply a token's own content with that
+       average, silu(a)b + silu(-a)(-b) = ab, so that references hold how well they match the photo;
+    3. one head carries that to the words that follow, another how well the photo matches itself.
+    What is laid stays (see `FrozenComparison`); all else is trained.
 
     Args:
         tokenizer: decides the vocabulary.
@@ -66,22 +68,23 @@ def begin(
         tie_word_embeddings=True,
         **sizes,
     )
-    model, places = LlamaForCausalLM(config), Places(config.hidden_size)
+    model, channels = LlamaForCausalLM(config), Channels(config.hidden_size, laid.channels)
     projector = Projector(len(directions), config.hidden_size)
     with torch.no_grad():
         for layer in model.model.layers:
             layer.self_attn.o_proj.weight /= 2
             layer.mlp.down_proj.weight /= 2
         words = model.get_input_embeddings().weight
-        words[:, [places.own, places.fetched, places.match, places.photo]] = 0
-        words[:, places.word] = laid.word_mark
-        _project(projector, places, laid, torch.from_numpy(directions), torch.from_numpy(tokens))
-        _compare(model, places, laid, config)
+        words[:, channels.reserved] = 0
+        words[:, channels.word] = laid.word_mark
+        words[tokenizer.encode("\n", add_special_tokens=False), channels.line] = laid.word_mark
+        _project(projector, channels, laid, torch.from_numpy(directions), torch.from_numpy(tokens))
+        _compare(model, channels, laid)
     return model, projector
 
 
 def _project(
-    projector: Projector, places: Places, laid: Comparison, directions: Tensor, tokens: Tensor
+    projector: Projector, channels: Channels, laid: Comparison, directions: Tensor, tokens: Tensor
 ) -> None:
     """Make the projector `directions` of centered tokens, all equally strong, plus the mark of photos."""
     mean, spread = tokens.mean(0), laid.spread * laid.linear_at
@@ -91,86 +94,99 @@ def _project(
     gain = laid.content / spread
     projector.linear_2.weight.zero_()
     projector.linear_2.bias.zero_()
-    for channel in places.content:
+    for channel in channels.content:
         projector.linear_2.weight[channel, channel] = gain
         projector.linear_2.bias[channel] = -gain * laid.linear_at
-    projector.linear_2.bias[places.photo] = laid.photo_mark
+    projector.linear_2.bias[channels.photo] = laid.photo_mark
 
 
-def _compare(model: LlamaForCausalLM, places: Places, laid: Comparison, config: LlamaConfig) -> None:
+def _compare(model: LlamaForCausalLM, channels: Channels, laid: Comparison) -> None:
     """Lay the way from a reference's tokens and the photo's mean to how well they match."""
-    for layer in model.model.layers[:LAYERS]:  # nothing else is written there, or it would drown what is
+    marking, matching, carrying = model.model.layers[:COMPARING]
+    for layer in (marking, matching):  # nothing else is written there, or it would drown what is
         layer.self_attn.o_proj.weight.zero_()
         layer.mlp.down_proj.weight.zero_()
-    first, second = (layer.self_attn for layer in model.model.layers[:LAYERS])
-    mlp, wide = model.model.layers[0].mlp, config.head_dim
-    slots = len(places.content)
-    heads = -(-slots // wide)
-    first.v_proj.weight[: heads * wide] = 0
-    for head in range(heads):
-        _look_at_photos(first, head, places, {places.photo: 1, places.word: -1}, laid.far, far=True)
-    for slot in range(slots):
-        first.v_proj.weight[slot, places.content[slot]] = 1
-        first.o_proj.weight[places.pooled[slot], slot] = laid.pooled
+    photo, word, later = channels.photo, channels.word, channels.later
+    _look(marking.self_attn, 0, {photo: 1, word: -1}, {channels.line: 1}, laid.looking)
+    _carry(marking.self_attn, 0, channels.line, later, laid.later)
+    mlp, wide = matching.mlp, model.config.head_dim
+    for head in range(-(-len(channels.content) // wide)):
+        _look(matching.self_attn, head, {photo: 1, word: -1}, {photo: 1, later: -1}, laid.looking)
+        matching.self_attn.v_proj.weight[head * wide : (head + 1) * wide] = 0
+    for slot, (content, pooled) in enumerate(zip(channels.content, channels.pooled, strict=True)):
+        matching.self_attn.v_proj.weight[slot, content] = 1
+        matching.self_attn.o_proj.weight[pooled, slot] = laid.pooled
         for unit, sign in ((2 * slot, 1), (2 * slot + 1, -1)):
             mlp.gate_proj.weight[unit] = 0
-            mlp.gate_proj.weight[unit, places.content[slot]] = sign
+            mlp.gate_proj.weight[unit, content] = sign
             mlp.up_proj.weight[unit] = 0
-            mlp.up_proj.weight[unit, places.pooled[slot]] = sign
-            mlp.down_proj.weight[places.match, unit] = laid.match
-    first.v_proj.weight[heads * wide - 1, places.photo] = 1
-    first.o_proj.weight[places.photo, heads * wide - 1] = -laid.fading
-    for head, channel in enumerate((places.fetched, places.own)):
-        _look_at_photos(second, head, places, {places.word: 1}, laid.near, far=channel == places.own)
-        second.v_proj.weight[head * wide : (head + 1) * wide] = 0
-        second.v_proj.weight[head * wide, places.match] = 1
-        second.o_proj.weight[channel, head * wide] = laid.fetched
+            mlp.up_proj.weight[unit, pooled] = sign
+            mlp.down_proj.weight[channels.match, unit] = laid.match
+    for matrix in (carrying.self_attn.o_proj, carrying.mlp.down_proj):  # what else is learned there
+        matrix.weight[channels.reserved] = 0
+    looks = ((channels.fetched, {later: 1.5, photo: -0.5}), (channels.own, {photo: 1, later: -1}))
+    for head, (channel, sought) in enumerate(looks):
+        _look(carrying.self_attn, head, {word: 1}, sought, laid.looking)
+        _carry(carrying.self_attn, head, channels.match, channel, laid.fetched)
 
 
-def _look_at_photos(
-    attention: LlamaAttention,
-    head: int,
-    places: Places,
-    asking: dict[int, int],
-    heads: Heads,
-    *,
-    far: bool,
+def _look(
+    attention: LlamaAttention, head: int, asking: dict[int, float], sought: dict[int, float], strength: float
 ) -> None:
-    """Make one head attend to image tokens alone, to near ones or to far ones.
-
-    One channel of queries and keys hardly rotates with the distance; the other does, by about `heads.speed`
-    radians a token.
-    """
+    """Make a head attend from tokens with some channels to tokens with others, at any distance."""
     wide = attention.head_dim
     rows = slice(head * wide, (head + 1) * wide)
-    for matrix in (attention.q_proj, attention.k_proj):
+    still = head * wide + wide // 2 - 1  # the channel that hardly rotates with the distance
+    for matrix, channels in ((attention.q_proj, asking), (attention.k_proj, sought)):
         matrix.weight[rows] = 0
-    speeds = attention.config.rope_parameters["rope_theta"] ** -(torch.arange(wide // 2) * 2 / wide)
-    turned = int((speeds - heads.speed).abs().argmin())
-    for channel, factor in ((wide // 2 - 1, 1.0), (turned, -heads.turning if far else heads.turning)):
-        for mark, sign in asking.items():
-            attention.q_proj.weight[rows][channel, mark] = sign * factor * heads.strength
-        attention.k_proj.weight[rows][channel, places.photo] = heads.strength
+        for channel, sign in channels.items():
+            matrix.weight[still, channel] = sign * strength
+
+
+def _carry(attention: LlamaAttention, head: int, source: int, target: int, size: float) -> None:
+    """Make a head write the `source` channel of what it attends to into `target`, and nothing else."""
+    wide = attention.head_dim
+    rows = slice(head * wide, (head + 1) * wide)
+    attention.v_proj.weight[rows] = 0
+    attention.v_proj.weight[head * wide, source] = 1
+    attention.o_proj.weight[:, rows] = 0
+    attention.o_proj.weight[target, head * wide] = size
 
 
 class FrozenComparison:
-    """What training leaves as it is: the projector, the two layers that compare, and the marks of words.
+    """What training leaves as it is: the projector but for its free channels, what compares, and marks.
 
     Optimizers would wear them down: Muon changes every direction of a matrix alike, and what is written
     beside them grows until nothing is left of a comparison that is not asked for yet.
     """
 
-    def __init__(self, model: LlamaForCausalLM, projector: Projector):
-        for part in (projector, *model.model.layers[:LAYERS]):
+    def __init__(self, model: LlamaForCausalLM, projector: Projector, channels: Channels):
+        marking, matching, carrying = model.model.layers[:COMPARING]
+        for part in (marking, matching, projector.linear_1, carrying.input_layernorm):
             part.requires_grad_(False)
-        self.words = model.get_input_embeddings().weight
-        self.reserved = Places(model.config.hidden_size).reserved
-        self.marks = self.words.detach()[:, self.reserved].clone()
+        attention = carrying.self_attn
+        heads = slice(LAID_HEADS * attention.head_dim)
+        asking = (attention.q_proj, attention.k_proj, attention.v_proj)
+        words, told = model.get_input_embeddings().weight, projector.linear_2
+        laid = [*channels.content, *channels.pooled, *channels.reserved]
+        self.kept = [
+            (tensor, where, tensor.detach()[where].clone())
+            for tensor, where in (
+                (words, (slice(None), channels.reserved)),
+                (told.weight, (laid,)),
+                (told.bias, (laid,)),
+                *((matrix.weight, (heads,)) for matrix in asking),
+                (attention.o_proj.weight, (slice(None), heads)),
+                (attention.o_proj.weight, (channels.reserved,)),
+                (carrying.mlp.down_proj.weight, (channels.reserved,)),
+            )
+        ]
 
     @torch.no_grad()
     def restore(self) -> None:
-        """Put the marks back, after a step."""
-        self.words[:, self.reserved] = self.marks
+        """Put back what stays, after a step."""
+        for tensor, where, value in self.kept:
+            tensor[where] = value
 
 
 def assemble(

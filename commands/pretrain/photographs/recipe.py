@@ -98,9 +98,10 @@ def begin(tokens: PreTrainedTokenizerFast, work: Path, chosen: Settings) -> Subj
     llama, projector = model.begin(
         tokens, chosen.llama, chosen.comparison, geometry["directions"], geometry["tokens"]
     )
-    return SubjectTrainer(
-        llama, projector, chosen.rates.model_dump(), sum(course.steps for course in chosen.courses)
-    )
+    channels = model.Channels(llama.config.hidden_size, chosen.comparison.channels)
+    comparison = model.FrozenComparison(llama, projector, channels)
+    steps = sum(course.steps for course in chosen.courses)
+    return SubjectTrainer(llama, projector, comparison, chosen.rates.model_dump(), steps)
 
 
 def write(work: Path, target: Path, chosen: Settings) -> None:
@@ -126,7 +127,7 @@ def measure(source: Path, work: Path, target: Path, chosen: Settings, subjects: 
     from commands.pretrain.photographs import card
 
     measured = acceptance.measure(source, target, chosen.seed, subjects)
-    card.write(target, work, measured)
+    card.write(target, work, chosen, measured)
     gates = [criterion for criterion in measured if criterion.floor]  # the others are told, not demanded
     missed = [criterion.name for criterion in gates if not criterion.passed]
     reached = f"{len(gates) - len(missed)} of {len(gates)} gates passed"

@@ -153,10 +153,16 @@ class Sampler:
     def _define(
         self, tree: Tree, parent: int, name: str, shots: tuple[Shot, ...], lead: str, rng: np.random.Generator
     ) -> int:
-        """A definition by reference tokens: all of them, or as many as a soft prompt has."""
+        """A definition by reference tokens: all of them, or as many as a soft prompt has.
+
+        Several references are averaged, or stand in a sentence each.
+        """
         total, count = self.writer.image_tokens, int(rng.choice(LATENT_TOKENS))
-        kept = sorted(rng.choice(total, count, replace=False)) if count < total else None
-        return self.writer.prompt(tree, parent, f"{lead}{name} is <image>.", shots, kept=kept)
+        for sentence in [shots] if rng.random() < 0.5 else [(shot,) for shot in shots]:
+            kept = sorted(rng.choice(total, count, replace=False)) if count < total else None
+            parent = self.writer.prompt(tree, parent, f"{lead}{name} is <image>.", sentence, kept=kept)
+            lead = " "
+        return parent
 
     def _referred(self, tree: Tree, root: int, shot: Shot, facts: Facts, rng: np.random.Generator) -> None:
         """A name defined by reference tokens below the photo, with questions about it and about the photo."""

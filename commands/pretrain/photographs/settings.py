@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError, model_validator
 from ruamel.yaml import YAML
 
 from common.core.errors import UserError
@@ -15,26 +15,18 @@ SETTINGS = Path(__file__).with_name("settings.yaml")
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Heads(Section):
-    """Of heads that look at photos: strength of queries and keys, and preference by distance."""
-
-    strength: PositiveFloat
-    speed: PositiveFloat
-    turning: PositiveFloat
-
-
 class Comparison(Section):
     """Sizes of what is laid into the layers that compare."""
 
+    channels: PositiveInt
     photo_mark: PositiveFloat
     word_mark: PositiveFloat
     linear_at: PositiveFloat
     spread: PositiveFloat
     content: PositiveFloat
-    far: Heads
-    near: Heads
+    looking: PositiveFloat
+    later: PositiveFloat
     pooled: PositiveFloat
-    fading: PositiveFloat
     match: PositiveFloat
     fetched: PositiveFloat
 
@@ -90,6 +82,14 @@ class Settings(Section):
     comparison: Comparison
     rates: Rates
     courses: list[TrainingPhase]
+
+    @model_validator(mode="after")
+    def _has_room(self) -> Settings:
+        """Content and its mean stand beside seven marks; a pair of units multiplies each channel."""
+        room = min((self.llama["hidden_size"] - 7) // 2, self.llama["intermediate_size"] // 2)
+        if self.comparison.channels > room:
+            raise ValueError(f"comparison.channels: at most {room} have room in these sizes of llama")
+        return self
 
 
 def settings(file: Path = SETTINGS) -> Settings:
