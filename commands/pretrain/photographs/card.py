@@ -22,7 +22,7 @@ def write(target: Path, work: Path, chosen: Settings, measured: list[Criterion])
         megabytes=round((target / "llava" / "model.safetensors").stat().st_size / 1e6),
         steps=log[-1]["step"],
         channels=chosen.comparison.channels,
-        free=len(Channels(chosen.llama["hidden_size"], chosen.comparison.channels).free),
+        beside=len(Channels(chosen.llama["hidden_size"], chosen.comparison.channels).beside),
         learned=chosen.llama["num_hidden_layers"] - COMPARING,
         rows=table(measured),
     )

@@ -20,8 +20,7 @@ from commands.pretrain.photographs import export
 from commands.pretrain.photographs.settings import Comparison
 from commands.pretrain.projector import Projector
 
-COMPARING = 3  # layers, the first; of the last of them only two heads are laid
-LAID_HEADS = 2  # of that one
+COMPARING = 3  # layers, the first
 
 
 class Channels:
@@ -30,7 +29,7 @@ class Channels:
     def __init__(self, width: int, content: int):
         self.content = range(content)  # of a token itself
         self.pooled = range(content, 2 * content)  # the mean of the photo's content, at image tokens
-        self.free = range(2 * content, width - 7)  # what the projector learns to take from the tower
+        self.beside = range(2 * content, width - 7)  # further content, which is not compared
         self.reserved = range(width - 7, width)
         self.own, self.fetched, self.match, self.photo, self.word, self.line, self.later = self.reserved
 
@@ -50,7 +49,7 @@ def begin(
     2. heads average the photo's tokens, and pairs of SwiGLU units multiply a token's own content with that
        average, silu(a)b + silu(-a)(-b) = ab, so that references hold how well they match the photo;
     3. one head carries that to the words that follow, another how well the photo matches itself.
-    What is laid stays (see `FrozenComparison`); all else is trained.
+    What is laid stays (see `FrozenComparison`); the other layers, embeddings and head are trained.
 
     Args:
         tokenizer: decides the vocabulary.
@@ -94,8 +93,8 @@ def _project(
     gain = laid.content / spread
     projector.linear_2.weight.zero_()
     projector.linear_2.bias.zero_()
-    for channel in channels.content:
-        projector.linear_2.weight[channel, channel] = gain
+    for direction, channel in enumerate((*channels.content, *channels.beside)):
+        projector.linear_2.weight[channel, direction] = gain
         projector.linear_2.bias[channel] = -gain * laid.linear_at
     projector.linear_2.bias[channels.photo] = laid.photo_mark
 
@@ -103,7 +102,7 @@ def _project(
 def _compare(model: LlamaForCausalLM, channels: Channels, laid: Comparison) -> None:
     """Lay the way from a reference's tokens and the photo's mean to how well they match."""
     marking, matching, carrying = model.model.layers[:COMPARING]
-    for layer in (marking, matching):  # nothing else is written there, or it would drown what is
+    for layer in (marking, matching, carrying):  # nothing else is written, or it would drown what is
         layer.self_attn.o_proj.weight.zero_()
         layer.mlp.down_proj.weight.zero_()
     photo, word, later = channels.photo, channels.word, channels.later
@@ -122,8 +121,6 @@ def _compare(model: LlamaForCausalLM, channels: Channels, laid: Comparison) -> N
             mlp.up_proj.weight[unit] = 0
             mlp.up_proj.weight[unit, pooled] = sign
             mlp.down_proj.weight[channels.match, unit] = laid.match
-    for matrix in (carrying.self_attn.o_proj, carrying.mlp.down_proj):  # what else is learned there
-        matrix.weight[channels.reserved] = 0
     looks = ((channels.fetched, {later: 1.5, photo: -0.5}), (channels.own, {photo: 1, later: -1}))
     for head, (channel, sought) in enumerate(looks):
         _look(carrying.self_attn, head, {word: 1}, sought, laid.looking)
@@ -154,39 +151,22 @@ def _carry(attention: LlamaAttention, head: int, source: int, target: int, size:
 
 
 class FrozenComparison:
-    """What training leaves as it is: the projector but for its free channels, what compares, and marks.
+    """What training leaves as it is: the projector, the layers that compare, and the marks of words.
 
     Optimizers would wear them down: Muon changes every direction of a matrix alike, and what is written
     beside them grows until nothing is left of a comparison that is not asked for yet.
     """
 
     def __init__(self, model: LlamaForCausalLM, projector: Projector, channels: Channels):
-        marking, matching, carrying = model.model.layers[:COMPARING]
-        for part in (marking, matching, projector.linear_1, carrying.input_layernorm):
+        for part in (projector, *model.model.layers[:COMPARING]):
             part.requires_grad_(False)
-        attention = carrying.self_attn
-        heads = slice(LAID_HEADS * attention.head_dim)
-        asking = (attention.q_proj, attention.k_proj, attention.v_proj)
-        words, told = model.get_input_embeddings().weight, projector.linear_2
-        laid = [*channels.content, *channels.pooled, *channels.reserved]
-        self.kept = [
-            (tensor, where, tensor.detach()[where].clone())
-            for tensor, where in (
-                (words, (slice(None), channels.reserved)),
-                (told.weight, (laid,)),
-                (told.bias, (laid,)),
-                *((matrix.weight, (heads,)) for matrix in asking),
-                (attention.o_proj.weight, (slice(None), heads)),
-                (attention.o_proj.weight, (channels.reserved,)),
-                (carrying.mlp.down_proj.weight, (channels.reserved,)),
-            )
-        ]
+        self.words, self.reserved = model.get_input_embeddings().weight, channels.reserved
+        self.marks = self.words.detach()[:, self.reserved].clone()
 
     @torch.no_grad()
     def restore(self) -> None:
-        """Put back what stays, after a step."""
-        for tensor, where, value in self.kept:
-            tensor[where] = value
+        """Put the marks back, after a step."""
+        self.words[:, self.reserved] = self.marks
 
 
 def assemble(

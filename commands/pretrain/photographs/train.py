@@ -39,8 +39,7 @@ class SubjectTrainer:
         steps: int,
     ):
         self.model, self.projector, self.comparison, self.step = model, projector, comparison, 0
-        every = (*model.named_parameters(), *projector.named_parameters())
-        named = [pair for pair in every if pair[1].requires_grad]
+        named = [pair for pair in model.named_parameters() if pair[1].requires_grad]
         self.hidden = [weight for name, weight in named if is_hidden(name, weight)]
         self.rest = [weight for name, weight in named if not is_hidden(name, weight)]
         self.optimizers = Optimizers(self.hidden, self.rest, steps=steps, **rates)
