@@ -31,7 +31,7 @@ class Channels:
         self.pooled = range(content, 2 * content)  # the mean of the photo's content, at image tokens
         self.beside = range(2 * content, width - 7)  # further content, which is not compared
         self.reserved = range(width - 7, width)
-        self.own, self.fetched, self.match, self.photo, self.word, self.line, self.later = self.reserved
+        self.own, self.fetched, self.match, self.photo, self.word, self.line, self.reference = self.reserved
 
 
 def begin(
@@ -105,12 +105,12 @@ def _compare(model: LlamaForCausalLM, channels: Channels, laid: Comparison) -> N
     for layer in (marking, matching, carrying):  # nothing else is written, or it would drown what is
         layer.self_attn.o_proj.weight.zero_()
         layer.mlp.down_proj.weight.zero_()
-    photo, word, later = channels.photo, channels.word, channels.later
+    photo, word, reference = channels.photo, channels.word, channels.reference
     _look(marking.self_attn, 0, {photo: 1, word: -1}, {channels.line: 1}, laid.looking)
-    _carry(marking.self_attn, 0, channels.line, later, laid.later)
+    _carry(marking.self_attn, 0, channels.line, reference, laid.reference_mark)
     mlp, wide = matching.mlp, model.config.head_dim
     for head in range(-(-len(channels.content) // wide)):
-        _look(matching.self_attn, head, {photo: 1, word: -1}, {photo: 1, later: -1}, laid.looking)
+        _look(matching.self_attn, head, {photo: 1, word: -1}, {photo: 1, reference: -1}, laid.looking)
         matching.self_attn.v_proj.weight[head * wide : (head + 1) * wide] = 0
     for slot, (content, pooled) in enumerate(zip(channels.content, channels.pooled, strict=True)):
         matching.self_attn.v_proj.weight[slot, content] = 1
@@ -121,7 +121,7 @@ def _compare(model: LlamaForCausalLM, channels: Channels, laid: Comparison) -> N
             mlp.up_proj.weight[unit] = 0
             mlp.up_proj.weight[unit, pooled] = sign
             mlp.down_proj.weight[channels.match, unit] = laid.match
-    looks = ((channels.fetched, {later: 1.5, photo: -0.5}), (channels.own, {photo: 1, later: -1}))
+    looks = ((channels.fetched, {reference: 1.5, photo: -0.5}), (channels.own, {photo: 1, reference: -1}))
     for head, (channel, sought) in enumerate(looks):
         _look(carrying.self_attn, head, {word: 1}, sought, laid.looking)
         _carry(carrying.self_attn, head, channels.match, channel, laid.fetched)

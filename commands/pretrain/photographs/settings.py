@@ -25,7 +25,7 @@ class Comparison(Section):
     spread: PositiveFloat
     content: PositiveFloat
     looking: PositiveFloat
-    later: PositiveFloat
+    reference_mark: PositiveFloat
     pooled: PositiveFloat
     match: PositiveFloat
     fetched: PositiveFloat
