@@ -12,24 +12,29 @@ one's own eyes, index.html of the first run. What was computed is in DVC's cache
 import csv
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import chdir
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
 
+from benchmarks.photographs_table import table
 from common.core import errors, images, io, params, paths
 from tests.support.helpers import set_params
 
 PETS = {"cat", "dog"}  # classes; all else is an object
 TEST = "0.4"  # share of the photos, for there are five or six of each subject
 OTHERS = Path("data/others")  # in the copy
-FROM_OTHERS = {"index.source": "folder", "index.location": OTHERS.as_posix(), "index.serve": None}
+FROM_OTHERS = {
+    "index.source": "folder",
+    "index.location": OTHERS.as_posix(),
+    "index.serve": None,
+    "retrieve.hard": 12,  # of about 36, a third, or all would be hard ones and none easy
+}
 REAL = {"base.preset": "photographs", **FROM_OTHERS}
 NO_MYVLM = {"-methods.myvlm": None}  # it refuses this base, whose captions never say a name
 
@@ -52,11 +57,23 @@ RUNS = {
         {"base.preset": "photographs", "methods": {}}
     ),
     "Base for drawings, negatives from the other subjects' train photos": Run({"methods": {}, **FROM_OTHERS}),
+    **{  # Tables 7 and 5 of the paper; the first run has everything
+        f"Base for photographs, the soft prompt with less: {less}": Run(
+            {**REAL, "methods": {}, **changes}, every_seed=True
+        )
+        for less, changes in {
+            "recognition questions and easy negatives alone": {
+                "train.data.conversations": False,
+                "train.data.hard": False,
+            },
+            "no hard negatives": {"train.data.hard": False},
+            "no latent tokens": {"train.latent_tokens": 0},
+        }.items()
+    },
 }
 QUESTIONS = Path(__file__).with_name("photographs_questions.yaml")
 # Questions about drawings say nothing here, so few are asked.
 FEW_DRAWINGS = {"world.general_photos": 4, "evaluate.general_subjects": 1}
-SHOWN = ("recognition", "questions.text")  # what the table's measures begin with
 RESULTS = paths.REPORTS / "photographs"
 JSON, TABLE, PAGE = (RESULTS / name for name in ("results.json", "tables.md", "index.html"))
 
@@ -83,9 +100,10 @@ def main(folder: str, *seeds: str) -> str:
                 _dvc("config", "--local", "cache.dir", cache)
                 set_params({"seed": int(seed)})
                 found["photos"][seed] = _bring(photos, subjects)
+        wanted = {title: seeds if run.every_seed else seeds[:1] for title, run in RUNS.items()}
         added = {seed: (copy / paths.PARAMS).read_bytes() for seed, copy in copies.items()}
         for title, run in RUNS.items():
-            for seed in seeds if run.every_seed else seeds[:1]:
+            for seed in wanted[title]:
                 with chdir(copies[seed]):
                     paths.PARAMS.write_bytes(added[seed])
                     set_params({**FEW_DRAWINGS, **run.changes})
@@ -93,7 +111,7 @@ def main(folder: str, *seeds: str) -> str:
                     found["runs"].setdefault(title, {})[seed] = _results()
                     page = paths.PAGE.read_bytes()
                 io.write_json(JSON, found)  # after each, for it may be hours until the next
-                io.write_bytes(TABLE, table(found).encode())
+                io.write_bytes(TABLE, table(found, wanted).encode())
                 if len(found["runs"]) == 1 and seed == seeds[0]:
                     io.write_bytes(PAGE, page)
     return f"{len(subjects)} subjects, {TABLE} and {PAGE}"
@@ -147,58 +165,6 @@ def _results() -> dict[str, Any]:
         "estimates": io.read_json(paths.INTERVALS)["estimates"],
         "negatives": io.read_json(paths.NEGATIVES_CARD)["subjects"],
     }
-
-
-def table(found: Mapping[str, Any]) -> str:
-    """The estimates of every method as Markdown, a table for each run, and how many negatives it had."""
-    photos = list(next(iter(found["photos"].values())).values())
-    train, test = (sum(count[split] for count in photos) for split in ("train", "test"))
-    lines = [
-        "# Real photographs",
-        "",
-        f"{len(photos)} subjects, {train} photos to learn from and {test} to test with. No base has seen any",
-        "of them in pretraining. In brackets 95 % intervals over subjects and their photos. Another seed",
-        "draws other photos to learn from; of several seeds, means are shown, of the bounds as well.",
-        f"Commit `{found['commit']}`; made by `make photographs`.",
-    ]
-    for title, run in found["runs"].items():
-        lines += ["", f"## {title}, {_seeds(list(run))}", "", *_table(run)]
-    return "\n".join(lines) + "\n"
-
-
-def _seeds(seeds: Sequence[str]) -> str:
-    return f"seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}"
-
-
-def _table(run: Mapping[str, Any]) -> list[str]:
-    """Negatives, and a line for each method; of the results of one run by seed."""
-    estimates = next(iter(run.values()))["estimates"]
-    measures = [name for name in estimates if name.startswith(SHOWN)]
-    measures = [name for name in measures if _mean(run, name, "soft_prompt", "value") is not None]
-    methods = {method: None for name in measures for method in estimates[name]}
-    counts = [count for results in run.values() for count in results["negatives"].values()]
-    hard, easy = (sum(count[role]["found"] for count in counts) / len(run) for role in ("hard", "easy"))
-    return [
-        f"{hard:,.0f} hard and {easy:,.0f} easy negatives for all subjects together.",
-        "",
-        f"| method | {' | '.join(measures)} |",
-        f"|---|{'---:|' * len(measures)}",
-        *(
-            f"| {method.replace('_', ' ')} | {' | '.join(_cell(run, name, method) for name in measures)} |"
-            for method in methods
-        ),
-    ]
-
-
-def _mean(run: Mapping[str, Any], measure: str, method: str, part: str) -> float | None:
-    """Over seeds; None where one of them measured nothing."""
-    parts = [results["estimates"][measure].get(method, {}).get(part) for results in run.values()]
-    return None if None in parts else statistics.mean(parts)
-
-
-def _cell(run: Mapping[str, Any], measure: str, method: str) -> str:
-    parts = [_mean(run, measure, method, part) for part in ("value", "low", "high")]
-    return "n/a" if None in parts else "{:.3f} ({:.3f} to {:.3f})".format(*parts)
 
 
 def _dvc(*words: str, watched: bool = False) -> str:

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from benchmarks.photographs import QUESTIONS, _write_questions, kinds, table
+from benchmarks.photographs import QUESTIONS, _write_questions, kinds
+from benchmarks.photographs_table import table
 from common.core.errors import UserError
 from common.testdata.ground_truth import load_questions
 from tests.support.helpers import REAL_PHOTOS
@@ -30,7 +31,7 @@ def test_the_table_shows_what_was_measured_of_each_method_and_nothing_else():
         "photos": {"7": {"cat": {"train": 3, "test": 2}}, "8": {}},
         "runs": {"drawings": {"7": run, "8": other}},
     }
-    lines = table(found).splitlines()
+    lines = table(found, {"drawings": ["7", "8"]}).splitlines()
     assert "3 photos to learn from and 2 to test" in lines[2] and "Commit `abc`" in " ".join(lines)
     assert "## drawings, seeds 7, 8" in lines
     assert "3 hard and 4 easy negatives for all subjects together." in lines
@@ -41,6 +42,14 @@ def test_the_table_shows_what_was_measured_of_each_method_and_nothing_else():
         "| base | 0.600 (0.500 to 0.700) | n/a |",
         "| untrained prompt | n/a | n/a |",
     ]
+
+
+def test_what_was_not_run_yet_is_said():
+    run = {"metrics": {}, "estimates": {}, "negatives": {}}
+    found = {"commit": "abc", "photos": {"7": {}}, "runs": {"drawings": {"7": run}}}
+    assert "## Not run yet" not in table(found, {"drawings": ["7"]})
+    lines = table(found, {"drawings": ["7", "8"], "LoRA": ["7"]}).splitlines()
+    assert lines[-3:] == ["", "- drawings, seed 8", "- LoRA, seed 7"]
 
 
 def test_questions_are_asked_in_both_orders_and_are_what_evaluate_reads(workspace: Path):
