@@ -44,7 +44,7 @@ def _table(run: Mapping[str, Any]) -> list[str]:
     """Negatives, and a line for each method; of the results of one run by seed."""
     estimates = next(iter(run.values()))["estimates"]
     measures = [name for name in estimates if name.startswith(SHOWN)]
-    measures = [name for name in measures if _mean(run, name, "soft_prompt", "value") is not None]
+    measures = [name for name in measures if mean(run, name, "soft_prompt")]
     methods = {method: None for name in measures for method in estimates[name]}
     counts = [count for results in run.values() for count in results["negatives"].values()]
     hard, easy = (sum(count[role]["found"] for count in counts) / len(run) for role in ("hard", "easy"))
@@ -60,12 +60,14 @@ def _table(run: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _mean(run: Mapping[str, Any], measure: str, method: str, part: str) -> float | None:
-    """Over seeds; None where one of them measured nothing."""
-    parts = [results["estimates"][measure].get(method, {}).get(part) for results in run.values()]
-    return None if None in parts else statistics.mean(parts)
+def mean(run: Mapping[str, Any], measure: str, method: str) -> dict[str, float] | None:
+    """Value and bounds, each the mean over the run's seeds; None where one of them measured nothing."""
+    found = [results["estimates"][measure].get(method) or {"value": None} for results in run.values()]
+    if any(estimate["value"] is None for estimate in found):
+        return None
+    return {part: statistics.mean(estimate[part] for estimate in found) for part in ("value", "low", "high")}
 
 
 def _cell(run: Mapping[str, Any], measure: str, method: str) -> str:
-    parts = [_mean(run, measure, method, part) for part in ("value", "low", "high")]
-    return "n/a" if None in parts else "{:.3f} ({:.3f} to {:.3f})".format(*parts)
+    shown = mean(run, measure, method)
+    return "n/a" if shown is None else "{value:.3f} ({low:.3f} to {high:.3f})".format(**shown)

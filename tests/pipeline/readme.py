@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import photographs as photographs_runs
+from benchmarks import photographs_table
 from common.core import errors, io, paths
 from stages.report import number_format
 from stages.report.metrics import Interval
@@ -19,6 +21,7 @@ from stages.report.tables import DIALOG
 PARTS = {  # name of a generated part → the file that holds it
     "dialog": Path("README.md"),
     "results": Path("README.md"),
+    "photographs": Path("README.md"),
     "details": paths.REPORTS / "README.md",
     "speed": paths.REPORTS / "README.md",
     "graph": Path("stages/README.md"),
@@ -35,6 +38,7 @@ COLUMNS = {  # measure → head of its column in the results
     "two_subjects.weighted": "photos of two",
     "general.pope.accuracy": "POPE",
 }
+HEADLINE = "recognition.weighted"
 BENCHMARKS = paths.REPORTS / "benchmarks"
 BATCH_SIZES = BENCHMARKS / "batch_size-cpu-small.json"
 TIMES = BENCHMARKS / "methods-cpu-small.json"
@@ -49,7 +53,7 @@ SPEEDUPS = {  # key in a benchmark's file → what was faster than what
 
 def main() -> str:
     """Rewrite the generated parts."""
-    for path in (paths.INTERVALS, paths.TABLES, LADDER, METHODS):
+    for path in (paths.INTERVALS, paths.TABLES, LADDER, METHODS, photographs_runs.JSON):
         if _git("status", "--porcelain", "--", str(path)):
             raise errors.UserError(
                 f"{path} is not committed: commit it, so that README.md can name the commit"
@@ -57,6 +61,7 @@ def main() -> str:
     made = {
         "dialog": dialog(),
         "results": results(),
+        "photographs": photographs(),
         "details": details(),
         "speed": speed(),
         "graph": graph(),
@@ -112,6 +117,33 @@ def results(commit: str | None = None) -> str:
     commit = commit or _git("log", "-1", "--format=%h", "--", str(paths.INTERVALS))
     said = f"Commit `{commit}`. Means over subjects, in brackets 95 % intervals."
     return "\n".join([said, "", _table(["", *shown.values()], rows)])
+
+
+def photographs() -> str:
+    """The methods on real photographs beside the drawings, and what the base for drawings makes of them."""
+    found = io.read_json(photographs_runs.JSON)
+    usual, lora, _, drawings, *_ = (found["runs"].get(title, {}) for title in photographs_runs.RUNS)
+    drawn = io.read_json(paths.INTERVALS)
+    rows = []
+    for method in drawn["methods"]:
+        name = method["name"]
+        run = next((run for run in (usual, lora) if run and _measured(run, HEADLINE, name)), None)
+        if run:
+            measures = ("recognition.weighted", "recognition.auc", "questions.text")
+            cells = (_cell(photographs_table.mean(run, measure, name)) for measure in measures)
+            rows.append([_name(method), _cell(drawn["estimates"][HEADLINE].get(name)), *cells])
+    of_drawings = photographs_table.mean(drawings, HEADLINE, paths.SOFT_PROMPT) if drawings else None
+    said = (
+        f"Commit `{found['commit']}`, seeds {', '.join(usual)} (LoRA: the first). Means over subjects and "
+        "seeds, in brackets 95 % intervals. The base for drawings, on the same photos: "
+        f"{_cell(of_drawings) or 'not run yet'}."
+    )
+    head = ["", "drawings: recognition", "photographs: recognition", "AUC", "questions, no photo"]
+    return "\n".join([said, "", _table(head, rows)])
+
+
+def _measured(run: Mapping[str, Any], measure: str, method: str) -> bool:
+    return photographs_table.mean(run, measure, method) is not None
 
 
 def details() -> str:
