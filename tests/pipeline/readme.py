@@ -133,9 +133,10 @@ def photographs() -> str:
             cells = (_cell(photographs_table.mean(run, measure, name)) for measure in measures)
             rows.append([_name(method), _cell(drawn["estimates"][HEADLINE].get(name)), *cells])
     of_drawings = photographs_table.mean(drawings, HEADLINE, paths.SOFT_PROMPT) if drawings else None
+    one = f" (LoRA: {', '.join(lora)})" if lora else ""
     said = (
-        f"Commit `{found['commit']}`, seeds {', '.join(usual)} (LoRA: the first). Means over subjects and "
-        "seeds, in brackets 95 % intervals. The base for drawings, on the same photos: "
+        f"Commit `{found['commit']}`, seeds {', '.join(usual)}{one}. Means over subjects and seeds, "
+        "in brackets 95 % intervals. The base for drawings, on the same photos: "
         f"{_cell(of_drawings) or 'not run yet'}."
     )
     head = ["", "drawings: recognition", "photographs: recognition", "AUC", "questions, no photo"]
