@@ -62,9 +62,12 @@ def embed(
 
 
 def run(
-    base: "Base", embeddings: torch.Tensor, cache: "PrefixKVCache", segment_ids: torch.Tensor
+    base: "Base", embeddings: torch.Tensor, cache: "PrefixKVCache | None", segment_ids: torch.Tensor
 ) -> torch.Tensor:
-    """Last hidden states of embeddings; see `hidden_states`. Nothing in it waits for a GPU."""
+    """Last hidden states of embeddings; see `hidden_states`. Nothing in it waits for a GPU.
+
+    Without a cache, whole sequences: each row begins with what all of it sees.
+    """
     # Made here: transformers would look into a (B, P + S) mask, and a GPU would have to wait for that.
     seen = attention_mask(segment_ids, embeddings.shape[1]).unsqueeze(1)  # (B, 1, S, P + S)
     # Rows begin at multiples of 8, or a GPU's attention would pad a copy of the mask in every layer.
@@ -73,7 +76,7 @@ def run(
     return base.language_model(
         inputs_embeds=embeddings,
         attention_mask=blocked.masked_fill_(~seen, -torch.inf),
-        position_ids=seen.squeeze(1).sum(-1) - 1 + cache.position_offset,
+        position_ids=seen.squeeze(1).sum(-1) - 1 + (0 if cache is None else cache.position_offset),
         past_key_values=cache,
-        use_cache=True,
+        use_cache=cache is not None,
     ).last_hidden_state.to(embeddings.device)

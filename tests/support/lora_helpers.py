@@ -9,6 +9,7 @@ import torch
 
 from common import vlm
 from common.methods.lora import adapter, sequences
+from common.methods.lora.rows import forwards
 from common.training.samples import Sample
 from tests.support.vlm_helpers import noise_images
 
@@ -59,10 +60,10 @@ def unchanged(base: vlm.Base, before: dict[str, torch.Tensor]) -> bool:
 
 def logits(base: vlm.Base, projector: torch.nn.Module) -> torch.Tensor:
     features = sequences.vision_features(base, IMAGES, 3)
+    made = sequences.examples(base, SAMPLES, features.shape[1])
     with torch.no_grad():
-        return sequences.predict(
-            base, projector, features, sequences.examples(base, SAMPLES, features.shape[1])
-        ).logits
+        found = [sequences.predict(base, projector, features, rows).logits for rows in forwards(made, 4)]
+    return torch.cat(found)
 
 
 def saved(base: vlm.Base, folder: Path, seed: int = 0) -> torch.Tensor:

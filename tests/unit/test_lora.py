@@ -84,7 +84,7 @@ def test_the_answer_and_the_end_token_are_learned_and_nothing_else(base: vlm.Bas
     example = sequences.examples(base, SAMPLES[:1], 9)[0]
     learned = [label for label in example.labels if label != IGNORE]
     assert base.tokenizer.decode(learned).strip() == "Yes</s>"
-    assert example.ids.count(base.model.config.image_token_id) == 9
+    assert example.prefix.count(base.model.config.image_token_id) == 9
 
 
 def test_the_base_is_as_before_whatever_ends_the_training(base: vlm.Base) -> None:
@@ -207,9 +207,9 @@ def test_samples_that_are_too_long_are_left_out_and_told(
     assert "warning: bo, training: 1 samples left out, longer than" in capsys.readouterr().err
     with pytest.raises(UserError, match=r"no sample fits into \d+ positions"):
         _fitting(base, made[-1:], None, "bo, training")
-    lengths = sorted(len(example.ids) for example in made)
+    lengths = sorted(example.length for example in made)
     kept = _fitting(base, made, lengths[1], "bo, training")
-    assert sorted(len(example.ids) for example in kept) == lengths[:2]
+    assert sorted(example.length for example in kept) == lengths[:2]
     assert f"3 samples left out, longer than {lengths[1]} positions" in capsys.readouterr().err
 
 

@@ -82,8 +82,8 @@ def sequences(base: vlm.Base, conversations: Sequence[Conversation], image_token
     }
     made = []
     for conversation in conversations:
-        ids = list(prefixes[len(conversation.images)])
-        labels = [IGNORE] * len(ids)
+        ids: list[int] = []
+        labels: list[int] = []
         for number, (question, answer) in enumerate(conversation.turns):
             if number:
                 ids += again
@@ -92,7 +92,8 @@ def sequences(base: vlm.Base, conversations: Sequence[Conversation], image_token
             turn = vlm.suffix(base, None, question, answer, image=shown)
             ids += turn.ids
             labels += turn.labels
-        made.append(Example(conversation, ids, labels, conversation.images))
+        prefix = prefixes[len(conversation.images)]
+        made.append(Example(conversation, prefix, ids, labels, conversation.images))
     return made
 
 

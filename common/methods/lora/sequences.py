@@ -1,10 +1,11 @@
-"""Samples as the language model reads them: whole sequences, and one forward over a batch of them.
+"""Samples as the language model reads them: whole sequences, and one forward over rows of them.
 
-LoRA changes what the language model makes of an image, so no prefix can be reused in training. What the
-frozen vision tower makes of it is: it is computed once per picture. Owns features, padding and logits. Does
-not own adapters (`adapter`) or steps (`learn`).
+LoRA changes what the language model makes of an image, so no prefix can be kept from step to step. What the
+frozen vision tower makes of it is: it is computed once per picture. Owns features, the layout of rows and
+logits. Does not own which samples share a row (`rows`), adapters (`adapter`) or steps (`learn`).
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,6 +16,8 @@ from torch import nn
 
 from common import vlm
 from common.training.samples import Sample
+from common.vlm.forward import run
+from common.vlm.packing import SHARED, pack_rows
 from common.vlm.suffix import IGNORE
 
 if TYPE_CHECKING:
@@ -25,12 +28,27 @@ _QUESTION = "\ue000"  # marks the question's place in the chat template; private
 
 @dataclass(frozen=True)
 class Example:
-    """A sample as ids, an image token for each position of its pictures; labels are IGNORE off answers."""
+    """A sample as ids.
+
+    Attributes:
+        sample: what it is made of.
+        prefix: what stands before the first question, an image token for each position of its pictures.
+        ids: what comes after it.
+        labels: of `ids`, IGNORE off answers.
+        images: indices of its pictures.
+
+    """
 
     sample: "Sample | Conversation"
+    prefix: tuple[int, ...]
     ids: list[int]
     labels: list[int]
     images: tuple[int, ...]
+
+    @property
+    def length(self) -> int:
+        """Positions of the whole."""
+        return len(self.prefix) + len(self.ids)
 
     @property
     def supervised(self) -> int:
@@ -39,14 +57,18 @@ class Example:
 
 
 class AnswerLogits(NamedTuple):
-    """The positions of a batch that predict an answer, N of them.
+    """The positions of a forward that predict an answer, N of them.
 
-    logits: (N, V) float32; targets: (N,) int64; rows: (N,) int64, the examples that they belong to, rising.
+    Attributes:
+        logits: (N, V) float32.
+        targets: (N,) int64.
+        samples: (N,) int64, the examples that they belong to, rising.
+
     """
 
     logits: torch.Tensor
     targets: torch.Tensor
-    rows: torch.Tensor
+    samples: torch.Tensor
 
 
 def vision_features(base: vlm.Base, images: Sequence[Image.Image], batch_size: int) -> torch.Tensor:
@@ -73,11 +95,11 @@ def examples(base: vlm.Base, samples: Sequence[Sample], image_tokens: int) -> li
         images = () if sample.image is None else (sample.image,)
         prefix = prefixes[len(images)]
         rest = vlm.suffix(base, None, sample.question, sample.answer, image=bool(images))
-        made.append(Example(sample, prefix + rest.ids, [IGNORE] * len(prefix) + rest.labels, images))
+        made.append(Example(sample, prefix, rest.ids, rest.labels, images))
     return made
 
 
-def prefix_ids(base: vlm.Base, images: int, image_tokens: int) -> list[int]:
+def prefix_ids(base: vlm.Base, images: int, image_tokens: int) -> tuple[int, ...]:
     """What stands before the first question, with so many images, each of `image_tokens` positions."""
     text = base.layout.prefix_text(image=images > 0)
     if images > 1:
@@ -85,7 +107,7 @@ def prefix_ids(base: vlm.Base, images: int, image_tokens: int) -> list[int]:
         text = text.removesuffix(one) + several
     token = base.model.config.image_token_id
     ids = base.layout.tokenizer(text).input_ids
-    return [i for written in ids for i in [written] * (image_tokens if written == token else 1)]
+    return tuple(i for written in ids for i in [written] * (image_tokens if written == token else 1))
 
 
 def _opening(base: vlm.Base, images: int) -> str:
@@ -96,32 +118,43 @@ def _opening(base: vlm.Base, images: int) -> str:
 
 
 def predict(
-    base: vlm.Base, projector: nn.Module, features: torch.Tensor, batch: Sequence[Example]
+    base: vlm.Base, projector: nn.Module, features: torch.Tensor, rows: Sequence[Sequence[Example]]
 ) -> AnswerLogits:
-    """One forward over B examples with and without pictures, padded on the right, which none of them sees.
+    """One forward over R rows of examples, each of which sees its prefix and itself alone.
 
     Args:
         base: the model, with an adapter or without.
         projector: turns features into image tokens, in its own dtype; its values may require gradients.
-        features: (n, P, d), what `vision_features` gave of the pictures that the examples refer to.
-        batch: the examples.
+        features: (n, F, d), what `vision_features` gave of the pictures that the examples refer to.
+        rows: examples that begin with the same pictures; prefixes of all rows are equally long.
 
     """
-    length = max(len(example.ids) for example in batch)
-    filler = base.tokenizer.pad_token_id or 0
-    ids = torch.tensor([example.ids + [filler] * (length - len(example.ids)) for example in batch])  # (B, S)
-    labels = torch.tensor([example.labels + [IGNORE] * (length - len(example.labels)) for example in batch])
-    rows, before = (labels[:, 1:] != IGNORE).nonzero(as_tuple=True)
-    targets, positions = labels[rows, before + 1], rows * length + before
-    pictures = [image for example in batch for image in example.images]
-    ids, rows, targets, positions, seen = (
-        vlm.to_device(tensor, base.device) for tensor in (ids, rows, targets, positions, features[pictures])
+    examples = [example for row in rows for example in row]
+    packed = pack_rows(_numbered(rows), {number: example.ids for number, example in enumerate(examples)})
+    prefixes = torch.tensor([row[0].prefix for row in rows])  # (R, P)
+    ids = torch.cat([prefixes, packed.ids], 1)  # (R, P + T)
+    segment_ids = torch.cat([torch.full_like(prefixes, SHARED), packed.segment_ids], 1)
+    labels = torch.full_like(ids, IGNORE)
+    labels[segment_ids > SHARED] = torch.tensor([label for example in examples for label in example.labels])
+    at, before = (labels[:, 1:] != IGNORE).nonzero(as_tuple=True)
+    targets, positions = labels[at, before + 1], at * ids.shape[1] + before
+    samples = packed.samples[at, before + 1 - prefixes.shape[1]]
+    pictures = [image for row in rows for image in row[0].images]
+    ids, segment_ids, targets, positions, samples, seen = (
+        vlm.to_device(tensor, base.device)
+        for tensor in (ids, segment_ids, targets, positions, samples, features[pictures])
     )
-    embeddings = base.model.get_input_embeddings()(ids)  # (B, S, D)
+    embeddings = base.model.get_input_embeddings()(ids)  # (R, P + T, D)
     if pictures:
         tokens = projector(seen.to(next(projector.parameters()).dtype)).to(embeddings.dtype)
-        at = (ids == base.model.config.image_token_id).unsqueeze(-1)
-        embeddings = embeddings.masked_scatter(at, tokens)
-    hidden = base.language_model(inputs_embeds=embeddings, use_cache=False).last_hidden_state
+        places = (ids == base.model.config.image_token_id).unsqueeze(-1)
+        embeddings = embeddings.masked_scatter(places, tokens)
+    hidden = run(base, embeddings, None, segment_ids)
     answers = hidden.flatten(0, 1).index_select(0, positions)  # (N, D)
-    return AnswerLogits(base.model.lm_head(answers).float(), targets, rows)
+    return AnswerLogits(base.model.lm_head(answers).float(), targets, samples)
+
+
+def _numbered(rows: Sequence[Sequence[Example]]) -> list[list[int]]:
+    """The numbers of the rows' examples, one row after another."""
+    numbers = itertools.count()
+    return [[next(numbers) for _ in row] for row in rows]
