@@ -16,7 +16,8 @@ from PIL import Image
 from common import vlm
 from common.core import foreign, images, llava_json
 from common.core.errors import UserError
-from common.methods.lora.sequences import Example, prefix_ids
+from common.methods.lora.pictures import openings
+from common.methods.lora.sequences import Example
 from common.vlm.suffix import IGNORE
 
 if TYPE_CHECKING:
@@ -67,19 +68,19 @@ def load(
     return pictures, made
 
 
-def sequences(base: vlm.Base, conversations: Sequence[Conversation], image_tokens: int) -> list[Example]:
+def sequences(
+    base: vlm.Base, conversations: Sequence[Conversation], images: Sequence[Image.Image]
+) -> list[Example]:
     """Each conversation as one sequence: every answer and the end token after it are learned.
 
     Args:
         base: its chat template says what stands between an answer and the next question.
         conversations: what is learned.
-        image_tokens: P, positions that a picture takes.
+        images: that they refer to.
 
     """
     again = _next_turn(base)
-    prefixes = {
-        count: prefix_ids(base, count, image_tokens) for count in {len(c.images) for c in conversations}
-    }
+    before = openings(base, (conversation.images for conversation in conversations), images)
     made = []
     for conversation in conversations:
         ids: list[int] = []
@@ -92,8 +93,7 @@ def sequences(base: vlm.Base, conversations: Sequence[Conversation], image_token
             turn = vlm.suffix(base, None, question, answer, image=shown)
             ids += turn.ids
             labels += turn.labels
-        prefix = prefixes[len(conversation.images)]
-        made.append(Example(conversation, prefix, ids, labels, conversation.images))
+        made.append(Example(conversation, before[conversation.images], ids, labels, conversation.images))
     return made
 
 

@@ -23,8 +23,9 @@ from common.core.seed import stream, torch_stream
 from common.methods.lora.adapter import Adapter, Values, attached
 from common.methods.lora.conversations import load, sequences
 from common.methods.lora.early_stop import best_epoch, held_out
+from common.methods.lora.pictures import Features, vision_features
 from common.methods.lora.rows import Row, draw_batches, forwards
-from common.methods.lora.sequences import Example, examples, predict, vision_features
+from common.methods.lora.sequences import Example, examples, predict
 from common.training.samples import Sample, TrainingSet, balanced_accuracy
 
 if TYPE_CHECKING:
@@ -65,12 +66,12 @@ def learn(
         draws = stream(seed, "lora", name, "conversations")
         pictures, others = load(settings.conversations, len(own), len(training_set.images), draws)
         own = [] if settings.conversations.share == 1 else own
-    features = vision_features(base, [*training_set.images, *pictures], micro_batch_size)
-    tokens, longest = features.shape[1], settings.max_length
-    made = [*examples(base, own, tokens), *sequences(base, others, tokens)]
-    training = _fitting(base, made, longest, f"{name}, training")
-    validation = _fitting(base, examples(base, training_set.validation, tokens), None, f"{name}, validation")
-    asked = examples(base, questions, tokens)
+    images, trains = [*training_set.images, *pictures], settings.projector_learning_rate is not None
+    features = vision_features(base, images, micro_batch_size, train_projector=trains)
+    made = [*examples(base, own, images), *sequences(base, others, images)]
+    training = _fitting(base, made, settings.max_length, f"{name}, training")
+    validation = _fitting(base, examples(base, training_set.validation, images), None, f"{name}, validation")
+    asked = examples(base, questions, images)
     shuffle = torch_stream(seed, "lora", name, "order")
     epochs = [draw_batches(training, settings.batch_size, shuffle) for _ in range(settings.epochs)]
     start = torch_stream(seed, "lora", name, "values").initial_seed()
@@ -79,7 +80,7 @@ def learn(
         base,
         config,
         start,
-        train_projector=settings.projector_learning_rate is not None,
+        train_projector=trains,
         checkpointing=settings.gradient_checkpointing,
     ) as adapter:
         steps = sum(map(len, epochs))
@@ -114,7 +115,7 @@ def learn(
 
 
 def backward(
-    base: vlm.Base, adapter: Adapter, features: torch.Tensor, batch: Sequence[Example], micro_batch_size: int
+    base: vlm.Base, adapter: Adapter, features: Features, batch: Sequence[Example], micro_batch_size: int
 ) -> torch.Tensor:
     """Add the gradient of the batch's mean loss; return the sum of its losses, () float32 on the device.
 
@@ -131,7 +132,7 @@ def backward(
 
 
 def mean_losses(
-    base: vlm.Base, projector: nn.Module, features: torch.Tensor, rows: Sequence[Row]
+    base: vlm.Base, projector: nn.Module | None, features: Features, rows: Sequence[Row]
 ) -> torch.Tensor:
     """Mean cross-entropy over each example's answers and end tokens, (B,) float32 on the device."""
     predicted = predict(base, projector, features, rows)
@@ -143,7 +144,7 @@ def mean_losses(
 
 @torch.no_grad()
 def mean_loss(
-    base: vlm.Base, adapter: Adapter, features: torch.Tensor, asked: Sequence[Example], micro_batch_size: int
+    base: vlm.Base, adapter: Adapter, features: Features, asked: Sequence[Example], micro_batch_size: int
 ) -> float:
     """Mean over samples of the mean cross-entropy over each one's answers."""
     adapter.model.eval()
@@ -159,7 +160,7 @@ def mean_loss(
 def validate(
     base: vlm.Base,
     adapter: Adapter,
-    features: torch.Tensor,
+    features: Features,
     validation: Sequence[Example],
     micro_batch_size: int,
 ) -> dict[str, float]:
@@ -180,7 +181,7 @@ def validate(
 
 def _fitting(base: vlm.Base, made: Sequence[Example], longest: int | None, what: str) -> list[Example]:
     """Those of at most `longest` positions that the model has room for, with a warning about the others."""
-    room = min(longest or math.inf, base.model.config.text_config.max_position_embeddings)
+    room = min(longest or math.inf, base.model.config.get_text_config().max_position_embeddings)
     fitting = [example for example in made if example.length <= room]
     if not fitting:
         raise UserError(
