@@ -1,15 +1,18 @@
 """An adapter on a base, its gradients, and whether the base is as before."""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from PIL import Image
 
 from common import vlm
-from common.methods.lora import adapter, sequences
+from common.methods.lora import adapter, pictures, sequences
+from common.methods.lora.rows import forwards
 from common.training.samples import Sample
+from common.vlm.families import INLINE
 from tests.support.vlm_helpers import noise_images
 
 IMAGES = noise_images(3)
@@ -21,11 +24,23 @@ SAMPLES = [
 ]
 
 
+def plain_projector(base: vlm.Base) -> torch.nn.Module | None:
+    """The base's own, where the family has one that can be trained."""
+    inline = base.model.config.model_type in INLINE
+    return base.model.get_submodule(pictures.PROJECTOR) if inline else None
+
+
+def seen(base: vlm.Base, images: Sequence[Image.Image]) -> pictures.Features:
+    """Features of pictures, for `plain_projector` or a trained one."""
+    return pictures.vision_features(base, images, 2, train_projector=plain_projector(base) is not None)
+
+
 @contextmanager
-def put_on(base: vlm.Base, seed: int = 0, **changes: bool) -> Iterator[adapter.Adapter]:
-    """An adapter, with projector, whose values all differ from their start."""
-    config = adapter.describe(base, rank=4, alpha=8, dropout=0.0)
-    options = {"train_projector": True, "checkpointing": False} | changes
+def put_on(base: vlm.Base, seed: int = 0, *, checkpointing: bool = False) -> Iterator[adapter.Adapter]:
+    """An adapter, with projector where there is one, whose values all differ from their start."""
+    trains = plain_projector(base) is not None
+    config = adapter.describe(base, rank=4, alpha=8, dropout=0.0, train_projector=trains)
+    options = {"train_projector": trains, "checkpointing": checkpointing}
     with adapter.attached(base, config, seed, **options) as put:
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
@@ -57,12 +72,12 @@ def unchanged(base: vlm.Base, before: dict[str, torch.Tensor]) -> bool:
     )
 
 
-def logits(base: vlm.Base, projector: torch.nn.Module) -> torch.Tensor:
-    features = sequences.vision_features(base, IMAGES, 3)
+def logits(base: vlm.Base, projector: torch.nn.Module | None) -> torch.Tensor:
+    features = seen(base, IMAGES)
+    made = sequences.examples(base, SAMPLES, IMAGES)
     with torch.no_grad():
-        return sequences.predict(
-            base, projector, features, sequences.examples(base, SAMPLES, features.shape[1])
-        ).logits
+        found = [sequences.predict(base, projector, features, rows).logits for rows in forwards(made, 4)]
+    return torch.cat(found)
 
 
 def saved(base: vlm.Base, folder: Path, seed: int = 0) -> torch.Tensor:

@@ -87,7 +87,13 @@ class Lora(Method):
         from common.methods.lora import adapter
         from common.methods.lora.learn import learn
 
-        config = adapter.describe(base, rank=chosen.rank, alpha=chosen.alpha, dropout=chosen.dropout)
+        config = adapter.describe(
+            base,
+            rank=chosen.rank,
+            alpha=chosen.alpha,
+            dropout=chosen.dropout,
+            train_projector=chosen.projector_learning_rate is not None,
+        )
         for together in [subjects] if chosen.scope == "all" else [[subject] for subject in subjects]:
             folder = self._folder(together[0].id)
             rows = [

@@ -15,18 +15,17 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from torch import nn
 
 from common import vlm
 from common.core import io
 from common.core.errors import UserError
+from common.methods.lora.pictures import PROJECTOR
 from common.vlm.families import INLINE
 
 # PEFT 0.21 still calls this; transformers 5 only tells so.
 warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
 
-# Every linear layer of the language model. By path: the names alone are in the vision tower as well.
-TARGETS = r"model\.language_model\.layers\.\d+\.(self_attn|mlp)\.\w+_proj"
-PROJECTOR = "model.multi_modal_projector"
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PROJECTOR_WEIGHTS = "projector.safetensors"
 INFO = "training.json"
@@ -41,7 +40,7 @@ class Adapter:
     Attributes:
         model: the base's model wrapped by PEFT, its language model in training mode.
         lora: the adapter's values, float32 whatever the base's dtype.
-        projector: the base's own, or, where it is trained, a copy in float32.
+        projector: where it is trained, a copy in float32; else None.
         projector_values: of the copy; none where it is not trained.
 
     """
@@ -50,15 +49,15 @@ class Adapter:
         """Collect what is learned."""
         self.model = model
         self.lora = [value for value in model.parameters() if value.requires_grad]
-        self.projector = base.model.get_submodule(PROJECTOR)
+        self.projector: nn.Module | None = None
         if train_projector:
-            self.projector = copy.deepcopy(self.projector).float().requires_grad_()
-        self.projector_values = list(self.projector.parameters()) if train_projector else []
+            self.projector = copy.deepcopy(base.model.get_submodule(PROJECTOR)).float().requires_grad_()
+        self.projector_values = list(self.projector.parameters()) if self.projector else []
 
     def snapshot(self) -> Values:
         """Copy the values to the CPU in the base's dtype, under the names that PEFT gives them."""
         learned = {WEIGHTS: get_peft_model_state_dict(self.model)}
-        if self.projector_values:
+        if self.projector:
             learned[PROJECTOR_WEIGHTS] = self.projector.state_dict()
         dtype = self.model.dtype
         return {
@@ -67,16 +66,19 @@ class Adapter:
         }
 
 
-def describe(base: vlm.Base, *, rank: int, alpha: float, dropout: float) -> LoraConfig:
+def describe(
+    base: vlm.Base, *, rank: int, alpha: float, dropout: float, train_projector: bool = False
+) -> LoraConfig:
     """LoRA of this rank, scaled by alpha / rank, for every linear layer of the language model.
 
-    Raises UserError for a base of another family than LLaVA-1.5's, whose projector is not found here, and for
-    weights of few bits, which an adapter cannot be merged into and taken out of again.
+    Raises UserError for a projector to be trained of a base of another family than LLaVA-1.5's, which has it
+    within its vision tower, and for weights of few bits, which an adapter cannot be merged into and taken out
+    of again.
     """
-    if base.model.config.model_type not in INLINE:
+    if train_projector and base.model.config.model_type not in INLINE:
         raise UserError(
-            f"{base.name} is a model of type {base.model.config.model_type}, and LoRA works for "
-            f"{', '.join(INLINE)} alone: choose another base, or remove the methods lora from params.yaml"
+            f"{base.name} is a model of type {base.model.config.model_type}, and projectors can be trained "
+            f"of {', '.join(INLINE)} alone: set projector_learning_rate to null"
         )
     if getattr(base.model, "is_quantized", False):
         raise UserError(
@@ -89,9 +91,15 @@ def describe(base: vlm.Base, *, rank: int, alpha: float, dropout: float) -> Lora
         lora_alpha=alpha,
         lora_dropout=dropout,
         bias="none",
-        target_modules=TARGETS,
+        target_modules=_targets(base),
         revision=commit if model == base.name else None,
     )
+
+
+def _targets(base: vlm.Base) -> str:
+    """Every linear layer of the language model. By path: the names alone are in the vision tower as well."""
+    decoder = next(name for name, module in base.model.named_modules() if module is base.language_model)
+    return re.escape(decoder) + r"\.layers\.\d+\.(self_attn|mlp)\.\w+_proj"
 
 
 @contextmanager
@@ -150,7 +158,7 @@ def merged(base: vlm.Base, folders: Sequence[Path]) -> Iterator[None]:
     changed = [
         (value, value.detach().to("cpu", copy=True))
         for name, value in base.model.named_parameters()
-        if folders and (name.startswith(PROJECTOR) or re.fullmatch(TARGETS + r"\.weight", name))
+        if folders and (name.startswith(PROJECTOR) or re.fullmatch(_targets(base) + r"\.weight", name))
     ]
     try:
         _merge(base, folders)
@@ -161,15 +169,17 @@ def merged(base: vlm.Base, folders: Sequence[Path]) -> Iterator[None]:
 
 
 def _merge(base: vlm.Base, folders: Sequence[Path]) -> None:
-    projector = base.model.get_submodule(PROJECTOR)
-    before = {name: value.clone() for name, value in projector.state_dict().items()}
     for folder in folders:
         # One after the other, so that one alone takes memory; the first leaves plain layers for the next.
         model = PeftModel.from_pretrained(base.model, folder, torch_device=str(base.device))
         model.merge_and_unload()
-        if (folder / PROJECTOR_WEIGHTS).exists():
-            learned, _ = io.read_safetensors(folder / PROJECTOR_WEIGHTS)
-            for name, value in projector.state_dict().items():
+    trained = [folder / PROJECTOR_WEIGHTS for folder in folders if (folder / PROJECTOR_WEIGHTS).exists()]
+    if trained:
+        values = base.model.get_submodule(PROJECTOR).state_dict()
+        before = {name: value.clone() for name, value in values.items()}
+        for file in trained:
+            learned, _ = io.read_safetensors(file)
+            for name, value in values.items():
                 value += learned[name].to(value.device) - before[name]
 
 
