@@ -33,10 +33,10 @@ class Curves:
         """Whether anything is drawn, so that nobody computes in vain."""
         return self.folder is not None
 
-    def add(self, axis: str, at: int, values: Values) -> None:
-        """Take values, () each, for the axis "step" or "epoch"."""
+    def add(self, group: str, at: int, values: Values) -> None:
+        """Take values, () each, at a step or an epoch, which the group's name says."""
         if self:
-            self._waiting.append((axis, at, values))
+            self._waiting.append((group, at, values))
 
     def write(self) -> None:
         """Write what was taken, so that it is seen now."""
@@ -47,8 +47,8 @@ class Curves:
 
             # what an earlier run drew from here on is not shown any more
             self._writer = SummaryWriter(self.folder, purge_step=self._waiting[0][1])
-        for axis, at, values in self._waiting:
+        for group, at, values in self._waiting:
             for name, value in values.items():
-                self._writer.add_scalar(f"{axis}/{name}", float(value), at)
+                self._writer.add_scalar(f"{group}/{name}", float(value), at)
         self._waiting.clear()
         self._writer.flush()
