@@ -5,7 +5,7 @@ killed one was. Does not own the loss (`vlm.suffix_loss`) or the file of that st
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -98,7 +98,7 @@ class Run:
             progress.update(self.done)
             while not self.ended:
                 batches = self._steps[self.done]
-                self._step(batches, [(refs, next(ready)) for refs in plan[self.done]], static)
+                self._step(batches, ((refs, next(ready)) for refs in plan[self.done]), static)
                 progress.update()
                 if ended := self._end_epochs():
                     yield ended
@@ -106,7 +106,7 @@ class Run:
     def _step(
         self,
         batches: Sequence[Sequence[int]],
-        forwards: Sequence[tuple[Sequence[SampleRef], vlm.PrefixBatch]],
+        forwards: Iterable[tuple[Sequence[SampleRef], vlm.PrefixBatch]],
         static: vlm.StaticForward | None,
     ) -> None:
         sizes = torch.tensor([max(len(batch), 1) for batch in batches])
