@@ -102,9 +102,9 @@ def _learn(p: params.Params, backbones: Backbones, subject: str) -> None:
     )
     held_out = samples.held_out_sources(rows, p.train.held_out, p.seed, subject)
     training_sets = {subject: samples.TrainingSet.of(rows, p.train.balance, held_out)}
-    prompt, curve = learn(backbones.base(), training_sets, recipe)[subject]
-    prompt.save(paths.subject_model(subject))
-    io.write_csv(paths.train_curve(subject), curve)
+    learned = learn(backbones.base(), training_sets, recipe)[subject]
+    learned.best.save(paths.subject_model(subject))
+    io.write_csv(paths.train_curve(subject), learned.curve)
 
 
 @contextlib.contextmanager

@@ -41,6 +41,7 @@ BASE = Path("models/base")
 PHOTOGRAPHS = Path("models/photographs")
 PRETRAIN = Path(".cache/pretrain")  # checkpoints of its making
 SUBJECT_MODELS = Path("models/subjects")
+CHECKPOINTS = Path(".cache/train")  # of trainings that were killed
 FITTED = Path("models/methods")
 
 # Results.
@@ -109,6 +110,11 @@ def subject_model(subject: str) -> Path:
 def subject_epochs(subject: str) -> Path:
     """A folder like `subject_model` for each epoch of training, by its number, where they are kept."""
     return subject_model(subject) / "epochs"
+
+
+def checkpoint(subject: str) -> Path:
+    """Where a training stands that has this subject as its first; gone when it ends."""
+    return CHECKPOINTS / f"{subject}.pt"
 
 
 def train_curve(subject: str) -> Path:

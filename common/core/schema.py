@@ -179,6 +179,21 @@ GENERAL = _schema(
     truth=(TEXT, "yes, no or a letter"),
 )
 
+VQA = _schema(
+    "General questions in the formats of TextVQA, VQAv2, GQA, MME and ScienceQA.",
+    method=(TEXT, "the method or control that was asked; base is the model with nobody in place"),
+    subject=(TEXT, "the subject in place; null for base"),
+    benchmark=(TEXT, "textvqa, vqav2, gqa, mme or scienceqa"),
+    file=(TEXT, "file name of the questions; for mme the task"),
+    question_id=(TEXT, "the question's id in that file"),
+    category=(TEXT, "MME's task, VQAv2's type of answer, ScienceQA's subject"),
+    photo=(INTEGER, "number of the photo within the test; null for a question without one"),
+    answer=(TEXT, "the generated answer"),
+    truth=(TEXT, "what is right: a word, yes or no, a letter; of several people's answers the most frequent"),
+    strict=(FLAG, "the answer is one of the right ones, but for case and a final period"),
+    score=(REAL, "what the published scorer gives for it, 0 to 1"),
+)
+
 CAPTIONS = _schema(
     "Captions of the subject's test photos and of some of others'.",
     subject=(TEXT, "the subject taught"),

@@ -197,6 +197,7 @@ class Evaluate(Responder):
     two_subjects: str
     general: str
     general_subjects: PositiveInt
+    general_photos: PositiveInt | None
     captioned_others: PositiveInt
 
 

@@ -45,6 +45,11 @@ class Benchmark(ABC):
         """Those of its own that its requests show; the subjects' test photos are recognition's."""
         return {}
 
+    @property
+    def has_questions(self) -> bool:
+        """Whether it is there at all; without questions it is neither asked nor written."""
+        return True
+
     @abstractmethod
     def build_requests(self, responder: Responder) -> Requests:
         """Every question, to the responder itself and to the controls that this benchmark has."""

@@ -10,6 +10,7 @@ from stages.evaluate.recognition import Recognition
 from stages.evaluate.sample_dialogs import SampleDialogs
 from stages.evaluate.threshold_set import ThresholdSet
 from stages.evaluate.two_subjects import TwoSubjects
+from stages.evaluate.vqa import Vqa
 
 BENCHMARKS: tuple[type[Benchmark], ...] = (
     Recognition,
@@ -20,6 +21,7 @@ BENCHMARKS: tuple[type[Benchmark], ...] = (
     Captions,
     TwoSubjects,
     GeneralVqa,
+    Vqa,
 )
 
 
@@ -28,4 +30,4 @@ def open_benchmarks(eval_set: EvalSet) -> list[Benchmark]:
     opened: list[Benchmark] = []
     for benchmark in BENCHMARKS:
         opened.append(benchmark(eval_set, sum(len(before.photos) for before in opened)))
-    return opened
+    return [benchmark for benchmark in opened if benchmark.has_questions]

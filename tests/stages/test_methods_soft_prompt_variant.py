@@ -65,7 +65,7 @@ def fitted(base: vlm.Base, **settings: Any) -> vlm.SoftPrompt:
 def test_with_the_settings_of_train_it_learns_what_train_learns(base: vlm.Base, tables: None) -> None:
     training_set = samples.TrainingSet.of(samples.read_rows(paths.dataset("bo"), **EVERYTHING), balance=True)
     recipe = TrainingRecipe(seed=0, micro_batch_size=8, **RECIPE)
-    expected, _ = learn(base, {"bo": training_set}, recipe)["bo"]
+    expected = learn(base, {"bo": training_set}, recipe)["bo"].best
     prompt = fitted(base)
     assert torch.equal(prompt.embeddings, expected.embeddings)
     assert torch.equal(prompt.output_row, expected.output_row)

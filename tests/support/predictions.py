@@ -33,6 +33,7 @@ SETTINGS = Evaluate(
     two_subjects=str(paths.WORLD_TWO_SUBJECTS),
     general=str(paths.WORLD_GENERAL),
     general_subjects=2,
+    general_photos=None,
     captioned_others=2,
 )
 Pictures = Mapping[str, EvalPhoto | ThresholdImage]

@@ -86,6 +86,7 @@ class Lora(Method):
         base, chosen = self.backbones.base(), self.settings  # the base first: it quietens what PEFT imports
         from common.methods.lora import adapter
         from common.methods.lora.learn import learn
+        from common.training.curves import Curves
 
         config = adapter.describe(
             base,
@@ -111,6 +112,7 @@ class Lora(Method):
                 chosen,
                 seed=self.backbones.seed,
                 micro_batch_size=self.backbones.batch_size,
+                curves=Curves(f"{self.name}/{folder.name}"),
             )
             data = {subject.id: io.sha256_file(subject.dataset) for subject in together}
             if chosen.conversations:

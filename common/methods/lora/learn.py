@@ -26,6 +26,7 @@ from common.methods.lora.early_stop import best_epoch, held_out
 from common.methods.lora.pictures import Features, vision_features
 from common.methods.lora.rows import Row, draw_batches, forwards
 from common.methods.lora.sequences import Example, examples, predict
+from common.training.curves import Curves
 from common.training.samples import Sample, TrainingSet, balanced_accuracy
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def learn(
     *,
     seed: int,
     micro_batch_size: int,
+    curves: Curves,
 ) -> tuple[Values, dict[str, Any]]:
     """Train an adapter; return its values after the best epoch, the latest of equal ones, and the curve.
 
@@ -54,6 +56,7 @@ def learn(
         settings: of the method.
         seed: the global one.
         micro_batch_size: samples per forward.
+        curves: of the training, if they are drawn.
 
     Raises:
         UserError: no sample fits into the model's context, the loss is no longer finite, or others'
@@ -89,14 +92,18 @@ def learn(
             for epoch, batches in enumerate(epochs, 1):
                 total = torch.zeros((), device=base.device)
                 for batch in batches:
-                    total += backward(base, adapter, features, batch, micro_batch_size)
-                    torch.nn.utils.clip_grad_norm_(
+                    losses = backward(base, adapter, features, batch, micro_batch_size)
+                    total += losses
+                    norm = torch.nn.utils.clip_grad_norm_(
                         adapter.lora + adapter.projector_values, settings.max_grad_norm
                     )
                     optimizer.step()
                     schedule.step()
                     optimizer.zero_grad()
                     progress.update()
+                    curves.add(
+                        "step", schedule.last_epoch, {"loss": losses / len(batch), "gradient_norm": norm}
+                    )
                 loss = total.item() / len(training)
                 if not math.isfinite(loss):
                     raise UserError(
@@ -107,6 +114,8 @@ def learn(
                 if asked:
                     scores["held_out_loss"] = mean_loss(base, adapter, features, asked, micro_batch_size)
                 curve.append({"epoch": epoch, "loss": round(loss, 6), **scores})
+                curves.add("epoch", epoch, {"loss": loss, **scores})
+                curves.write()
                 if curve[-1] is best_epoch(curve):
                     best, values = curve[-1], adapter.snapshot()
                 elif settings.early_stop and epoch - best["epoch"] >= settings.early_stop.patience:
