@@ -93,13 +93,6 @@ def report(
     return found
 
 
-def _table(method: str, name: str, columns: pa.Schema) -> pa.Table:
-    """One of evaluate's tables, with no row where it need not be there."""
-    path = paths.predictions(method, name)
-    absent = name in OPTIONAL and not path.exists()
-    return columns.empty_table() if absent else io.read_parquet(path, columns)
-
-
 def _tested(predictions: Predictions) -> dict[str, int]:
     """What the test consisted of."""
     groups = [group for _, group, _ in predictions.photos]
@@ -115,8 +108,11 @@ def _read(methods: Sequence[str]) -> Predictions:
     io.refuse_strays([paths.predictions(method, "").parent for method in methods])
 
     tables = {
-        name: pa.concat_tables(_table(method, name, columns) for method in methods).to_pandas()
+        name: pa.concat_tables(
+            io.read_parquet(paths.predictions(method, name), columns) for method in methods
+        ).to_pandas()
         for name, columns in TABLES.items()
+        if name not in OPTIONAL or paths.predictions(SOFT_PROMPT, name).exists()
     }
     photos = io.read_parquet(paths.predictions(SOFT_PROMPT, "photos"), schema.TEST_PHOTOS).to_pandas()
     return Predictions(

@@ -14,6 +14,7 @@ from stages.report.console import processor
 from tests.support.helpers import run_here, set_params
 from tests.support.predictions import predict
 from tests.support.subjects import HOSTILE, populate
+from tests.support.vqa_files import write as write_vqa
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
@@ -200,6 +201,18 @@ def test_own_photos_without_truth_are_reported_with_what_is_missing_said(workspa
     page.feed(paths.PAGE.read_text())
     assert "n/a" in page.text and "nan" not in page.text
     assert "drawings" not in page.text.partition("Results by method")[0]
+
+
+def test_further_general_questions_are_shown_where_they_were_asked(workspace):
+    write_vqa(paths.WORLD_GENERAL)
+    given({"bo": "world", "mam": "world"}, workspace)
+    main()
+    tables, found = paths.TABLES.read_text(), json.loads(paths.INTERVALS.read_text())["estimates"]
+    section = tables.partition("## Further abilities it had before")[2].partition("##")[0]
+    assert "| MME accuracy+ |" in section and "| The rival |" in section and "| control: Base" in section
+    assert {"soft_prompt", "base", "rival"} <= found["vqa.scienceqa.accuracy"].keys()
+    assert "Further abilities it had before" in paths.PAGE.read_text()
+    assert all(found.values())
 
 
 def test_a_missing_training_curve_is_one_clear_sentence(predicted):
