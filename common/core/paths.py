@@ -34,6 +34,7 @@ INDEX_CARD = INDEX / "card.json"
 NEGATIVES = DATA / "negatives"
 NEGATIVES_CARD = NEGATIVES / "card.json"
 CONVERSATIONS = DATA / "conversations"
+PRIOR_KNOWLEDGE = DATA / "prior_knowledge.parquet"  # of all subjects: what the base says of their names
 DATASET = DATA / "dataset"
 
 # Models: the shipped base, and what train learns.

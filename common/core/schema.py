@@ -71,6 +71,17 @@ CONVERSATIONS = _schema(
     turn=(INTEGER, "place of the question within the photo, from 0"),
 )
 
+PRIOR_KNOWLEDGE = _schema(
+    "What the unchanged base says of each subject's name, without photo and definition, before training.",
+    subject=(TEXT, "the subject"),
+    invented=(FLAG, "whether the name is one that nobody bears: the control"),
+    name=(TEXT, "the name asked about"),
+    question=(TEXT, "what was asked"),
+    answer=(TEXT, "the generated answer"),
+    parsed=(TEXT, "yes or no; null if the answer is neither, or neither was asked for"),
+    p_yes=(REAL, "probability of Yes against No; null where neither was asked for"),
+)
+
 DATASET = _schema(
     "One subject's training set.",
     sample=(INTEGER, "row number; the sort key"),

@@ -32,6 +32,9 @@ from common.core.settings import (
 )
 
 SubjectId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=40)]
+SpokenName = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=r"^[^<>{}\n]+$")
+]
 Kind = Literal["person", "pet", "landmark", "object", "character"]
 
 
@@ -176,6 +179,8 @@ class Retrieve(Similarity):
 class Synthesize(Responder):
     """Conversations by the base model."""
 
+    summary: bool
+
 
 class Assemble(Pictures):
     """The training set."""
@@ -231,3 +236,4 @@ class SubjectParams(Section):
 
     kind: Kind
     source: Literal["own", "world"] = "own"
+    name: SpokenName | None = None

@@ -6,7 +6,8 @@ tests/unit/test_vlm_exact.py). Does not own training (`common.training`) or any 
 """
 
 from common.vlm.answer import Answer, answer
-from common.vlm.dialog import ContextFullError, Decoding, Dialog
+from common.vlm.context import ContextFullError, check_length
+from common.vlm.dialog import Decoding, Dialog
 from common.vlm.graph import StaticForward, capturable
 from common.vlm.interleaved import IMAGE_PLACEHOLDER, InterleavedText
 from common.vlm.kv_cache import PrefixBatch, PrefixCache
@@ -37,6 +38,7 @@ __all__ = [
     "Suffix",
     "answer",
     "capturable",
+    "check_length",
     "encode_prefixes",
     "image_tokens",
     "in_system",

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from common.core.paths import SOFT_PROMPT
 from common.methods.interface import CONTROLS
 from common.prompts.kinds import NOT_KNOWN
+from common.prompts.prior_knowledge import INVENTED
 from stages.report import answers, axes, charts
 from stages.report.answers import GROUPS, Photos, View, data_uri, shown, wrong_answers
 from stages.report.axes import Axis
@@ -48,6 +49,8 @@ def subject_view(subject: str, summaries: SubjectSummary, domain: Domain, exampl
         "chats": _chats(chats, predictions.photos, scores.titles),
         "descriptions": summaries.descriptions,
         "counts": summaries.counts,
+        "prior": summaries.prior,
+        "invented": len(INVENTED),
         "doubt": summaries.doubt and f"{summaries.doubt}: {NOT_KNOWN}",
     }
 

@@ -158,6 +158,7 @@ def test_the_page_is_whole_needs_no_network_and_shows_hostile_text_as_text(predi
     assert all(f"<{name}>" in top for name in ("bo", "mam", "my-dog"))
     assert "These subjects are drawings" in top and f"is red. {HOSTILE}" in top  # and a dialog
     assert "models/base/llava, float32, fingerprint 01234567" in page.text
+    assert "The base claims to know My-Dog, and 1 of 5 names that nobody bears" in page.text
 
 
 def test_the_page_is_used_by_keyboard_and_read_aloud(predicted):
