@@ -14,8 +14,9 @@ import torch
 from common import vlm
 from common.core.errors import UserError
 from common.core.seed import torch_stream
+from common.training.recipe import TrainingRecipe
 from common.training.samples import Sample, TrainingSet, balanced_accuracy, share_images
-from common.training.steps import SubjectTrainer, TrainingRecipe, epochs, names, widest
+from common.training.steps import SubjectTrainer, epochs, names, widest
 from common.vlm.layout import LATENT
 
 Learned = tuple[vlm.SoftPrompt, list[dict[str, Any]]]  # of the best epoch; the curve, one row per epoch

@@ -1,55 +1,21 @@
 """Steps of training: AdamW on k+1 input rows and one output row per subject, several subjects side by side.
 
-Owns the order of samples, the forwards of a step, optimizer and schedule. Does not own the loss
-(`vlm.suffix_loss`), the start of the rows, validation or the choice of the epoch (`learn`).
+Owns the order of samples, the forwards of a step and the optimizer. Does not own the settings (`recipe`), the
+loss (`vlm.suffix_loss`), the start of the rows, validation or the choice of the epoch (`learn`).
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any
 
 import torch
 
 from common import vlm
 from common.core.progress import bar
 from common.core.seed import torch_stream
+from common.training.recipe import SCHEDULES, TrainingRecipe
 from common.training.samples import Sample
-
-SCHEDULES: dict[str, Callable[[float], float]] = {  # share of the steps done → factor of the learning rate
-    "constant": lambda done: 1.0,
-    "cosine": lambda done: (1 + math.cos(math.pi * done)) / 2,
-}
-
-
-@dataclass(frozen=True)
-class TrainingRecipe:
-    """What params.train asks for, and the seed."""
-
-    latent_tokens: int
-    initial: str  # random | photos
-    epochs: int
-    learning_rate: float
-    schedule: str  # a key of SCHEDULES
-    weight_decay: float
-    batch_size: int
-    balance: bool  # only recorded here; the samples carry their weights
-    seed: int
-    micro_batch_size: int  # samples, validation questions or pictures per forward
-    end_token: bool = True  # learned after each answer
-    first_epoch: int = 1  # that may be kept; the last, where there are fewer
-    held_out: float = 0.0  # only recorded here; the samples are chosen by it
-
-    @property
-    def card(self) -> dict[str, Any]:
-        """What a model's card says: every setting but those left at their defaults."""
-        return {
-            field.name: value
-            for field in fields(self)
-            if (value := getattr(self, field.name)) != field.default
-        }
-
 
 SampleRef = tuple[int, int]  # a learner and one of its samples, by number
 

@@ -19,7 +19,7 @@ def main(subject: str, *subjects: str) -> str:
 
     from common import vlm  # seconds, which a missing dataset need not wait for
     from common.training.learn import learn
-    from common.training.steps import TrainingRecipe
+    from common.training.recipe import TrainingRecipe
     from stages.train.outputs import write
 
     seed.seed_everything(p.seed, p.threads)
