@@ -14,7 +14,7 @@ from benchmarks import data, measure, models, report
 from common import vlm
 from common.core import errors, params
 from common.training.learn import learn
-from common.training.steps import TrainingRecipe
+from common.training.recipe import TrainingRecipe
 
 BATCH_SIZES, SEEDS, SUBJECTS = (1, 4, 16, 32), (0, 1, 2), 4
 

@@ -22,7 +22,7 @@ from common.methods.interface import Backbones, MethodSubject, Responder
 from common.testdata.ground_truth import load_questions
 from common.training import samples
 from common.training.learn import learn
-from common.training.steps import TrainingRecipe
+from common.training.recipe import TrainingRecipe
 from stages.evaluate.eval_set import EvalSet
 from stages.evaluate.multiple_choice import MultipleChoice
 from stages.evaluate.photos import gallery

@@ -16,6 +16,7 @@ from common.methods.interface import Request, Task
 from common.methods.respond import answer_all
 from common.prompts.evaluation import recognition_question
 from common.training import learn, steps
+from common.training.recipe import TrainingRecipe
 from common.training.run import Run
 from common.training.samples import TrainingSet, share_images
 from common.vlm.prefix import WORKING_COPIES
@@ -42,9 +43,9 @@ def order(subject: str, samples: int) -> list[int]:
     return torch.randperm(samples, generator=torch_stream(SEED, "train", subject, "order")).tolist()
 
 
-def recipe(batch_size: int, rows: int, epochs: int = 1) -> steps.TrainingRecipe:
+def recipe(batch_size: int, rows: int, epochs: int = 1) -> TrainingRecipe:
     """The paper's recipe, for fewer epochs."""
-    return steps.TrainingRecipe(
+    return TrainingRecipe(
         latent_tokens=LATENT_TOKENS,
         initial="random",
         epochs=epochs,

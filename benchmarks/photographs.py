@@ -1,12 +1,12 @@
 """python -m benchmarks.photographs FOLDER SEED …: the pipeline on real photographs, with the base for them.
 
 FOLDER holds a folder of photos for each subject, and classes.csv (subject, class); what is asked without a
-photo stands in photographs_questions.yaml. For each seed, which
-decides what is learned from and what tested with, a temporary copy of this commit gets these subjects in the
-place of the world's, through `python -m commands.add`, and runs `dvc repro` as `RUNS` says: with the methods
-that cost little; with LoRA; without photographs to take negatives from, as for a user who has none; and with
-the base for drawings. Writes reports/photographs/{results.json, tables.md}, which hold numbers only, and, for
-one's own eyes, index.html of the first run. What was computed is in DVC's cache, and not computed again.
+photo stands in photographs_questions.yaml. For each seed, which decides what is learned from and what tested
+with, a temporary copy of this commit gets these subjects in the place of the world's, through `python -m
+commands.add`, and runs `dvc repro` as `RUNS` says: with the methods that cost little; with LoRA; without
+photographs to take negatives from, as for a user who has none; and with the base for drawings. Writes
+reports/photographs/{results.json, tables.md}, which hold numbers only, and, for one's own eyes, index.html of
+the first run. What was computed is in DVC's cache, and not computed again.
 """
 
 import csv

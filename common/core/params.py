@@ -20,17 +20,14 @@ from common.core.sections import (
     Chat,
     Evaluate,
     Index,
-    Kind,
     Report,
     Retrieve,
     Serve,
-    SubjectId,
-    SubjectParams,
     Synthesize,
     TrainStage,
-    World,
 )
 from common.core.settings import AtOnce, Section
+from common.core.subject_params import Kind, SubjectId, SubjectParams, World
 
 __all__ = ["Kind", "Params", "Preset", "load"]
 

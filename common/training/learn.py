@@ -16,9 +16,10 @@ from common.core.errors import UserError
 from common.core.progress import say
 from common.core.seed import torch_stream
 from common.training.checkpoint import Checkpoint
+from common.training.recipe import TrainingRecipe
 from common.training.run import Run
 from common.training.samples import Sample, TrainingSet, balanced_accuracy, share_images
-from common.training.steps import SubjectTrainer, TrainingRecipe, names, widest
+from common.training.steps import SubjectTrainer, names, widest
 from common.vlm.layout import LATENT
 
 

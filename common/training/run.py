@@ -13,7 +13,8 @@ import torch
 
 from common import vlm
 from common.core.progress import bar
-from common.training.steps import SCHEDULES, SubjectTrainer, TrainingRecipe, names
+from common.training.recipe import SCHEDULES, TrainingRecipe
+from common.training.steps import SubjectTrainer, names
 
 SampleRef = tuple[int, int]  # a learner and one of its samples, by number
 Ended = list[tuple[SubjectTrainer, torch.Tensor]]  # with the mean loss of its epoch, () float32 on the device

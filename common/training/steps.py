@@ -1,53 +1,19 @@
-"""What steps are made of: the recipe, and of each subject its rows, its samples and their order.
+"""What steps are made of: of each subject its rows, its samples and their order.
 
-Does not own the steps themselves (`run`), the start of the rows, validation or the choice of the epoch
-(`learn`).
+Does not own the steps themselves (`run`), the settings (`recipe`), the start of the rows, validation or the
+choice of the epoch (`learn`).
 """
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
 from common import vlm
 from common.core.seed import torch_stream
 from common.training.curves import Curves
+from common.training.recipe import TrainingRecipe
 from common.training.samples import Sample
-
-SCHEDULES: dict[str, Callable[[float], float]] = {  # share of the steps done → factor of the learning rate
-    "constant": lambda done: 1.0,
-    "cosine": lambda done: (1 + math.cos(math.pi * done)) / 2,
-}
-
-
-@dataclass(frozen=True)
-class TrainingRecipe:
-    """What params.train asks for, and the seed."""
-
-    latent_tokens: int
-    initial: str  # random | photos
-    epochs: int
-    learning_rate: float
-    schedule: str  # a key of SCHEDULES
-    weight_decay: float
-    batch_size: int
-    balance: bool  # only recorded here; the samples carry their weights
-    seed: int
-    micro_batch_size: int  # samples, validation questions or pictures per forward
-    end_token: bool = True  # learned after each answer
-    first_epoch: int = 1  # that may be kept; the last, where there are fewer
-    held_out: float = 0.0  # only recorded here; the samples are chosen by it
-
-    @property
-    def card(self) -> dict[str, Any]:
-        """What a model's card says: every setting but those left at their defaults."""
-        return {
-            field.name: value
-            for field in fields(self)
-            if (value := getattr(self, field.name)) != field.default
-        }
 
 
 @dataclass(frozen=True, eq=False)

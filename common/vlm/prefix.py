@@ -1,7 +1,7 @@
 """Keys and values of everything before the soft prompt: owns computing them.
 
 Causal attention makes them independent of what is learned, so they are computed once per image, without
-autograd, and every step and every answer starts from them. Does not own where they are kept (`kv_cache`),
+autograd, and every step and every answer starts from them. Does not own where they are kept (`prefix_cache`),
 suffixes (`layout`) or forwards over them (`forward`).
 """
 
@@ -17,8 +17,9 @@ from common.core.errors import UserError
 from common.core.progress import bar
 from common.vlm.families import Inputs, Positions, positions
 from common.vlm.interleaved import ImageTokenCache
-from common.vlm.kv_cache import Prefix, PrefixCache
+from common.vlm.kv_cache import Prefix
 from common.vlm.memory import HostMemory, MemoryBudget, to_device
+from common.vlm.prefix_cache import PrefixCache
 
 if TYPE_CHECKING:
     from common.vlm.load import Base

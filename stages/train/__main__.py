@@ -16,7 +16,7 @@ def main(subject: str, *subjects: str) -> str:
         training_sets[name] = samples.TrainingSet.of(rows, p.train.balance, held_out)
 
     from common import vlm  # seconds, which a missing dataset need not wait for
-    from common.training.steps import TrainingRecipe
+    from common.training.recipe import TrainingRecipe
     from stages.train.train import train
 
     seed.seed_everything(p.seed, p.threads)

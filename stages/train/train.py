@@ -7,8 +7,8 @@ from common import vlm
 from common.core import io, paths
 from common.training.checkpoint import Checkpoint
 from common.training.learn import learn
+from common.training.recipe import TrainingRecipe
 from common.training.samples import TrainingSet
-from common.training.steps import TrainingRecipe
 from stages.train.outputs import write
 
 

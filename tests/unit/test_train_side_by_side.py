@@ -11,9 +11,10 @@ import torch.nn.functional as F
 
 from common import vlm
 from common.core.seed import torch_stream
+from common.training.recipe import SCHEDULES, TrainingRecipe
 from common.training.run import Run
 from common.training.samples import Sample, TrainingSet
-from common.training.steps import SCHEDULES, SubjectTrainer, TrainingRecipe
+from common.training.steps import SubjectTrainer
 from common.vlm.suffix import IGNORE
 from tests.support import tiny
 from tests.support.helpers import ROOT

@@ -16,7 +16,7 @@ from common.methods.soft_prompt_variant.captions import captioned
 from common.methods.soft_prompt_variant.start import init_from_pooled_images, init_from_words
 from common.training import samples
 from common.training.learn import initial_prompt, learn, original_image_tokens
-from common.training.steps import TrainingRecipe
+from common.training.recipe import TrainingRecipe
 
 if TYPE_CHECKING:
     from common.methods.soft_prompt_variant import VariantSettings
