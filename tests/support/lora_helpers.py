@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from common import vlm
-from common.methods.lora import adapter, pictures, sequences
+from common.methods.lora import adapter, pictures, sequences, stored
 from common.methods.lora.rows import forwards
 from common.training.samples import Sample
 from common.vlm.families import INLINE
@@ -36,7 +36,7 @@ def seen(base: vlm.Base, images: Sequence[Image.Image]) -> pictures.Features:
 
 
 @contextmanager
-def put_on(base: vlm.Base, seed: int = 0, *, checkpointing: bool = False) -> Iterator[adapter.Adapter]:
+def put_on(base: vlm.Base, seed: int = 0, *, checkpointing: bool = False) -> Iterator[adapter.Learned]:
     """An adapter, with projector where there is one, whose values all differ from their start."""
     trains = plain_projector(base) is not None
     config = adapter.describe(base, rank=4, alpha=8, dropout=0.0, train_projector=trains)
@@ -44,14 +44,14 @@ def put_on(base: vlm.Base, seed: int = 0, *, checkpointing: bool = False) -> Ite
     with adapter.attached(base, config, seed, **options) as put:
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
-            for value in put.lora + put.projector_values:
+            for value in [*put.values, *put.projector_values]:
                 value += 0.05 * torch.randn(value.shape, generator=generator)
         yield put
 
 
-def gradients(put: adapter.Adapter, loss: Callable[[], torch.Tensor]) -> tuple[float, list[torch.Tensor]]:
+def gradients(put: adapter.Learned, loss: Callable[[], torch.Tensor]) -> tuple[float, list[torch.Tensor]]:
     """The loss and what it adds to the gradients."""
-    values = put.lora + put.projector_values
+    values = [*put.values, *put.projector_values]
     for value in values:
         value.grad = None
     return loss().item(), [value.grad.clone() for value in values]
@@ -84,6 +84,6 @@ def saved(base: vlm.Base, folder: Path, seed: int = 0) -> torch.Tensor:
     """Write an adapter; return what the base with it says."""
     with put_on(base, seed) as put:
         config = put.model.peft_config["default"]
-        adapter.save(folder, base, config, put.snapshot(), {})
+        stored.save(folder, base, config, put.snapshot(), {})
         put.model.eval()
         return logits(base, put.projector)

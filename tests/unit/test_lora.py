@@ -11,7 +11,7 @@ from transformers import AutoModelForImageTextToText
 
 from common import vlm
 from common.core.errors import UserError
-from common.methods.lora import adapter, sequences
+from common.methods.lora import adapter, sequences, stored
 from common.methods.lora.learn import _fitting, _optimizer, backward
 from common.training.samples import Sample
 from common.vlm.suffix import IGNORE
@@ -101,7 +101,7 @@ def test_every_linear_layer_of_the_language_model_and_none_of_the_vision_tower(a
         if module in decoder and isinstance(module, torch.nn.Linear)
     }
     with put_on(any_base) as put:
-        at = {name.rpartition(".lora_")[0] for name in put.snapshot()[adapter.WEIGHTS]}
+        at = {name.rpartition(".lora_")[0] for name in put.snapshot()[adapter.ADAPTER_WEIGHTS]}
     assert {name.removeprefix("base_model.model.") for name in at} == linear
 
 
@@ -132,7 +132,7 @@ def test_first_values_come_from_their_seed_alone_and_disturb_no_other_draw(base:
     def start(seed: int) -> torch.Tensor:
         torch.rand(3)
         with adapter.attached(base, config, seed, train_projector=False, checkpointing=False) as put:
-            return put.lora[0].detach().clone()
+            return put.values[0].detach().clone()
 
     torch.manual_seed(5)
     first, again, other = start(1), start(1), start(2)
@@ -148,13 +148,13 @@ def test_merged_is_what_was_trained_and_the_base_returns_to_the_last_bit(
 ) -> None:
     before, plain = state(any_base), logits(any_base, plain_projector(any_base))
     told = saved(any_base, tmp_path / "one")
-    with adapter.merged(any_base, [tmp_path / "one"]):
+    with stored.merged(any_base, [tmp_path / "one"]):
         now = logits(any_base, plain_projector(any_base))
         torch.testing.assert_close(now, told, rtol=1e-4, atol=1e-3)
         assert list(any_base.model.state_dict()) == list(before)  # a plain model in between, too
     assert not torch.allclose(plain, told, atol=1e-2)
     assert unchanged(any_base, before)
-    with pytest.raises(RuntimeError, match="stopped"), adapter.merged(any_base, [tmp_path / "one"]):
+    with pytest.raises(RuntimeError, match="stopped"), stored.merged(any_base, [tmp_path / "one"]):
         raise RuntimeError("stopped")
     assert unchanged(any_base, before)
 
@@ -165,12 +165,12 @@ def test_changes_of_several_add_up_and_those_of_none_are_none(base: vlm.Base, tm
     changes = []
     for seed, folder in enumerate(folders):
         saved(base, folder, seed)
-        with adapter.merged(base, [folder]):
+        with stored.merged(base, [folder]):
             changes.append({name: value - before[name] for name, value in state(base).items()})
-    with adapter.merged(base, folders):
+    with stored.merged(base, folders):
         for name, value in base.model.state_dict().items():
             torch.testing.assert_close(value, before[name] + changes[0][name] + changes[1][name])
-    with adapter.merged(base, []):
+    with stored.merged(base, []):
         assert unchanged(base, before)
     assert unchanged(base, before)
 
@@ -179,7 +179,7 @@ def test_peft_reads_the_folder_by_itself(base: vlm.Base, tmp_path: Path) -> None
     saved(base, tmp_path / "bo")
     fresh = AutoModelForImageTextToText.from_pretrained(base.name)
     fresh = PeftModel.from_pretrained(fresh, tmp_path / "bo").merge_and_unload()
-    with adapter.merged(base, [tmp_path / "bo"]):
+    with stored.merged(base, [tmp_path / "bo"]):
         mine = base.model.model.language_model.state_dict()
         theirs = fresh.model.language_model.state_dict()
         assert list(mine) == list(theirs) and all(torch.equal(mine[name], theirs[name]) for name in mine)
@@ -188,11 +188,11 @@ def test_peft_reads_the_folder_by_itself(base: vlm.Base, tmp_path: Path) -> None
 def test_an_adapter_of_another_base_is_refused(base: vlm.Base, tmp_path: Path) -> None:
     saved(base, tmp_path / "bo")
     other = vlm.load(str(tiny.llava(tmp_path / "other", seed=9)))
-    with pytest.raises(UserError, match="another base model"), adapter.merged(other, [tmp_path / "bo"]):
+    with pytest.raises(UserError, match="another base model"), stored.merged(other, [tmp_path / "bo"]):
         pass
     with (
         pytest.raises(UserError, match=r"training\.json is missing"),
-        adapter.merged(base, [tmp_path / "no"]),
+        stored.merged(base, [tmp_path / "no"]),
     ):
         pass
 
@@ -205,7 +205,7 @@ def test_a_base_in_bfloat16_learns_in_float32_and_nearly_the_same(tmp_path: Path
         made = sequences.examples(base, SAMPLES, IMAGES)
         with put_on(base, checkpointing=True) as put:
             _, values = gradients(put, partial(backward, base, put, features, made, 4))
-            assert {value.dtype for value in put.lora + put.projector_values} == {torch.float32}
+            assert {value.dtype for value in [*put.values, *put.projector_values]} == {torch.float32}
             kept = {value.dtype for tensors in put.snapshot().values() for value in tensors.values()}
             assert kept == {getattr(torch, dtype)}
         found[dtype] = torch.cat([value.flatten().float() for value in values])

@@ -20,7 +20,7 @@ from common import vlm
 from common.core.errors import UserError
 from common.core.progress import bar, say
 from common.core.seed import stream, torch_stream
-from common.methods.lora.adapter import Adapter, Values, attached
+from common.methods.lora.adapter import Learned, Values, attached, unfrozen
 from common.methods.lora.conversations import load, sequences
 from common.methods.lora.early_stop import best_epoch, held_out
 from common.methods.lora.pictures import Features, vision_features
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 def learn(
     base: vlm.Base,
-    config: "LoraConfig",
+    config: "LoraConfig | None",
     training_set: TrainingSet,
     name: str,
     settings: "LoraSettings",
@@ -50,7 +50,7 @@ def learn(
 
     Args:
         base: the model, unchanged afterwards.
-        config: of the adapter.
+        config: of the adapter; None to learn all weights of the language model instead.
         training_set: what is learned.
         name: of what is learned, for random streams and messages.
         settings: of the method.
@@ -79,13 +79,9 @@ def learn(
     epochs = [draw_batches(training, settings.batch_size, shuffle) for _ in range(settings.epochs)]
     start = torch_stream(seed, "lora", name, "values").initial_seed()
     curve: list[dict[str, Any]] = []
-    with attached(
-        base,
-        config,
-        start,
-        train_projector=trains,
-        checkpointing=settings.gradient_checkpointing,
-    ) as adapter:
+    how = {"train_projector": trains, "checkpointing": settings.gradient_checkpointing}
+    put_on = attached(base, config, start, **how) if config else unfrozen(base, **how)
+    with put_on as adapter:
         steps = sum(map(len, epochs))
         optimizer, schedule = _optimizer(adapter, settings, steps)
         with bar(steps, f"{name}: steps") as progress:
@@ -95,7 +91,7 @@ def learn(
                     losses = backward(base, adapter, features, batch, micro_batch_size)
                     total += losses
                     norm = torch.nn.utils.clip_grad_norm_(
-                        adapter.lora + adapter.projector_values, settings.max_grad_norm
+                        [*adapter.values, *adapter.projector_values], settings.max_grad_norm
                     )
                     optimizer.step()
                     schedule.step()
@@ -124,7 +120,7 @@ def learn(
 
 
 def backward(
-    base: vlm.Base, adapter: Adapter, features: Features, batch: Sequence[Example], micro_batch_size: int
+    base: vlm.Base, adapter: Learned, features: Features, batch: Sequence[Example], micro_batch_size: int
 ) -> torch.Tensor:
     """Add the gradient of the batch's mean loss; return the sum of its losses, () float32 on the device.
 
@@ -153,7 +149,7 @@ def mean_losses(
 
 @torch.no_grad()
 def mean_loss(
-    base: vlm.Base, adapter: Adapter, features: Features, asked: Sequence[Example], micro_batch_size: int
+    base: vlm.Base, adapter: Learned, features: Features, asked: Sequence[Example], micro_batch_size: int
 ) -> float:
     """Mean over samples of the mean cross-entropy over each one's answers."""
     adapter.model.eval()
@@ -168,7 +164,7 @@ def mean_loss(
 @torch.no_grad()
 def validate(
     base: vlm.Base,
-    adapter: Adapter,
+    adapter: Learned,
     features: Features,
     validation: Sequence[Example],
     micro_batch_size: int,
@@ -204,9 +200,9 @@ def _fitting(base: vlm.Base, made: Sequence[Example], longest: int | None, what:
 
 
 def _optimizer(
-    adapter: Adapter, settings: "LoraSettings", steps: int
+    adapter: Learned, settings: "LoraSettings", steps: int
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-    groups = [{"params": adapter.lora, "lr": settings.learning_rate}]
+    groups = [{"params": adapter.values, "lr": settings.learning_rate}]
     if adapter.projector_values:
         groups.append({"params": adapter.projector_values, "lr": settings.projector_learning_rate})
     optimizer = torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
