@@ -202,6 +202,7 @@ class Evaluate(Responder):
     two_subjects: str
     general: str
     general_subjects: PositiveInt
+    explain: Literal["explain", "describe"] | None
     captioned_others: PositiveInt
 
 
