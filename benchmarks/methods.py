@@ -45,7 +45,7 @@ def compare(p: params.Params, rounds: int = ROUNDS, enough: float = ENOUGH) -> d
     clip = Clip(p.base.clip.model, p.base.clip.revision, p.base.device.type)
     with _scratch():
         questions = {subject: load_questions(subject, entry.source)}
-        eval_set = EvalSet(questions, gallery({subject: entry.source}), {}, p.evaluate, p.seed)
+        eval_set = EvalSet(questions, gallery({subject: entry.source}), {}, {}, p.evaluate, p.seed)
         asked = {name: Asks(name, eval_set) for name in (paths.SOFT_PROMPT, *p.methods)}
         runs = {}
         for name, requests in asked.items():

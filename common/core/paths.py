@@ -83,6 +83,11 @@ def facts(subject: str, source: str) -> Path:
     return photos_dir(subject, source) / "facts.yaml"
 
 
+def own_questions(subject: str, source: str) -> Path:
+    """What a user wants to see answered in the report (see `common.testdata.own_questions`); optional."""
+    return photos_dir(subject, source) / "questions.yaml"
+
+
 def truth_dir(subject: str, source: str) -> Path:
     """Questions and look-alikes of a subject (see `ground_truth`), for evaluate; optional for own ones."""
     return WORLD_TRUTH / subject if source == "world" else OWN_SUBJECTS / subject / "truth"

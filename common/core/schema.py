@@ -226,6 +226,31 @@ SAMPLE_CONVERSATIONS = _schema(
     answer=(TEXT, "the generated answer"),
 )
 
+OWN_QUESTIONS = _schema(
+    "What a user wants to see answered; there is no right answer.",
+    subject=(TEXT, "the subject asked about"),
+    turn=(INTEGER, "place of the question in the user's file, from 0"),
+    photo=(TEXT, "file name of the photo; null for a question without one"),
+    image=(IMAGE, "the photo as JPEG, at most 112 pixels a side; null for a question without one"),
+    question=(TEXT, "what was asked"),
+    method=(TEXT, "the method or control that was asked"),
+    answer=(TEXT, "the generated answer"),
+)
+
+TOKEN_EXPLANATIONS = _schema(
+    "Every latent token of a soft prompt, explained by the model.",
+    subject=(TEXT, "the subject whose soft prompt it is"),
+    place=(TEXT, "alone, in_prompt (behind the whole soft prompt), or untrained (an untrained row instead)"),
+    token=(INTEGER, "number of the latent token, from 0"),
+    question=(TEXT, "what was asked"),
+    answer=(TEXT, "the explanation, as generated"),
+    predicts=(
+        REAL,
+        "share of the subject's text questions that it answers, undecided .5; null for none",
+    ),
+    predicts_others=(REAL, "the same of the other subjects' questions: the control"),
+)
+
 METHODS = _schema(
     "What was asked, by name, and what each subject costs under it.",
     method=(TEXT, "name of a method or control"),

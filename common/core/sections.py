@@ -159,6 +159,7 @@ class Evaluate(Responder):
     general: str
     general_subjects: PositiveInt
     general_photos: PositiveInt | None
+    explain: Literal["explain", "describe"] | None
     captioned_others: PositiveInt
 
 

@@ -6,9 +6,11 @@ from stages.evaluate.eval_set import EvalSet
 from stages.evaluate.general_vqa import GeneralVqa
 from stages.evaluate.multiple_choice import MultipleChoice
 from stages.evaluate.open_answers import OpenAnswers
+from stages.evaluate.own_questions import OwnQuestions
 from stages.evaluate.recognition import Recognition
 from stages.evaluate.sample_dialogs import SampleDialogs
 from stages.evaluate.threshold_set import ThresholdSet
+from stages.evaluate.token_explanations import TokenExplanations
 from stages.evaluate.two_subjects import TwoSubjects
 from stages.evaluate.vqa import Vqa
 
@@ -22,6 +24,8 @@ BENCHMARKS: tuple[type[Benchmark], ...] = (
     TwoSubjects,
     GeneralVqa,
     Vqa,
+    OwnQuestions,
+    TokenExplanations,
 )
 
 

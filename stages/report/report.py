@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from common.core import io, log, paths, progress, schema
 from common.core.paths import SOFT_PROMPT
-from stages.report import domains, page, plots, results, sheets
+from stages.report import domains, explanations, page, plots, results, sheets
 from stages.report.answers import Predictions, failures
 from stages.report.benchmarks import BENCHMARKS
 from stages.report.domains import Domain
@@ -19,6 +19,8 @@ OPTIONAL = {benchmark.table for benchmark in BENCHMARKS if benchmark.optional}
 TABLES = {benchmark.table: benchmark.columns for benchmark in BENCHMARKS} | {  # of evaluate
     "threshold_set": schema.THRESHOLD_SET,
     "conversations": schema.SAMPLE_CONVERSATIONS,
+    "own_questions": schema.OWN_QUESTIONS,
+    "token_explanations": schema.TOKEN_EXPLANATIONS,
     "methods": schema.METHODS,
 }
 
@@ -88,6 +90,7 @@ def report(
         list(views.values()),
         failures(p, {subject: of.train[0] for subject, of in summaries.items()}, scores, 2 * examples),
         shown,
+        explanations.worth(p.tables["token_explanations"], seed, resamples),
     )
     io.write_bytes(paths.PAGE, html.encode())
     return found
