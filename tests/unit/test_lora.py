@@ -109,7 +109,7 @@ def test_the_answer_and_the_end_token_are_learned_and_nothing_else(base: vlm.Bas
     example = sequences.examples(base, SAMPLES[:1], IMAGES)[0]
     learned = [label for label in example.labels if label != IGNORE]
     assert base.tokenizer.decode(learned).strip() == f"Yes{base.tokenizer.eos_token}"
-    assert example.opening.ids.count(base.model.config.image_token_id) == len(
+    assert example.prefix.ids.count(base.model.config.image_token_id) == len(
         vlm.image_tokens(base, IMAGES[:1])[0]
     )
 

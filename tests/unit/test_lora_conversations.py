@@ -49,7 +49,7 @@ def plain_inputs(base: vlm.Base, item: Conversation) -> dict[str, torch.Tensor]:
 
 def test_ids_are_those_of_the_whole_text_and_every_answer_is_learned_with_its_end(base: vlm.Base) -> None:
     for item, made in zip(ITEMS, as_sequences(base, ITEMS, IMAGES), strict=True):
-        assert [*made.opening.ids, *made.ids] == plain_inputs(base, item)["input_ids"][0].tolist()
+        assert [*made.prefix.ids, *made.ids] == plain_inputs(base, item)["input_ids"][0].tolist()
         assert made.images == item.images
         learned = [i if label != IGNORE else None for i, label in zip(made.ids, made.labels, strict=True)]
         end = base.tokenizer.eos_token_id
@@ -70,7 +70,7 @@ def test_loss_and_gradients_are_those_of_the_plain_forward(base: vlm.Base) -> No
     def plain() -> torch.Tensor:
         loss = torch.zeros(())
         for item, example in zip(ITEMS, made, strict=True):
-            labels = torch.tensor([[IGNORE] * len(example.opening.ids) + example.labels])
+            labels = torch.tensor([[IGNORE] * len(example.prefix.ids) + example.labels])
             each = base.model(**plain_inputs(base, item), labels=labels).loss / len(ITEMS)
             each.backward()
             loss += each.detach()

@@ -5,7 +5,7 @@ import torch
 
 from common import vlm
 from common.methods.lora.learn import backward, mean_losses
-from common.methods.lora.pictures import Opening
+from common.methods.lora.pictures import PrefixTokens
 from common.methods.lora.rows import draw_batches, forwards
 from common.methods.lora.sequences import Example, examples
 from common.training.samples import Sample
@@ -27,7 +27,7 @@ SAMPLES = [  # about the first picture four, the second one, the third two, none
     Sample("What is <bo>?", "A dog.", None, None, weight=0.25),
     Sample("Is it a cat?", "No", 0, False),
 ]
-SYSTEM = ("The dog is next to the tree. " * 3).strip()  # so that openings are longer than two questions
+SYSTEM = ("The dog is next to the tree. " * 3).strip()  # so that prefixes are longer than two questions
 
 
 @pytest.fixture(scope="module", params=["llava", "shipped", *families.BUILDERS])
@@ -61,12 +61,12 @@ def test_loss_and_gradients_are_those_of_a_row_for_each_question(base: vlm.Base)
         torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-5 * theirs.abs().max().item())
 
 
-def made_up(pictures: list[int | None], length: int = 10, opening: int = 40) -> list[Example]:
+def made_up(pictures: list[int | None], length: int = 10, prefix: int = 40) -> list[Example]:
     """Questions about these pictures."""
     return [
         Example(
             Sample("?", str(number), picture, None),
-            Opening([1] * (3 if picture is None else opening), torch.zeros(1, 1), 0),
+            PrefixTokens([1] * (3 if picture is None else prefix), torch.zeros(1, 1), 0),
             [2] * length,
             [IGNORE] * (length - 1) + [2],
             () if picture is None else (picture,),
@@ -82,9 +82,9 @@ def test_a_row_is_no_longer_than_two_questions_and_a_forward_hardly_padded() -> 
         answers = [example.sample.answer for rows in found for row in rows for example in row]
         assert sorted(answers) == sorted(example.sample.answer for example in batch)
         for rows in found:
-            lengths = [len(row[0].opening.ids) + sum(len(example.ids) for example in row) for row in rows]
+            lengths = [len(row[0].prefix.ids) + sum(len(example.ids) for example in row) for row in rows]
             assert min(lengths) >= 0.8 * max(lengths) and max(lengths) <= 2 * 50
-            assert len({len(row[0].opening.ids) for row in rows}) == 1
+            assert len({len(row[0].prefix.ids) for row in rows}) == 1
             assert all(len({example.images for example in row}) == 1 for row in rows)
             assert sum(map(len, rows)) <= micro_batch_size
     assert [len(row) for rows in forwards(batch, 100) for row in rows] == [1, 1, 1, 1, 2, 4, 5]

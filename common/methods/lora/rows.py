@@ -34,7 +34,7 @@ def draw_batches(
 def forwards(examples: Sequence[Example], micro_batch_size: int) -> list[list[Row]]:
     """Divide examples into forwards of rows with the same pictures, of at most `micro_batch_size` examples.
 
-    A row is at most as long as two of its examples alone. Rows of a forward have equally long openings and
+    A row is at most as long as two of its examples alone. Rows of a forward have equally long prefixes and
     are about as long, so that no text is padded to the length of a picture.
     """
     by_images: dict[tuple[int, ...], dict[int, int]] = defaultdict(dict)
@@ -42,10 +42,10 @@ def forwards(examples: Sequence[Example], micro_batch_size: int) -> list[list[Ro
         by_images[example.images][number] = len(example.ids)
     rows: list[Row] = []
     for lengths in by_images.values():
-        before, longest = len(examples[next(iter(lengths))].opening.ids), max(lengths.values())
+        before, longest = len(examples[next(iter(lengths))].prefix.ids), max(lengths.values())
         room = min(before + longest, micro_batch_size * longest)
         rows += [[examples[number] for number in row] for row in group_into_rows(lengths, room)]
-    rows.sort(key=lambda row: (len(row[0].opening.ids), _length(row)))
+    rows.sort(key=lambda row: (len(row[0].prefix.ids), _length(row)))
     made: list[list[Row]] = []
     for row in rows:
         if made and _fits(row, made[-1], micro_batch_size):
@@ -57,14 +57,14 @@ def forwards(examples: Sequence[Example], micro_batch_size: int) -> list[list[Ro
 
 def _length(row: Row) -> int:
     """Positions."""
-    return len(row[0].opening.ids) + sum(len(example.ids) for example in row)
+    return len(row[0].prefix.ids) + sum(len(example.ids) for example in row)
 
 
 def _fits(row: Row, forward: Sequence[Row], micro_batch_size: int) -> bool:
     """Whether a row, no shorter than those of a forward, may join them."""
     shortest = forward[0]
     return (
-        len(row[0].opening.ids) == len(shortest[0].opening.ids)
+        len(row[0].prefix.ids) == len(shortest[0].prefix.ids)
         and _length(shortest) >= (1 - _PADDING) * _length(row)
         and sum(map(len, forward)) + len(row) <= micro_batch_size
     )

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import nn
 
 from common import vlm
-from common.methods.lora.pictures import Features, Opening, openings
+from common.methods.lora.pictures import Features, PrefixTokens, prefix_tokens
 from common.training.samples import Sample
 from common.vlm.forward import mask_and_places
 from common.vlm.packing import SHARED, pack_rows
@@ -30,7 +30,7 @@ class Example:
 
     Attributes:
         sample: what it is made of.
-        opening: what stands before the first question.
+        prefix: what stands before the first question.
         ids: what comes after it.
         labels: of `ids`, IGNORE off answers.
         images: indices of its pictures.
@@ -38,7 +38,7 @@ class Example:
     """
 
     sample: "Sample | Conversation"
-    opening: Opening
+    prefix: PrefixTokens
     ids: list[int]
     labels: list[int]
     images: tuple[int, ...]
@@ -46,7 +46,7 @@ class Example:
     @property
     def length(self) -> int:
         """Positions of the whole."""
-        return len(self.opening.ids) + len(self.ids)
+        return len(self.prefix.ids) + len(self.ids)
 
     @property
     def supervised(self) -> int:
@@ -79,7 +79,7 @@ def examples(base: vlm.Base, samples: Sequence[Sample], images: Sequence[Image.I
 
     """
     shown = [() if sample.image is None else (sample.image,) for sample in samples]
-    before = openings(base, shown, images)
+    before = prefix_tokens(base, shown, images)
     made = []
     for sample, pictures in zip(samples, shown, strict=True):
         rest = vlm.suffix(base, None, sample.question, sample.answer, image=bool(pictures))
@@ -90,19 +90,19 @@ def examples(base: vlm.Base, samples: Sequence[Sample], images: Sequence[Image.I
 def predict(
     base: vlm.Base, projector: nn.Module | None, features: Features, rows: Sequence[Sequence[Example]]
 ) -> AnswerLogits:
-    """One forward over R rows of examples, each of which sees its opening and itself alone.
+    """One forward over R rows of examples, each of which sees its prefix and itself alone.
 
     Args:
         base: the model, with an adapter or without.
         projector: turns features into image tokens, in its own dtype; its values may require gradients. None
             where features are image tokens already.
         features: what `vision_features` gave of the pictures that the examples refer to.
-        rows: examples that begin with the same pictures; openings of all rows are equally long.
+        rows: examples that begin with the same pictures; prefixes of all rows are equally long.
 
     """
     examples = [example for row in rows for example in row]
     packed = pack_rows(_numbered(rows), {number: example.ids for number, example in enumerate(examples)})
-    first = torch.tensor([row[0].opening.ids for row in rows])  # (R, P)
+    first = torch.tensor([row[0].prefix.ids for row in rows])  # (R, P)
     ids = torch.cat([first, packed.ids], 1)  # (R, P + T)
     segment_ids = torch.cat([torch.full_like(first, SHARED), packed.segment_ids], 1)
     labels = torch.full_like(ids, IGNORE)
@@ -122,7 +122,7 @@ def predict(
     hidden = base.language_model(
         inputs_embeds=embeddings,
         attention_mask=mask,
-        position_ids=_position_ids([row[0].opening for row in rows], seen),
+        position_ids=_position_ids([row[0].prefix for row in rows], seen),
         use_cache=False,
         **({"visual_pos_masks": places, "deepstack_visual_embeds": added} if added else {}),
     ).last_hidden_state
@@ -143,14 +143,14 @@ def _shown(
     return [projector(given.to(next(projector.parameters()).dtype)).flatten(0, 1)]
 
 
-def _position_ids(openings: Sequence[Opening], seen: torch.Tensor) -> torch.Tensor:
+def _position_ids(prefixes: Sequence[PrefixTokens], seen: torch.Tensor) -> torch.Tensor:
     """Where tokens stand, (R, S), or (3, R, S) by row and column; `seen` (R, S) is how many each one sees."""
-    axes = max(len(opening.positions) for opening in openings)
-    first = torch.stack([opening.positions.expand(axes, -1) for opening in openings], 1)  # (A, R, P)
-    offsets = torch.tensor([[opening.position_offset] for opening in openings])
+    axes = max(len(prefix.positions) for prefix in prefixes)
+    first = torch.stack([prefix.positions.expand(axes, -1) for prefix in prefixes], 1)  # (A, R, P)
+    offsets = torch.tensor([[prefix.position_offset] for prefix in prefixes])
     first, offsets = (vlm.to_device(tensor, seen.device) for tensor in (first, offsets))
-    later = seen[:, first.shape[-1] :] + offsets
-    return torch.cat([first, later.expand(axes, -1, -1)], -1).squeeze(0)
+    after = seen[:, first.shape[-1] :] + offsets
+    return torch.cat([first, after.expand(axes, -1, -1)], -1).squeeze(0)
 
 
 def _numbered(rows: Sequence[Sequence[Example]]) -> list[list[int]]:
