@@ -5,7 +5,7 @@ import torch
 
 from common import vlm
 from common.methods.lora.learn import backward, mean_losses
-from common.methods.lora.pictures import Prefix
+from common.methods.lora.pictures import PrefixTokens
 from common.methods.lora.rows import draw_batches, forwards
 from common.methods.lora.sequences import Example, examples
 from common.training.samples import Sample
@@ -66,7 +66,7 @@ def made_up(pictures: list[int | None], length: int = 10, prefix: int = 40) -> l
     return [
         Example(
             Sample("?", str(number), picture, None),
-            Prefix([1] * (3 if picture is None else prefix), torch.zeros(1, 1), 0),
+            PrefixTokens([1] * (3 if picture is None else prefix), torch.zeros(1, 1), 0),
             [2] * length,
             [IGNORE] * (length - 1) + [2],
             () if picture is None else (picture,),

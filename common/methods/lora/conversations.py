@@ -16,7 +16,7 @@ from PIL import Image
 from common import vlm
 from common.core import foreign, images, llava_json
 from common.core.errors import UserError
-from common.methods.lora.pictures import prefixes
+from common.methods.lora.pictures import prefix_tokens
 from common.methods.lora.sequences import Example
 from common.vlm.suffix import IGNORE
 
@@ -80,7 +80,7 @@ def sequences(
 
     """
     again = _next_turn(base)
-    before = prefixes(base, (conversation.images for conversation in conversations), images)
+    before = prefix_tokens(base, (conversation.images for conversation in conversations), images)
     made = []
     for conversation in conversations:
         ids: list[int] = []

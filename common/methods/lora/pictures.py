@@ -19,7 +19,7 @@ _QUESTION = "\ue000"  # marks the question's place in the chat template; private
 Features = Sequence[tuple[torch.Tensor, ...]]  # of pictures, on the CPU
 
 
-class Prefix(NamedTuple):
+class PrefixTokens(NamedTuple):
     """What stands before the first question about some pictures, or about none.
 
     Attributes:
@@ -50,28 +50,28 @@ def vision_features(
     return [(features,) for features in found]
 
 
-def prefixes(
+def prefix_tokens(
     base: vlm.Base, shown: Iterable[tuple[int, ...]], images: Sequence[Image.Image]
-) -> dict[tuple[int, ...], Prefix]:
-    """The prefixes with these pictures; of pictures of one size, they are the same."""
-    alike: dict[tuple[tuple[int, int], ...], Prefix] = {}
+) -> dict[tuple[int, ...], PrefixTokens]:
+    """What stands before the first question with these pictures; of one size, it is the same."""
+    alike: dict[tuple[tuple[int, int], ...], PrefixTokens] = {}
     found = {}
     for pictures in dict.fromkeys(shown):
         sizes = tuple(images[picture].size for picture in pictures)
         if sizes not in alike:
-            alike[sizes] = _prefix(base, [images[picture] for picture in pictures])
+            alike[sizes] = _prefix_tokens(base, [images[picture] for picture in pictures])
         found[pictures] = alike[sizes]
     return found
 
 
-def _prefix(base: vlm.Base, images: Sequence[Image.Image]) -> Prefix:
+def _prefix_tokens(base: vlm.Base, images: Sequence[Image.Image]) -> PrefixTokens:
     text = base.layout.prefix_text(image=len(images) > 0)
     if len(images) > 1:
         one, several = (_first_turn(base, count) for count in (1, len(images)))
         text = text.removesuffix(one) + several
     ids, (positions, position_offset) = prefix_inputs(base, images, text)
     places = torch.arange(ids.shape[1])[None] if positions is None else positions[:, 0]
-    return Prefix(ids[0].tolist(), places, int(position_offset.item()))
+    return PrefixTokens(ids[0].tolist(), places, int(position_offset.item()))
 
 
 def _first_turn(base: vlm.Base, images: int) -> str:

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import nn
 
 from common import vlm
-from common.methods.lora.pictures import Features, Prefix, prefixes
+from common.methods.lora.pictures import Features, PrefixTokens, prefix_tokens
 from common.training.samples import Sample
 from common.vlm.forward import mask_and_places
 from common.vlm.packing import SHARED, pack_rows
@@ -38,7 +38,7 @@ class Example:
     """
 
     sample: "Sample | Conversation"
-    prefix: Prefix
+    prefix: PrefixTokens
     ids: list[int]
     labels: list[int]
     images: tuple[int, ...]
@@ -79,7 +79,7 @@ def examples(base: vlm.Base, samples: Sequence[Sample], images: Sequence[Image.I
 
     """
     shown = [() if sample.image is None else (sample.image,) for sample in samples]
-    before = prefixes(base, shown, images)
+    before = prefix_tokens(base, shown, images)
     made = []
     for sample, pictures in zip(samples, shown, strict=True):
         rest = vlm.suffix(base, None, sample.question, sample.answer, image=bool(pictures))
@@ -143,14 +143,14 @@ def _shown(
     return [projector(given.to(next(projector.parameters()).dtype)).flatten(0, 1)]
 
 
-def _position_ids(prefixes: Sequence[Prefix], seen: torch.Tensor) -> torch.Tensor:
+def _position_ids(prefixes: Sequence[PrefixTokens], seen: torch.Tensor) -> torch.Tensor:
     """Where tokens stand, (R, S), or (3, R, S) by row and column; `seen` (R, S) is how many each one sees."""
     axes = max(len(prefix.positions) for prefix in prefixes)
     first = torch.stack([prefix.positions.expand(axes, -1) for prefix in prefixes], 1)  # (A, R, P)
     offsets = torch.tensor([[prefix.position_offset] for prefix in prefixes])
     first, offsets = (vlm.to_device(tensor, seen.device) for tensor in (first, offsets))
-    behind = seen[:, first.shape[-1] :] + offsets
-    return torch.cat([first, behind.expand(axes, -1, -1)], -1).squeeze(0)
+    after = seen[:, first.shape[-1] :] + offsets
+    return torch.cat([first, after.expand(axes, -1, -1)], -1).squeeze(0)
 
 
 def _numbered(rows: Sequence[Sequence[Example]]) -> list[list[int]]:
