@@ -1,6 +1,8 @@
 """The evaluate stage on two made-up subjects and the tiny random model, run as a user runs it."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import chdir
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +11,7 @@ import pytest
 from common import vlm
 from common.core import io, paths, schema
 from stages.evaluate.__main__ import main
-from tests.support.helpers import run_here, set_params
+from tests.support.helpers import run_here, set_params, small_params
 from tests.support.subjects import populate, teach
 
 METHODS = {
@@ -24,8 +26,21 @@ METHODS = {
 SIDED = {"soft_prompt", "base", "short_description", "majority"}
 
 
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory: pytest.TempPathFactory, tiny_llava: Path) -> Iterator[str]:
+    """What evaluate said in a folder of its own, which is the current one."""
+    with chdir(tmp_path_factory.mktemp("evaluated")):
+        small_params()
+        populated(tiny_llava)
+        yield main()
+
+
 @pytest.fixture
-def prepared(workspace: Path, tiny_llava: Path) -> Path:
+def prepared(workspace: Path, tiny_llava: Path) -> None:
+    populated(tiny_llava)
+
+
+def populated(tiny_llava: Path) -> None:
     """Two subjects of the world and one with own photos only, all "trained"."""
     subjects = {"bo": "world", "mam": "world", "my-dog": "own"}
     set_params(
@@ -41,15 +56,14 @@ def prepared(workspace: Path, tiny_llava: Path) -> Path:
     )
     populate(subjects)
     teach(vlm.load(str(tiny_llava)), subjects)
-    return workspace
 
 
 def table(name: str, columns, method: str = "soft_prompt") -> pd.DataFrame:
     return io.read_parquet(paths.predictions(method, name), columns).to_pandas()
 
 
-def test_every_photo_meets_every_subject_and_method_and_a_second_run_gives_the_same_bytes(prepared):
-    assert main() == (
+def test_every_photo_meets_every_subject_and_method_and_a_second_run_gives_the_same_bytes(evaluated):
+    assert evaluated == (
         "soft_prompt: 3 subjects, 45 photos, 273 recognition, 18 threshold_set, 36 questions, "
         "14 open_answers, 84 conversations, 120 captions, 95 two_subjects, 45 general"
     )
@@ -95,14 +109,7 @@ def test_every_photo_meets_every_subject_and_method_and_a_second_run_gives_the_s
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
 
 
-def test_two_in_a_photo_captions_and_general_questions(prepared):
-    main()
-    _two_in_a_photo_are_asked_about_one_by_one_and_their_sides_in_both_orders()
-    _general_questions_are_asked_of_the_base_once_and_with_some_subjects_in_place()
-    _captions_are_asked_of_own_photos_and_as_many_of_others_in_both_wordings()
-
-
-def _two_in_a_photo_are_asked_about_one_by_one_and_their_sides_in_both_orders():
+def test_two_in_a_photo_are_asked_about_one_by_one_and_their_sides_in_both_orders(evaluated):
     rows = table("two_subjects", schema.TWO_SUBJECTS)
     presence, sides = rows[rows.kind == "presence"], rows[rows.kind == "side"]
     assert set(presence.method) == METHODS and set(sides.method) == SIDED
@@ -121,7 +128,7 @@ def _two_in_a_photo_are_asked_about_one_by_one_and_their_sides_in_both_orders():
     assert (left.truth == "A").all() and (left.subject == left.left).all()
 
 
-def _general_questions_are_asked_of_the_base_once_and_with_some_subjects_in_place():
+def test_general_questions_are_asked_of_the_base_once_and_with_some_subjects_in_place(evaluated):
     rows = table("general", schema.GENERAL)
     assert set(rows.method) == SIDED | {"empty_prompt"}
     assert (
@@ -135,7 +142,7 @@ def _general_questions_are_asked_of_the_base_once_and_with_some_subjects_in_plac
     assert rows[(rows.method == "majority") & (rows.benchmark == "pope")].parsed.tolist() == ["yes"] * 4
 
 
-def _captions_are_asked_of_own_photos_and_as_many_of_others_in_both_wordings():
+def test_captions_are_asked_of_own_photos_and_as_many_of_others_in_both_wordings(evaluated):
     rows = table("captions", schema.CAPTIONS)
     assert set(rows.method) == {"soft_prompt", "base", "short_description", "other_subject"}
     for _, one in rows.groupby(["subject", "method", "named"]):

@@ -15,7 +15,7 @@ from common.methods.soft_prompt_variant.captions import captioned, named
 from common.methods.soft_prompt_variant.start import init_from_pooled_images, init_from_words
 from common.training import samples
 from common.training.learn import learn
-from common.training.steps import TrainingRecipe
+from common.training.recipe import TrainingRecipe
 from tests.support.helpers import save_photo
 from tests.support.methods_helpers import learnable
 from tests.support.vlm_helpers import soft_prompt
@@ -41,11 +41,6 @@ SECTION = RECIPE | {
     "captions": 0,
     "data": EVERYTHING,
 }
-
-
-@pytest.fixture(scope="module")
-def base(tiny_llava: Path) -> vlm.Base:
-    return vlm.load(str(tiny_llava))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from common import vlm
 from common.core import io, paths, schema
 from common.training import samples
 from common.training.learn import Learned, learn
-from common.training.steps import TrainingRecipe
+from common.training.recipe import TrainingRecipe
 from tests.support.helpers import set_params
 from tests.support.vlm_helpers import noise_images
 

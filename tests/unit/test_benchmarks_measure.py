@@ -25,7 +25,7 @@ from benchmarks.plain import Prepared, grown
 from benchmarks.reference import Reference
 from common import vlm
 from common.core.errors import UserError
-from common.training.learn import TrainingRecipe
+from common.training.recipe import TrainingRecipe
 from common.training.samples import TrainingSet
 from tests.support.benchmark_helpers import small_training_set, tiny_base
 from tests.support.helpers import ROOT

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from benchmarks.photographs import QUESTIONS, _write_questions, kinds, table
+from benchmarks.photographs import QUESTIONS, _write_questions, kinds
+from benchmarks.photographs_report import table
 from common.core.errors import UserError
 from common.testdata.ground_truth import load_questions
 from tests.support.helpers import REAL_PHOTOS

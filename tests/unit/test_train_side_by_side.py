@@ -10,8 +10,9 @@ import torch.nn.functional as F
 
 from common import vlm
 from common.core.seed import torch_stream
+from common.training.recipe import SCHEDULES, TrainingRecipe
 from common.training.samples import Sample, TrainingSet
-from common.training.steps import SCHEDULES, SubjectTrainer, TrainingRecipe, epochs
+from common.training.steps import SubjectTrainer, epochs
 from common.vlm.suffix import IGNORE
 from tests.support import tiny
 from tests.support.helpers import ROOT
