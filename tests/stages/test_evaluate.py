@@ -2,6 +2,8 @@
 
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import chdir
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +12,7 @@ import pytest
 from common import vlm
 from common.core import io, paths, schema
 from stages.evaluate.__main__ import main
-from tests.support.helpers import run_here, set_params
+from tests.support.helpers import run_here, set_params, small_params
 from tests.support.subjects import populate, teach
 
 METHODS = {
@@ -25,8 +27,21 @@ METHODS = {
 SIDED = {"soft_prompt", "base", "short_description", "majority"}
 
 
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory: pytest.TempPathFactory, tiny_llava: Path) -> Iterator[str]:
+    """What evaluate said in a folder of its own, which is the current one."""
+    with chdir(tmp_path_factory.mktemp("evaluated")):
+        small_params()
+        populated(tiny_llava)
+        yield main()
+
+
 @pytest.fixture
-def prepared(workspace: Path, tiny_llava: Path) -> Path:
+def prepared(workspace: Path, tiny_llava: Path) -> None:
+    populated(tiny_llava)
+
+
+def populated(tiny_llava: Path) -> None:
     """Two subjects of the world and one with own photos only, all "trained"."""
     subjects = {"bo": "world", "mam": "world", "my-dog": "own"}
     set_params(
@@ -42,7 +57,6 @@ def prepared(workspace: Path, tiny_llava: Path) -> Path:
     )
     populate(subjects)
     teach(vlm.load(str(tiny_llava)), subjects)
-    return workspace
 
 
 def table(name: str, columns, method: str = "soft_prompt") -> pd.DataFrame:
@@ -55,8 +69,8 @@ def files(but: str) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.stem != but}
 
 
-def test_every_photo_meets_every_subject_and_method_and_a_second_run_gives_the_same_bytes(prepared):
-    assert main() == (
+def test_every_photo_meets_every_subject_and_method_and_a_second_run_gives_the_same_bytes(evaluated):
+    assert evaluated == (
         "soft_prompt: 3 subjects, 45 photos, 273 recognition, 18 threshold_set, 36 questions, "
         "14 open_answers, 84 conversations, 120 captions, 95 two_subjects, 45 general, 0 own_questions, "
         "27 token_explanations"
@@ -102,14 +116,7 @@ def test_every_photo_meets_every_subject_and_method_and_a_second_run_gives_the_s
     assert files("") == first
 
 
-def test_two_in_a_photo_captions_and_general_questions(prepared):
-    main()
-    _two_in_a_photo_are_asked_about_one_by_one_and_their_sides_in_both_orders()
-    _general_questions_are_asked_of_the_base_once_and_with_some_subjects_in_place()
-    _captions_are_asked_of_own_photos_and_as_many_of_others_in_both_wordings()
-
-
-def _two_in_a_photo_are_asked_about_one_by_one_and_their_sides_in_both_orders():
+def test_two_in_a_photo_are_asked_about_one_by_one_and_their_sides_in_both_orders(evaluated):
     rows = table("two_subjects", schema.TWO_SUBJECTS)
     presence, sides = rows[rows.kind == "presence"], rows[rows.kind == "side"]
     assert set(presence.method) == METHODS and set(sides.method) == SIDED
@@ -128,7 +135,7 @@ def _two_in_a_photo_are_asked_about_one_by_one_and_their_sides_in_both_orders():
     assert (left.truth == "A").all() and (left.subject == left.left).all()
 
 
-def _general_questions_are_asked_of_the_base_once_and_with_some_subjects_in_place():
+def test_general_questions_are_asked_of_the_base_once_and_with_some_subjects_in_place(evaluated):
     rows = table("general", schema.GENERAL)
     assert set(rows.method) == SIDED | {"empty_prompt"}
     assert (
@@ -142,7 +149,7 @@ def _general_questions_are_asked_of_the_base_once_and_with_some_subjects_in_plac
     assert rows[(rows.method == "majority") & (rows.benchmark == "pope")].parsed.tolist() == ["yes"] * 4
 
 
-def _captions_are_asked_of_own_photos_and_as_many_of_others_in_both_wordings():
+def test_captions_are_asked_of_own_photos_and_as_many_of_others_in_both_wordings(evaluated):
     rows = table("captions", schema.CAPTIONS)
     assert set(rows.method) == {"soft_prompt", "base", "short_description", "other_subject"}
     for _, one in rows.groupby(["subject", "method", "named"]):

@@ -16,11 +16,6 @@ SUBJECTS = [MethodSubject("bo", "pet"), MethodSubject("mam", "pet")]
 TASK = Task("recognition", 4)
 
 
-@pytest.fixture(scope="module")
-def base(tiny_llava: Path) -> vlm.Base:
-    return vlm.load(str(tiny_llava))
-
-
 @pytest.fixture
 def tables(workspace: Path) -> None:
     for subject in SUBJECTS:

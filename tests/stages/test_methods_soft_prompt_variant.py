@@ -43,11 +43,6 @@ SECTION = RECIPE | {
 }
 
 
-@pytest.fixture(scope="module")
-def base(tiny_llava: Path) -> vlm.Base:
-    return vlm.load(str(tiny_llava))
-
-
 @pytest.fixture
 def tables(workspace: Path) -> None:
     learnable("bo")

@@ -18,11 +18,6 @@ from tests.support.train_helpers import EVERYTHING, RECIPE, learn_bo, prepare, r
 from tests.support.vlm_helpers import noise_images
 
 
-@pytest.fixture(scope="module")
-def base(tiny_llava: Path) -> vlm.Base:
-    return vlm.load(str(tiny_llava))
-
-
 @pytest.fixture
 def dataset(workspace: Path, tiny_llava: Path) -> Path:
     return prepare(tiny_llava)

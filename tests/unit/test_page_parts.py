@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from commands.page import manage, measured, views
+from commands.page.entries import Bar, Exchange, Presence, Said
 from commands.page.training import STEPS, Progress, Training
-from commands.page.visitor import Bar, Exchange, Presence, Said, Visitor
+from commands.page.visitor import Visitor
 from common import listing, vlm
 from common.assistant import Assistant
 from common.core import io, params, paths, schema
