@@ -100,8 +100,7 @@ def test_one_right_answer_is_read_as_its_scorer_reads_it(
 
 
 def test_every_question_is_asked_once_of_the_base_and_with_a_subject_in_place(eval_set: EvalSet) -> None:
-    vqa = open_benchmarks(eval_set)[-1]
-    assert isinstance(vqa, Vqa)
+    (vqa,) = (benchmark for benchmark in open_benchmarks(eval_set) if isinstance(benchmark, Vqa))
     evaluate(Knowing("soft_prompt", eval_set.questions, {}, 0), eval_set, [vqa])
     rows = io.read_parquet(paths.predictions("soft_prompt", "vqa"), schema.VQA).to_pandas()
     assert rows.groupby("method").size().to_dict() == dict.fromkeys(
