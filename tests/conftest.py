@@ -1,4 +1,6 @@
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,14 @@ if TYPE_CHECKING:
     from common import vlm
 
 os.environ["DVC_TEST"] = "1"  # DVC's own word for it: nobody is told of its use, or asked for a newer version
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _end_of_forks() -> Iterator[None]:
+    """Stop the server that tests have forked processes from, if any has."""
+    yield
+    if forked := sys.modules.get("tests.support.forked"):
+        forked.stop()
 
 
 @pytest.fixture

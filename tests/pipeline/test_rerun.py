@@ -52,7 +52,7 @@ elif stage in ("retrieve", "synthesize", "assemble"):
         parts = [f"data/{name}/{s}.parquet" for name in ("negatives", "conversations") if stage == "assemble"]
         write(f"data/{out}/{s}.parquet", digest(photos(s), *parts) + str(params[stage]))
     if stage == "synthesize":
-        write("data/prior_knowledge.parquet", str([params[stage], *subjects]))
+        write("data/prior_knowledge.parquet", digest(*map(photos, subjects)) + str(params[stage]))
 elif stage == "train":
     text = digest(f"data/dataset/{words[0]}.parquet") + str(params["train"])
     write(f"models/subjects/{words[0]}/soft_prompt.json", text)
