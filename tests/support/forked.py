@@ -91,7 +91,7 @@ def stop() -> None:
     """End the server, if one runs, and wait for it: its processor time is then told with the tests' own."""
     pid = forkserver._forkserver._forkserver_pid
     if pid is not None:
-        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, signal.SIGKILL)  # which it cannot have been told to ignore
         os.waitpid(pid, 0)
 
 
