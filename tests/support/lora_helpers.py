@@ -13,7 +13,8 @@ from common.methods.lora import adapter, pictures, sequences, stored
 from common.methods.lora.rows import forwards
 from common.training.samples import Sample
 from common.vlm.families import INLINE
-from tests.support.vlm_helpers import noise_images
+from common.vlm.suffix import IGNORE
+from tests.support.vlm_helpers import full_inputs, noise_images
 
 IMAGES = noise_images(3)
 SAMPLES = [
@@ -55,6 +56,21 @@ def gradients(put: adapter.Learned, loss: Callable[[], torch.Tensor]) -> tuple[f
     for value in values:
         value.grad = None
     return loss().item(), [value.grad.clone() for value in values]
+
+
+def plain_loss(base: vlm.Base) -> torch.Tensor:
+    """The mean weighted loss of SAMPLES by the plain model, a sample at a time, with its gradients."""
+    total = torch.zeros(())
+    for sample in SAMPLES:
+        image = None if sample.image is None else IMAGES[sample.image]
+        suffix = vlm.suffix(base, None, sample.question, sample.answer, image=image is not None)
+        inputs = full_inputs(base, image, suffix)
+        before = inputs["input_ids"].shape[1] - len(suffix.ids)
+        labels = torch.tensor([[IGNORE] * before + suffix.labels])
+        loss = base.model(**inputs, labels=labels).loss * sample.weight / len(SAMPLES)
+        loss.backward()
+        total += loss.detach()
+    return total
 
 
 def state(base: vlm.Base) -> dict[str, torch.Tensor]:

@@ -22,6 +22,7 @@ from tests.support.lora_helpers import (
     SAMPLES,
     gradients,
     logits,
+    plain_loss,
     plain_projector,
     put_on,
     saved,
@@ -29,7 +30,6 @@ from tests.support.lora_helpers import (
     state,
     unchanged,
 )
-from tests.support.vlm_helpers import full_inputs
 
 
 @pytest.fixture(scope="module", params=["llava", *families.BUILDERS])
@@ -51,24 +51,11 @@ def test_loss_and_gradients_are_those_of_the_plain_forward_over_each_sample(any_
     features = seen(any_base, IMAGES)
     made = sequences.examples(any_base, SAMPLES, IMAGES)
 
-    def plain() -> torch.Tensor:
-        loss = torch.zeros(())
-        for sample in SAMPLES:
-            image = None if sample.image is None else IMAGES[sample.image]
-            suffix = vlm.suffix(any_base, None, sample.question, sample.answer, image=image is not None)
-            inputs = full_inputs(any_base, image, suffix)
-            before = inputs["input_ids"].shape[1] - len(suffix.ids)
-            labels = torch.tensor([[IGNORE] * before + suffix.labels])
-            each = any_base.model(**inputs, labels=labels).loss * sample.weight / len(SAMPLES)
-            each.backward()
-            loss += each.detach()
-        return loss
-
     with put_on(any_base) as put:
         own = plain_projector(any_base)
         if own is not None:
             any_base.model.model.multi_modal_projector = put.projector
-        wanted = gradients(put, plain)
+        wanted = gradients(put, lambda: plain_loss(any_base))
         if own is not None:
             any_base.model.model.multi_modal_projector = own
         for micro_batch_size in (4, 3):  # in one forward, and in two

@@ -8,19 +8,18 @@ import torch
 from common import vlm
 from common.methods.lora import adapter, sequences, stored
 from common.methods.lora.learn import backward
-from common.vlm.suffix import IGNORE
 from tests.support import families, tiny
 from tests.support.lora_helpers import (
     IMAGES,
     SAMPLES,
     gradients,
     logits,
+    plain_loss,
     plain_projector,
     seen,
     state,
     unchanged,
 )
-from tests.support.vlm_helpers import full_inputs
 
 
 @pytest.fixture(scope="module", params=["llava", "qwen2_5_vl", "qwen3_vl"])  # the second with tied tables
@@ -34,25 +33,12 @@ def test_gradients_are_those_of_the_plain_model_and_the_tower_has_none(base: vlm
     made = sequences.examples(base, SAMPLES, IMAGES)
     trains = plain_projector(base) is not None
 
-    def plain() -> torch.Tensor:
-        total = torch.zeros(())
-        for sample in SAMPLES:
-            image = None if sample.image is None else IMAGES[sample.image]
-            suffix = vlm.suffix(base, None, sample.question, sample.answer, image=image is not None)
-            inputs = full_inputs(base, image, suffix)
-            length = inputs["input_ids"].shape[1] - len(suffix.ids)
-            labels = torch.tensor([[IGNORE] * length + suffix.labels])
-            loss = base.model(**inputs, labels=labels).loss * sample.weight / len(SAMPLES)
-            loss.backward()
-            total += loss.detach()
-        return total
-
     with adapter.unfrozen(base, train_projector=False, checkpointing=False) as put:
         tower = {
             name for name, value in base.model.named_parameters() if not value.requires_grad
         }  # and the projector
         assert tower and not any("language_model" in name or "lm_head" in name for name in tower)
-        wanted = gradients(put, plain)
+        wanted = gradients(put, lambda: plain_loss(base))
     with adapter.unfrozen(base, train_projector=trains, checkpointing=True) as put:
         found = gradients(put, lambda: backward(base, put, features, made, 4) / len(made))
     assert found[0] == pytest.approx(wanted[0], rel=2e-5)
