@@ -70,6 +70,15 @@ RUNS = {
             "no latent tokens": {"train.latent_tokens": 0},
         }.items()
     },
+    **{  # Figure 5; the first run has 16 tokens, and two to four photos of each subject
+        f"Base for photographs, the soft prompt with less: {less}": Run({**REAL, "methods": {}, **changes})
+        for less, changes in {
+            "1 latent token": {"train.latent_tokens": 1},
+            "4 latent tokens": {"train.latent_tokens": 4},
+            "1 photo": {"train_photos": 1},
+            "2 photos": {"train_photos": 2},
+        }.items()
+    },
 }
 QUESTIONS = Path(__file__).with_name("photographs_questions.yaml")
 # Questions about drawings say nothing here, so few are asked.

@@ -9,7 +9,7 @@ settings are checked by `common.methods`.
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, PositiveInt, StringConstraints, model_validator
 
 from common.core import paths, settings, yaml_file
 from common.core.errors import UserError
@@ -42,6 +42,7 @@ class Params(Section):
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]  # NumPy takes no other
     threads: AtOnce
+    train_photos: PositiveInt | None
     base: Base
     presets: dict[PresetName, Preset]
     world: World

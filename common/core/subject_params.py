@@ -39,7 +39,7 @@ class WorldSubject(Section):
 class World(Section):
     """The embedded world."""
 
-    train_photos: Annotated[int, Field(ge=2)]
+    train_photos: PositiveInt
     test_photos: PositiveInt
     lookalike_photos: PositiveInt
     two_subject_photos: Annotated[int, Field(ge=0, multiple_of=2)]

@@ -1,6 +1,7 @@
 """The stage itself: read the predictions, compute, write reports/."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -27,6 +28,7 @@ TABLES = {benchmark.table: benchmark.columns for benchmark in BENCHMARKS} | {  #
 
 def report(
     subjects: Mapping[str, tuple[str, str]],
+    train: Mapping[str, Sequence[Path]],
     methods: Sequence[str],
     *,
     seed: int,
@@ -35,7 +37,8 @@ def report(
 ) -> list[Domain]:
     """Write every file of the report about these subjects (id → kind and source).
 
-    Returns the headline's domain, then the rest. `methods` are what the soft prompt is compared with.
+    Returns the headline's domain, then the rest. `train` holds the photos that were learned from; `methods`
+    are what the soft prompt is compared with.
 
     Raises UserError when a file of an earlier stage is missing.
     """
@@ -48,8 +51,8 @@ def report(
     scores, p = headline.scores, headline.predictions
     recognition = p.tables["recognition"]
     summaries = {
-        subject: gather(subject, kind, source, examples)
-        for subject, (kind, source) in progress.bar(subjects.items(), "report")
+        subject: gather(subject, kind, train[subject], examples)
+        for subject, (kind, _) in progress.bar(subjects.items(), "report")
     }
     counts = {subject: summaries[subject].counts for subject in scores.subjects}
     curves = {method: plots.roc(recognition, method) for method in scores.methods}

@@ -5,6 +5,7 @@ Reads one subject's files at a time and keeps thumbnails only, so memory stays s
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -44,9 +45,8 @@ class SubjectSummary:
     prior: PriorKnowledge  # what the base said of its name before training
 
 
-def gather(subject: str, kind: str, source: str, examples: int) -> SubjectSummary:
-    """Read a subject's files; `examples` limits the negatives shown large."""
-    train = images.list_photos(paths.train_photos(subject, source))
+def gather(subject: str, kind: str, train: Sequence[Path], examples: int) -> SubjectSummary:
+    """Read a subject's files, `train` among them; `examples` limits the negatives shown large."""
     negatives = io.read_parquet(paths.negatives(subject), schema.NEGATIVES).to_pylist()
     spoken = io.read_parquet(paths.conversations(subject), schema.CONVERSATIONS).to_pylist()
     said = [row["kind"] for row in spoken]

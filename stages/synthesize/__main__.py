@@ -1,8 +1,7 @@
 """Let the base model talk about every subject's train photos: `python -m stages.synthesize`."""
 
-from common.core import log, params, paths
+from common.core import log, params, train_photos
 from common.core.errors import run
-from common.core.images import list_photos
 from common.core.names import spoken
 from common.core.seed import seed_everything
 
@@ -10,7 +9,10 @@ from common.core.seed import seed_everything
 def main() -> str:
     """Write data/conversations/<id>.parquet for every subject; return what was made."""
     p = params.load()
-    photos = {name: list_photos(paths.train_photos(name, p.subjects[name].source)) for name in p.subjects}
+    photos = {
+        name: train_photos.choose(name, one.source, p.train_photos, p.seed)
+        for name, one in p.subjects.items()
+    }
 
     from common import vlm  # seconds, which a missing folder need not wait for
     from stages.synthesize.make import InterviewSubject, Told, make
