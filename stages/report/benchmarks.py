@@ -124,6 +124,9 @@ BENCHMARKS = (
         {
             "general.pope.accuracy": "POPE accuracy",
             "general.pope.published.accuracy": "POPE accuracy, read as published",
+            "general.pope.published.random.accuracy": "POPE random, read as published",
+            "general.pope.published.popular.accuracy": "POPE popular, read as published",
+            "general.pope.published.adversarial.accuracy": "POPE adversarial, read as published",
             "general.pope.f1": "POPE F1",
             "general.pope.yes_ratio": "POPE share of yes",
             "general.pope.unchanged": "POPE unchanged",

@@ -6,6 +6,8 @@ Photos are the unit of the bootstrap: what is asked about one is drawn together,
     R  1 + number of bootstrap resamples
 """
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -145,13 +147,20 @@ def _mme(answers: pd.DataFrame, weights: "_Weights") -> dict[str, Array]:
 
 
 def _pope(answers: pd.DataFrame, weights: "_Weights") -> dict[str, Array]:
-    """Each rate, averaged over the settings."""
-    settings = []
-    for _, part in answers.groupby(["file", "category"]):
+    """Each rate, averaged over the settings; and accuracy in each of them."""
+    settings: dict[str, list[dict[str, Array]]] = {}
+    for (_, setting), part in answers.groupby(["file", "category"]):
         said, truth = (part[name].to_numpy() == "yes" for name in ("said", "truth"))
         correct = part.said.to_numpy() == part.truth.to_numpy()
-        settings.append(detection(weights.of(part), said, truth, correct)._asdict())
-    return {name: np.mean([rates[name] for rates in settings], axis=0) for name in settings[0]}
+        rates = detection(weights.of(part), said, truth, correct)._asdict()
+        settings.setdefault(setting, []).append(rates)
+    return _averages([rates for files in settings.values() for rates in files]) | {
+        f"{setting}.accuracy": _averages(files)["accuracy"] for setting, files in settings.items()
+    }
+
+
+def _averages(found: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    return {name: np.mean([rates[name] for rates in found], axis=0) for name in found[0]}
 
 
 def _mmbench(answers: pd.DataFrame, weights: "_Weights") -> dict[str, Array]:
