@@ -46,6 +46,23 @@ class Run(NamedTuple):
     every_seed: bool = False
 
 
+LADDER = ("recognition questions and easy negatives alone", "no hard negatives", "no latent tokens")
+LESS = {  # what the soft prompt does without → changes of params.yaml; Table 7 of the paper, and its Figure 5
+    LADDER[0]: {"train.data.conversations": False, "train.data.hard": False},
+    LADDER[1]: {"train.data.hard": False},
+    LADDER[2]: {"train.latent_tokens": 0},
+    "1 latent token": {"train.latent_tokens": 1},
+    "4 latent tokens": {"train.latent_tokens": 4},
+    "1 photo": {"train_photos": 1},
+    "2 photos": {"train_photos": 2},
+}
+
+
+def title_with(less: str) -> str:
+    """The title of the run with one of LESS."""
+    return f"Base for photographs, the soft prompt with less: {less}"
+
+
 RUNS = {
     "Base for photographs, negatives from the other subjects' train photos": Run(
         {**REAL, **NO_MYVLM, "-methods.lora": None}, every_seed=True
@@ -57,27 +74,9 @@ RUNS = {
         {"base.preset": "photographs", "methods": {}}
     ),
     "Base for drawings, negatives from the other subjects' train photos": Run({"methods": {}, **FROM_OTHERS}),
-    **{  # Tables 7 and 5 of the paper; the first run has everything
-        f"Base for photographs, the soft prompt with less: {less}": Run(
-            {**REAL, "methods": {}, **changes}, every_seed=True
-        )
-        for less, changes in {
-            "recognition questions and easy negatives alone": {
-                "train.data.conversations": False,
-                "train.data.hard": False,
-            },
-            "no hard negatives": {"train.data.hard": False},
-            "no latent tokens": {"train.latent_tokens": 0},
-        }.items()
-    },
-    **{  # Figure 5; the first run has 16 tokens, and two to four photos of each subject
-        f"Base for photographs, the soft prompt with less: {less}": Run({**REAL, "methods": {}, **changes})
-        for less, changes in {
-            "1 latent token": {"train.latent_tokens": 1},
-            "4 latent tokens": {"train.latent_tokens": 4},
-            "1 photo": {"train_photos": 1},
-            "2 photos": {"train_photos": 2},
-        }.items()
+    **{
+        title_with(less): Run({**REAL, "methods": {}, **changes}, every_seed=less in LADDER)
+        for less, changes in LESS.items()
     },
 }
 QUESTIONS = Path(__file__).with_name("photographs_questions.yaml")

@@ -17,12 +17,14 @@ from common.core import errors, io, paths
 from stages.report import number_format
 from stages.report.metrics import Interval
 from stages.report.tables import DIALOG
+from tests.pipeline.readme_paper import paper
 
 PARTS = {  # name of a generated part → the file that holds it
     "dialog": Path("README.md"),
     "results": Path("README.md"),
     "photographs": Path("README.md"),
     "details": paths.REPORTS / "README.md",
+    "paper": paths.REPORTS / "README.md",
     "speed": paths.REPORTS / "README.md",
     "graph": Path("stages/README.md"),
 }
@@ -63,6 +65,7 @@ def main() -> str:
         "results": results(),
         "photographs": photographs(),
         "details": details(),
+        "paper": paper(),
         "speed": speed(),
         "graph": graph(),
     }
