@@ -21,8 +21,8 @@ INSTALLED := .venv/installed.lock
 # the page of `dvc plots show`, with Vega's JavaScript in it: DVC's own loads that from the network
 PLOTS := .venv/plots.html
 # a worker for each processor, whose threads sleep while they wait, or they would take the others' time; tests of one
-# file stay together, for they share what is costly to make
-WORKERS := --numprocesses logical --dist loadfile
+# file stay together, for they share what is costly to make, and those of whole pipelines, the longest, begin
+WORKERS := --numprocesses logical --dist loadfile --no-loadscope-reorder
 # what `make quick` changes in params.yaml: three subjects, one method beside the soft prompt, a small world
 QUICK := ~subjects.ana ~subjects.eva ~subjects.mam ~subjects.tom ~subjects.cup ~subjects.bolt ~subjects.boo \
 	~methods.lora ~methods.reference_photo ~methods.myvlm \

@@ -52,12 +52,12 @@ STUDIES = {
     ),
     "latent_tokens": Study(  # Figure 5
         "Latent tokens",
-        {str(k): (f"train.latent_tokens={k}",) if k != 16 else () for k in (0, 1, 4, 16, 32)},
+        {str(k): (f"train.latent_tokens={k}",) if k != 16 else () for k in (0, 1, 4, 16, 36)},
         "latent tokens",
     ),
-    "photos": Study(  # Figure 5; the photos are drawn anew for each number, the subjects stay
+    "photos": Study(  # Figure 5; tested with the same photos whatever the number
         "Train photos",
-        {str(n): (f"world.train_photos={n}",) if n != 5 else () for n in (2, 3, 5, 8)},
+        {str(n): ("world.train_photos=10", f"train_photos={n}") for n in (1, 2, 3, 5, 10)},
         "train photos per subject",
     ),
     "methods": Study("Methods over seeds", {AS_IS: ()}),

@@ -14,7 +14,7 @@ from benchmarks import data, measure, models, report
 from common import vlm
 from common.core import errors, params
 from common.training.learn import learn
-from common.training.steps import TrainingRecipe
+from common.training.recipe import TrainingRecipe
 
 BATCH_SIZES, SEEDS, SUBJECTS = (1, 4, 16, 32), (0, 1, 2), 4
 
@@ -31,7 +31,7 @@ def trained(base: vlm.Base, batch_size: int, seed: int) -> list[float]:
         **of.model_dump(exclude={"data", "keep_epochs"}) | changed,
     )
     learned = learn(base, data.work(models.SMALL, SUBJECTS, of.balance).training_sets, recipe)
-    return [prompt.info["validation"]["weighted"] for prompt, _ in learned.values()]
+    return [each.best.info["validation"]["weighted"] for each in learned.values()]
 
 
 def row(base: vlm.Base, batch_size: int) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from common.methods.interface import Backbones, MethodSubject, Responder
 from common.testdata.ground_truth import load_questions
 from common.training import samples
 from common.training.learn import learn
-from common.training.steps import TrainingRecipe
+from common.training.recipe import TrainingRecipe
 from stages.evaluate.eval_set import EvalSet
 from stages.evaluate.multiple_choice import MultipleChoice
 from stages.evaluate.photos import gallery
@@ -45,7 +45,7 @@ def compare(p: params.Params, rounds: int = ROUNDS, enough: float = ENOUGH) -> d
     clip = Clip(p.base.clip.model, p.base.clip.revision, p.base.device.type)
     with _scratch():
         questions = {subject: load_questions(subject, entry.source)}
-        eval_set = EvalSet(questions, gallery({subject: entry.source}), {}, p.evaluate, p.seed)
+        eval_set = EvalSet(questions, gallery({subject: entry.source}), {}, {}, p.evaluate, p.seed)
         asked = {name: Asks(name, eval_set) for name in (paths.SOFT_PROMPT, *p.methods)}
         runs = {}
         for name, requests in asked.items():
@@ -102,9 +102,9 @@ def _learn(p: params.Params, backbones: Backbones, subject: str) -> None:
     )
     held_out = samples.held_out_sources(rows, p.train.held_out, p.seed, subject)
     training_sets = {subject: samples.TrainingSet.of(rows, p.train.balance, held_out)}
-    prompt, curve = learn(backbones.base(), training_sets, recipe)[subject]
-    prompt.save(paths.subject_model(subject))
-    io.write_csv(paths.train_curve(subject), curve)
+    learned = learn(backbones.base(), training_sets, recipe)[subject]
+    learned.best.save(paths.subject_model(subject))
+    io.write_csv(paths.train_curve(subject), learned.curve)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import islice, zip_longest
+from itertools import chain, islice, zip_longest
 
 import torch
 from PIL import Image
@@ -16,6 +16,8 @@ from common.methods.interface import Request, Task
 from common.methods.respond import answer_all
 from common.prompts.evaluation import recognition_question
 from common.training import learn, steps
+from common.training.recipe import TrainingRecipe
+from common.training.run import Run
 from common.training.samples import TrainingSet, share_images
 from common.vlm.prefix import WORKING_COPIES
 from stages.evaluate.photos import EvalPhoto
@@ -41,9 +43,9 @@ def order(subject: str, samples: int) -> list[int]:
     return torch.randperm(samples, generator=torch_stream(SEED, "train", subject, "order")).tolist()
 
 
-def recipe(batch_size: int, rows: int, epochs: int = 1) -> steps.TrainingRecipe:
+def recipe(batch_size: int, rows: int, epochs: int = 1) -> TrainingRecipe:
     """The paper's recipe, for fewer epochs."""
-    return steps.TrainingRecipe(
+    return TrainingRecipe(
         latent_tokens=LATENT_TOKENS,
         initial="random",
         epochs=epochs,
@@ -59,7 +61,7 @@ def recipe(batch_size: int, rows: int, epochs: int = 1) -> steps.TrainingRecipe:
 
 def train(base: vlm.Base, subject: str, training_set: TrainingSet) -> vlm.SoftPrompt:
     """An epoch of the pipeline's own training."""
-    return learn.learn(base, {subject: training_set}, recipe(1, at_once(base.device)))[subject][0]
+    return learn.learn(base, {subject: training_set}, recipe(1, at_once(base.device)))[subject].best
 
 
 def _room(base: vlm.Base, image: Image.Image, rows: int, share: float) -> vlm.MemoryBudget:
@@ -107,7 +109,8 @@ class Training:
         working = max(steps.widest(self._learners, self._recipe), math.ceil(rows / 2))  # as `learn` does
         budget = _room(self._base, images[0], working, self._share) if self._share < 1 else None
         self._prefixes = vlm.encode_prefixes(self._base, images, rows, working_rows=working, budget=budget)
-        self._epochs = steps.epochs(self._base, self._learners, self._prefixes, self._recipe)
+        run = Run(self._base, self._learners, self._prefixes, self._recipe)
+        self._epochs = chain.from_iterable(run.epochs())
 
     def kept(self) -> dict[str, int]:
         """How many prefixes lie on the device, how many in host memory, and how many nowhere."""

@@ -1,12 +1,12 @@
 """python -m benchmarks.photographs FOLDER SEED …: the pipeline on real photographs, with the base for them.
 
 FOLDER holds a folder of photos for each subject, and classes.csv (subject, class); what is asked without a
-photo stands in photographs_questions.yaml. For each seed, which
-decides what is learned from and what tested with, a temporary copy of this commit gets these subjects in the
-place of the world's, through `python -m commands.add`, and runs `dvc repro` as `RUNS` says: with the methods
-that cost little; with LoRA; without photographs to take negatives from, as for a user who has none; and with
-the base for drawings. Writes reports/photographs/{results.json, tables.md}, which hold numbers only, and, for
-one's own eyes, index.html of the first run. What was computed is in DVC's cache, and not computed again.
+photo stands in photographs_questions.yaml. For each seed, which decides what is learned from and what tested
+with, a temporary copy of this commit gets these subjects in the place of the world's, through `python -m
+commands.add`, and runs `dvc repro` as `RUNS` says: with the methods that cost little; with LoRA; without
+photographs to take negatives from, as for a user who has none; and with the base for drawings. Writes
+reports/photographs/{results.json, tables.md}, which hold numbers only, and, for one's own eyes, index.html of
+the first run. What was computed is in DVC's cache, and not computed again.
 """
 
 import csv
@@ -46,6 +46,23 @@ class Run(NamedTuple):
     every_seed: bool = False
 
 
+LADDER = ("recognition questions and easy negatives alone", "no hard negatives", "no latent tokens")
+LESS = {  # what the soft prompt does without → changes of params.yaml; Table 7 of the paper, and its Figure 5
+    LADDER[0]: {"train.data.conversations": False, "train.data.hard": False},
+    LADDER[1]: {"train.data.hard": False},
+    LADDER[2]: {"train.latent_tokens": 0},
+    "1 latent token": {"train.latent_tokens": 1},
+    "4 latent tokens": {"train.latent_tokens": 4},
+    "1 photo": {"train_photos": 1},
+    "2 photos": {"train_photos": 2},
+}
+
+
+def title_with(less: str) -> str:
+    """The title of the run with one of LESS."""
+    return f"Base for photographs, the soft prompt with less: {less}"
+
+
 RUNS = {
     "Base for photographs, negatives from the other subjects' train photos": Run(
         {**REAL, **NO_MYVLM, "-methods.lora": None}, every_seed=True
@@ -57,18 +74,9 @@ RUNS = {
         {"base.preset": "photographs", "methods": {}}
     ),
     "Base for drawings, negatives from the other subjects' train photos": Run({"methods": {}, **FROM_OTHERS}),
-    **{  # Tables 7 and 5 of the paper; the first run has everything
-        f"Base for photographs, the soft prompt with less: {less}": Run(
-            {**REAL, "methods": {}, **changes}, every_seed=True
-        )
-        for less, changes in {
-            "recognition questions and easy negatives alone": {
-                "train.data.conversations": False,
-                "train.data.hard": False,
-            },
-            "no hard negatives": {"train.data.hard": False},
-            "no latent tokens": {"train.latent_tokens": 0},
-        }.items()
+    **{
+        title_with(less): Run({**REAL, "methods": {}, **changes}, every_seed=less in LADDER)
+        for less, changes in LESS.items()
     },
 }
 QUESTIONS = Path(__file__).with_name("photographs_questions.yaml")

@@ -62,7 +62,7 @@ def _table(run: Mapping[str, Any]) -> list[str]:
 
 def mean(run: Mapping[str, Any], measure: str, method: str) -> dict[str, float] | None:
     """Value and bounds, each the mean over the run's seeds; None where one of them measured nothing."""
-    found = [results["estimates"][measure].get(method) or {"value": None} for results in run.values()]
+    found = [results["estimates"].get(measure, {}).get(method) or {"value": None} for results in run.values()]
     if any(estimate["value"] is None for estimate in found):
         return None
     return {part: statistics.mean(estimate[part] for estimate in found) for part in ("value", "low", "high")}

@@ -10,7 +10,7 @@ from common.core import images, io, paths, progress, seed
 from common.core.errors import UserError, shown
 
 TRAIN = 5  # as many as the paper learns from
-LEAST = 3  # two to learn from, which is the least that check accepts, and one to test with
+LEAST = 2  # one to learn from and one to test with
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def read(folder: Path, name: str, share: float | None, number: int) -> NewSubjec
         progress.say(f"left out: {sentence}")
     if len(distinct) < LEAST:
         raise UserError(
-            f"{folder} holds {len(distinct)} photos that can be used, and {LEAST} is the least: add more; "
+            f"of the photos in {folder} {len(distinct)} can be used, and {LEAST} are needed: add more; "
             f"{TRAIN} to learn from and some to test with are good"
         )
     return NewSubject(name, *split(distinct, share, number))
@@ -82,7 +82,7 @@ def split(
     """Train and test photos, by the seed `number` and the pictures' pixels, whatever the files are called."""
     order = sorted(photos, key=lambda photo: seed.stream(number, "add", photo.pixels).random())
     tests = len(photos) - TRAIN if share is None else round(share * len(photos))
-    tests = min(max(tests, 1), len(photos) - 2)
+    tests = min(max(tests, 1), len(photos) - 1)
     return order[tests:], order[:tests]
 
 

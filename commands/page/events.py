@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from commands.page import views
-from commands.page.visitor import Note, Visitor
+from commands.page.entries import Note
+from commands.page.visitor import Visitor
 from common.core.errors import UserError, file_error
 from common.core.foreign import plain
 

@@ -56,6 +56,7 @@ def files_of(subject: str, source: str) -> list[Path]:
         paths.negatives(subject),
         paths.conversations(subject),
         paths.dataset(subject),
+        paths.checkpoint(subject),  # of a training that was canceled
     ]
     photos = [paths.photos_dir(subject, source)] if source == "own" else []
     return [path for path in photos + made if path.exists()]

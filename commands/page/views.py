@@ -6,9 +6,9 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from commands.page.entries import Entry, Exchange
 from commands.page.gallery import Card
 from commands.page.training import Progress
-from commands.page.visitor import Entry, Exchange
 
 HERE = Path(__file__).parent / "html"
 

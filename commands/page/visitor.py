@@ -3,12 +3,13 @@
 import base64
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commands.page import measured
+from commands.page.entries import Bar, Entry, Exchange, Note, Presence, Said
 from common.assistant import Assistant, Conversation, hint
 from common.core import images, paths
 from common.core.errors import UserError
@@ -18,71 +19,6 @@ if TYPE_CHECKING:
     from PIL import Image
 
 THUMBNAIL = 320  # pixels
-EVEN = 0.5  # above it "Yes" is the more probable answer, and so the one that is said
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a method answers; `stopped` if somebody ended it."""
-
-    title: str
-    text: str
-    stopped: bool = False
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """A question and its answers, one for each method; `photo` is a data URL, or None."""
-
-    question: str
-    photo: str | None
-    answers: tuple[Said, ...]
-    hint: str = ""
-    form = "exchange"
-
-
-@dataclass(frozen=True)
-class Bar:
-    """P(yes) of a subject (None for methods that have none), and what the last evaluation says of such.
-
-    Attributes:
-        bin: what became of probabilities that are alike; None if nothing was measured.
-        threshold: from which the subject is taken to be there; None if it was not measured.
-
-    """
-
-    subject: str
-    answer: str
-    yes: float | None
-    bin: measured.Bin | None
-    threshold: float | None
-
-    @property
-    def mark(self) -> float:
-        """Where P(yes) begins to mean that the subject is there."""
-        return EVEN if self.threshold is None else self.threshold
-
-
-@dataclass(frozen=True)
-class Presence:
-    """Who a photo shows, by method."""
-
-    photo: str
-    methods: tuple[tuple[str, tuple[Bar, ...]], ...]
-    even: float = EVEN
-    form = "presence"
-
-
-@dataclass(frozen=True)
-class Note:
-    """A sentence between the others: a problem, or that a conversation begins."""
-
-    text: str
-    problem: bool = False
-    form = "note"
-
-
-Entry = Exchange | Presence | Note
 
 
 class Visitor:

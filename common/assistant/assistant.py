@@ -6,11 +6,12 @@ Several conversations may share one, from several threads: whoever uses a model 
 import re
 import threading
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from common import methods, vlm
 from common.assistant.conversation import Conversation
 from common.assistant.learned_prompts import LearnedPrompts, Nothing
+from common.assistant.recognition import Recognition
 from common.core import images, paths, seed
 from common.core.errors import UserError
 from common.core.foreign import UNKNOWN, plain
@@ -40,19 +41,6 @@ if TYPE_CHECKING:
 BASE = "base"  # the frozen model, which is told nothing
 # What a conversation ends reads so, however its tokens are cut; not all that reads so is ended.
 _REPEATED = re.compile(rf"(.{{1,200}}?)\1{{{REPEATS - 1}}}", re.DOTALL)
-
-
-class Recognition(NamedTuple):
-    """Whether a photo shows a subject.
-
-    Attributes:
-        answer: what was said, "Yes" or "No" by all who answer as they are asked.
-        yes: probability of "Yes" among "Yes" and "No", 0 to 1; None for a method that gives none.
-
-    """
-
-    answer: str
-    yes: float | None
 
 
 class Assistant:
@@ -229,8 +217,4 @@ class Assistant:
         task = Task("recognition", self.decoding.max_new_tokens)
         requests = [Request(task, name, (s,), PHOTO, recognition_question(s)) for s in subjects]
         answers = self.answer_all(name, {PHOTO: images.png(image)}, requests)
-        found = {}
-        for subject, answer in zip(subjects, answers, strict=True):
-            yes, no = answer.probabilities or (None, None)
-            found[subject] = Recognition(answer.text, None if yes is None else yes / max(yes + no, 1e-12))
-        return found
+        return {s: Recognition.of(answer) for s, answer in zip(subjects, answers, strict=True)}

@@ -67,8 +67,8 @@ def read(path: Path, subject: str) -> Facts:
         values = yaml_file.read(path)
     except FileNotFoundError:
         return Facts()
-    told = settings.checked(Facts, _as_tuples(values), path)
-    with _named(path):
+    told = settings.checked(Facts, as_tuples(values), path)
+    with named(path):
         return Facts(
             facts=tuple(
                 Fact(question=about(subject, fact.question), answer=about(subject, fact.answer))
@@ -89,7 +89,7 @@ def read_description(path: Path, subject: str) -> str | None:
         return None
     if not text:
         raise UserError(f"{shown(path)} is empty: write something, or remove it")
-    with _named(path):
+    with named(path):
         try:
             return about(subject, _is_plain(text))
         except ValueError as error:
@@ -97,7 +97,7 @@ def read_description(path: Path, subject: str) -> str | None:
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
+def named(path: Path) -> Iterator[None]:
     """Put the file's name before what is wrong in it."""
     try:
         yield
@@ -105,7 +105,7 @@ def _named(path: Path) -> Iterator[None]:
         raise UserError(f"{shown(path)}: {error}") from None
 
 
-def _as_tuples(values: object) -> object:
+def as_tuples(values: object) -> object:
     """YAML's lists as the tuples that strict sections want, and sections without anything as empty ones."""
     if not isinstance(values, dict):
         return values

@@ -1,8 +1,7 @@
 """Photos as people have them, loaded rightly or refused with a sentence.
 
-Owns decoding (formats, rotation, color modes and profiles, transparency, animation, limits of size and
-shape), listing and hashing of photos. Does not own cropping, scaling or augmentation, which belong to the
-stages that need them.
+Owns decoding (formats, rotation, animation, limits of size and shape), listing and hashing of photos. Does
+not own colors (`srgb`), nor cropping, scaling or augmentation, which belong to the stages that need them.
 """
 
 import hashlib
@@ -16,11 +15,12 @@ from typing import Any
 
 import numpy as np
 import pi_heif
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from common.core.errors import UserError, shown
 from common.core.io import sha256_bytes
 from common.core.progress import printable
+from common.core.srgb import to_srgb
 
 pi_heif.register_heif_opener()
 
@@ -31,7 +31,6 @@ MAX_PIXELS = 80_000_000  # 240 MB decoded; below Pillow's own warning, above tod
 MIN_SIDE = 8  # pixels; smaller ones are spacers and tracking dots
 MAX_ASPECT = 20  # longer side over shorter; beyond are dividers and banners, which no vision tower can use
 NAME = 500  # letters of a picture's name in a sentence
-STRIP = 256  # rows of deep gray converted at once
 LEFTOVERS = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"}  # of Windows and macOS, in small letters
 
 # The limits above are checked before anything is decoded, so Pillow's softer warning adds nothing.
@@ -79,7 +78,7 @@ def load_image(source: Path | str | bytes, name: str = "the image") -> Image.Ima
         data = read_bytes(Path(source))
     with open_image(data, name) as image:
         image.seek(0)
-        return _to_srgb(ImageOps.exif_transpose(image))
+        return to_srgb(ImageOps.exif_transpose(image))
 
 
 @contextmanager
@@ -176,51 +175,6 @@ def difference_hash(image: Image.Image) -> int:
     gray = np.asarray(image.convert("L").resize((9, 8), Image.Resampling.BILINEAR))  # (8, 9)
     bits = gray[:, 1:] > gray[:, :-1]  # (8, 8)
     return int.from_bytes(np.packbits(bits).tobytes())
-
-
-def _to_srgb(image: Image.Image) -> Image.Image:
-    """8-bit sRGB: deep gray scaled, the color profile applied, what is transparent made white."""
-    if image.mode.startswith(("I", "F")):
-        return _from_deep_gray(image).convert("RGB")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGB", image.size, "white")
-        return Image.composite(_by_profile(image), white, image.getchannel("A"))
-    return _by_profile(image)
-
-
-def _by_profile(image: Image.Image) -> Image.Image:
-    """The colors as sRGB has them; without a profile, or with a damaged one, they are taken for sRGB."""
-    profile = image.info.get("icc_profile")
-    if not profile:
-        return image.convert("RGB")
-    colors = image.mode if image.mode in ("L", "CMYK") else "RGB"
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if "srgb" in ImageCms.getProfileDescription(source).lower():
-            return image.convert("RGB")  # exact, where a conversion would change last digits
-        target = ImageCms.createProfile("sRGB")
-        transform = ImageCms.buildTransform(source, target, colors, "RGB")
-        return transform.point(image.convert(colors))
-    except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
-        return image.convert("RGB")
-
-
-def _from_deep_gray(image: Image.Image) -> Image.Image:
-    """Gray of 16 bits and wider, or of floats, as 8 bits, a strip at a time; Pillow's own clips to white.
-
-    White is what holds the brightest pixel: 1 (of floats), 255, 65,535, or that pixel.
-    """
-    values = np.asarray(image)
-    strips = [values[start : start + STRIP] for start in range(0, len(values), STRIP)]
-    brightest = max(float(strip.max(initial=0, where=np.isfinite(strip))) for strip in strips)
-    whites = [1.0, 255.0, 65535.0] if values.dtype.kind == "f" else [255.0, 65535.0]
-    white = next((white for white in whites if brightest <= white), brightest)
-    shades = np.empty(values.shape, np.uint8)
-    for start, strip in enumerate(strips):
-        shaded = np.nan_to_num(strip.astype(np.float64)).clip(0, white) * (255 / white)
-        shades[start * STRIP : start * STRIP + len(strip)] = shaded.round()
-    return Image.fromarray(shades)
 
 
 def _too_large(name: str, found: str) -> UserError:

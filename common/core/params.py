@@ -9,7 +9,7 @@ settings are checked by `common.methods`.
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, PositiveInt, StringConstraints, model_validator
 
 from common.core import paths, settings, yaml_file
 from common.core.errors import UserError
@@ -20,17 +20,14 @@ from common.core.sections import (
     Chat,
     Evaluate,
     Index,
-    Kind,
     Report,
     Retrieve,
     Serve,
-    SubjectId,
-    SubjectParams,
     Synthesize,
     TrainStage,
-    World,
 )
 from common.core.settings import AtOnce, Section
+from common.core.subject_params import Kind, SubjectId, SubjectParams, World
 
 __all__ = ["Kind", "Params", "Preset", "load"]
 
@@ -45,6 +42,7 @@ class Params(Section):
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]  # NumPy takes no other
     threads: AtOnce
+    train_photos: PositiveInt | None
     base: Base
     presets: dict[PresetName, Preset]
     world: World

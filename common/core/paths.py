@@ -34,6 +34,7 @@ INDEX_CARD = INDEX / "card.json"
 NEGATIVES = DATA / "negatives"
 NEGATIVES_CARD = NEGATIVES / "card.json"
 CONVERSATIONS = DATA / "conversations"
+PRIOR_KNOWLEDGE = DATA / "prior_knowledge.parquet"  # of all subjects: what the base says of their names
 DATASET = DATA / "dataset"
 
 # Models: the shipped base, and what train learns.
@@ -41,6 +42,7 @@ BASE = Path("models/base")
 PHOTOGRAPHS = Path("models/photographs")
 PRETRAIN = Path(".cache/pretrain")  # checkpoints of its making
 SUBJECT_MODELS = Path("models/subjects")
+CHECKPOINTS = Path(".cache/train")  # of trainings that were killed
 FITTED = Path("models/methods")
 
 # Results.
@@ -81,6 +83,11 @@ def facts(subject: str, source: str) -> Path:
     return photos_dir(subject, source) / "facts.yaml"
 
 
+def own_questions(subject: str, source: str) -> Path:
+    """What a user wants to see answered in the report (see `common.testdata.own_questions`); optional."""
+    return photos_dir(subject, source) / "questions.yaml"
+
+
 def truth_dir(subject: str, source: str) -> Path:
     """Questions and look-alikes of a subject (see `ground_truth`), for evaluate; optional for own ones."""
     return WORLD_TRUTH / subject if source == "world" else OWN_SUBJECTS / subject / "truth"
@@ -109,6 +116,11 @@ def subject_model(subject: str) -> Path:
 def subject_epochs(subject: str) -> Path:
     """A folder like `subject_model` for each epoch of training, by its number, where they are kept."""
     return subject_model(subject) / "epochs"
+
+
+def checkpoint(subject: str) -> Path:
+    """Where a training stands that has this subject as its first; gone when it ends."""
+    return CHECKPOINTS / f"{subject}.pt"
 
 
 def train_curve(subject: str) -> Path:

@@ -71,6 +71,17 @@ CONVERSATIONS = _schema(
     turn=(INTEGER, "place of the question within the photo, from 0"),
 )
 
+PRIOR_KNOWLEDGE = _schema(
+    "What the unchanged base says of each subject's name, without photo and definition, before training.",
+    subject=(TEXT, "the subject"),
+    invented=(FLAG, "whether the name is one that nobody bears: the control"),
+    name=(TEXT, "the name asked about"),
+    question=(TEXT, "what was asked"),
+    answer=(TEXT, "the generated answer"),
+    parsed=(TEXT, "yes or no; null if the answer is neither, or neither was asked for"),
+    p_yes=(REAL, "probability of Yes against No; null where neither was asked for"),
+)
+
 DATASET = _schema(
     "One subject's training set.",
     sample=(INTEGER, "row number; the sort key"),
@@ -179,6 +190,21 @@ GENERAL = _schema(
     truth=(TEXT, "yes, no or a letter"),
 )
 
+VQA = _schema(
+    "General questions in the formats of TextVQA, VQAv2, GQA, MME and ScienceQA.",
+    method=(TEXT, "the method or control that was asked; base is the model with nobody in place"),
+    subject=(TEXT, "the subject in place; null for base"),
+    benchmark=(TEXT, "textvqa, vqav2, gqa, mme or scienceqa"),
+    file=(TEXT, "file name of the questions; for mme the task"),
+    question_id=(TEXT, "the question's id in that file"),
+    category=(TEXT, "MME's task, VQAv2's type of answer, ScienceQA's subject"),
+    photo=(INTEGER, "number of the photo within the test; null for a question without one"),
+    answer=(TEXT, "the generated answer"),
+    truth=(TEXT, "what is right: a word, yes or no, a letter; of several people's answers the most frequent"),
+    strict=(FLAG, "the answer is one of the right ones, but for case and a final period"),
+    score=(REAL, "what the published scorer gives for it, 0 to 1"),
+)
+
 CAPTIONS = _schema(
     "Captions of the subject's test photos and of some of others'.",
     subject=(TEXT, "the subject taught"),
@@ -198,6 +224,31 @@ SAMPLE_CONVERSATIONS = _schema(
     question=(TEXT, "what was asked"),
     method=(TEXT, "the method or control that was asked"),
     answer=(TEXT, "the generated answer"),
+)
+
+OWN_QUESTIONS = _schema(
+    "What a user wants to see answered; there is no right answer.",
+    subject=(TEXT, "the subject asked about"),
+    turn=(INTEGER, "place of the question in the user's file, from 0"),
+    photo=(TEXT, "file name of the photo; null for a question without one"),
+    image=(IMAGE, "the photo as JPEG, at most 112 pixels a side; null for a question without one"),
+    question=(TEXT, "what was asked"),
+    method=(TEXT, "the method or control that was asked"),
+    answer=(TEXT, "the generated answer"),
+)
+
+TOKEN_EXPLANATIONS = _schema(
+    "Every latent token of a soft prompt, explained by the model.",
+    subject=(TEXT, "the subject whose soft prompt it is"),
+    place=(TEXT, "alone, in_prompt (behind the whole soft prompt), or untrained (an untrained row instead)"),
+    token=(INTEGER, "number of the latent token, from 0"),
+    question=(TEXT, "what was asked"),
+    answer=(TEXT, "the explanation, as generated"),
+    predicts=(
+        REAL,
+        "share of the subject's text questions that it answers, undecided .5; null for none",
+    ),
+    predicts_others=(REAL, "the same of the other subjects' questions: the control"),
 )
 
 METHODS = _schema(

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from common.core import paths
 from common.core.preset import (
     ClipModel,
     Cosine,
@@ -30,9 +29,6 @@ from common.core.settings import (
     Side,
     Train,
 )
-
-SubjectId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=40)]
-Kind = Literal["person", "pet", "landmark", "object", "character"]
 
 
 class Vlm(VlmModel):
@@ -70,43 +66,6 @@ class Base(Section):
             "device": self.device.type,
             "prefix_gb": self.device.prefix_gb,
         }
-
-
-class WorldSubject(Section):
-    """What a subject of the embedded world is a drawing of: a noun, or a look-alike of another subject."""
-
-    noun: str | None = None
-    like: SubjectId | None = None
-    changed: Annotated[int, Field(ge=0, le=5)] = 0
-
-    @model_validator(mode="after")
-    def _one_of_two(self) -> "WorldSubject":
-        if (self.noun is None) == (self.like is None):
-            raise ValueError("an entry of world.subjects needs either noun or like, not both: mend it")
-        return self
-
-
-class World(Section):
-    """The embedded world."""
-
-    train_photos: Annotated[int, Field(ge=2)]
-    test_photos: PositiveInt
-    lookalike_photos: PositiveInt
-    two_subject_photos: Annotated[int, Field(ge=0, multiple_of=2)]
-    general_photos: PositiveInt
-    corpus: PositiveInt
-    corpus_lookalikes: NonNegativeInt
-    subjects: dict[SubjectId, WorldSubject]
-
-    @model_validator(mode="after")
-    def _names_are_free(self) -> "World":
-        for folder in (paths.WORLD_TWO_SUBJECTS, paths.WORLD_GENERAL):
-            if folder.name in self.subjects:
-                raise ValueError(
-                    f"world.subjects.{folder.name} cannot be named so: {folder} holds something else; "
-                    "use another id"
-                )
-        return self
 
 
 class Index(Stored):
@@ -176,6 +135,8 @@ class Retrieve(Similarity):
 class Synthesize(Responder):
     """Conversations by the base model."""
 
+    summary: bool
+
 
 class Assemble(Pictures):
     """The training set."""
@@ -197,6 +158,8 @@ class Evaluate(Responder):
     two_subjects: str
     general: str
     general_subjects: PositiveInt
+    general_photos: PositiveInt | None
+    explain: Literal["explain", "describe"] | None
     captioned_others: PositiveInt
 
 
@@ -223,10 +186,3 @@ class Report(Section):
     bootstrap: Annotated[int, Field(gt=0, le=100_000)]
     agreement: PositiveFloat
     examples: PositiveInt
-
-
-class SubjectParams(Section):
-    """One thing to personalize."""
-
-    kind: Kind
-    source: Literal["own", "world"] = "own"

@@ -41,6 +41,9 @@ TITLES: dict[Literal["soft_prompt"] | Control, str] = {  # how tables call them
 
 # What a question is about. Some methods recognize by other means than by asking the model.
 TaskKind = Literal["recognition", "visual", "blind", "text", "two_subjects", "general", "caption", "chat"]
+LATENT = "token"  # a question about a latent token says <token>
+# A token asked about stands alone, behind its whole soft prompt, or there is an untrained row in its place.
+TokenPlace = Literal["alone", "in_prompt", "untrained"]
 PHOTO = "photo"  # its key, where there is one alone
 Photos = Mapping[str, Path | bytes]  # key → a file, or a file's bytes
 
@@ -155,6 +158,17 @@ class Checkpoints(ABC):
     @abstractmethod
     def at(self, step: int) -> Responder:
         """What answers as it did after so many steps; UserError when it is asked, if that was not kept."""
+
+
+class LatentTokens(ABC):
+    """Something whose latent tokens can be asked about one by one.
+
+    It then answers under ``place@number`` as well, where a question calls the token `LATENT`, in brackets.
+    """
+
+    @abstractmethod
+    def latent_tokens(self, subject: str) -> int:
+        """How many this subject has."""
 
 
 class Method(Responder):

@@ -19,13 +19,20 @@ from common.methods.interface import MethodSubject
 if TYPE_CHECKING:
     from PIL import Image
 
+LACKING = {  # descriptions that not every subject has, and how one is had
+    "human": ("by a human", 'write what comes after "{token} is" to {where}'),
+    "summary": (
+        "that sums up its captions",
+        "set synthesize.summary: true (where it is, what the base wrote was unfit; {where} says why)",
+    ),
+}
 CARD = "prompt.json"  # of a subject: its description, or null; its reference photos lie beside
 
 
 class ContextSettings(MethodSettings):
     """What a section holds that tells a model of a subject."""
 
-    description: Literal["human", "short", "long"] | None
+    description: Literal["human", "short", "long", "summary"] | None
     references: NonNegativeInt
 
     @model_validator(mode="after")
@@ -69,16 +76,17 @@ def stored_bytes(folder: Path, subject: str) -> int:
 
 
 def _description(subject: MethodSubject, by: str | None, section: str) -> str | None:
-    """A sentence about the subject: by a human, or short or long by the base model; None for None."""
+    """A sentence about the subject: by a human, or by the base model; None for None."""
     if by is None:
         return None
     rows = io.read_parquet(subject.conversations, schema.CONVERSATIONS).to_pylist()
     said = next((row["answer"] for row in rows if row["kind"] == f"description_{by}"), None)
     if said is None:
+        lack, remedy = LACKING[by]
+        where = paths.description(subject.id, "own") if by == "human" else subject.conversations
         raise UserError(
-            f"{subject.id} has no description by a human, as methods.{section} needs: write what comes after "
-            f'"{subject.token} is" to {paths.description(subject.id, "own")}, or set '
-            f"methods.{section}.description: short"
+            f"{subject.id} has no description {lack}, as methods.{section} needs: "
+            f"{remedy.format(token=subject.token, where=where)}, or set methods.{section}.description: short"
         )
     return said
 

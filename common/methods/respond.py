@@ -74,7 +74,7 @@ def answer_group(
             for n in chosen
         ]
         max_new_tokens, options = form
-        check_length(base, queries, prefixes, max_new_tokens)
+        vlm.check_length(base, queries, prefixes, max_new_tokens)
         found = vlm.answer(
             base,
             queries,
@@ -85,19 +85,3 @@ def answer_group(
         )
         answers |= dict(zip(chosen, found, strict=True))
     return answers
-
-
-def check_length(
-    base: vlm.Base, queries: Sequence[vlm.Query], prefixes: vlm.Prefixes, max_new_tokens: int
-) -> None:
-    """Raise vlm.ContextFullError if a question and its answer need more positions than the model has."""
-    positions = base.model.config.get_text_config().max_position_embeddings
-    asked = [(query.definition, query.question, query.image is not None) for query in queries]
-    lengths = {ask: len(vlm.suffix(base, *ask[:2], image=ask[2]).ids) for ask in dict.fromkeys(asked)}
-    for query, ask in zip(queries, asked, strict=True):
-        needed = prefixes.shared(query.image) + lengths[ask] + max_new_tokens
-        if needed > positions:
-            raise vlm.ContextFullError(
-                f"question and answer need {needed} positions, and {base.name} has {positions}: "
-                "ask something shorter"
-            )

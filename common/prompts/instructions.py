@@ -2,4 +2,4 @@
 
 BRIEF = "Answer the question using a single word or phrase."
 LETTER = "Answer with the option's letter from the given choices directly."
-LETTERS = ("A", "B", "C", "D")
+LETTERS = ("A", "B", "C", "D", "E")

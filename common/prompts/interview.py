@@ -61,6 +61,10 @@ OTHER = (
 CAPTION = NAMING
 # The answers to this one become the short description, "<id> is a …".
 DESCRIBE = "Describe {name} in one sentence."
+# How the base makes one description of all its captions; the paper does not print its wording.
+SUMMARIZE = (
+    "These are captions of photos of {name}:\n{captions}\nSay in one sentence what {name} is and looks like."
+)
 
 
 def questions_for(kind: str) -> tuple[AttributeQuestion, ...]:

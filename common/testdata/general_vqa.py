@@ -15,14 +15,18 @@ import binascii
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import takewhile
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator
 
-from common.core import foreign
+from common.core import foreign, io
 from common.core.errors import UserError
 
+if TYPE_CHECKING:
+    from common.testdata.vqa import VqaQuestion
+
 LETTERS = "ABCD"
+FURTHER = ("textvqa", "vqav2", "gqa", "mme", "scienceqa")  # folders of other benchmarks (see `vqa`)
 COPY = 1_000_000  # what MMBench adds to the index of a rotated copy
 COLUMNS = {"index", "question", "A", "B", "answer", "image"}
 
@@ -67,16 +71,24 @@ def load_general_vqa(folder: Path) -> list[GeneralQuestion]:
             found += _pope(path)
         elif path.suffix == ".tsv":
             found += _mmbench(path)
-    if not found:
+    if not found and not any((folder / name).is_dir() for name in FURTHER):
         raise UserError(
             f"{folder} holds no questions: put POPE's *.json with its images/, or MMBench's *.tsv, there"
         )
     return found
 
 
-def photos(questions: Iterable[GeneralQuestion]) -> list[Path | bytes]:
+def photos(questions: "Iterable[GeneralQuestion | VqaQuestion]") -> list[Path | bytes]:
     """The different photos of the questions, in their order."""
-    return list(dict.fromkeys(question.image for question in questions))
+    return list(dict.fromkeys(question.image for question in questions if question.image is not None))
+
+
+def shown_by(question: "GeneralQuestion | VqaQuestion") -> str:
+    """A name of the question's photo that no other of its benchmark has; of the question, if it has none."""
+    image = question.image
+    if image is None:
+        return f"{question.file}/{question.id}"
+    return io.sha256_bytes(image) if isinstance(image, bytes) else "/".join(image.parts[-3:])
 
 
 def _pope(path: Path) -> Iterator[GeneralQuestion]:

@@ -17,10 +17,11 @@ from common.core.errors import UserError
 from common.core.progress import bar
 from common.vlm.forward import hidden_states
 from common.vlm.interleaved import ImageTokenCache, image_rows
-from common.vlm.kv_cache import PrefixBatch, PrefixCache
+from common.vlm.kv_cache import PrefixBatch
 from common.vlm.learned_rows import LearnedRows
 from common.vlm.memory import to_device
 from common.vlm.packing import group_into_rows, pack_rows
+from common.vlm.prefix_cache import PrefixCache
 from common.vlm.soft_prompt import SoftPrompt
 from common.vlm.suffix import Query, Suffix, soft_prompts, suffix
 

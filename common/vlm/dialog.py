@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import torch
 from PIL import Image
 
-from common.core.errors import UserError
 from common.vlm.answer import Answer, end_names
+from common.vlm.context import ContextFullError
 from common.vlm.families import check_inline
 from common.vlm.forward import hidden_states
 from common.vlm.interleaved import image_rows
@@ -30,10 +30,6 @@ if TYPE_CHECKING:
 # An answer that says one to eight tokens so many times in a row says nothing more.
 REPEATS, LONGEST_REPEAT = 4, 8
 _BYTE = re.compile(r"<0x[0-9A-F]{2}>")  # a piece that is a byte, of SentencePiece
-
-
-class ContextFullError(UserError):
-    """A turn does not fit behind the turns so far."""
 
 
 @dataclass(frozen=True)

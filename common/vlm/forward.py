@@ -65,15 +65,30 @@ def run(
     base: "Base", embeddings: torch.Tensor, cache: "PrefixKVCache", segment_ids: torch.Tensor
 ) -> torch.Tensor:
     """Last hidden states of embeddings; see `hidden_states`. Nothing in it waits for a GPU."""
+    mask, places = mask_and_places(embeddings, segment_ids)
+    return base.language_model(
+        inputs_embeds=embeddings,
+        attention_mask=mask,
+        position_ids=places + cache.position_offset,
+        past_key_values=cache,
+        use_cache=True,
+    ).last_hidden_state.to(embeddings.device)
+
+
+def mask_and_places(embeddings: torch.Tensor, segment_ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the language model adds to attention scores, and how many positions each one sees before it.
+
+    Args:
+        embeddings: (B, S, D), of the last S positions.
+        segment_ids: (B, P + S) int64, as `packing` has it.
+
+    Returns:
+        (B, 1, S, P + S) in the dtype of the embeddings, and (B, S) int64.
+
+    """
     # Made here: transformers would look into a (B, P + S) mask, and a GPU would have to wait for that.
     seen = attention_mask(segment_ids, embeddings.shape[1]).unsqueeze(1)  # (B, 1, S, P + S)
     # Rows begin at multiples of 8, or a GPU's attention would pad a copy of the mask in every layer.
     *shape, total = seen.shape
     blocked = embeddings.new_zeros(*shape, math.ceil(total / 8) * 8)[..., :total]
-    return base.language_model(
-        inputs_embeds=embeddings,
-        attention_mask=blocked.masked_fill_(~seen, -torch.inf),
-        position_ids=seen.squeeze(1).sum(-1) - 1 + cache.position_offset,
-        past_key_values=cache,
-        use_cache=True,
-    ).last_hidden_state.to(embeddings.device)
+    return blocked.masked_fill_(~seen, -torch.inf), seen.squeeze(1).sum(-1) - 1

@@ -15,8 +15,9 @@ import torch
 import torch.nn.functional as F
 
 from common.vlm.forward import run
-from common.vlm.kv_cache import PrefixBatch, PrefixCache
+from common.vlm.kv_cache import PrefixBatch
 from common.vlm.packing import PADDING, SHARED
+from common.vlm.prefix_cache import PrefixCache
 
 if TYPE_CHECKING:
     from common.vlm.load import Base

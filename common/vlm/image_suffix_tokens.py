@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from common.vlm.forward import hidden_states
-from common.vlm.kv_cache import Prefix, PrefixBatch, PrefixCache
+from common.vlm.kv_cache import Prefix, PrefixBatch
 from common.vlm.learned_rows import LearnedRows
+from common.vlm.prefix_cache import PrefixCache
 from common.vlm.soft_prompt import SoftPrompt
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from common.vlm.kv_cache import PrefixBatch, PrefixCache
+from common.vlm.kv_cache import PrefixBatch
+from common.vlm.prefix_cache import PrefixCache
 
 if TYPE_CHECKING:
     from common.vlm.suffix import Suffix

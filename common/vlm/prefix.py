@@ -1,7 +1,7 @@
 """Keys and values of everything before the soft prompt: owns computing them.
 
 Causal attention makes them independent of what is learned, so they are computed once per image, without
-autograd, and every step and every answer starts from them. Does not own where they are kept (`kv_cache`),
+autograd, and every step and every answer starts from them. Does not own where they are kept (`prefix_cache`),
 suffixes (`layout`) or forwards over them (`forward`).
 """
 
@@ -15,10 +15,11 @@ from PIL import Image
 
 from common.core.errors import UserError
 from common.core.progress import bar
-from common.vlm.families import Inputs, positions
+from common.vlm.families import Inputs, Positions, positions
 from common.vlm.interleaved import ImageTokenCache
-from common.vlm.kv_cache import Prefix, PrefixCache
+from common.vlm.kv_cache import Prefix
 from common.vlm.memory import HostMemory, MemoryBudget, to_device
+from common.vlm.prefix_cache import PrefixCache
 
 if TYPE_CHECKING:
     from common.vlm.load import Base
@@ -90,25 +91,49 @@ def encode_prefixes(
     return PrefixCache(prefixes, text, compute)
 
 
-@torch.no_grad()
 def image_tokens(base: "Base", images: Sequence[Image.Image], batch_size: int = 32) -> torch.Tensor:
     """What the language model is given of n images: (n, P, D) float32 on the CPU, P image tokens each.
 
     Raises UserError if there are more of some images than of others.
     """
-    tokens: dict[int, torch.Tensor] = {}
-    alone = base.layout.image_token
-    for start in range(0, len(images), batch_size):
-        for numbers, inputs in _alike(_processed(base, images[start : start + batch_size], alone)):
-            shown = {name: to_device(inputs[name], base.device) for name in inputs if name not in TEXT}
-            made = base.model.get_image_features(**shown).pooler_output
-            tokens |= {start + number: rows.float().cpu() for number, rows in zip(numbers, made, strict=True)}
-    if len({len(rows) for rows in tokens.values()}) > 1:
+    tokens = [features[0] for features in image_features(base, images, batch_size)]
+    if len({len(rows) for rows in tokens}) > 1:
         raise UserError(
             f"{base.name} makes more tokens of some pictures than of others, so that they have no mean: "
             "set train.initial to random in params.yaml"
         )
-    return torch.stack([tokens[number] for number in range(len(images))])
+    return torch.stack(tokens)
+
+
+@torch.no_grad()
+def image_features(
+    base: "Base", images: Sequence[Image.Image], batch_size: int = 32
+) -> list[tuple[torch.Tensor, ...]]:
+    """What the language model is given of each image, each (P, D) float32 on the CPU, P being the image's.
+
+    First its image tokens, then, for families with DeepStack (Meng et al., NeurIPS 2024), what is added to
+    the hidden states of the first layers at their positions.
+    """
+    found: dict[int, tuple[torch.Tensor, ...]] = {}
+    alone = base.layout.image_token
+    for start in range(0, len(images), batch_size):
+        for numbers, inputs in _alike(_processed(base, images[start : start + batch_size], alone)):
+            shown = {name: to_device(inputs[name], base.device) for name in inputs if name not in TEXT}
+            made = base.model.get_image_features(**shown)
+            parts = (made.pooler_output, *getattr(made, "deepstack_features", ()))
+            for number, *rows in zip(numbers, *parts, strict=True):
+                found[start + number] = tuple(each.float().cpu() for each in rows)
+    return [found[number] for number in range(len(images))]
+
+
+def prefix_inputs(base: "Base", images: Sequence[Image.Image], text: str) -> tuple[torch.Tensor, Positions]:
+    """Ids (1, P) of a text with these images, and where they stand (see `families`)."""
+    if not images:
+        inputs = base.layout.tokenizer(text, return_tensors="pt")
+    else:
+        shown = [_within(image, base.image_size) for image in images]
+        inputs = base.processor(images=[shown], text=[text], return_tensors="pt")
+    return inputs["input_ids"], positions(base.model, inputs)
 
 
 def _processed(base: "Base", images: Sequence[Image.Image], text: str) -> list[Inputs]:

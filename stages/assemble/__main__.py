@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from common.core import io, params, paths, progress, schema
+from common.core import io, params, paths, progress, schema, train_photos
 from common.core.errors import run
 from stages.assemble import inputs
 from stages.assemble.augment import Strength
@@ -18,7 +18,8 @@ def main() -> str:
     recipe = DatasetRecipe(settings.seed, how.image_size, how.positive_copies, strength)
     made: Counter[str] = Counter()
     for name in progress.bar(subjects, "assemble"):
-        photos = inputs.photos(paths.train_photos(name, subjects[name].source))
+        chosen = train_photos.choose(name, subjects[name].source, settings.train_photos, settings.seed)
+        photos = inputs.photos(chosen)
         negatives = inputs.negatives(paths.negatives(name))
         conversations = inputs.conversations(paths.conversations(name))
         refuse_test_photos(name, paths.test_photos(name, subjects[name].source), [*photos, *negatives])

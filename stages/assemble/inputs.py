@@ -1,22 +1,22 @@
 """The three things that a training set is joined from, as plain values."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from common.core import schema
-from common.core.images import list_photos, load_image, photo_row
+from common.core.images import load_image, photo_row
 from common.core.io import read_parquet
 from stages.assemble.dataset import SourceImage
 
 
-def photos(folder: Path) -> list[SourceImage]:
-    """The train photos, in order of their names."""
-    found = [photo_row(path) for path in list_photos(folder)]
+def photos(files: Iterable[Path]) -> list[SourceImage]:
+    """Load the train photos."""
     return [
         SourceImage(
             "positive", load_image(row["image"]["bytes"], row["source"]), row["source"], row["sha256"]
         )
-        for row in found
+        for row in map(photo_row, files)
     ]
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from common.core import facts, images, io, paths, progress
 from common.core.errors import UserError, shown
-from common.testdata import ground_truth
+from common.testdata import ground_truth, own_questions
 
-LEAST = {"train": 2, "test": 1}
+LEAST = {"train": 1, "test": 1}
 RECOMMENDED_TRAIN = 5
 TEMPORARY = ".dvc/tmp/exps"  # folders in here are DVC's workspaces for one experiment
 TRUTH = ("questions.json", *(f"lookalikes/{name}" for name in ground_truth.LOOKALIKES.values()))
@@ -59,7 +59,7 @@ def inspect(subjects: Sequence[str]) -> Findings:
         copies += _copies(own + others)  # two subjects may well have the same look-alike
         found.sizes += [photo.size for photo in own + others]
         found.warnings += _unused(subject)
-        for read in (_questions, _description, _facts):
+        for read in (_questions, _own_questions, _description, _facts):
             try:
                 read(subject)
             except UserError as error:
@@ -80,6 +80,10 @@ def _links(subjects: Sequence[str]) -> Iterator[str]:
 
 def _questions(subject: str) -> None:
     ground_truth.load_questions(subject, "own")
+
+
+def _own_questions(subject: str) -> None:
+    own_questions.load_own_questions(subject, "own")
 
 
 def _description(subject: str) -> None:

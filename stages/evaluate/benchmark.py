@@ -26,12 +26,15 @@ class Benchmark(ABC):
         name: of its table in data/predictions/<method>/.
         schema: the table's columns. The truth is among them, never read off a path.
         sort_by: the columns that its rows are sorted by.
+        apart: whether it is asked in a pass of its own, so that no other answer depends on what it asks,
+            not even in its last bits.
 
     """
 
     name: ClassVar[str]
     schema: "ClassVar[pa.Schema]"
     sort_by: ClassVar[tuple[str, ...]]
+    apart: ClassVar[bool] = False
 
     def __init__(self, eval_set: EvalSet, first_photo: int) -> None:
         """Read what it needs besides `eval_set`; raises UserError for a malformed or unfit file.
@@ -44,6 +47,11 @@ class Benchmark(ABC):
     def photos(self) -> Photos:
         """Those of its own that its requests show; the subjects' test photos are recognition's."""
         return {}
+
+    @property
+    def has_questions(self) -> bool:
+        """Whether it is there at all; without questions it is neither asked nor written."""
+        return True
 
     @abstractmethod
     def build_requests(self, responder: Responder) -> Requests:

@@ -6,10 +6,13 @@ from stages.evaluate.eval_set import EvalSet
 from stages.evaluate.general_vqa import GeneralVqa
 from stages.evaluate.multiple_choice import MultipleChoice
 from stages.evaluate.open_answers import OpenAnswers
+from stages.evaluate.own_questions import OwnQuestions
 from stages.evaluate.recognition import Recognition
 from stages.evaluate.sample_dialogs import SampleDialogs
 from stages.evaluate.threshold_set import ThresholdSet
+from stages.evaluate.token_explanations import TokenExplanations
 from stages.evaluate.two_subjects import TwoSubjects
+from stages.evaluate.vqa import Vqa
 
 BENCHMARKS: tuple[type[Benchmark], ...] = (
     Recognition,
@@ -20,6 +23,9 @@ BENCHMARKS: tuple[type[Benchmark], ...] = (
     Captions,
     TwoSubjects,
     GeneralVqa,
+    Vqa,
+    OwnQuestions,
+    TokenExplanations,
 )
 
 
@@ -28,4 +34,4 @@ def open_benchmarks(eval_set: EvalSet) -> list[Benchmark]:
     opened: list[Benchmark] = []
     for benchmark in BENCHMARKS:
         opened.append(benchmark(eval_set, sum(len(before.photos) for before in opened)))
-    return opened
+    return [benchmark for benchmark in opened if benchmark.has_questions]

@@ -3,13 +3,14 @@
 Gathered, and refused if unfit, before a model is loaded.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from common.core import io, paths, schema
 from common.core.sections import Evaluate
 from common.testdata.ground_truth import ChoiceQuestion, Questions, load_questions
+from common.testdata.own_questions import OwnQuestion, load_own_questions
 from stages.evaluate.photos import EvalPhoto, gallery, refuse_leaks
 
 QuestionKind = Literal["visual", "text"]
@@ -22,6 +23,7 @@ class EvalSet:
     Attributes:
         questions: of every subject, in the order of params.yaml; own photos may come without.
         photos: the subjects' test photos and look-alikes, by key.
+        own_questions: of every subject, what its user wants to see answered.
         trained_on: SHA-256 of the files that each subject was trained on.
         settings: `evaluate` in params.yaml.
         seed: of what is drawn.
@@ -30,6 +32,7 @@ class EvalSet:
 
     questions: Mapping[str, Questions]
     photos: Mapping[str, EvalPhoto]
+    own_questions: Mapping[str, Sequence[OwnQuestion]]
     trained_on: Mapping[str, Collection[str]]
     settings: Evaluate
     seed: int
@@ -55,4 +58,5 @@ def load_eval_set(sources: Mapping[str, str], settings: Evaluate, seed: int) -> 
         for subject in sources
     }
     refuse_leaks(photos.values(), trained_on)
-    return EvalSet(questions, photos, trained_on, settings, seed)
+    own = {subject: load_own_questions(subject, source) for subject, source in sources.items()}
+    return EvalSet(questions, photos, own, trained_on, settings, seed)

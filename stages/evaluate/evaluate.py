@@ -1,4 +1,4 @@
-"""The stage itself: ask everything in one pass and write the tables."""
+"""The stage itself: ask what is measured in one pass, what stands apart in others, and write the tables."""
 
 from collections.abc import Sequence
 
@@ -6,23 +6,32 @@ from common.core import images, io, paths, schema
 from common.methods.interface import Responder
 from stages.evaluate.benchmark import Benchmark, Row
 from stages.evaluate.eval_set import EvalSet
-from stages.evaluate.photos import EvalPhoto
-
-THUMBNAIL = 112  # longest side, pixels
+from stages.evaluate.photos import THUMBNAIL, EvalPhoto
 
 
 def evaluate(responder: Responder, eval_set: EvalSet, benchmarks: Sequence[Benchmark]) -> dict[str, int]:
     """Write data/predictions/<method>/*.parquet and return how many photos and answers there are."""
+    together = [benchmark for benchmark in benchmarks if not benchmark.apart]
+    counts = _ask(responder, together)
+    for benchmark in benchmarks:
+        if benchmark.apart:
+            counts |= _ask(responder, [benchmark])
+    _write_costs_and_thumbnails(eval_set, responder)
+    photos = {key for benchmark in together for key in benchmark.photos}
+    return {"photos": len(photos)} | counts
+
+
+def _ask(responder: Responder, benchmarks: Sequence[Benchmark]) -> dict[str, int]:
+    """Ask these benchmarks' questions in one pass, each once; write their tables, and return their rows."""
     photos = {key: photo for benchmark in benchmarks for key, photo in benchmark.photos.items()}
     asked = {benchmark.name: benchmark.build_requests(responder) for benchmark in benchmarks}
-    requests = list(dict.fromkeys(request for rows in asked.values() for _, request in rows))  # each once
-    answers = dict(zip(requests, responder.answers(photos, requests), strict=True))
+    requests = list(dict.fromkeys(request for rows in asked.values() for _, request in rows))
+    answers = dict(zip(requests, responder.answers(photos, requests) if requests else [], strict=True))
     for benchmark in benchmarks:
         rows = [benchmark.parse_response(row, answers[request]) for row, request in asked[benchmark.name]]
         path = paths.predictions(responder.name, benchmark.name)
         io.write_parquet(path, rows, benchmark.schema, benchmark.sort_by)
-    _write_costs_and_thumbnails(eval_set, responder)
-    return {"photos": len(photos)} | {name: len(rows) for name, rows in asked.items()}
+    return {name: len(rows) for name, rows in asked.items()}
 
 
 def _write_costs_and_thumbnails(eval_set: EvalSet, responder: Responder) -> None:

@@ -4,9 +4,10 @@ The base is asked once, for nothing stands before its questions. A method is ask
 in place, one at a time, for the questions are many.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from common.core import schema
 from common.core import seed as seeds
@@ -14,6 +15,7 @@ from common.methods.interface import Control, Photos, Request, Responder, Task
 from common.prompts.evaluation import LETTERS, brief, choice_question, parse, right_letter
 from common.testdata import general_vqa
 from common.testdata.general_vqa import GeneralQuestion
+from common.testdata.vqa import VqaQuestion
 from stages.evaluate import published
 from stages.evaluate.benchmark import Benchmark, Requests, Row
 from stages.evaluate.eval_set import EvalSet
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 YES_NO = Task("general", max_new_tokens=8)  # as in the recognition test
 CHOICE = Task("general", MAX_NEW_TOKENS, PAIR)
-GENERAL_CONTROLS: tuple[Control, ...] = ("base", "short_description", "empty_prompt", "majority")
+Question = GeneralQuestion | VqaQuestion
 
 
 class GeneralVqa(Benchmark):
@@ -33,11 +35,12 @@ class GeneralVqa(Benchmark):
     name = "general"
     schema = schema.GENERAL
     sort_by = ("method", "subject", "benchmark", "file", "question_id", "order")
+    asked_controls: ClassVar[tuple[Control, ...]] = ("base", "short_description", "empty_prompt", "majority")
 
     def __init__(self, eval_set: EvalSet, first_photo: int) -> None:
         """Read the questions."""
         super().__init__(eval_set, first_photo)
-        self.questions = general_vqa.load_general_vqa(Path(eval_set.settings.general))
+        self.questions = self._drawn(self._load(Path(eval_set.settings.general)))
         self.numbers = {
             image: number for number, image in enumerate(general_vqa.photos(self.questions), self.first_photo)
         }
@@ -45,7 +48,7 @@ class GeneralVqa(Benchmark):
     @property
     def photos(self) -> Photos:
         """Each once, however much is asked about it."""
-        return {_key(number): image for image, number in self.numbers.items()}
+        return {f"general/{number}": image for image, number in self.numbers.items()}
 
     def build_requests(self, responder: Responder) -> Requests:
         """Each question with the columns known beforehand.
@@ -55,7 +58,7 @@ class GeneralVqa(Benchmark):
         """
         forms = [form for question in self.questions for form in self._forms(question)]
         requests: Requests = []
-        for method in (responder.name, *responder.controls(GENERAL_CONTROLS)):
+        for method in (responder.name, *responder.controls(self.asked_controls)):
             for subject in (None,) if method == "base" else self._drawn_subjects():
                 in_place = () if subject is None else (subject,)
                 requests += [
@@ -77,15 +80,36 @@ class GeneralVqa(Benchmark):
             parsed, read = parse(answer.text, ("yes", "no")), published.yes_or_no(answer.text)
         return row | {"answer": answer.text, "parsed": parsed, "read": read}
 
-    def _forms(self, question: GeneralQuestion) -> Iterator[tuple[Row, Task, str]]:
-        """All ways to ask a question: once, or in every order of its options."""
-        known = {
+    def _load(self, folder: Path) -> Sequence[Any]:
+        """The questions of a folder."""
+        return general_vqa.load_general_vqa(folder)
+
+    def _drawn(self, questions: Sequence[Question]) -> list[Question]:
+        """Those about some of each benchmark's photos, drawn; a question without a photo is drawn singly."""
+        count, seed = self.eval_set.settings.general_photos, self.eval_set.seed
+        if count is None:
+            return list(questions)
+        lots: defaultdict[str, dict[str, float]] = defaultdict(dict)
+        shown = [general_vqa.shown_by(question) for question in questions]
+        for question, photo in zip(questions, shown, strict=True):
+            names = ("evaluate", "general photos", question.benchmark, photo)
+            lots[question.benchmark][photo] = seeds.stream(seed, *names).random()
+        drawn = {name: set(sorted(of, key=of.__getitem__)[:count]) for name, of in lots.items()}
+        return [one for one, photo in zip(questions, shown, strict=True) if photo in drawn[one.benchmark]]
+
+    def _known(self, question: Question) -> Row:
+        """The columns that say what is asked."""
+        return {
             "benchmark": question.benchmark,
             "file": question.file,
             "question_id": question.id,
             "category": question.category,
-            "photo": self.numbers[question.image],
+            "photo": None if question.image is None else self.numbers[question.image],
         }
+
+    def _forms(self, question: Any) -> Iterator[tuple[Row, Task, str]]:
+        """All ways to ask a question: once, or in every order of its options."""
+        known = self._known(question)
         if not question.options:
             row = known | {"order": 0, "truth": question.answer, "options": ()}
             yield row, YES_NO, brief(question.question)
@@ -103,5 +127,5 @@ class GeneralVqa(Benchmark):
         return [subject for subject in subjects if subject in drawn]
 
 
-def _key(number: int) -> str:
-    return f"general/{number}"
+def _key(number: int | None) -> str | None:
+    return None if number is None else f"general/{number}"

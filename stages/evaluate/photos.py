@@ -12,6 +12,8 @@ from common.core import images, paths
 from common.core.errors import UserError
 from common.testdata import ground_truth
 
+THUMBNAIL = 112  # longest side of a photo for the report, pixels
+
 
 class EvalPhoto(NamedTuple):
     """One photo of the test: whose it is (for look-alikes, whose look-alike), and what it shows."""

@@ -22,6 +22,7 @@ class Benchmark(NamedTuple):
         title, about: what readers are told.
         measures: heads of columns, by the names in files.
         table, columns: name and schema of the table.
+        optional: whether evaluate writes it only where there are questions.
         score: one subject's rows, subject, seed and number of resamples → arrays (R,) by (method, measure);
             None for those of `measures.py`, which share their draws.
 
@@ -34,6 +35,7 @@ class Benchmark(NamedTuple):
     table: str
     columns: pa.Schema
     score: Callable[[pd.DataFrame, str, int, int], tasks.Measured] | None = None
+    optional: bool = False
 
 
 BENCHMARKS = (
@@ -122,6 +124,9 @@ BENCHMARKS = (
         {
             "general.pope.accuracy": "POPE accuracy",
             "general.pope.published.accuracy": "POPE accuracy, read as published",
+            "general.pope.published.random.accuracy": "POPE random, read as published",
+            "general.pope.published.popular.accuracy": "POPE popular, read as published",
+            "general.pope.published.adversarial.accuracy": "POPE adversarial, read as published",
             "general.pope.f1": "POPE F1",
             "general.pope.yes_ratio": "POPE share of yes",
             "general.pope.unchanged": "POPE unchanged",
@@ -133,6 +138,37 @@ BENCHMARKS = (
         "general",
         schema.GENERAL,
         tasks.general,
+    ),
+    Benchmark(
+        "vqa",
+        "Further abilities it had before",
+        "General questions in the formats of TextVQA, VQAv2, GQA, MME and ScienceQA, with a subject in "
+        "place; base is the model without one. Scored as published; strictly, an answer is one of the right "
+        "ones, but for case and a final period. MME's points are a share of what can be reached.",
+        {
+            "vqa.textvqa.accuracy": "TextVQA",
+            "vqa.textvqa.strict": "TextVQA, strictly",
+            "vqa.textvqa.unchanged": "TextVQA unchanged",
+            "vqa.vqav2.accuracy": "VQAv2",
+            "vqa.vqav2.strict": "VQAv2, strictly",
+            "vqa.vqav2.unchanged": "VQAv2 unchanged",
+            "vqa.gqa.accuracy": "GQA",
+            "vqa.gqa.strict": "GQA, strictly",
+            "vqa.gqa.unchanged": "GQA unchanged",
+            "vqa.mme.accuracy": "MME accuracy",
+            "vqa.mme.accuracy_plus": "MME accuracy+",
+            "vqa.mme.perception": "MME perception, share of points",
+            "vqa.mme.cognition": "MME cognition, share of points",
+            "vqa.mme.strict": "MME accuracy, strictly",
+            "vqa.mme.unchanged": "MME unchanged",
+            "vqa.scienceqa.accuracy": "ScienceQA",
+            "vqa.scienceqa.strict": "ScienceQA, strictly",
+            "vqa.scienceqa.unchanged": "ScienceQA unchanged",
+        },
+        "vqa",
+        schema.VQA,
+        tasks.vqa,
+        optional=True,
     ),
 )
 BY_SUBJECT = BENCHMARKS[0].measures | BENCHMARKS[1].measures  # shown by subject and by kind as well

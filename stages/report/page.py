@@ -41,12 +41,14 @@ def render(
     subjects: Sequence[Row],
     failures: Sequence[Row],
     shown: Row | None,
+    worth: Sequence[Row],
 ) -> str:
     """The whole page: the numbers of the headline's domain, then those of the rest.
 
     `made_with` holds what the numbers depend on, by name, `totals` counts by name, `plots` rows by file
     name, `curves` ROC rows, `costs` means and `unread` shares of answers by method, `subjects` and `failures`
-    views in order, `shown` a dialog (see subject_view.dialog).
+    views in order, `shown` a dialog (see subject_view.dialog), `worth` what explanations of latent tokens
+    predict (see explanations.worth).
     """
     scores = headline.scores
     environment = Environment(
@@ -64,6 +66,7 @@ def render(
         headline=headline,
         made_with=made_with,
         shown=shown,
+        worth=worth,
         apart=[{"domain": domain, "rows": _apart(domain)} for domain in rest],
         heads_apart=[HEADS[measure] for measure in APART] + [FOREIGN],
         gain=_gain(scores),

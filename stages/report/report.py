@@ -1,13 +1,14 @@
 """The stage itself: read the predictions, compute, write reports/."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 
 from common.core import io, log, paths, progress, schema
 from common.core.paths import SOFT_PROMPT
-from stages.report import domains, page, plots, results, sheets
+from stages.report import domains, explanations, page, plots, results, sheets
 from stages.report.answers import Predictions, failures
 from stages.report.benchmarks import BENCHMARKS
 from stages.report.domains import Domain
@@ -15,15 +16,19 @@ from stages.report.subject_summary import gather, made_with
 from stages.report.subject_view import dialog, subject_view
 from stages.report.tables import tables
 
+OPTIONAL = {benchmark.table for benchmark in BENCHMARKS if benchmark.optional}
 TABLES = {benchmark.table: benchmark.columns for benchmark in BENCHMARKS} | {  # of evaluate
     "threshold_set": schema.THRESHOLD_SET,
     "conversations": schema.SAMPLE_CONVERSATIONS,
+    "own_questions": schema.OWN_QUESTIONS,
+    "token_explanations": schema.TOKEN_EXPLANATIONS,
     "methods": schema.METHODS,
 }
 
 
 def report(
     subjects: Mapping[str, tuple[str, str]],
+    train: Mapping[str, Sequence[Path]],
     methods: Sequence[str],
     *,
     seed: int,
@@ -32,7 +37,8 @@ def report(
 ) -> list[Domain]:
     """Write every file of the report about these subjects (id → kind and source).
 
-    Returns the headline's domain, then the rest. `methods` are what the soft prompt is compared with.
+    Returns the headline's domain, then the rest. `train` holds the photos that were learned from; `methods`
+    are what the soft prompt is compared with.
 
     Raises UserError when a file of an earlier stage is missing.
     """
@@ -45,8 +51,8 @@ def report(
     scores, p = headline.scores, headline.predictions
     recognition = p.tables["recognition"]
     summaries = {
-        subject: gather(subject, kind, source, examples)
-        for subject, (kind, source) in progress.bar(subjects.items(), "report")
+        subject: gather(subject, kind, train[subject], examples)
+        for subject, (kind, _) in progress.bar(subjects.items(), "report")
     }
     counts = {subject: summaries[subject].counts for subject in scores.subjects}
     curves = {method: plots.roc(recognition, method) for method in scores.methods}
@@ -87,6 +93,7 @@ def report(
         list(views.values()),
         failures(p, {subject: of.train[0] for subject, of in summaries.items()}, scores, 2 * examples),
         shown,
+        explanations.worth(p.tables["token_explanations"], seed, resamples),
     )
     io.write_bytes(paths.PAGE, html.encode())
     return found
@@ -111,6 +118,7 @@ def _read(methods: Sequence[str]) -> Predictions:
             io.read_parquet(paths.predictions(method, name), columns) for method in methods
         ).to_pandas()
         for name, columns in TABLES.items()
+        if name not in OPTIONAL or paths.predictions(SOFT_PROMPT, name).exists()
     }
     photos = io.read_parquet(paths.predictions(SOFT_PROMPT, "photos"), schema.TEST_PHOTOS).to_pandas()
     return Predictions(

@@ -109,7 +109,8 @@ def intervals(scores: Scores, tables: Mapping[str, pd.DataFrame]) -> dict[str, A
     `tables` are evaluate's, by name.
     """
     spent = mean_costs(tables["methods"])
-    measures = [*MEASURES, *AT_THRESHOLD.values()]
+    asked = {measure for _, measure in scores.values}
+    measures = [name for name in (*MEASURES, *AT_THRESHOLD.values()) if name in asked]
     return {
         "methods": [
             {"name": name, "title": title, "control": name in CONTROLS} | spent[name]

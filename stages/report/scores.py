@@ -144,7 +144,7 @@ def score(
         photos, asked = (_of(tables[name], subject) for name in ("recognition", "questions"))
         found = measures.recognition(photos, draw, limits) | measures.questions(asked, draw)
         for benchmark in BENCHMARKS:
-            if benchmark.score is not None:
+            if benchmark.score is not None and benchmark.table in tables:
                 rows = _of(tables[benchmark.table], subject)
                 found |= benchmark.score(rows, subject, seed, resamples)
         measured.append(found)

@@ -5,6 +5,7 @@ Reads one subject's files at a time and keeps thumbnails only, so memory stays s
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,6 +14,7 @@ from common.core import images, io, paths, schema
 from common.core.errors import UserError
 from common.prompts.interview import kinds_said
 from common.prompts.kinds import doubt
+from common.prompts.prior_knowledge import PriorKnowledge, prior_knowledge
 
 SMALL = 64  # of the sheet of all hard negatives
 THUMBNAIL = 112  # longest side, pixels; the size of the test photos that evaluate hands over
@@ -40,11 +42,11 @@ class SubjectSummary:
     descriptions: dict[str, str]  # short and long
     counts: dict[str, int]
     doubt: str | None  # what speaks against the base's words for it
+    prior: PriorKnowledge  # what the base said of its name before training
 
 
-def gather(subject: str, kind: str, source: str, examples: int) -> SubjectSummary:
-    """Read a subject's files; `examples` limits the negatives shown large."""
-    train = images.list_photos(paths.train_photos(subject, source))
+def gather(subject: str, kind: str, train: Sequence[Path], examples: int) -> SubjectSummary:
+    """Read a subject's files, `train` among them; `examples` limits the negatives shown large."""
     negatives = io.read_parquet(paths.negatives(subject), schema.NEGATIVES).to_pylist()
     spoken = io.read_parquet(paths.conversations(subject), schema.CONVERSATIONS).to_pylist()
     said = [row["kind"] for row in spoken]
@@ -71,6 +73,7 @@ def gather(subject: str, kind: str, source: str, examples: int) -> SubjectSummar
             "dropped_answers": said.count("dropped"),
         },
         doubt=doubt(kind, kinds_said(spoken, subject, kind)),
+        prior=_prior(subject),
     )
 
 
@@ -103,6 +106,11 @@ def _card(subject: str) -> dict[str, Any]:
 def _negative(row: dict[str, Any], side: int) -> Negative:
     image = images.load_image(row["image"]["bytes"], row["url"])
     return Negative(images.thumbnail(image, side), row["score"], row["query"], row["caption"] or "")
+
+
+def _prior(subject: str) -> PriorKnowledge:
+    rows = io.read_parquet(paths.PRIOR_KNOWLEDGE, schema.PRIOR_KNOWLEDGE).to_pylist()
+    return prior_knowledge([row for row in rows if row["subject"] == subject])
 
 
 def _curve(subject: str) -> pd.DataFrame:

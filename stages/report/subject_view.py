@@ -9,7 +9,8 @@ from markupsafe import Markup
 from common.core.paths import SOFT_PROMPT
 from common.methods.interface import CONTROLS
 from common.prompts.kinds import NOT_KNOWN
-from stages.report import answers, axes, charts
+from common.prompts.prior_knowledge import INVENTED
+from stages.report import answers, axes, charts, explanations
 from stages.report.answers import GROUPS, Photos, View, data_uri, shown, wrong_answers
 from stages.report.axes import Axis
 from stages.report.charts import Line
@@ -22,11 +23,14 @@ from stages.report.subject_summary import Negative, SubjectSummary
 def subject_view(subject: str, summaries: SubjectSummary, domain: Domain, examples: int) -> View:
     """One subject's part of the page; `examples` limits the wrong answers shown."""
     predictions, scores = domain.predictions, domain.scores
-    recognition, spoken = (predictions.tables[name] for name in ("recognition", "conversations"))
+    recognition, *asked = (
+        predictions.tables[name]
+        for name in ("recognition", "conversations", "own_questions", "token_explanations")
+    )
+    spoken, wanted, explained = (table[table.subject == subject] for table in asked)
     rows = with_outcome(recognition[recognition.subject == subject])
     own = rows[(rows.method == SOFT_PROMPT) & (rows.against == "positive")].sort_values("photo")
     wrong = wrong_answers(rows)
-    chats = spoken[spoken.subject == subject]
     return {
         "id": subject,
         "kind": summaries.kind,
@@ -45,9 +49,13 @@ def subject_view(subject: str, summaries: SubjectSummary, domain: Domain, exampl
         "wrong": [shown(row, predictions.photos) for row in wrong.head(examples).itertuples()],
         "wrong_total": len(wrong),
         "asked": int((rows.method == SOFT_PROMPT).sum()),
-        "chats": _chats(chats, predictions.photos, scores.titles),
+        "wanted": _wanted(wanted, scores.titles),
+        "chats": _chats(spoken, predictions.photos, scores.titles),
+        "explained": explanations.of_subject(explained),
         "descriptions": summaries.descriptions,
         "counts": summaries.counts,
+        "prior": summaries.prior,
+        "invented": len(INVENTED),
         "doubt": summaries.doubt and f"{summaries.doubt}: {NOT_KNOWN}",
     }
 
@@ -89,18 +97,34 @@ def _methods(subject: str, rows: pd.DataFrame, scores: Scores) -> list[View]:
     ]
 
 
+def _wanted(rows: pd.DataFrame, titles: Mapping[str, str]) -> list[View]:
+    """What the user asked, in the order of the file, with all answers."""
+    found = []
+    for _, asked in rows.groupby("turn"):
+        first = asked.iloc[0]
+        image = data_uri(first.image["bytes"]) if first.image else None
+        found.append(_said(asked, image, first.photo, first.question, titles))
+    return found
+
+
 def _chats(rows: pd.DataFrame, photos: Photos, titles: Mapping[str, str]) -> list[View]:
     """Questions with all answers; about photos first."""
     found = []
     for (photo, _, question), asked in rows.groupby(["photo", "turn", "question"], dropna=False):
-        said = dict(zip(asked.method, asked.answer, strict=True))
         image = None if pd.isna(photo) else data_uri(photos[asked.subject.iloc[0], "test", photo])
-        others = [(title, said[m]) for m, title in titles.items() if m in said and m != SOFT_PROMPT]
-        found.append(
-            {"image": image, "photo": photo, "question": question, "soft_prompt": said[SOFT_PROMPT]}
-            | {"others": others}
-        )
+        found.append(_said(asked, image, photo, question, titles))
     return found
+
+
+def _said(
+    asked: pd.DataFrame, image: str | None, photo: str | None, question: str, titles: Mapping[str, str]
+) -> View:
+    """One question with every method's answer, the soft prompt's apart."""
+    said = dict(zip(asked.method, asked.answer, strict=True))
+    others = [(title, said[m]) for m, title in titles.items() if m in said and m != SOFT_PROMPT]
+    return {"image": image, "photo": photo, "question": question, "soft_prompt": said[SOFT_PROMPT]} | {
+        "others": others
+    }
 
 
 def _curve(curve: pd.DataFrame) -> Markup:

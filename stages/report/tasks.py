@@ -6,6 +6,8 @@ Photos are the unit of the bootstrap: what is asked about one is drawn together,
     R  1 + number of bootstrap resamples
 """
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -15,6 +17,13 @@ from stages.report.detection import detection
 from stages.report.metrics import Array
 
 READINGS = {"parsed": "", "read": ".published"}  # column -> what it adds to a measure's benchmark
+MME = {  # the halves of MME's score
+    "perception": (
+        *("existence", "count", "position", "color", "posters"),
+        *("celebrity", "scene", "landmark", "artwork", "OCR"),
+    ),
+    "cognition": ("commonsense_reasoning", "numerical_calculation", "text_translation", "code_reasoning"),
+}
 Measured = dict[tuple[str, str], Array]
 
 
@@ -93,14 +102,65 @@ def general(rows: pd.DataFrame, subject: str, seed: int, resamples: int) -> Meas
     return found
 
 
+def vqa(rows: pd.DataFrame, subject: str, seed: int, resamples: int) -> Measured:
+    """Further general questions with the subject in place, and for base without anybody; from VQA.
+
+    Accuracy as published, strictly read accuracy, and the share of answers that are the base's. MME besides:
+    images with both answers right, and the shares of the points for perception and for cognition.
+    """
+    own = rows[(rows.subject == subject) | rows.subject.isna()]
+    if not (rows.subject == subject).any():
+        return {}  # it was not drawn, or nothing of this was asked
+    keys = own.benchmark + " " + own.file + " " + own.question_id
+    own = own.assign(key=keys, photo=own.photo.astype(object).where(own.photo.notna(), keys).astype(str))
+    before = own[own.subject.isna()].set_index("key").answer
+    found: Measured = {}
+    weights = _Weights(own, seed, resamples, "vqa")  # the same photos for all subjects
+    for (benchmark, method), answers in own.groupby(["benchmark", "method"]):
+        rates = {
+            "accuracy": weights.mean(answers, answers.score),
+            "strict": weights.mean(answers, answers.strict),
+        }
+        if benchmark == "mme":
+            rates |= _mme(answers, weights)
+        if len(before):
+            same = answers.answer.to_numpy() == before[answers.key].to_numpy()
+            rates["unchanged"] = weights.mean(answers, same)
+        found |= {(method, f"vqa.{benchmark}.{name}"): rate for name, rate in rates.items()}
+    return found
+
+
+def _mme(answers: pd.DataFrame, weights: "_Weights") -> dict[str, Array]:
+    """Accuracy+ over all images; by half, the mean over tasks of accuracy and accuracy+, their 200 points."""
+    images = answers.groupby(["category", "photo"], as_index=False).agg({"score": "min"})
+    rates = {"accuracy_plus": weights.mean(images, images.score)}
+    for half, tasks in MME.items():
+        points = [
+            (weights.mean(part, part.score) + weights.mean(both, both.score)) / 2
+            for task, part in answers.groupby("category")
+            if task in tasks
+            for both in [images[images.category == task]]
+        ]
+        if points:
+            rates[half] = np.mean(points, axis=0)
+    return rates
+
+
 def _pope(answers: pd.DataFrame, weights: "_Weights") -> dict[str, Array]:
-    """Each rate, averaged over the settings."""
-    settings = []
-    for _, part in answers.groupby(["file", "category"]):
+    """Each rate, averaged over the settings; and accuracy in each of them."""
+    settings: dict[str, list[dict[str, Array]]] = {}
+    for (_, setting), part in answers.groupby(["file", "category"]):
         said, truth = (part[name].to_numpy() == "yes" for name in ("said", "truth"))
         correct = part.said.to_numpy() == part.truth.to_numpy()
-        settings.append(detection(weights.of(part), said, truth, correct)._asdict())
-    return {name: np.mean([rates[name] for rates in settings], axis=0) for name in settings[0]}
+        rates = detection(weights.of(part), said, truth, correct)._asdict()
+        settings.setdefault(setting, []).append(rates)
+    return _averages([rates for files in settings.values() for rates in files]) | {
+        f"{setting}.accuracy": _averages(files)["accuracy"] for setting, files in settings.items()
+    }
+
+
+def _averages(found: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    return {name: np.mean([rates[name] for rates in found], axis=0) for name in found[0]}
 
 
 def _mmbench(answers: pd.DataFrame, weights: "_Weights") -> dict[str, Array]:

@@ -14,6 +14,7 @@ from common.core.seed import stream
 from common.corpus.web import causes
 from stages.retrieve import corpus, photos
 from stages.retrieve.card import card
+from stages.retrieve.photos import SubjectPhotos
 from stages.retrieve.select import Candidate, Choice, QuerySubject, draw, interleave
 from stages.retrieve.service import RemoteService
 
@@ -35,17 +36,20 @@ class Rules:
 
 
 def make(
-    subjects: Mapping[str, str], base_clip: str, revision: str | None, device: str, rules: Rules, seed: int
+    subjects: Mapping[str, SubjectPhotos],
+    base_clip: str,
+    revision: str | None,
+    device: str,
+    rules: Rules,
+    seed: int,
 ) -> str:
-    """Write data/negatives/<id>.parquet for every subject (id → source of photos). Returns a summary."""
+    """Write data/negatives/<id>.parquet for every subject. Returns a summary."""
     index = corpus.read_card()
     clip = Clip(base_clip, revision, device)
     searched = RemoteService(clip, index) if index["source"] == "service" else corpus.LocalIndex(clip, index)
     made, refused, short, counts = Counter(), Counter(), [], {}
-    for name, source in progress.bar(subjects.items(), "retrieve"):
-        own = photos.read(
-            paths.train_photos(name, source), paths.test_photos(name, source), clip, index["image_size"]
-        )
+    for name, subject in progress.bar(subjects.items(), "retrieve"):
+        own = photos.read(subject, clip, index["image_size"])
         rows, left_out = negatives(searched, own, rules, stream(seed, "retrieve", name))
         if not rows and rules.hard + rules.easy:
             raise UserError(

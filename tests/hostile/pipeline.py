@@ -112,8 +112,8 @@ def made(folder: Path, last: str = "report") -> Pipeline:
     for name in ("dvc.yaml", "params.yaml", ".dvcignore"):
         shutil.copy(ROOT / name, folder)
     for name in ("common", "stages"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        compileall.compile_dir(folder / name, quiet=1)  # on a full disk, CPython 3.11 would leave torn ones
+        compileall.compile_dir(ROOT / name, quiet=1)  # on a full disk, CPython 3.11 would leave torn ones
+        shutil.copytree(ROOT / name, folder / name)
     (folder / "data/subjects").mkdir(parents=True)
     (folder / "data/subjects/README.md").touch()
     for base in ("base", "photographs"):

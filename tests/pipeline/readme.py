@@ -17,12 +17,14 @@ from common.core import errors, io, paths
 from stages.report import number_format
 from stages.report.metrics import Interval
 from stages.report.tables import DIALOG
+from tests.pipeline.readme_paper import paper
 
 PARTS = {  # name of a generated part → the file that holds it
     "dialog": Path("README.md"),
     "results": Path("README.md"),
     "photographs": Path("README.md"),
     "details": paths.REPORTS / "README.md",
+    "paper": paths.REPORTS / "README.md",
     "speed": paths.REPORTS / "README.md",
     "graph": Path("stages/README.md"),
 }
@@ -63,6 +65,7 @@ def main() -> str:
         "results": results(),
         "photographs": photographs(),
         "details": details(),
+        "paper": paper(),
         "speed": speed(),
         "graph": graph(),
     }
@@ -133,9 +136,10 @@ def photographs() -> str:
             cells = (_cell(photographs_table.mean(run, measure, name)) for measure in measures)
             rows.append([_name(method), _cell(drawn["estimates"][HEADLINE].get(name)), *cells])
     of_drawings = photographs_table.mean(drawings, HEADLINE, paths.SOFT_PROMPT) if drawings else None
+    one = f" (LoRA: {', '.join(lora)})" if lora else ""
     said = (
-        f"Commit `{found['commit']}`, seeds {', '.join(usual)} (LoRA: the first). Means over subjects and "
-        "seeds, in brackets 95 % intervals. The base for drawings, on the same photos: "
+        f"Commit `{found['commit']}`, seeds {', '.join(usual)}{one}. Means over subjects and seeds, "
+        "in brackets 95 % intervals. The base for drawings, on the same photos: "
         f"{_cell(of_drawings) or 'not run yet'}."
     )
     head = ["", "drawings: recognition", "photographs: recognition", "AUC", "questions, no photo"]

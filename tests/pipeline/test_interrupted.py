@@ -5,17 +5,16 @@ already: as on a full disk, or by a signal that nothing can catch any more, as S
 """
 
 import importlib
-import os
 import shutil
 import signal
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.pipeline.test_dag import PACKAGE, STAGES, outputs
-from tests.support.helpers import ROOT, set_params
+from tests.support.forked import limit_files, run_forked
+from tests.support.helpers import ROOT, Ran, set_params
 
 pytestmark = pytest.mark.slow
 WORLD = {"bo": {"noun": "dog"}, "rex": {"like": "bo", "changed": 0}}
@@ -41,14 +40,6 @@ SMALL = {
     "evaluate.max_new_tokens": 4,
     "report.bootstrap": 20,
 }
-LIMITED = """
-import resource, runpy, signal, sys
-size, killed, sys.argv = int(sys.argv[1]), sys.argv[2] == "killed", sys.argv[3:]
-if killed:  # Python ignores this signal, so that the write fails
-    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-runpy.run_module(sys.argv[0], run_name="__main__")
-"""
 KEYS = {
     "train": "bo",
     "fit_baseline": "training_free",
@@ -91,7 +82,7 @@ def files() -> Files:
     return {path.as_posix(): path.read_bytes() for path in sorted(Path().rglob("*")) if path.is_file()}
 
 
-def stop(stage: str, how: str, before: Files) -> subprocess.CompletedProcess[str]:
+def stop(stage: str, before: Files, *, killed: bool) -> Ran:
     """Remove a stage's outputs, as DVC does, and run it until it would complete the largest of them.
 
     Whatever then stands under a real name is whole.
@@ -101,13 +92,8 @@ def stop(stage: str, how: str, before: Files) -> subprocess.CompletedProcess[str
     for out in map(Path, outs):
         shutil.rmtree(out) if out.is_dir() else out.unlink()
     largest = max(len(before[name]) for name in made)
-    words = [str(largest - 1), how, PACKAGE[stage].replace("/", "."), *words_of(stage)]
-    stopped = subprocess.run(
-        [sys.executable, "-c", LIMITED, *words],
-        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-    )
+    limited = partial(limit_files, largest - 1, killed)
+    stopped = run_forked(PACKAGE[stage].replace("/", "."), *words_of(stage), before=limited)
     after = files()
     assert not any(len(after[name]) == largest for name in made if name in after)
     assert all(after[name] == before[name] for name in before if name in after)
@@ -116,20 +102,19 @@ def stop(stage: str, how: str, before: Files) -> subprocess.CompletedProcess[str
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_full_disk_is_one_sentence_and_leaves_no_half_file(stage: str, ready: Files):
-    stopped = stop(stage, "full", ready)
+    stopped = stop(stage, ready, killed=False)
     assert stopped.returncode == 1
     start, end = "error: cannot write ", ": the disk is full: free some space and run the command again\n"
-    assert (
-        stopped.stderr.startswith(start) and stopped.stderr.endswith(end) and stopped.stderr.count("\n") == 1
-    )
+    said = stopped.stdout
+    assert said.startswith(start) and said.endswith(end) and said.count("\n") == 1
     assert files().keys() <= ready.keys()
-    named = stopped.stderr.removeprefix(start).removesuffix(end)
+    named = said.removeprefix(start).removesuffix(end)
     outs = [out.replace("${key}", KEYS.get(stage, "")) for out in outputs(STAGES[stage])]
     assert any(out.startswith(f"{named}/") or Path(out).name in named for out in outs)
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_killed_stage_run_again_gives_the_same_bytes_and_leaves_nothing_else(stage: str, ready: Files):
-    assert stop(stage, "killed", ready).returncode == -signal.SIGXFSZ
+    assert stop(stage, ready, killed=True).returncode == -signal.SIGXFSZ
     run(PACKAGE[stage].removeprefix("stages/"), *words_of(stage))
     assert files() == ready

@@ -11,7 +11,8 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 
 from common.core import params
-from tests.support.helpers import ROOT, dvc, set_params
+from tests.support.forked import dvc
+from tests.support.helpers import ROOT, set_params
 
 REFUSAL = "is not a Python 3.11: install one or name it as in `make repro PYTHON=/path/to/python3.11`"
 
@@ -34,6 +35,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "requirements.lock",
         "setup.lock",
         "dvc.yaml",
+        "reports/dvc.yaml",
         "params.yaml",
         ".dvc/config",
         ".dvc/plots.html",
@@ -60,7 +62,7 @@ def test_the_plots_of_dvc_load_nothing_from_the_network(repository: Path):
     page = Path("shown/index.html").read_text()
     assert not re.search(r"""(src|href)=["']?(https?:)?//""", page)
     drawn = re.findall(r"vegaEmbed\('#([\w-]+)'", page)
-    assert len(drawn) == len(set(drawn)) >= 6  # those of dvc.yaml
+    assert len(drawn) == len(set(drawn)) >= 6  # those of reports/dvc.yaml
     assert "window.vegaEmbed=" in page  # which they are drawn with
 
 

@@ -32,6 +32,8 @@ SMALL = {
     "world.lookalike_photos": 2,
     "world.two_subject_photos": 2,
     "world.general_photos": 4,
+    "index.source": "folder",  # the same pictures without img2dataset, which computes nothing
+    "index.location": "data/world/corpus/images",
     "retrieve.hard": 12,
     "retrieve.easy": 12,
     "retrieve.neighbors": 30,

@@ -46,7 +46,7 @@ def test_the_graph_is_that_of_dvc_yaml():
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs a git checkout")
 @pytest.mark.usefixtures("committed")
-@pytest.mark.parametrize("name", ["dialog", "speed", "details", "results", "photographs"])
+@pytest.mark.parametrize("name", ["dialog", "speed", "details", "results", "photographs", "paper"])
 def test_generated_parts_are_those_of_the_committed_reports(name: str):
     written = part(name)
     commit = re.search(r"^Commit `(\w+)`", written)

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from common.core import paths
-from tests.support.helpers import ROOT, dvc, save_photo, set_params
+from tests.support.forked import dvc
+from tests.support.helpers import ROOT, save_photo, set_params
 
 pytestmark = pytest.mark.slow
 
@@ -50,6 +51,8 @@ elif stage in ("retrieve", "synthesize", "assemble"):
     for s in subjects:
         parts = [f"data/{name}/{s}.parquet" for name in ("negatives", "conversations") if stage == "assemble"]
         write(f"data/{out}/{s}.parquet", digest(photos(s), *parts) + str(params[stage]))
+    if stage == "synthesize":
+        write("data/prior_knowledge.parquet", digest(*map(photos, subjects)) + str(params[stage]))
 elif stage == "train":
     text = digest(f"data/dataset/{words[0]}.parquet") + str(params["train"])
     write(f"models/subjects/{words[0]}/soft_prompt.json", text)
@@ -77,7 +80,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("dvc.yaml", "params.yaml", ".dvcignore"):
         shutil.copy(ROOT / name, folder)
     for name in ("common", "stages/check"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, folder / name)
     for name in STAGES.keys() - {"check", "evaluate_baseline"}:
         (folder / f"stages/{name}").mkdir()
         text = STAND_IN.replace("OUTPUTS", repr(outputs(STAGES["report"])))

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from common.core import io, paths
-from tests.support.helpers import REAL_PHOTOS, ROOT, dvc, run_stage, save_photo, set_params
+from tests.support.forked import dvc
+from tests.support.helpers import REAL_PHOTOS, ROOT, run_stage, save_photo, set_params
 
 SMALL = {
     "subjects": {name: {"kind": "pet", "source": "world"} for name in ("bo", "rex")},
@@ -22,6 +23,8 @@ SMALL = {
     "retrieve.neighbors": 20,
     "assemble.positive_copies": 2,
     "train.epochs": 1,
+    # test_processors runs all methods, and each has its own test
+    "methods": {"training_free": {"method": "training_free", "title": "-", "threshold": None}},
 }
 
 

@@ -85,10 +85,10 @@ def test_mistakes_are_refused_and_change_nothing():
     assert "argument --kind: invalid choice: 'dog'" in refused("my-dog", "photos", "--kind", "dog")
     assert "argument --test: 2 is not between 0 and 1" in refused("my-dog", "photos", *kind, "--test", "2")
     assert refused("my-dog", "photos").endswith("the following arguments are required: --kind")
-    for number in range(2, 8):
+    for number in range(1, 8):
         (PHOTOS / f"{number}.png").unlink()
     assert refused("my-dog", "photos", *kind).startswith(
-        "error: photos holds 2 photos that can be used, and 3 is the least: add more"
+        "error: of the photos in photos 1 can be used, and 2 are needed: add more"
     )
     draw(BO / "train/0.png", 90)
     assert refused("my-dog", "photos", *kind) == (

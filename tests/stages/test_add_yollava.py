@@ -1,10 +1,8 @@
 """`python -m commands.add yollava FOLDER` on a small folder as published, with each known defect."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +11,9 @@ from PIL import Image
 
 from common.core import paths
 from common.testdata import ground_truth
-from tests.pipeline.test_interrupted import LIMITED
 from tests.support.add_helpers import added, draw, pixels, refused
-from tests.support.helpers import ROOT, run_stage
+from tests.support.forked import limit_files, run_forked
+from tests.support.helpers import run_stage
 from tests.support.yollava_helpers import (
     DATA,
     REPORT,
@@ -178,24 +176,11 @@ def test_a_full_disk_or_a_kill_leaves_no_visible_file_and_the_import_runs_again(
     last = DATA / "test/thao/2.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (120, 120, 3), np.uint8)).save(last)
     before = visible()
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            LIMITED,
-            str(last.stat().st_size - 1),
-            trouble,
-            "commands.add",
-            "yollava",
-            "published",
-        ],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
+    limited = partial(limit_files, last.stat().st_size - 1, trouble == "killed")
+    done = run_forked("commands.add", "yollava", "published", before=limited)
     assert done.returncode != 0
     if trouble == "full":
-        assert done.stderr == (
+        assert done.stdout == (
             "error: cannot write data/subjects/yollava-thao: the disk is full: free some space and run the "
             "command again\n"
         )

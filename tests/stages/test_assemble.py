@@ -72,6 +72,13 @@ def test_datasets_opens_the_file_with_decoded_images(joined: Path) -> None:
     assert {row["image"].mode for row in table if row["image"]} == {"RGB"}
 
 
+def test_one_photo_of_several_is_learned_from_where_params_say_so(joined: Path) -> None:
+    set_params({"train_photos": 1})
+    assert main() == "1 subjects, 8 positive, 8 negative and 4 text samples"
+    rows = io.read_parquet(paths.dataset("bo"), schema.DATASET).to_pylist()
+    assert len({row["source"] for row in rows if row["role"] == "positive"}) == 1
+
+
 def test_the_file_has_the_promised_columns_and_rows(joined: Path) -> None:
     main()
     table = io.read_parquet(paths.dataset("bo"), schema.DATASET)

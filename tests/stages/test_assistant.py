@@ -19,11 +19,6 @@ HOME, AWAY = noise_images(2)
 TOLD = {"method": "prompting", "title": "Words", "description": "human", "references": 0}
 
 
-@pytest.fixture(scope="module")
-def base(tiny_llava: Path) -> vlm.Base:
-    return vlm.load(str(tiny_llava))
-
-
 @pytest.fixture
 def assistant(workspace: Path, base: vlm.Base) -> Assistant:
     """An assistant that knows bo and mam, not rex, and keeps two turns in view."""

@@ -1,6 +1,5 @@
 """What stays in view from one question to the next: with a history of 0 nothing, else turns and subjects."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,11 +23,6 @@ def assistant(base: vlm.Base, history: int) -> Assistant:
 
 def say(talk: Conversation, question: str) -> vlm.Answer:
     return list(talk.ask(question, vlm.Decoding(8)))[-1]
-
-
-@pytest.fixture(scope="module")
-def base(tiny_llava: Path) -> vlm.Base:
-    return vlm.load(str(tiny_llava))
 
 
 @pytest.mark.usefixtures("workspace")

@@ -19,11 +19,6 @@ from tests.support.vlm_helpers import soft_prompt
 LONGEST = 20  # tokens; a random model runs on after some more, and is stopped
 
 
-@pytest.fixture(scope="module")
-def base(tiny_llava: Path) -> vlm.Base:
-    return vlm.load(str(tiny_llava))
-
-
 @pytest.fixture
 def trained(workspace: Path, base: vlm.Base) -> vlm.SoftPrompt:
     """A workspace where `bo` has a soft prompt; that prompt."""

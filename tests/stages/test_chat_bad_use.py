@@ -14,11 +14,6 @@ from tests.support.helpers import save_photo, set_params
 from tests.support.vlm_helpers import save_soft_prompts
 
 
-@pytest.fixture(scope="module")
-def base(tiny_llava: Path) -> vlm.Base:
-    return vlm.load(str(tiny_llava))
-
-
 @pytest.fixture
 def trained(workspace: Path, base: vlm.Base) -> None:
     """A workspace where bo and mam are trained, and rex is not."""

@@ -69,12 +69,13 @@ def test_unreadable_files_are_all_named_at_once():
 def test_too_few_photos_are_refused_and_few_are_mentioned():
     for number in (2, 3, 4):
         (REX / f"train/{number}.png").unlink()
-    assert f"warning: {REX}/train holds 2 photos: 5 or more work better\n" in accepted()
-    paths.CHECKED.unlink()
     (REX / "train/1.png").unlink()
+    assert f"warning: {REX}/train holds 1 photo: 5 or more work better\n" in accepted()
+    paths.CHECKED.unlink()
+    (REX / "train/0.png").unlink()
     (REX / "test/0.png").unlink()
     assert refusal() == [
-        f"{REX}/train holds 1 photo: put at least 2 there",
+        f"{REX}/train holds no photos: put at least 1 there",
         f"{REX}/test holds no photos: put at least 1 there",
     ]
 

@@ -1,6 +1,9 @@
 """The evaluate stage on two made-up subjects and the tiny random model, run as a user runs it."""
 
+import re
 import shutil
+from collections.abc import Iterator
+from contextlib import chdir
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +12,7 @@ import pytest
 from common import vlm
 from common.core import io, paths, schema
 from stages.evaluate.__main__ import main
-from tests.support.helpers import run_here, set_params
+from tests.support.helpers import run_here, set_params, small_params
 from tests.support.subjects import populate, teach
 
 METHODS = {
@@ -24,8 +27,21 @@ METHODS = {
 SIDED = {"soft_prompt", "base", "short_description", "majority"}
 
 
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory: pytest.TempPathFactory, tiny_llava: Path) -> Iterator[str]:
+    """What evaluate said in a folder of its own, which is the current one."""
+    with chdir(tmp_path_factory.mktemp("evaluated")):
+        small_params()
+        populated(tiny_llava)
+        yield main()
+
+
 @pytest.fixture
-def prepared(workspace: Path, tiny_llava: Path) -> Path:
+def prepared(workspace: Path, tiny_llava: Path) -> None:
+    populated(tiny_llava)
+
+
+def populated(tiny_llava: Path) -> None:
     """Two subjects of the world and one with own photos only, all "trained"."""
     subjects = {"bo": "world", "mam": "world", "my-dog": "own"}
     set_params(
@@ -41,17 +57,23 @@ def prepared(workspace: Path, tiny_llava: Path) -> Path:
     )
     populate(subjects)
     teach(vlm.load(str(tiny_llava)), subjects)
-    return workspace
 
 
 def table(name: str, columns, method: str = "soft_prompt") -> pd.DataFrame:
     return io.read_parquet(paths.predictions(method, name), columns).to_pandas()
 
 
-def test_every_photo_meets_every_subject_and_method_and_a_second_run_gives_the_same_bytes(prepared):
-    assert main() == (
+def files(but: str) -> dict[str, bytes]:
+    """What was written of the soft prompt, without one table."""
+    folder = paths.predictions("soft_prompt", "").parent
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.stem != but}
+
+
+def test_every_photo_meets_every_subject_and_method_and_a_second_run_gives_the_same_bytes(evaluated):
+    assert evaluated == (
         "soft_prompt: 3 subjects, 45 photos, 273 recognition, 18 threshold_set, 36 questions, "
-        "14 open_answers, 84 conversations, 120 captions, 95 two_subjects, 45 general"
+        "14 open_answers, 84 conversations, 120 captions, 95 two_subjects, 45 general, 0 own_questions, "
+        "27 token_explanations"
     )
 
     rows = table("recognition", schema.RECOGNITION)
@@ -89,20 +111,12 @@ def test_every_photo_meets_every_subject_and_method_and_a_second_run_gives_the_s
     assert own.trainable == (3 + 1 + 1) * 32 and own.stored_bytes > 4 * own.trainable
     assert own.prompt_tokens > known.loc["base", "bo"].prompt_tokens == 0
 
-    folder = paths.predictions("soft_prompt", "").parent
-    first = {path.name: path.read_bytes() for path in folder.iterdir()}
+    first = files("")
     main()
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
+    assert files("") == first
 
 
-def test_two_in_a_photo_captions_and_general_questions(prepared):
-    main()
-    _two_in_a_photo_are_asked_about_one_by_one_and_their_sides_in_both_orders()
-    _general_questions_are_asked_of_the_base_once_and_with_some_subjects_in_place()
-    _captions_are_asked_of_own_photos_and_as_many_of_others_in_both_wordings()
-
-
-def _two_in_a_photo_are_asked_about_one_by_one_and_their_sides_in_both_orders():
+def test_two_in_a_photo_are_asked_about_one_by_one_and_their_sides_in_both_orders(evaluated):
     rows = table("two_subjects", schema.TWO_SUBJECTS)
     presence, sides = rows[rows.kind == "presence"], rows[rows.kind == "side"]
     assert set(presence.method) == METHODS and set(sides.method) == SIDED
@@ -121,7 +135,7 @@ def _two_in_a_photo_are_asked_about_one_by_one_and_their_sides_in_both_orders():
     assert (left.truth == "A").all() and (left.subject == left.left).all()
 
 
-def _general_questions_are_asked_of_the_base_once_and_with_some_subjects_in_place():
+def test_general_questions_are_asked_of_the_base_once_and_with_some_subjects_in_place(evaluated):
     rows = table("general", schema.GENERAL)
     assert set(rows.method) == SIDED | {"empty_prompt"}
     assert (
@@ -135,12 +149,75 @@ def _general_questions_are_asked_of_the_base_once_and_with_some_subjects_in_plac
     assert rows[(rows.method == "majority") & (rows.benchmark == "pope")].parsed.tolist() == ["yes"] * 4
 
 
-def _captions_are_asked_of_own_photos_and_as_many_of_others_in_both_wordings():
+def test_captions_are_asked_of_own_photos_and_as_many_of_others_in_both_wordings(evaluated):
     rows = table("captions", schema.CAPTIONS)
     assert set(rows.method) == {"soft_prompt", "base", "short_description", "other_subject"}
     for _, one in rows.groupby(["subject", "method", "named"]):
         assert one.label.sum() == 3 and (~one.label).sum() == 2
     assert ((rows.owner == rows.subject) == rows.label).all()
+
+
+def test_every_latent_token_is_explained_alone_and_behind_its_prompt(prepared, tiny_llava):
+    main()
+    rows = table("token_explanations", schema.TOKEN_EXPLANATIONS)
+    assert rows.groupby(["subject", "place"]).token.apply(list).tolist() == [[0, 1, 2]] * 9
+    assert set(rows.question) == {"Describe <token> in one sentence."}
+    assert rows[rows.subject == "my-dog"].predicts.isna().all()  # whose photos came without questions
+    assert rows[rows.subject != "my-dog"][["predicts", "predicts_others"]].notna().all(axis=None)
+
+    base = vlm.load(str(tiny_llava))
+    own = vlm.SoftPrompt.load(paths.subject_model("bo"))
+    second = vlm.SoftPrompt("token", own.embeddings[2:3], own.output_row)
+    for place, definition in (("alone", second), ("in_prompt", (own, second))):
+        query = vlm.Query("Describe <token> in one sentence.", None, definition)
+        (alone,) = vlm.answer(base, [query], vlm.encode_prefixes(base, []), max_new_tokens=4, batch_size=1)
+        said = rows[(rows.subject == "bo") & (rows.place == place) & (rows.token == 1)].answer.item()
+        assert said == alone.text
+    before = files("token_explanations")
+    set_params({"evaluate.explain": None})
+    assert main().endswith(" 0 token_explanations")
+    assert files("token_explanations") == before
+
+
+def test_a_user_s_questions_are_answered_with_the_photo_that_they_are_about(prepared):
+    test, beside = paths.test_photos("my-dog", "own"), paths.photos_dir("my-dog", "own")
+    shutil.copy(test / "01.png", beside / "party.png")
+    main()
+    before = files("own_questions")
+    paths.own_questions("my-dog", "own").write_text(
+        "questions:\n"
+        "  - {question: What would sks wear?}\n"
+        "  - {question: Is <my-dog> asleep?, photo: 02.png}\n"
+        "  - {question: Who is beside <my-dog>?, photo: party.png}\n"
+    )
+    main()
+    rows = table("own_questions", schema.OWN_QUESTIONS)
+    assert set(rows.method) == {"soft_prompt", "base"} and set(rows.subject) == {"my-dog"}
+    own = rows[rows.method == "soft_prompt"]
+    assert own.question.tolist() == [
+        "What would <my-dog> wear?", "Is <my-dog> asleep?", "Who is beside <my-dog>?"
+    ]  # fmt: skip
+    assert own.photo.tolist() == [None, "02.png", "party.png"]
+    assert own.image.isna().tolist() == [True, False, False]
+    assert files("own_questions") == before  # no other answer depends on them
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("questions: [{question: Is <my-dog> here?, photo: 77.png}]", "77.png is neither in"),
+        ("questions: [{question: Is <my-dog> here?, photo: ../../../x}]", "outside"),
+        ("questions: [{question: Is <bo> here?}]", "<bo> is unknown"),
+        ("questions: [{ask: Is <my-dog> here?}]", r"questions\.0\.question"),
+        ("question: Is <my-dog> here?", "question"),
+    ],
+)
+def test_a_user_s_questions_that_cannot_be_asked_are_one_sentence(prepared, text, reason):
+    paths.own_questions("my-dog", "own").write_text(text)
+    for stage in ("check", "evaluate"):
+        done = run_here(stage)
+        assert done.returncode == 1 and "Traceback" not in done.stderr
+        assert "questions.yaml" in done.stderr and re.search(reason, done.stderr)
 
 
 def test_a_test_photo_that_was_trained_on_is_refused(prepared):

@@ -1,5 +1,7 @@
 """Every family goes from photos to predictions through the stages themselves, with its own classes."""
 
+from collections.abc import Iterator
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -14,17 +16,22 @@ from stages.synthesize.__main__ import main as synthesize
 from stages.train.__main__ import main as train
 from tests.support import tiny
 from tests.support.families import BUILDERS
-from tests.support.helpers import save_photo, set_params
+from tests.support.helpers import save_photo, set_params, small_params
 from tests.support.subjects import populate
 
 FAMILIES = {"llava": tiny.llava, **BUILDERS}
 SUBJECTS = ("bo", "mam")
 
 
-@pytest.fixture(params=FAMILIES)
-def model(request: pytest.FixtureRequest, workspace: Path) -> str:
-    """The folder of a model; params.yaml names it; photos of two subjects are there, of several shapes."""
-    folder = FAMILIES[request.param](workspace / "model")
+@pytest.fixture(scope="module", params=FAMILIES)
+def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The folder of a model; params.yaml names it; two subjects' photos, of several shapes, are assembled."""
+    with chdir(tmp_path_factory.mktemp("family")):
+        small_params()
+        yield assembled(FAMILIES[request.param](Path("model").resolve()))
+
+
+def assembled(folder: Path) -> str:
     set_params(
         {
             "base.vlm.model": str(folder),
@@ -34,7 +41,6 @@ def model(request: pytest.FixtureRequest, workspace: Path) -> str:
             "synthesize.max_new_tokens": 4,
             "assemble.positive_copies": 2,
             "train.latent_tokens": 2,
-            "train.initial": "random",
             "evaluate.max_new_tokens": 4,
             "subjects": {name: {"kind": "pet", "source": "world"} for name in SUBJECTS},
         }
@@ -43,12 +49,13 @@ def model(request: pytest.FixtureRequest, workspace: Path) -> str:
     for subject in SUBJECTS:
         save_photo(paths.train_photos(subject, "world") / "00.png", SUBJECTS.index(subject), (30, 60))
         save_photo(paths.test_photos(subject, "world") / "00.png", 50 + SUBJECTS.index(subject), (60, 30))
+    synthesize()
+    assemble()
     return str(folder)
 
 
 def test_photos_become_predictions(model: str) -> None:
-    synthesize()
-    assemble()
+    set_params({"train.initial": "random"})
     train(*SUBJECTS)
     files = sorted(paths.subject_model("bo").iterdir())
     first = [path.read_bytes() for path in files]
@@ -67,7 +74,6 @@ def test_photos_become_predictions(model: str) -> None:
 
 
 def test_a_start_from_photos_needs_as_many_tokens_of_each(model: str) -> None:
-    assemble()
     set_params({"train.initial": "photos"})
     if vlm.load(model).model.config.model_type in INLINE:
         train("bo")

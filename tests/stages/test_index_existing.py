@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import faiss
@@ -155,14 +156,14 @@ def test_embedding_by_clip_retrievals_own_process(workspace: Path, clip_folder: 
         row(f"{i}.png", CorpusEntry(f"{i}.png"), picture(path, LIMITS))
         for i, path in enumerate(sorted(images(Path("pictures"), range(7)).iterdir()))
     ]
-    one_process = distributed_embed.Strategy("sequential", partition=None, nodes=1, part=3)
+    one_process = distributed_embed.Strategy("sequential", partition=None, nodes=1, part=4)
     vectors = distributed_embed.embed(str(clip_folder), None, rows, one_process, Path("work"))
     pictures = [load_image(row["image"]["bytes"]) for row in rows]
     assert np.allclose(vectors, embed(Clip(str(clip_folder), None, "cpu"), pictures), atol=2e-3)
     assert not Path("work").exists()
     rows[3]["image"]["bytes"] = b"nothing"
     with pytest.raises(UserError, match="clip-retrieval embedded 6 of 7 images"):
-        distributed_embed.embed(str(clip_folder), None, rows, one_process, Path("work"))
+        distributed_embed.embed(str(clip_folder), None, rows, replace(one_process, part=7), Path("work"))
 
 
 def test_what_a_slurm_job_runs_is_our_worker(workspace: Path, monkeypatch: pytest.MonkeyPatch):

@@ -3,7 +3,6 @@
 import base64
 import io
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,30 +13,21 @@ from common.core import paths
 from common.core.errors import UserError
 from common.methods.interface import MethodSubject
 from tests.support.chat_server import Server, ask, completion, endpoint, failure, kept
-from tests.support.methods_helpers import learnable
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
-    server = Server()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def subject(workspace: Path) -> MethodSubject:
-    learnable("bo", human="a brown dog")
-    return MethodSubject("bo", "pet")
-
-
-def test_references_come_before_the_photo_and_the_question(server: Server, subject: MethodSubject) -> None:
+def test_references_come_before_the_photo_and_the_question(
+    chat_server: Server, subject: MethodSubject
+) -> None:
     photo = Path("photo.png")
     Image.new("RGB", (200, 100), (255, 0, 0)).save(photo)
-    method = endpoint(server, description="human")
+    method = endpoint(chat_server, description="human")
     method.fit([subject])
     ask(method, ["Is it <bo>?"], photo)
-    (body,) = server.requests
-    assert server.headers[0]["path"] == "/v1/chat/completions" and "Authorization" not in server.headers[0]
+    (body,) = chat_server.requests
+    assert (
+        chat_server.headers[0]["path"] == "/v1/chat/completions"
+        and "Authorization" not in chat_server.headers[0]
+    )
     assert {name: body[name] for name in body if name != "messages"} == {
         "model": "some-model", "temperature": 0, "max_tokens": 8, "logprobs": True, "top_logprobs": 20
     }  # fmt: skip
@@ -55,32 +45,32 @@ def test_references_come_before_the_photo_and_the_question(server: Server, subje
     assert method.cost("gpt", "bo").trainable == 0
 
 
-def test_probabilities_are_those_of_the_options(server: Server, subject: MethodSubject) -> None:
+def test_probabilities_are_those_of_the_options(chat_server: Server, subject: MethodSubject) -> None:
     first = {"Yes": -1.0, " yes": -2.0, "No": -1.5, "Maybe": -0.1}
-    server.answer = lambda number, body: completion("Yes", first)
-    method = endpoint(server)
+    chat_server.answer = lambda number, body: completion("Yes", first)
+    method = endpoint(chat_server)
     method.fit([subject])
     (answer,) = ask(method, ["?"])
     assert answer.text == "Yes" and answer.probabilities == pytest.approx((0.6928, 0.3072), abs=1e-4)
-    server.answer = lambda number, body: completion("Hm", {"Hm": 0.0})
+    chat_server.answer = lambda number, body: completion("Hm", {"Hm": 0.0})
     assert ask(method, ["??"])[0].probabilities == (0.5, 0.5)
-    server.answer = lambda number, body: completion("Yes")
+    chat_server.answer = lambda number, body: completion("Yes")
     assert ask(method, ["???"])[0].probabilities == ()
-    assert "logprobs" not in endpoint(server, logprobs=None)._body([], 1)
+    assert "logprobs" not in endpoint(chat_server, logprobs=None)._body([], 1)
 
 
 def test_a_rerun_asks_nothing_and_keeps_no_photo_and_no_key(
-    server: Server, subject: MethodSubject, monkeypatch: pytest.MonkeyPatch
+    chat_server: Server, subject: MethodSubject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SERVER_KEY", "secret-key")
-    method = endpoint(server, key_variable="SERVER_KEY")
+    method = endpoint(chat_server, key_variable="SERVER_KEY")
     method.fit([subject])
-    server.answer = lambda number, body: completion(body["messages"][0]["content"][-1]["text"])
+    chat_server.answer = lambda number, body: completion(body["messages"][0]["content"][-1]["text"])
     found = ask(method, ["one", "two", "one"])
-    assert [answer.text for answer in found] == ["one", "two", "one"] and len(server.requests) == 2
-    assert {headers["Authorization"] for headers in server.headers} == {"Bearer secret-key"}
+    assert [answer.text for answer in found] == ["one", "two", "one"] and len(chat_server.requests) == 2
+    assert {headers["Authorization"] for headers in chat_server.headers} == {"Bearer secret-key"}
     monkeypatch.delenv("SERVER_KEY")
-    server.close()
+    chat_server.close()
     assert ask(method, ["one", "two", "one"]) == found  # neither the server nor the key is needed
     for path in [*kept(), *paths.fitted("gpt").rglob("*.json")]:
         assert "secret" not in path.read_text() and "base64" not in path.read_text()
@@ -88,36 +78,36 @@ def test_a_rerun_asks_nothing_and_keeps_no_photo_and_no_key(
         ask(method, ["three"])
 
 
-def test_a_models_refusal_is_an_answer(server: Server, subject: MethodSubject) -> None:
+def test_a_models_refusal_is_an_answer(chat_server: Server, subject: MethodSubject) -> None:
     said = [completion("I cannot identify people."), completion(None, refusal="No."), completion(None)]
-    server.answer = lambda number, body: said[number]
-    method = endpoint(server, concurrency=1)
+    chat_server.answer = lambda number, body: said[number]
+    method = endpoint(chat_server, concurrency=1)
     method.fit([subject])
     texts = [answer.text for answer in ask(method, ["1", "2", "3"])]
     assert texts == ["I cannot identify people.", "No.", ""]
 
 
 def test_only_so_many_run_at_once_and_what_was_answered_is_kept(
-    server: Server, subject: MethodSubject
+    chat_server: Server, subject: MethodSubject
 ) -> None:
     def answer(number: int, body: dict[str, Any]) -> tuple:
         time.sleep(0.05)
         return failure(403) if number == 9 else completion("Yes")
 
-    server.answer = answer
-    method = endpoint(server, concurrency=3)
+    chat_server.answer = answer
+    method = endpoint(chat_server, concurrency=3)
     method.fit([subject])
     questions = [f"{number}?" for number in range(20)]
     with pytest.raises(UserError, match="refused"):
         ask(method, questions)
-    assert server.most == 3
-    before, done = len(server.requests), len(kept())
+    assert chat_server.most == 3
+    before, done = len(chat_server.requests), len(kept())
     assert done >= 7
-    assert len(ask(method, questions)) == 20 and len(server.requests) - before == 20 - done
+    assert len(ask(method, questions)) == 20 and len(chat_server.requests) - before == 20 - done
 
 
-def test_settings_are_checked(server: Server) -> None:
+def test_settings_are_checked(chat_server: Server) -> None:
     with pytest.raises(UserError, match=r"needs a description or references"):
-        endpoint(server, references=0)
+        endpoint(chat_server, references=0)
     with pytest.raises(UserError, match=r"methods.gpt.url is 'localhost'"):
-        endpoint(server, url="localhost")
+        endpoint(chat_server, url="localhost")

@@ -18,11 +18,6 @@ SUBJECTS = [MethodSubject("bo", "pet"), MethodSubject("mam", "pet"), MethodSubje
 CAPTION, RECOGNITION = Task("caption", 8), Task("recognition", 4)
 
 
-@pytest.fixture(scope="module")
-def base(tiny_llava: Path) -> vlm.Base:
-    return vlm.load(str(tiny_llava))
-
-
 def prepared(base: vlm.Base, **keywords: list[str]) -> methods.Method:
     section: dict[str, Any] = {"method": "keyword_replacement", "title": "Keyword", "max_new_tokens": 8}
     return methods.prepare(

@@ -14,6 +14,7 @@ from common.methods.interface import Backbones, Request, Responder, Task
 from common.training.samples import TrainingSet, concatenate, read_rows
 from stages.evaluate.__main__ import main as ask
 from stages.fit_baseline.__main__ import main as fit
+from tests.support import families
 from tests.support.helpers import run_here, set_params
 from tests.support.subjects import populate
 
@@ -150,6 +151,28 @@ def test_a_subjects_adapter_is_in_place_whatever_is_asked_and_the_base_where_the
     assert shared[1] == pytest.approx(plain[0].probabilities, rel=1e-5)
     assert shared[0] == shared[2] == shared[3] == shared[4] and shared[0] != pytest.approx(shared[1])
     assert all(value.equal(before[name]) for name, value in base.model.state_dict().items())
+
+
+@pytest.mark.parametrize("rank", [2, None])
+def test_another_family_learns_by_an_adapter_or_all_its_weights(prepared: Path, rank: int | None) -> None:
+    folder = str(families.qwen3_vl(prepared / "qwen"))
+    section = SECTION | {"rank": rank, "learning_rate": 0.002}
+    set_params({"base.vlm.model": folder, "methods": {"lora": section}})
+    fit("lora")
+    stored = {name for name in files(paths.fitted("lora")) if name.startswith("bo/")}
+    weights = "language_model.safetensors" if rank is None else "adapter_model.safetensors"
+    config = set() if rank is None else {"bo/adapter_config.json"}
+    assert stored == {"bo/training.json", f"bo/{weights}"} | config
+
+    base, photo = vlm.load(folder), images.list_photos(paths.test_photos("bo", "world"))[0]
+    before = {name: value.clone() for name, value in base.model.state_dict().items()}
+    method = methods.prepare("lora", {"lora": section}, Backbones(lambda: base, None, 0, 4))
+    requests = [Request(Task("general", 1), "lora", who, "photo", "Is it a dog?") for who in (("bo",), ())]
+    learned, plain = (answer.probabilities for answer in method.answers({"photo": photo}, requests))
+    assert learned != pytest.approx(plain)
+    assert all(value.equal(before[name]) for name, value in base.model.state_dict().items())
+    values = load_file(paths.fitted("lora") / "bo" / weights).values()
+    assert method.cost("lora", "bo").trainable == sum(value.numel() for value in values)
 
 
 def test_mistakes_end_with_one_sentence(prepared: Path) -> None:

@@ -68,11 +68,6 @@ def write_tables(subject: MethodSubject, files: list[Path]) -> None:
 
 
 @pytest.fixture(scope="module")
-def base(tiny_llava: Path) -> vlm.Base:
-    return vlm.load(str(tiny_llava))
-
-
-@pytest.fixture(scope="module")
 def backbones(base: vlm.Base, clip_folder: Path) -> Backbones:
     clip = Clip(str(clip_folder), None, "cpu")
     return Backbones(lambda: base, lambda: clip, 0, 4)

@@ -16,11 +16,6 @@ SUBJECTS = [MethodSubject("bo", "pet"), MethodSubject("mam", "pet")]
 TASK = Task("recognition", 4)
 
 
-@pytest.fixture(scope="module")
-def base(tiny_llava: Path) -> vlm.Base:
-    return vlm.load(str(tiny_llava))
-
-
 @pytest.fixture
 def tables(workspace: Path) -> None:
     for subject in SUBJECTS:
@@ -83,12 +78,21 @@ def test_what_is_told_stands_before_the_question(base: vlm.Base, tables: None) -
             assert ours.text == theirs.text and ours.probabilities == pytest.approx(theirs.probabilities)
 
 
+def test_the_base_s_own_summary_is_told(base: vlm.Base, workspace: Path) -> None:
+    learnable("bo", summary="a dog in many places")
+    method = prompting(base, description="summary")
+    method.fit(SUBJECTS[:1])
+    assert method.definition(["bo"]) == "<bo> is a dog in many places."
+
+
 def test_what_a_section_lacks_is_one_sentence(base: vlm.Base, workspace: Path) -> None:
     learnable("bo")
     with pytest.raises(
         UserError, match=r"bo has no description by a human.*data/subjects/bo/description.txt"
     ):
         prompting(base, description="human").fit(SUBJECTS[:1])
+    with pytest.raises(UserError, match=r"that sums up its captions.*set synthesize.summary: true"):
+        prompting(base, description="summary").fit(SUBJECTS[:1])
     with pytest.raises(UserError, match=r"bo has 3 train photos, but methods.told.references is 4"):
         prompting(base, references=4).fit(SUBJECTS[:1])
     with pytest.raises(UserError, match=r"needs a description or references"):

@@ -15,7 +15,7 @@ from common.methods.soft_prompt_variant.captions import captioned, named
 from common.methods.soft_prompt_variant.start import init_from_pooled_images, init_from_words
 from common.training import samples
 from common.training.learn import learn
-from common.training.steps import TrainingRecipe
+from common.training.recipe import TrainingRecipe
 from tests.support.helpers import save_photo
 from tests.support.methods_helpers import learnable
 from tests.support.vlm_helpers import soft_prompt
@@ -43,11 +43,6 @@ SECTION = RECIPE | {
 }
 
 
-@pytest.fixture(scope="module")
-def base(tiny_llava: Path) -> vlm.Base:
-    return vlm.load(str(tiny_llava))
-
-
 @pytest.fixture
 def tables(workspace: Path) -> None:
     learnable("bo")
@@ -65,7 +60,7 @@ def fitted(base: vlm.Base, **settings: Any) -> vlm.SoftPrompt:
 def test_with_the_settings_of_train_it_learns_what_train_learns(base: vlm.Base, tables: None) -> None:
     training_set = samples.TrainingSet.of(samples.read_rows(paths.dataset("bo"), **EVERYTHING), balance=True)
     recipe = TrainingRecipe(seed=0, micro_batch_size=8, **RECIPE)
-    expected, _ = learn(base, {"bo": training_set}, recipe)["bo"]
+    expected = learn(base, {"bo": training_set}, recipe)["bo"].best
     prompt = fitted(base)
     assert torch.equal(prompt.embeddings, expected.embeddings)
     assert torch.equal(prompt.output_row, expected.output_row)

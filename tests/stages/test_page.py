@@ -43,12 +43,6 @@ def chromium(address: str) -> Iterator[Browser]:
     browser.driver.quit()
 
 
-@pytest.fixture
-def page(chromium: Browser) -> Browser:
-    chromium.open()
-    return chromium
-
-
 def test_the_gallery_says_who_is_trained_and_how_well_each_is_recognized(page: Browser) -> None:
     assert page.one("[data-subject=bo]").text.split("\n") == ["bo", "pet", "88 % of 10 photos"]
     rex = page.one("[data-subject=rex]")

@@ -26,12 +26,6 @@ def chromium(
             browser.driver.quit()
 
 
-@pytest.fixture
-def page(chromium: Browser) -> Browser:
-    chromium.open()
-    return chromium
-
-
 def test_a_photo_that_the_camera_takes_is_talked_about(page: Browser) -> None:
     page.click("#photo [aria-label='Capture from camera']")
     page.click("#photo button", "Click to Access Webcam")

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from stages.report.console import processor
 from tests.support.helpers import run_here, set_params
 from tests.support.predictions import predict
 from tests.support.subjects import HOSTILE, populate
+from tests.support.vqa_files import write as write_vqa
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
@@ -157,6 +159,32 @@ def test_the_page_is_whole_needs_no_network_and_shows_hostile_text_as_text(predi
     assert all(f"<{name}>" in top for name in ("bo", "mam", "my-dog"))
     assert "These subjects are drawings" in top and f"is red. {HOSTILE}" in top  # and a dialog
     assert "models/base/llava, float32, fingerprint 01234567" in page.text
+    assert "The base claims to know My-Dog, and 1 of 5 names that nobody bears" in page.text
+
+
+def test_a_user_s_questions_and_explained_tokens_are_on_the_page(predicted):
+    folder = paths.photos_dir("my-dog", "own")
+    shutil.copy(folder / "test" / "00.png", folder / "party.png")
+    paths.own_questions("my-dog", "own").write_text(
+        "questions:\n"
+        "  - {question: What would sks wear?}\n"
+        "  - {question: Who is <my-dog>?, photo: party.png}\n"
+    )
+    predict({"bo": "world", "mam": "world", "my-dog": "own"}, ["rival"])
+    main()
+    page = Page()
+    page.feed(paths.PAGE.read_text())
+    assert page.text.count("Your questions") == 1
+    asked = page.text.partition("Your questions")[2].partition("Conversations")[0]
+    wear, _, who = asked.partition("Who is <my-dog>?")
+    for said in (wear, who):
+        assert "<my-dog> is red." in said and "The rival:" in said and "Base, name undefined:" in said
+    assert "What would <my-dog> wear?" in wear
+    (thumbnail,) = [attributes for _, attributes in page.seen if attributes.get("alt") == "photo party.png"]
+    assert (thumbnail["src"] or "").startswith("data:image/jpeg;base64,")
+    tokens = page.text.partition("Latent tokens explained")[2]
+    assert "The token alone" in tokens and "An untrained row behind the whole soft prompt" in tokens
+    assert page.text.count("asked “Describe <token> in one sentence.”") == 3  # of each subject
 
 
 def test_the_page_is_used_by_keyboard_and_read_aloud(predicted):
@@ -200,6 +228,18 @@ def test_own_photos_without_truth_are_reported_with_what_is_missing_said(workspa
     page.feed(paths.PAGE.read_text())
     assert "n/a" in page.text and "nan" not in page.text
     assert "drawings" not in page.text.partition("Results by method")[0]
+
+
+def test_further_general_questions_are_shown_where_they_were_asked(workspace):
+    write_vqa(paths.WORLD_GENERAL)
+    given({"bo": "world", "mam": "world"}, workspace)
+    main()
+    tables, found = paths.TABLES.read_text(), json.loads(paths.INTERVALS.read_text())["estimates"]
+    section = tables.partition("## Further abilities it had before")[2].partition("##")[0]
+    assert "| MME accuracy+ |" in section and "| The rival |" in section and "| control: Base" in section
+    assert {"soft_prompt", "base", "rival"} <= found["vqa.scienceqa.accuracy"].keys()
+    assert "Further abilities it had before" in paths.PAGE.read_text()
+    assert all(found.values())
 
 
 def test_a_missing_training_curve_is_one_clear_sentence(predicted):

@@ -30,7 +30,7 @@ def backbones(workspace: Path, tiny_llava: Path) -> Backbones:
 
 @pytest.mark.parametrize("method", ["soft_prompt", "free"])
 def test_with_nobody_in_place_the_answers_are_the_base_s_bit_for_bit(backbones: Backbones, method: str):
-    benchmark = GeneralVqa(EvalSet(dict.fromkeys(["bo"]), {}, {}, SETTINGS, 0), 0)
+    benchmark = GeneralVqa(EvalSet(dict.fromkeys(["bo"]), {}, {}, {}, SETTINGS, 0), 0)
     known = methods.fitted(method, SECTIONS, backbones, ["bo", "mam"])
     before = {name: weights.clone() for name, weights in backbones.base().model.state_dict().items()}
     requests = [request._replace(subjects=()) for _, request in benchmark.build_requests(known)]

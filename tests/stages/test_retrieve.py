@@ -71,6 +71,14 @@ def test_the_subject_itself_is_kept_out():
     assert {row["key"] for row in rows()} == {f"{i:03d}.png" for i in range(CORPUS)}
 
 
+def test_photos_that_are_not_learned_from_are_no_negatives_either():
+    """Pictures of the subject stay out, though the search uses one photo alone."""
+    make_index(**{f"own{number}": hostile.picture(number) for number in PHOTOS})
+    set_params({"train_photos": 1, "retrieve.hard": 80, "retrieve.neighbors": 80})
+    assert f"{len(PHOTOS)} the subject's own photo" in stage.main()
+    assert len({row["query"] for row in rows(role="hard")}) == 1
+
+
 def test_copies_in_the_corpus_count_once():
     out, touched = io.BytesIO(), io.BytesIO()
     Image.open(io.BytesIO(hostile.picture(0))).save(out, "PNG", compress_level=0)

@@ -1,6 +1,5 @@
 """The server as its clients see it: OpenAI's own, our `endpoint` method, and those that mean no good."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import psutil
 import pytest
 
 from common import methods, vlm
-from common.assistant import BASE, Assistant, Conversation
+from common.assistant import BASE, Conversation
 from common.core import paths
 from common.core.images import load_image
 from common.methods.interface import Backbones, MethodSubject, Request, Task
@@ -21,24 +20,8 @@ from tests.support.served import (
     data_url,
     expected,
     picture,
-    running,
     words,
 )
-
-
-@pytest.fixture(scope="module")
-def assistant(served: tuple[Path, Assistant]) -> Iterator[Assistant]:
-    """Of a tiny model with the subjects bo and mam, both also known by a reference photo; in their folder."""
-    folder, found = served
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        yield found
-
-
-@pytest.fixture(scope="module")
-def server(assistant: Assistant) -> Iterator[Running]:
-    with running(assistant) as found:
-        yield found
 
 
 def test_one_question_whole_and_as_a_stream(server: Running) -> None:

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -27,15 +26,6 @@ from common.core import paths
 from common.core.errors import UserError
 from tests.support.helpers import ROOT
 from tests.support.served import LONGEST, QUESTION, Running, expected, running
-
-
-@pytest.fixture(scope="module")
-def assistant(served: tuple[Path, Assistant]) -> Iterator[Assistant]:
-    """Of a tiny model with the subjects bo and mam, both also known by a reference photo; in their folder."""
-    folder, found = served
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        yield found
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """What the server refuses: questions, photos, requests and callers."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +13,6 @@ from common.assistant import Assistant
 from common.core.errors import UserError
 from tests.support.helpers import save_photo
 from tests.support.served import QUESTION, TOKEN, Running, data_url, expected, picture, running, words
-
-
-@pytest.fixture(scope="module")
-def assistant(served: tuple[Path, Assistant]) -> Iterator[Assistant]:
-    """Of a tiny model with the subjects bo and mam, both also known by a reference photo; in their folder."""
-    folder, found = served
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        yield found
-
-
-@pytest.fixture(scope="module")
-def server(assistant: Assistant) -> Iterator[Running]:
-    with running(assistant) as found:
-        yield found
 
 
 def body(**changes: Any) -> dict[str, Any]:

@@ -9,10 +9,13 @@ from common import vlm
 from common.core import io, paths, schema
 from common.core.errors import UserError
 from common.core.images import list_photos, load_image
-from common.prompts.interview import CAPTION, DESCRIBE, OTHER, PERSON
+from common.prompts.interview import CAPTION, DESCRIBE, OTHER, PERSON, SUMMARIZE
+from common.prompts.prior_knowledge import INVENTED, KNOWS, TELLS
 from common.vlm.answer import decode
 from stages.synthesize.__main__ import main
 from stages.synthesize.interview import doubtful, interview, read_photo
+from stages.synthesize.prior_knowledge import known_before
+from stages.synthesize.summary import summarize
 from tests.support.helpers import REAL_PHOTOS, run_here, save_photo, set_params
 
 PHOTOS = 3
@@ -168,6 +171,74 @@ def test_what_people_tell_is_kept_beside_what_the_model_says(photos: Path) -> No
     assert human["answer"] == "<bo> is four years old."
     said = {row["answer"] for row in before}
     assert said <= {row["answer"] for row in table} | {before[-1]["answer"], before[-2]["answer"]}
+
+
+def test_the_base_is_asked_before_training_whether_it_knows_the_name(
+    photos: Path, tiny_llava: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main()
+    before = paths.conversations("bo").read_bytes()
+
+    def known() -> list[dict]:
+        return io.read_parquet(paths.PRIOR_KNOWLEDGE, schema.PRIOR_KNOWLEDGE).to_pylist()
+
+    assert {row["name"] for row in known() if row["invented"]} == set(INVENTED)
+    assert {row["name"] for row in known() if not row["invented"]} == {"Bo"}
+    set_params({"subjects.bo.name": "Bo of Hanoi"})
+    main()
+    assert paths.conversations("bo").read_bytes() == before  # nothing that is trained on depends on it
+    asked = {row["question"]: row for row in known() if not row["invented"]}
+    assert list(asked) == [KNOWS.format(name="Bo of Hanoi"), TELLS.format(name="Bo of Hanoi")]
+    base = vlm.load(str(tiny_llava))
+    alone = vlm.answer(
+        base,
+        [vlm.Query(question) for question in asked],
+        vlm.encode_prefixes(base, []),
+        max_new_tokens=4,
+        batch_size=1,
+    )
+    assert [row["answer"] for row in asked.values()] == [answer.text for answer in alone]
+    assert asked[KNOWS.format(name="Bo of Hanoi")]["p_yes"] == pytest.approx(
+        alone[0].probabilities[0], abs=1e-5
+    )
+    assert asked[TELLS.format(name="Bo of Hanoi")]["p_yes"] is None
+
+
+def test_a_base_that_claims_to_know_a_subject_is_said_so() -> None:
+    common = {"subject": "bo", "question": "?", "answer": "Yes"}
+    rows = [
+        common | {"invented": False, "name": "Bo", "parsed": "yes", "p_yes": 0.9},
+        common | {"invented": False, "name": "Bo", "parsed": None, "p_yes": None},
+    ]
+    others = [common | {"invented": True, "name": name, "parsed": "yes", "p_yes": 0.6} for name in INVENTED]
+    assert (known_before(rows) or "").startswith(
+        "the base model says that it knows Bo, before it learned <bo>"
+    )
+    assert known_before([*rows, *others]) is None  # it says so of anybody
+
+
+def test_the_base_sums_up_its_captions_on_request(photos: Path, tiny_llava: Path) -> None:
+    main()
+    without = rows("bo")
+    set_params({"synthesize.summary": True})
+    main()
+    base = vlm.load(str(tiny_llava))
+    (summary,) = [row for row in rows("bo") if row not in without]
+    captions = dict.fromkeys(row["raw_answer"] for row in without if row["kind"] == "caption")
+    assert summary["turn"] == 3 and summary["photo"] is None
+    asked = SUMMARIZE.format(name="the subject", captions="\n".join(f"- {said}" for said in captions))
+    assert summary["question"] == asked.replace("the subject", "<bo>")
+    (alone,) = vlm.answer(
+        base, [vlm.Query(asked)], vlm.encode_prefixes(base, []), max_new_tokens=4, batch_size=1
+    )
+    assert summary["raw_answer"] == alone.text
+    assert summary["kind"] == ("dropped" if summary["reason"] else "description_summary")
+
+
+def test_a_summary_of_more_captions_than_the_base_reads_names_the_setting(tiny_llava: Path) -> None:
+    captions = [{"kind": "caption", "raw_answer": f"The subject is on beach {n}."} for n in range(2000)]
+    with pytest.raises(UserError, match=r"captions of bo are longer .* set synthesize\.summary to false"):
+        summarize(vlm.load(str(tiny_llava)), "bo", "pet", captions, max_new_tokens=4, batch_size=1)
 
 
 def test_a_base_out_of_its_depth_is_said_so() -> None:

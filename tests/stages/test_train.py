@@ -16,11 +16,6 @@ from tests.support.helpers import run_stage, set_params
 from tests.support.train_helpers import EVERYTHING, RECIPE, curve, prepare, rows, write_dataset
 
 
-@pytest.fixture(scope="module")
-def base(tiny_llava: Path) -> vlm.Base:
-    return vlm.load(str(tiny_llava))
-
-
 @pytest.fixture
 def dataset(workspace: Path, tiny_llava: Path) -> Path:
     return prepare(tiny_llava)

@@ -11,16 +11,11 @@ from common.core import paths
 from common.core.errors import UserError
 from common.training import samples
 from common.training.learn import validate
-from common.training.steps import TrainingRecipe
+from common.training.recipe import TrainingRecipe
 from stages.train.__main__ import main
 from tests.support.helpers import set_params
 from tests.support.train_helpers import EVERYTHING, RECIPE, learn_bo, prepare, rows, write_dataset
 from tests.support.vlm_helpers import noise_images
-
-
-@pytest.fixture(scope="module")
-def base(tiny_llava: Path) -> vlm.Base:
-    return vlm.load(str(tiny_llava))
 
 
 @pytest.fixture

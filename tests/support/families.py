@@ -15,7 +15,6 @@ from transformers import (
     CLIPImageProcessor,
     FastVlmConfig,
     FastVlmForConditionalGeneration,
-    LlamaConfig,
     LlavaNextConfig,
     LlavaNextForConditionalGeneration,
     LlavaNextImageProcessor,
@@ -59,7 +58,7 @@ def fast_vlm(folder: Path) -> Path:
         vision_config=TimmWrapperConfig(
             architecture="test_efficientnet", hidden_size=256, num_labels=0
         ).to_dict(),
-        text_config=_llama(text),
+        text_config=tiny.llama(text),
         image_token_id=text.convert_tokens_to_ids("<image>"),
         image_seq_length=9,
         tie_word_embeddings=False,
@@ -83,7 +82,7 @@ def llava_next(folder: Path) -> Path:
     torch.manual_seed(0)
     config = LlavaNextConfig(
         vision_config=tiny.vision(),
-        text_config=_llama(text),
+        text_config=tiny.llama(text),
         image_token_index=text.convert_tokens_to_ids("<image>"),
         image_grid_pinpoints=TILES,
         vision_feature_layer=-2,
@@ -126,7 +125,7 @@ def minigpt_v2(folder: Path) -> Path:
             num_attention_heads=4,
             initializer_range=STD,
         ).to_dict(),
-        text_config=_llama(text),
+        text_config=tiny.llama(text),
         image_token_id=text.convert_tokens_to_ids(IMAGE_TOKEN),
         image_seq_length=4,
         tie_word_embeddings=False,
@@ -182,7 +181,7 @@ def qwen3_vl(folder: Path) -> Path:
 def smolvlm(folder: Path) -> Path:
     """SmolVLM-256M and 500M: Idefics3 with a Llama; five images of four tokens, with words between them."""
     text = tokenizer(idefics3.MARKS, idefics3.END)
-    return saved(*idefics3.parts(text, _llama(text)), folder)
+    return saved(*idefics3.parts(text, tiny.llama(text)), folder)
 
 
 BUILDERS: dict[str, Callable[[Path], Path]] = {
@@ -211,22 +210,6 @@ def tokenizer(marks: Sequence[str] = MARKS, end: str = "<|im_end|>") -> Qwen2Tok
     )
     text.add_special_tokens({"additional_special_tokens": list(marks)})
     return text
-
-
-def _llama(text: PreTrainedTokenizerFast) -> LlamaConfig:
-    return LlamaConfig(
-        vocab_size=len(text) + 3,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=512,
-        initializer_range=STD,
-        bos_token_id=text.bos_token_id,
-        eos_token_id=text.eos_token_id,
-        pad_token_id=text.pad_token_id,
-    )
 
 
 def _tower() -> dict:

@@ -1,12 +1,18 @@
-"""What tests of several stages share: editing params.yaml, and running a stage or DVC as a user does."""
+"""What tests of several stages share: editing params.yaml, and running a stage as a user does."""
 
 import importlib
 import io
+import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +25,33 @@ ROOT = Path(__file__).resolve().parents[2]
 REAL_PHOTOS = ROOT.parent / "shared" / "photos"  # not part of the repository; tests that need it skip without
 
 
+def small_params() -> None:
+    """Write ./params.yaml: the repository's, cut down to the subject `bo` and to the preset that is selected.
+
+    The other presets are most of what would be parsed again and again.
+    """
+    shutil.copy(ROOT / "params.yaml", ".")
+    whole = read_params()
+    selected = whole["base"]["preset"]
+    set_params(
+        {
+            "presets": {selected: whole["presets"][selected]},
+            "subjects": {"bo": {"kind": "pet", "source": "world"}},
+            "world.corpus": 60,
+            "train.epochs": 1,
+        }
+    )
+
+
+def read_params() -> dict[str, Any]:
+    """What ./params.yaml holds; what `set_params` wrote need not be read again."""
+    text = Path("params.yaml").read_text()
+    return deepcopy(_written[text] if text in _written else _parsed(text))
+
+
 def set_params(changes: dict[str, Any]) -> None:
-    """Change keys of ./params.yaml, named as "train.epochs"; "-train.epochs" removes one."""
-    yaml, path = YAML(), Path("params.yaml")
-    params = yaml.load(path.read_text())
+    """Change keys of ./params.yaml, named as "train.epochs"; "-train.epochs" removes one. Comments go."""
+    params = read_params()
     for dotted, value in changes.items():
         *at, last = dotted.removeprefix("-").split(".")
         section = params
@@ -31,9 +60,32 @@ def set_params(changes: dict[str, Any]) -> None:
         if dotted.startswith("-"):
             del section[last]
         else:
-            section[last] = value
-    with path.open("w") as file:
-        yaml.dump(params, file)
+            section[last] = deepcopy(value)
+    text = "\n".join(_block(params)) + "\n"
+    _written.clear()
+    _written[text] = params
+    Path("params.yaml").write_text(text)
+
+
+_written: dict[str, dict[str, Any]] = {}  # the last text and what it holds
+_NUMBERS = {"NaN": ".nan", "Infinity": ".inf"}  # which JSON has not
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> dict[str, Any]:
+    return YAML(typ="safe", pure=True).load(text)
+
+
+def _block(mapping: dict[str, Any], indent: str = "") -> Iterator[str]:
+    """Lines of YAML, values as JSON, which is YAML, too: a hundred times as fast as YAML's own writers."""
+    for key, value in mapping.items():
+        name = key if re.fullmatch(r"[A-Za-z_][\w-]*", str(key)) else json.dumps(key)
+        if isinstance(value, dict) and value:
+            yield f"{indent}{name}:"
+            yield from _block(value, f"{indent}  ")
+        else:
+            text = json.dumps(value, ensure_ascii=False)
+            yield f"{indent}{name}: {_NUMBERS.get(text, text)}"
 
 
 Ran = subprocess.CompletedProcess[str]
@@ -67,16 +119,6 @@ def run_here(stage: str, *words: str) -> Ran:
 
 def package(stage: str) -> str:
     return f"{'stages' if (ROOT / 'stages' / stage).is_dir() else 'commands'}.{stage}"
-
-
-def dvc(*words: str, code: int = 0) -> str:
-    """Run DVC in the current folder and return all it printed."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", *words], env=os.environ | {"PATH": path}, capture_output=True, text=True
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout + done.stderr
 
 
 def hear_signals() -> None:

@@ -1,8 +1,5 @@
 """The index stage with a tiny CLIP: killed, and the processes that it leaves."""
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.helpers import ROOT, set_params
+from tests.support.forked import start_forked
+from tests.support.helpers import set_params
 
 AGENT = "personal-vlm/test (somebody@corpus.example)"
 
@@ -25,14 +23,12 @@ def _base_clip(workspace: Path, clip_folder: Path):
 
 def kill_when(condition: Callable[[], object]) -> None:
     """Run the stage and kill it as the kernel would."""
-    killed = subprocess.Popen(
-        [sys.executable, "-m", "stages.index"], env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=-3
-    )
+    killed, _ = start_forked("stages.index")
     try:
         wait(condition)
     finally:
         killed.kill()
-        killed.wait()
+        killed.join()
 
 
 def processes_of(folder: Path) -> list[Path]:
@@ -41,7 +37,8 @@ def processes_of(folder: Path) -> list[Path]:
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it has just ended
             command, place = (process / "cmdline").read_bytes(), (process / "cwd").resolve()
-            if place == folder and (b"img2dataset_job" in command or b"multiprocessing" in command):
+            theirs = b"img2dataset_job" in command or b"multiprocessing" in command
+            if place == folder and theirs and b"forkserver" not in command:  # which runs the stage itself
                 found.append(process)
     return found
 

@@ -9,8 +9,11 @@ from tests.support.vlm_helpers import noise_images
 PHOTOS, NEGATIVES = 3, 4
 
 
-def learnable(subject: str, human: str | None = None) -> None:
-    """Write the tables of a subject: 3 photos, 4 negatives, 2 conversations, descriptions."""
+def learnable(subject: str, **told: str) -> None:
+    """Write the tables of a subject: 3 photos, 4 negatives, 2 conversations, descriptions.
+
+    `told`: further descriptions by their kind, as what comes after "<id> is".
+    """
     token = f"<{subject}>"
     rows: list[dict[str, Any]] = []
     roles = ["positive"] * PHOTOS + ["hard"] * (NEGATIVES // 2) + ["easy"] * (NEGATIVES - NEGATIVES // 2)
@@ -40,8 +43,7 @@ def learnable(subject: str, human: str | None = None) -> None:
     io.write_parquet(paths.dataset(subject), numbered, schema.DATASET, ["sample"])
 
     descriptions = {"short": f"{token} is a red dog.", "long": f"{token} is a red dog. It is red."}
-    if human:
-        descriptions["human"] = f"{token} is {human}."
+    descriptions |= {kind: f"{token} is {said}." for kind, said in told.items()}
     spoken = [
         dict.fromkeys(schema.CONVERSATIONS.names)
         | {"kind": f"description_{name}", "answer": answer, "turn": turn}

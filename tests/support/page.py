@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from common.core import io, params, paths, schema
 from common.core.foreign import plain
 from tests.pipeline.test_interrupted import SMALL
 from tests.support.chat_server import Server, completion
-from tests.support.helpers import ROOT, dvc, set_params
+from tests.support.forked import dvc
+from tests.support.helpers import ROOT, set_params
 from tests.support.vlm_helpers import soft_prompt
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium")
@@ -41,7 +43,7 @@ def drawn_world(place: Path, tiny_llava: Path, clip_folder: Path) -> Iterator[No
     for name in ("params.yaml", "dvc.yaml", ".dvcignore"):
         shutil.copy(ROOT / name, place)
     for name in ("common", "stages", "commands"):
-        shutil.copytree(ROOT / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, place / name)
     server = Server()
     server.answer = lambda number, body: completion(f"It is {EVIL}")
     with pytest.MonkeyPatch.context() as patch:
@@ -169,9 +171,15 @@ class Browser:
 def expected(question: str, photo: Path | None = None, subjects: tuple[str, ...] = ("bo",)) -> str:
     from common.core.images import load_image
 
-    talk = Conversation(Assistant.of(params.load()), subjects, image=load_image(photo) if photo else None)
-    *_, answer = talk.ask(question)
+    assistant = _assistant(Path.cwd(), paths.PARAMS.read_bytes())
+    *_, answer = Conversation(assistant, subjects, image=load_image(photo) if photo else None).ask(question)
     return plain(answer.text)
+
+
+@cache
+def _assistant(folder: Path, settings: bytes) -> Assistant:
+    """One for each state of a folder's params.yaml."""
+    return Assistant.of(params.load())
 
 
 def commit_made(folder: Path) -> None:

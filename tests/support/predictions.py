@@ -7,7 +7,7 @@ import numpy as np
 
 from common.core import paths
 from common.core.sections import Evaluate
-from common.methods.interface import TITLES, Control, Cost, Photos, Request, Responder
+from common.methods.interface import TITLES, Control, Cost, LatentTokens, Photos, Request, Responder
 from common.methods.soft_prompt import SoftPrompts
 from stages.evaluate.benchmark import Benchmark
 from stages.evaluate.benchmarks import open_benchmarks
@@ -33,12 +33,14 @@ SETTINGS = Evaluate(
     two_subjects=str(paths.WORLD_TWO_SUBJECTS),
     general=str(paths.WORLD_GENERAL),
     general_subjects=2,
+    general_photos=None,
+    explain="describe",
     captioned_others=2,
 )
 Pictures = Mapping[str, EvalPhoto | ThresholdImage]
 
 
-class Drawn(Responder):
+class Drawn(Responder, LatentTokens):
     """Answers that are drawn: logits of P(yes) are normal, apart by SKILL."""
 
     def __init__(self, name: str, subjects: Iterable[str], pictures: Pictures, seed: int) -> None:
@@ -55,6 +57,9 @@ class Drawn(Responder):
 
     def cost(self, name: str, subject: str) -> Cost:
         return Cost(100, 400, 17)
+
+    def latent_tokens(self, subject: str) -> int:
+        return 3 if self.name == paths.SOFT_PROMPT else 0
 
     def _answer(self, ask: Request) -> SimpleNamespace:
         if ask.method == "majority":

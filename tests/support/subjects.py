@@ -40,6 +40,7 @@ def populate(subjects: Mapping[str, str], *, train: int = 2, test: int = 3, look
         _curve(subject, epochs=3)
         base = {"model": "models/base/llava", "dtype": "float32", "fingerprint": "sha256:0123456789"}
         io.write_json(paths.subject_model(subject) / "soft_prompt.json", {"base": base, "latent_tokens": 3})
+    _prior_knowledge(subjects)
     _of_two(list(subjects))
     _general()
 
@@ -148,6 +149,22 @@ def _tables(subject: str, source: str) -> None:
     ]
     table = _filled(negatives, schema.NEGATIVES)
     io.write_parquet(paths.negatives(subject), table, schema.NEGATIVES, [("role", "descending"), "rank"])
+
+
+def _prior_knowledge(subjects: Iterable[str]) -> None:
+    """The base says Yes to every subject's name, and to one that nobody bears."""
+    rows = [
+        {"subject": subject, "invented": invented, "name": name, "question": question, "answer": answer}
+        | {"parsed": parsed, "p_yes": p_yes}
+        for subject in subjects
+        for invented, name, question, answer, parsed, p_yes in (
+            (False, subject.title(), f"Do you know {subject.title()}?", "Yes", "yes", 0.9),
+            (False, subject.title(), f"Who or what is {subject.title()}?", HOSTILE, None, None),
+            (True, "Quorvin", "Do you know Quorvin?", "Yes.", "yes", 0.6),
+            (True, "Zemmick", "Do you know Zemmick?", "No", "no", 0.4),
+        )
+    ]
+    io.write_parquet(paths.PRIOR_KNOWLEDGE, rows, schema.PRIOR_KNOWLEDGE, ["subject", "name", "question"])
 
 
 def _sample(subject: str, row: dict, role: str, split: str) -> dict:

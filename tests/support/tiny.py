@@ -98,19 +98,7 @@ def llava(folder: str | Path, seed: int = 0, kv_heads: int = 2) -> Path:
     torch.manual_seed(seed)
     config = LlavaConfig(
         vision_config=vision(),
-        text_config=LlamaConfig(
-            vocab_size=len(text) + 3,  # padded beyond the tokenizer, as llava-hf's is
-            hidden_size=32,
-            intermediate_size=64,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            num_key_value_heads=kv_heads,
-            max_position_embeddings=512,
-            initializer_range=STD,
-            bos_token_id=text.bos_token_id,
-            eos_token_id=text.eos_token_id,
-            pad_token_id=text.pad_token_id,
-        ),
+        text_config=llama(text, kv_heads),
         image_token_id=text.convert_tokens_to_ids("<image>"),
         image_seq_length=(IMAGE_SIZE // PATCH) ** 2,
         vision_feature_layer=-2,
@@ -130,6 +118,23 @@ def llava(folder: str | Path, seed: int = 0, kv_heads: int = 2) -> Path:
         chat_template=CHAT_TEMPLATE,
     ).save_pretrained(folder)
     return Path(folder)
+
+
+def llama(text: PreTrainedTokenizerFast, kv_heads: int = 2) -> LlamaConfig:
+    """The language model of this tokenizer."""
+    return LlamaConfig(
+        vocab_size=len(text) + 3,  # padded beyond the tokenizer, as llava-hf's is
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=kv_heads,
+        max_position_embeddings=512,
+        initializer_range=STD,
+        bos_token_id=text.bos_token_id,
+        eos_token_id=text.eos_token_id,
+        pad_token_id=text.pad_token_id,
+    )
 
 
 def clip(folder: str | Path, seed: int = 0) -> Path:

@@ -9,8 +9,8 @@ import torch
 from common import vlm
 from common.core import io, paths, schema
 from common.training import samples
-from common.training.learn import Learned, learn
-from common.training.steps import TrainingRecipe
+from common.training.learn import learn
+from common.training.recipe import TrainingRecipe
 from tests.support.helpers import set_params
 from tests.support.vlm_helpers import noise_images
 
@@ -85,8 +85,11 @@ def prepare(tiny_llava: Path) -> Path:
     return paths.dataset("bo")
 
 
-def learn_bo(base: vlm.Base, training_set: samples.TrainingSet, recipe: TrainingRecipe) -> Learned:
-    return learn(base, {"bo": training_set}, recipe)["bo"]
+def learn_bo(
+    base: vlm.Base, training_set: samples.TrainingSet, recipe: TrainingRecipe
+) -> tuple[vlm.SoftPrompt, list[dict[str, Any]]]:
+    learned = learn(base, {"bo": training_set}, recipe)["bo"]
+    return learned.best, learned.curve
 
 
 def curve(subject: str) -> torch.Tensor:

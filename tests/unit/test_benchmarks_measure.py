@@ -25,7 +25,8 @@ from benchmarks.plain import Prepared, grown
 from benchmarks.reference import Reference
 from common import vlm
 from common.core.errors import UserError
-from common.training.learn import TrainingRecipe
+from common.training.learn import Learned
+from common.training.recipe import TrainingRecipe
 from common.training.samples import TrainingSet
 from tests.support.benchmark_helpers import small_training_set, tiny_base
 from tests.support.helpers import ROOT
@@ -186,11 +187,11 @@ def test_the_learning_rate_grows_with_the_batch(
 
     def learn(
         _: vlm.Base, training_sets: dict[str, TrainingSet], recipe: TrainingRecipe
-    ) -> dict[str, tuple[vlm.SoftPrompt, list]]:
+    ) -> dict[str, Learned]:
         recipes.append(recipe)
         prompt = ours.start(base, "bo")
         prompt.info["validation"] = {"weighted": 0.25 * len(recipes)}
-        return dict.fromkeys(training_sets, (prompt, []))
+        return dict.fromkeys(training_sets, Learned(prompt, [prompt]))
 
     monkeypatch.setattr(batch_size, "learn", learn)
     monkeypatch.setattr(batch_size.data, "work", lambda *_: data.Work({"bo": training_set}, 1))

@@ -11,7 +11,12 @@ from common.core.models import problem
 from common.core.params import load
 from tests.support.helpers import ROOT, set_params
 
-pytestmark = pytest.mark.usefixtures("workspace")
+PRESETS = YAML(typ="safe").load(ROOT / "params.yaml")["presets"]
+
+
+@pytest.fixture(autouse=True)
+def _all_presets(workspace):
+    set_params({"presets": PRESETS})
 
 
 def test_the_shipped_file_loads_and_is_frozen():
@@ -92,9 +97,6 @@ def test_a_mistake_is_named_with_its_key_and_remedy(changes: dict[str, Any], sen
         load()
     assert sentence in str(caught.value)
     assert str(caught.value).startswith("params.yaml: ")
-
-
-PRESETS = YAML(typ="safe").load(ROOT / "params.yaml")["presets"]
 
 
 @pytest.mark.parametrize("name", PRESETS)

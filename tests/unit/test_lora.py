@@ -11,14 +11,32 @@ from transformers import AutoModelForImageTextToText
 
 from common import vlm
 from common.core.errors import UserError
-from common.methods.lora import adapter, sequences
+from common.methods.lora import adapter, sequences, stored
 from common.methods.lora.learn import _fitting, _optimizer, backward
 from common.training.samples import Sample
 from common.vlm.suffix import IGNORE
 from tests.support import families, tiny
 from tests.support.helpers import ROOT
-from tests.support.lora_helpers import IMAGES, SAMPLES, gradients, logits, put_on, saved, state, unchanged
-from tests.support.vlm_helpers import full_inputs
+from tests.support.lora_helpers import (
+    IMAGES,
+    SAMPLES,
+    gradients,
+    logits,
+    plain_loss,
+    plain_projector,
+    put_on,
+    saved,
+    seen,
+    state,
+    unchanged,
+)
+
+
+@pytest.fixture(scope="module", params=["llava", *families.BUILDERS])
+def any_base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> vlm.Base:
+    """One of each family."""
+    build = {"llava": tiny.llava, **families.BUILDERS}[request.param]
+    return vlm.load(str(build(tmp_path_factory.mktemp("model"))), system="Be brief.")
 
 
 @pytest.fixture(scope="module", params=["llava", "fast_vlm", "shipped"])
@@ -29,31 +47,20 @@ def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return vlm.load(str(build(tmp_path_factory.mktemp("model"))), system="Be brief.")
 
 
-def test_loss_and_gradients_are_those_of_the_plain_forward_over_each_sample(base: vlm.Base) -> None:
-    features = sequences.vision_features(base, IMAGES, 2)
-    made = sequences.examples(base, SAMPLES, features.shape[1])
+def test_loss_and_gradients_are_those_of_the_plain_forward_over_each_sample(any_base: vlm.Base) -> None:
+    features = seen(any_base, IMAGES)
+    made = sequences.examples(any_base, SAMPLES, IMAGES)
 
-    def plain() -> torch.Tensor:
-        loss = torch.zeros(())
-        for sample in SAMPLES:
-            image = None if sample.image is None else IMAGES[sample.image]
-            suffix = vlm.suffix(base, None, sample.question, sample.answer, image=image is not None)
-            inputs = full_inputs(base, image, suffix)
-            before = inputs["input_ids"].shape[1] - len(suffix.ids)
-            labels = torch.tensor([[IGNORE] * before + suffix.labels])
-            each = base.model(**inputs, labels=labels).loss * sample.weight / len(SAMPLES)
-            each.backward()
-            loss += each.detach()
-        return loss
-
-    with put_on(base) as put:
-        own = base.model.model.multi_modal_projector
-        base.model.model.multi_modal_projector = put.projector
-        wanted = gradients(put, plain)
-        base.model.model.multi_modal_projector = own
+    with put_on(any_base) as put:
+        own = plain_projector(any_base)
+        if own is not None:
+            any_base.model.model.multi_modal_projector = put.projector
+        wanted = gradients(put, lambda: plain_loss(any_base))
+        if own is not None:
+            any_base.model.model.multi_modal_projector = own
         for micro_batch_size in (4, 3):  # in one forward, and in two
             found = gradients(
-                put, lambda n=micro_batch_size: backward(base, put, features, made, n) / len(made)
+                put, lambda n=micro_batch_size: backward(any_base, put, features, made, n) / len(made)
             )
             assert found[0] == pytest.approx(wanted[0], rel=2e-5)
             for mine, theirs in zip(found[1], wanted[1], strict=True):
@@ -61,8 +68,8 @@ def test_loss_and_gradients_are_those_of_the_plain_forward_over_each_sample(base
 
 
 def test_checkpointing_changes_no_gradient_and_ends_with_the_training(base: vlm.Base) -> None:
-    features = sequences.vision_features(base, IMAGES, 3)
-    made = sequences.examples(base, SAMPLES, features.shape[1])
+    features = seen(base, IMAGES)
+    made = sequences.examples(base, SAMPLES, IMAGES)
     found = []
     for checkpointing in (False, True):
         with put_on(base, checkpointing=checkpointing) as put:
@@ -73,18 +80,25 @@ def test_checkpointing_changes_no_gradient_and_ends_with_the_training(base: vlm.
     assert not base.model.model.language_model.is_activation_checkpointing
 
 
-def test_every_linear_layer_of_the_language_model_and_none_of_the_vision_tower(base: vlm.Base) -> None:
-    with put_on(base) as put:
-        at = {name.rpartition(".lora_")[0] for name in put.snapshot()[adapter.WEIGHTS]}
-    layers = base.model.config.text_config.num_hidden_layers
-    assert len(at) == 7 * layers and all(".language_model.layers." in name for name in at)
+def test_every_linear_layer_of_the_language_model_and_none_of_the_vision_tower(any_base: vlm.Base) -> None:
+    decoder = set(any_base.language_model.modules())
+    linear = {
+        name
+        for name, module in any_base.model.named_modules()
+        if module in decoder and isinstance(module, torch.nn.Linear)
+    }
+    with put_on(any_base) as put:
+        at = {name.rpartition(".lora_")[0] for name in put.snapshot()[adapter.ADAPTER_WEIGHTS]}
+    assert {name.removeprefix("base_model.model.") for name in at} == linear
 
 
 def test_the_answer_and_the_end_token_are_learned_and_nothing_else(base: vlm.Base) -> None:
-    example = sequences.examples(base, SAMPLES[:1], 9)[0]
+    example = sequences.examples(base, SAMPLES[:1], IMAGES)[0]
     learned = [label for label in example.labels if label != IGNORE]
-    assert base.tokenizer.decode(learned).strip() == "Yes</s>"
-    assert example.ids.count(base.model.config.image_token_id) == 9
+    assert base.tokenizer.decode(learned).strip() == f"Yes{base.tokenizer.eos_token}"
+    assert example.prefix.ids.count(base.model.config.image_token_id) == len(
+        vlm.image_tokens(base, IMAGES[:1])[0]
+    )
 
 
 def test_the_base_is_as_before_whatever_ends_the_training(base: vlm.Base) -> None:
@@ -105,7 +119,7 @@ def test_first_values_come_from_their_seed_alone_and_disturb_no_other_draw(base:
     def start(seed: int) -> torch.Tensor:
         torch.rand(3)
         with adapter.attached(base, config, seed, train_projector=False, checkpointing=False) as put:
-            return put.lora[0].detach().clone()
+            return put.values[0].detach().clone()
 
     torch.manual_seed(5)
     first, again, other = start(1), start(1), start(2)
@@ -117,19 +131,19 @@ def test_first_values_come_from_their_seed_alone_and_disturb_no_other_draw(base:
 
 
 def test_merged_is_what_was_trained_and_the_base_returns_to_the_last_bit(
-    base: vlm.Base, tmp_path: Path
+    any_base: vlm.Base, tmp_path: Path
 ) -> None:
-    before, plain = state(base), logits(base, base.model.model.multi_modal_projector)
-    told = saved(base, tmp_path / "one")
-    with adapter.merged(base, [tmp_path / "one"]):
-        now = logits(base, base.model.model.multi_modal_projector)
+    before, plain = state(any_base), logits(any_base, plain_projector(any_base))
+    told = saved(any_base, tmp_path / "one")
+    with stored.merged(any_base, [tmp_path / "one"]):
+        now = logits(any_base, plain_projector(any_base))
         torch.testing.assert_close(now, told, rtol=1e-4, atol=1e-3)
-        assert list(base.model.state_dict()) == list(before)  # a plain model in between, too
+        assert list(any_base.model.state_dict()) == list(before)  # a plain model in between, too
     assert not torch.allclose(plain, told, atol=1e-2)
-    assert unchanged(base, before)
-    with pytest.raises(RuntimeError, match="stopped"), adapter.merged(base, [tmp_path / "one"]):
+    assert unchanged(any_base, before)
+    with pytest.raises(RuntimeError, match="stopped"), stored.merged(any_base, [tmp_path / "one"]):
         raise RuntimeError("stopped")
-    assert unchanged(base, before)
+    assert unchanged(any_base, before)
 
 
 def test_changes_of_several_add_up_and_those_of_none_are_none(base: vlm.Base, tmp_path: Path) -> None:
@@ -138,12 +152,12 @@ def test_changes_of_several_add_up_and_those_of_none_are_none(base: vlm.Base, tm
     changes = []
     for seed, folder in enumerate(folders):
         saved(base, folder, seed)
-        with adapter.merged(base, [folder]):
+        with stored.merged(base, [folder]):
             changes.append({name: value - before[name] for name, value in state(base).items()})
-    with adapter.merged(base, folders):
+    with stored.merged(base, folders):
         for name, value in base.model.state_dict().items():
             torch.testing.assert_close(value, before[name] + changes[0][name] + changes[1][name])
-    with adapter.merged(base, []):
+    with stored.merged(base, []):
         assert unchanged(base, before)
     assert unchanged(base, before)
 
@@ -152,7 +166,7 @@ def test_peft_reads_the_folder_by_itself(base: vlm.Base, tmp_path: Path) -> None
     saved(base, tmp_path / "bo")
     fresh = AutoModelForImageTextToText.from_pretrained(base.name)
     fresh = PeftModel.from_pretrained(fresh, tmp_path / "bo").merge_and_unload()
-    with adapter.merged(base, [tmp_path / "bo"]):
+    with stored.merged(base, [tmp_path / "bo"]):
         mine = base.model.model.language_model.state_dict()
         theirs = fresh.model.language_model.state_dict()
         assert list(mine) == list(theirs) and all(torch.equal(mine[name], theirs[name]) for name in mine)
@@ -161,11 +175,11 @@ def test_peft_reads_the_folder_by_itself(base: vlm.Base, tmp_path: Path) -> None
 def test_an_adapter_of_another_base_is_refused(base: vlm.Base, tmp_path: Path) -> None:
     saved(base, tmp_path / "bo")
     other = vlm.load(str(tiny.llava(tmp_path / "other", seed=9)))
-    with pytest.raises(UserError, match="another base model"), adapter.merged(other, [tmp_path / "bo"]):
+    with pytest.raises(UserError, match="another base model"), stored.merged(other, [tmp_path / "bo"]):
         pass
     with (
         pytest.raises(UserError, match=r"training\.json is missing"),
-        adapter.merged(base, [tmp_path / "no"]),
+        stored.merged(base, [tmp_path / "no"]),
     ):
         pass
 
@@ -174,11 +188,11 @@ def test_a_base_in_bfloat16_learns_in_float32_and_nearly_the_same(tmp_path: Path
     folder, found = str(tiny.llava(tmp_path)), {}
     for dtype in ("float32", "bfloat16"):
         base = vlm.load(folder, dtype=dtype)
-        features = sequences.vision_features(base, IMAGES, 3)
-        made = sequences.examples(base, SAMPLES, features.shape[1])
+        features = seen(base, IMAGES)
+        made = sequences.examples(base, SAMPLES, IMAGES)
         with put_on(base, checkpointing=True) as put:
             _, values = gradients(put, partial(backward, base, put, features, made, 4))
-            assert {value.dtype for value in put.lora + put.projector_values} == {torch.float32}
+            assert {value.dtype for value in [*put.values, *put.projector_values]} == {torch.float32}
             kept = {value.dtype for tensors in put.snapshot().values() for value in tensors.values()}
             assert kept == {getattr(torch, dtype)}
         found[dtype] = torch.cat([value.flatten().float() for value in values])
@@ -202,21 +216,21 @@ def test_samples_that_are_too_long_are_left_out_and_told(
     base: vlm.Base, capsys: pytest.CaptureFixture[str]
 ) -> None:
     long = Sample("ball " * base.model.config.text_config.max_position_embeddings, "Yes", None, None)
-    made = sequences.examples(base, [*SAMPLES, long], 9)
+    made = sequences.examples(base, [*SAMPLES, long], IMAGES)
     assert len(_fitting(base, made, None, "bo, training")) == len(SAMPLES)
     assert "warning: bo, training: 1 samples left out, longer than" in capsys.readouterr().err
     with pytest.raises(UserError, match=r"no sample fits into \d+ positions"):
         _fitting(base, made[-1:], None, "bo, training")
-    lengths = sorted(len(example.ids) for example in made)
+    lengths = sorted(example.length for example in made)
     kept = _fitting(base, made, lengths[1], "bo, training")
-    assert sorted(len(example.ids) for example in kept) == lengths[:2]
+    assert sorted(example.length for example in kept) == lengths[:2]
     assert f"3 samples left out, longer than {lengths[1]} positions" in capsys.readouterr().err
 
 
 def test_a_base_that_lora_does_not_fit_is_refused_before_it_is_changed(tmp_path: Path) -> None:
     other = vlm.load(str(families.qwen3_vl(tmp_path / "qwen")))
-    with pytest.raises(UserError, match="of type qwen3_vl, and LoRA works for llava, fast_vlm, "):
-        adapter.describe(other, rank=4, alpha=8, dropout=0.0)
+    with pytest.raises(UserError, match="of type qwen3_vl, and projectors can be trained of llava, fast_vlm"):
+        adapter.describe(other, rank=4, alpha=8, dropout=0.0, train_projector=True)
     short = vlm.load(str(ROOT / "models/base/llava"), bits=8)
     with pytest.raises(UserError, match=r"set base\.vlm\.bits to null"):
         adapter.describe(short, rank=4, alpha=8, dropout=0.0)

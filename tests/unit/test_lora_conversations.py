@@ -15,10 +15,9 @@ from common.methods.lora import Conversations
 from common.methods.lora.conversations import Conversation, load
 from common.methods.lora.conversations import sequences as as_sequences
 from common.methods.lora.learn import backward
-from common.methods.lora.sequences import vision_features
 from common.vlm.suffix import IGNORE
 from tests.support import families, tiny
-from tests.support.lora_helpers import gradients, put_on
+from tests.support.lora_helpers import gradients, put_on, seen
 from tests.support.vlm_helpers import noise_images
 
 IMAGES = noise_images(3)
@@ -49,8 +48,8 @@ def plain_inputs(base: vlm.Base, item: Conversation) -> dict[str, torch.Tensor]:
 
 
 def test_ids_are_those_of_the_whole_text_and_every_answer_is_learned_with_its_end(base: vlm.Base) -> None:
-    for item, made in zip(ITEMS, as_sequences(base, ITEMS, 9), strict=True):
-        assert made.ids == plain_inputs(base, item)["input_ids"][0].tolist()
+    for item, made in zip(ITEMS, as_sequences(base, ITEMS, IMAGES), strict=True):
+        assert [*made.prefix.ids, *made.ids] == plain_inputs(base, item)["input_ids"][0].tolist()
         assert made.images == item.images
         learned = [i if label != IGNORE else None for i, label in zip(made.ids, made.labels, strict=True)]
         end = base.tokenizer.eos_token_id
@@ -65,15 +64,14 @@ def test_ids_are_those_of_the_whole_text_and_every_answer_is_learned_with_its_en
 
 
 def test_loss_and_gradients_are_those_of_the_plain_forward(base: vlm.Base) -> None:
-    features = vision_features(base, IMAGES, 2)
-    made = as_sequences(base, ITEMS, features.shape[1])
+    features = seen(base, IMAGES)
+    made = as_sequences(base, ITEMS, IMAGES)
 
     def plain() -> torch.Tensor:
         loss = torch.zeros(())
         for item, example in zip(ITEMS, made, strict=True):
-            each = base.model(**plain_inputs(base, item), labels=torch.tensor([example.labels])).loss / len(
-                ITEMS
-            )
+            labels = torch.tensor([[IGNORE] * len(example.prefix.ids) + example.labels])
+            each = base.model(**plain_inputs(base, item), labels=labels).loss / len(ITEMS)
             each.backward()
             loss += each.detach()
         return loss

@@ -7,6 +7,7 @@ import torch
 from common.core import io
 from common.methods.myvlm import heads
 from common.methods.myvlm.settings import Changes, Heads
+from common.training.curves import Curves
 
 RECIPE = Heads(
     steps=200,
@@ -36,14 +37,15 @@ def generator() -> torch.Generator:
 
 
 def test_a_trained_head_tells_new_pictures_though_one_class_is_rare() -> None:
-    head = heads.train(around([1, 0, 0], 5, 1), around([0, 1, 0], 200, 2), RECIPE, generator())
+    head = heads.train(around([1, 0, 0], 5, 1), around([0, 1, 0], 200, 2), RECIPE, generator(), Curves("bo"))
     own, others = (head.probabilities(around(d, 50, 3)) for d in ([1, 0, 0], [0, 1, 0]))
     assert own.dtype == np.float32 and own.shape == (50,)
     assert (own >= head.level).all() and (others < head.level).all()
 
 
 def test_training_draws_from_its_generator_alone() -> None:
-    made = [heads.train(around([1, 0], 3, 1), around([0, 1], 9, 2), RECIPE, generator()) for _ in range(2)]
+    both, none = (around([1, 0], 3, 1), around([0, 1], 9, 2)), Curves("bo")
+    made = [heads.train(*both, RECIPE, generator(), none) for _ in range(2)]
     assert torch.equal(made[0].weight, made[1].weight) and torch.equal(made[0].bias, made[1].bias)
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 from common.methods.myvlm.optimize import ConceptPhoto, Losses, optimize
 from common.methods.myvlm.settings import Changes, Embeddings
 from common.methods.myvlm.training_pairs import Identifier, Pair, training_pairs
+from common.training.curves import Curves
 from tests.support.vlm_helpers import noise_images
 
 RECIPE = Embeddings(
@@ -37,16 +38,19 @@ class Seen:
         return lambda step, vector: (1 - vector[0, 0], vector[0, 1] ** 2)
 
 
-def learned(seed: int = 0) -> tuple[dict[int, torch.Tensor], Seen]:
+def photos() -> list[ConceptPhoto]:
     rows = [
         {"kind": "caption", "photo_sha256": photo, "question": "", "answer": text}
         for photo in "12"
         for text in CAPTIONS
     ]
     pairs = training_pairs(Identifier.of("bo", "sks"), rows, "Caption {identifier}.", "captioning")
-    photos = [ConceptPhoto(image, pairs[name]) for name, image in zip("12", noise_images(2), strict=True)]
+    return [ConceptPhoto(image, pairs[name]) for name, image in zip("12", noise_images(2), strict=True)]
+
+
+def learned(seed: int = 0) -> tuple[dict[int, torch.Tensor], Seen]:
     seen, rng = Seen(), np.random.default_rng(seed)
-    kept = optimize(4, torch.device("cpu"), seen.prepare, photos, RECIPE, rng, "bo")
+    kept = optimize(4, torch.device("cpu"), seen.prepare, photos(), RECIPE, rng, "bo", Curves("bo"))
     return kept, seen
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from commands.page import manage, measured, views
+from commands.page.entries import Bar, Exchange, Presence, Said
 from commands.page.training import STEPS, Progress, Training
-from commands.page.visitor import Bar, Exchange, Presence, Said, Visitor
+from commands.page.visitor import Visitor
 from common import listing, vlm
 from common.assistant import Assistant
 from common.core import io, params, paths, schema
@@ -66,8 +67,11 @@ def test_a_subject_leaves_params_and_every_other_byte_stays():
     with pytest.raises(UserError, match="lists no subject my-dog"):
         listing.remove("my-dog", params.load)
     set_params({"-subjects.bo": None, "subjects.a": {"kind": "pet"}, "subjects.b": {"kind": "pet"}})
+    left = paths.checkpoint("a")  # of a training that was canceled
+    left.parent.mkdir(parents=True)
+    left.touch()
     manage.delete("a", "own", params.load)
-    assert list(params.load().subjects) == ["b"]
+    assert list(params.load().subjects) == ["b"] and not left.exists()
 
 
 @pytest.mark.usefixtures("workspace")

@@ -22,7 +22,7 @@ from tests.support.predictions import SETTINGS
 
 def asking(questions: Questions) -> EvalSet:
     """A test of one subject, of these questions alone."""
-    return EvalSet({"bo": questions}, {}, {}, SETTINGS, 0)
+    return EvalSet({"bo": questions}, {}, {}, {}, SETTINGS, 0)
 
 
 @pytest.mark.parametrize("answer", ["Yes", "yes", " YES.\n", "Yes."])

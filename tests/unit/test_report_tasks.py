@@ -116,6 +116,8 @@ def test_pope_s_settings_count_alike():
     rows += asked("pope", "soft_prompt", [wrong], category="popular")
     found = tasks.general(pd.DataFrame(rows), "bo", seed=0, resamples=5)
     assert found["soft_prompt", "general.pope.accuracy"][0] == pytest.approx(0.45)
+    assert found["soft_prompt", "general.pope.popular.accuracy"][0] == 0
+    assert found["soft_prompt", "general.pope.published.random.accuracy"][0] == pytest.approx(0.9)
 
 
 def test_mmbench_needs_all_orders_for_the_circular_score():

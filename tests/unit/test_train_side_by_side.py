@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ import torch.nn.functional as F
 
 from common import vlm
 from common.core.seed import torch_stream
+from common.training.recipe import SCHEDULES, TrainingRecipe
+from common.training.run import Run
 from common.training.samples import Sample, TrainingSet
-from common.training.steps import SCHEDULES, SubjectTrainer, TrainingRecipe, epochs
+from common.training.steps import SubjectTrainer
 from common.vlm.suffix import IGNORE
 from tests.support import tiny
 from tests.support.helpers import ROOT
@@ -75,7 +78,8 @@ def engine(
         for subject in subjects
     ]
     path: dict[str, list[torch.Tensor]] = {subject: [] for subject in subjects}
-    for trainer, _ in epochs(base, trainers, vlm.encode_prefixes(base, IMAGES), recipe):
+    run = Run(base, trainers, vlm.encode_prefixes(base, IMAGES), recipe)
+    for trainer, _ in chain.from_iterable(run.epochs()):
         prompt = trainer.snapshot()
         path[prompt.subject].append(torch.cat([prompt.embeddings, prompt.output_row]))
     return path
@@ -166,7 +170,7 @@ def test_no_step_waits_for_the_device(tmp_path: Path, budget: vlm.MemoryBudget) 
         SubjectTrainer.of(base, start(base, subject), training_sets()[subject].training, RECIPE)
         for subject in COUNTS
     ]
-    run = epochs(base, trainers, vlm.encode_prefixes(base, IMAGES, budget=budget), RECIPE)
+    run = Run(base, trainers, vlm.encode_prefixes(base, IMAGES, budget=budget), RECIPE).epochs()
     next(run)  # the first step of all loads kernels
     torch.cuda.set_sync_debug_mode("error")
     try:

@@ -6,8 +6,9 @@ and without a cache. Negative controls show that the comparison would notice.
 """
 
 import copy
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from itertools import accumulate
 
 import pytest
@@ -19,6 +20,8 @@ from common.vlm.suffix import soft_prompts
 from tests.support import families, tiny
 from tests.support.exactness import IMAGES, SAMPLES, cases, losses_of, ours, plain, relative
 from tests.support.vlm_helpers import NamesEnd, assert_same_answers, full_inputs, resized, soft_prompt
+
+Generated = tuple[list[int], torch.Tensor]  # ids of an answer, logits of its first token
 
 BUILDERS = {
     "llava": tiny.llava,
@@ -96,26 +99,62 @@ def test_padding_of_the_text_only_prefix_is_never_read(base: vlm.Base) -> None:
     assert torch.equal(*losses)
 
 
-@pytest.mark.parametrize(
-    ("use_cache", "extra_slots", "packed"),
-    [(True, 100, None), (False, 0, None), (True, 400, [12, 1, 9, 2, 12, 5, 7]), (True, 0, [12] * 4)],
-)
-def test_answers_equal_plain_generation(
-    base: vlm.Base, use_cache: bool, extra_slots: int, packed: list[int] | None
-) -> None:
-    """With a row for each query, and with several in a row."""
+@pytest.fixture(scope="module")
+def queries(base: vlm.Base) -> list[vlm.Query]:
     bo, mam, nobody = (
         soft_prompt(base, "bo", 4),
         soft_prompt(base, "mam", 2, seed=1),
         soft_prompt(base, "x", 0),
     )
     bo, mam = (replace(p, output_row=1.5 * p.output_row) for p in (bo, mam))  # so that every family says them
-    queries = [
+    return [
         vlm.Query(question, image, definition)
         for image in (0, 1, 2, None)
         for definition in (bo, mam, nobody, (bo, mam), "<bo> is a red dog.", None)
         for question in ("Can you see <bo>?", "What is next to <mam> in this photo? Answer with a phrase.")
     ]
+
+
+@pytest.fixture(scope="module")
+def generated(base: vlm.Base, queries: list[vlm.Query]) -> Callable[[bool], list[Generated]]:
+    """Plain generation's answers to the queries, with a cache or without: the same for all packings."""
+    groups = {soft_prompts(query.definition): None for query in queries}
+    models = {group: resized(base, *group) for group in groups}
+
+    @cache
+    def answers(use_cache: bool) -> list[Generated]:
+        found = []
+        for query in queries:
+            row = vlm.suffix(base, query.definition, query.question, image=query.image is not None)
+            inputs = full_inputs(base, None if query.image is None else IMAGES[query.image], row)
+            out = models[soft_prompts(query.definition)].generate(
+                **inputs,
+                max_new_tokens=8,
+                do_sample=False,
+                use_cache=use_cache,
+                output_logits=True,
+                return_dict_in_generate=True,
+                logits_processor=[NamesEnd(base)],
+            )
+            found.append((out.sequences[0, inputs["input_ids"].shape[1] :].tolist(), out.logits[0][0]))
+        return found
+
+    return answers
+
+
+@pytest.mark.parametrize(
+    ("use_cache", "extra_slots", "packed"),
+    [(True, 100, None), (False, 0, None), (True, 400, [12, 1, 9, 2, 12, 5, 7]), (True, 0, [12] * 4)],
+)
+def test_answers_equal_plain_generation(
+    base: vlm.Base,
+    queries: list[vlm.Query],
+    generated: Callable[[bool], list[Generated]],
+    use_cache: bool,
+    extra_slots: int,
+    packed: list[int] | None,
+) -> None:
+    """With a row for each query, and with several in a row."""
     rows = [vlm.suffix(base, q.definition, q.question, image=q.image is not None) for q in queries]
     prompts = [soft_prompts(query.definition) for query in queries]
     options = [base.layout.first_id("Yes"), base.layout.first_id("No")]
@@ -130,22 +169,9 @@ def test_answers_equal_plain_generation(
         max_new_tokens=8,
         option_ids=options,
     )
-    models = {group: resized(base, *group) for group in ((bo,), (mam,), (nobody,), (bo, mam), ())}
-    for query, row, group, new, chance in zip(queries, rows, prompts, ids, chances, strict=True):
-        inputs = full_inputs(base, None if query.image is None else IMAGES[query.image], row)
-        out = models[group].generate(
-            **inputs,
-            max_new_tokens=8,
-            do_sample=False,
-            use_cache=use_cache,
-            output_logits=True,
-            return_dict_in_generate=True,
-            logits_processor=[NamesEnd(base)],
-        )
-        expected = out.sequences[0, inputs["input_ids"].shape[1] :].tolist()
+    for new, chance, (expected, logits) in zip(ids, chances, generated(use_cache), strict=True):
         assert new == [i for i in expected if i not in base.end_ids]
-        plain = out.logits[0][0, options].softmax(-1)
-        torch.testing.assert_close(torch.tensor(chance), plain, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(torch.tensor(chance), logits[options].softmax(-1), rtol=1e-4, atol=1e-6)
     lengths = {len(new) for new in ids}
     assert len(lengths) > 1 and max(lengths) == 8  # rows stopped at different steps
     assert any(base.vocab_size in new for new in ids)  # the identifier was said

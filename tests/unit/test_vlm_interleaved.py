@@ -14,11 +14,6 @@ from tests.support.vlm_helpers import noise_images, resized, soft_prompt
 QUESTION = "Can you see <bo>?"
 
 
-@pytest.fixture(scope="module")
-def base(tiny_llava: Path) -> vlm.Base:
-    return vlm.load(str(tiny_llava))
-
-
 def illustrated(
     base: vlm.Base, images: list, text: str = f"<bo> is {vlm.IMAGE_PLACEHOLDER}."
 ) -> vlm.InterleavedText:

@@ -11,11 +11,6 @@ from tests.support import tiny
 from tests.support.vlm_helpers import noise_images, soft_prompt
 
 
-@pytest.fixture(scope="module")
-def base(tiny_llava: Path) -> vlm.Base:
-    return vlm.load(str(tiny_llava))
-
-
 def with_info(base: vlm.Base, prompt: vlm.SoftPrompt) -> vlm.SoftPrompt:
     info = {"base": {"fingerprint": base.fingerprint}, "seed": 3}
     return vlm.SoftPrompt(prompt.subject, prompt.embeddings, prompt.output_row, info)

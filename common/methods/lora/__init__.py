@@ -3,7 +3,7 @@
 The subject's name stays plain text, ``<bo>``; no row and no prompt is added. As in "Can we add personalized
 knowledge naively" (YAICON), which is LLaVA's own LoRA script on personal data. One adapter per subject, or
 one for all; others' conversations in LLaVA's form may be learned beside a subject's, or alone. To answer, the
-adapter is merged into the base, and taken out again.
+adapter is merged into the base, and taken out again. Without a rank, all weights of the language model learn.
 """
 
 from collections import defaultdict
@@ -59,7 +59,7 @@ class LoraSettings(MethodSettings):
     """See params.yaml."""
 
     scope: Literal["subject", "all"]
-    rank: PositiveInt
+    rank: PositiveInt | None
     alpha: PositiveFloat
     dropout: Annotated[float, Field(ge=0, lt=1)]
     learning_rate: PositiveFloat
@@ -77,17 +77,24 @@ class LoraSettings(MethodSettings):
 
 
 class Lora(Method):
-    """A folder per adapter, in PEFT's format."""
+    """A folder per adapter, in PEFT's format, or with all weights of the language model."""
 
     Settings = LoraSettings
 
     def fit(self, subjects: Sequence[MethodSubject]) -> None:
         """Train an adapter on each subject's dataset, or one on all of them."""
         base, chosen = self.backbones.base(), self.settings  # the base first: it quietens what PEFT imports
-        from common.methods.lora import adapter
+        from common.methods.lora import adapter, stored
         from common.methods.lora.learn import learn
+        from common.training.curves import Curves
 
-        config = adapter.describe(base, rank=chosen.rank, alpha=chosen.alpha, dropout=chosen.dropout)
+        config = adapter.describe(
+            base,
+            rank=chosen.rank,
+            alpha=chosen.alpha,
+            dropout=chosen.dropout,
+            train_projector=chosen.projector_learning_rate is not None,
+        )
         for together in [subjects] if chosen.scope == "all" else [[subject] for subject in subjects]:
             folder = self._folder(together[0].id)
             rows = [
@@ -105,6 +112,7 @@ class Lora(Method):
                 chosen,
                 seed=self.backbones.seed,
                 micro_batch_size=self.backbones.batch_size,
+                curves=Curves(f"{self.name}/{folder.name}"),
             )
             data = {subject.id: io.sha256_file(subject.dataset) for subject in together}
             if chosen.conversations:
@@ -112,11 +120,11 @@ class Lora(Method):
             # settings left at their defaults did nothing
             training = chosen.model_dump(exclude_defaults=True) | {"seed": self.backbones.seed}
             info = {"data": data, "training": training, **learned}
-            adapter.save(folder, base, config, values, info)
+            stored.save(folder, base, config, values, info)
 
     def answers(self, photos: Photos, requests: Sequence[Request]) -> "list[vlm.Answer]":
         """Subject by subject, each with its adapter merged; questions about no subject go to the base."""
-        from common.methods.lora.adapter import merged
+        from common.methods.lora.stored import merged
         from common.methods.respond import answer_all
 
         groups: dict[tuple[Path, ...], list[int]] = defaultdict(list)
@@ -134,7 +142,7 @@ class Lora(Method):
 
     def cost(self, name: str, subject: str) -> Cost:
         """The whole adapter, also where all subjects share it."""
-        from common.methods.lora.adapter import INFO
+        from common.methods.lora.stored import INFO
 
         folder = self._folder(subject)
         stored = sum(path.stat().st_size for path in folder.iterdir())

@@ -16,7 +16,8 @@ from PIL import Image
 from common import vlm
 from common.core import foreign, images, llava_json
 from common.core.errors import UserError
-from common.methods.lora.sequences import Example, prefix_ids
+from common.methods.lora.pictures import prefix_tokens
+from common.methods.lora.sequences import Example
 from common.vlm.suffix import IGNORE
 
 if TYPE_CHECKING:
@@ -67,23 +68,23 @@ def load(
     return pictures, made
 
 
-def sequences(base: vlm.Base, conversations: Sequence[Conversation], image_tokens: int) -> list[Example]:
+def sequences(
+    base: vlm.Base, conversations: Sequence[Conversation], images: Sequence[Image.Image]
+) -> list[Example]:
     """Each conversation as one sequence: every answer and the end token after it are learned.
 
     Args:
         base: its chat template says what stands between an answer and the next question.
         conversations: what is learned.
-        image_tokens: P, positions that a picture takes.
+        images: that they refer to.
 
     """
     again = _next_turn(base)
-    prefixes = {
-        count: prefix_ids(base, count, image_tokens) for count in {len(c.images) for c in conversations}
-    }
+    before = prefix_tokens(base, (conversation.images for conversation in conversations), images)
     made = []
     for conversation in conversations:
-        ids = list(prefixes[len(conversation.images)])
-        labels = [IGNORE] * len(ids)
+        ids: list[int] = []
+        labels: list[int] = []
         for number, (question, answer) in enumerate(conversation.turns):
             if number:
                 ids += again
@@ -92,7 +93,7 @@ def sequences(base: vlm.Base, conversations: Sequence[Conversation], image_token
             turn = vlm.suffix(base, None, question, answer, image=shown)
             ids += turn.ids
             labels += turn.labels
-        made.append(Example(conversation, ids, labels, conversation.images))
+        made.append(Example(conversation, before[conversation.images], ids, labels, conversation.images))
     return made
 
 

@@ -1,10 +1,10 @@
-"""Samples as the language model reads them: whole sequences, and one forward over a batch of them.
+"""Samples as the language model reads them: whole sequences, and one forward over rows of them.
 
-LoRA changes what the language model makes of an image, so no prefix can be reused in training. What the
-frozen vision tower makes of it is: it is computed once per picture. Owns features, padding and logits. Does
-not own adapters (`adapter`) or steps (`learn`).
+Owns the layout of rows and logits. Does not own what stands before a question (`pictures`), which samples
+share a row (`rows`), adapters (`adapter`) or steps (`learn`).
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,23 +14,39 @@ from PIL import Image
 from torch import nn
 
 from common import vlm
+from common.methods.lora.pictures import Features, PrefixTokens, prefix_tokens
 from common.training.samples import Sample
+from common.vlm.forward import mask_and_places
+from common.vlm.packing import SHARED, pack_rows
 from common.vlm.suffix import IGNORE
 
 if TYPE_CHECKING:
     from common.methods.lora.conversations import Conversation
 
-_QUESTION = "\ue000"  # marks the question's place in the chat template; private use, so in no template
-
 
 @dataclass(frozen=True)
 class Example:
-    """A sample as ids, an image token for each position of its pictures; labels are IGNORE off answers."""
+    """A sample as ids.
+
+    Attributes:
+        sample: what it is made of.
+        prefix: what stands before the first question.
+        ids: what comes after it.
+        labels: of `ids`, IGNORE off answers.
+        images: indices of its pictures.
+
+    """
 
     sample: "Sample | Conversation"
+    prefix: PrefixTokens
     ids: list[int]
     labels: list[int]
     images: tuple[int, ...]
+
+    @property
+    def length(self) -> int:
+        """Positions of the whole."""
+        return len(self.prefix.ids) + len(self.ids)
 
     @property
     def supervised(self) -> int:
@@ -39,89 +55,105 @@ class Example:
 
 
 class AnswerLogits(NamedTuple):
-    """The positions of a batch that predict an answer, N of them.
+    """The positions of a forward that predict an answer, N of them.
 
-    logits: (N, V) float32; targets: (N,) int64; rows: (N,) int64, the examples that they belong to, rising.
+    Attributes:
+        logits: (N, V) float32.
+        targets: (N,) int64.
+        samples: (N,) int64, the examples that they belong to, rising.
+
     """
 
     logits: torch.Tensor
     targets: torch.Tensor
-    rows: torch.Tensor
+    samples: torch.Tensor
 
 
-def vision_features(base: vlm.Base, images: Sequence[Image.Image], batch_size: int) -> torch.Tensor:
-    """What the projector is given of n ≥ 1 images: (n, P, d) in the model's dtype on the CPU."""
-    found: list[torch.Tensor] = []
-    projector = base.model.model.multi_modal_projector
-    with projector.register_forward_pre_hook(lambda module, given: found.append(given[0].cpu())):
-        vlm.image_tokens(base, images, batch_size)
-    return torch.cat(found)
-
-
-def examples(base: vlm.Base, samples: Sequence[Sample], image_tokens: int) -> list[Example]:
+def examples(base: vlm.Base, samples: Sequence[Sample], images: Sequence[Image.Image]) -> list[Example]:
     """Put samples in the layout of the base, the subject's name as plain text.
 
     Args:
         base: its chat template and tokenizer count.
         samples: what is learned; the answer and the end token after it are supervised.
-        image_tokens: P, positions that a picture takes.
+        images: that the samples refer to.
 
     """
-    prefixes = [prefix_ids(base, count, image_tokens) for count in (0, 1)]
+    shown = [() if sample.image is None else (sample.image,) for sample in samples]
+    before = prefix_tokens(base, shown, images)
     made = []
-    for sample in samples:
-        images = () if sample.image is None else (sample.image,)
-        prefix = prefixes[len(images)]
-        rest = vlm.suffix(base, None, sample.question, sample.answer, image=bool(images))
-        made.append(Example(sample, prefix + rest.ids, [IGNORE] * len(prefix) + rest.labels, images))
+    for sample, pictures in zip(samples, shown, strict=True):
+        rest = vlm.suffix(base, None, sample.question, sample.answer, image=bool(pictures))
+        made.append(Example(sample, before[pictures], rest.ids, rest.labels, pictures))
     return made
 
 
-def prefix_ids(base: vlm.Base, images: int, image_tokens: int) -> list[int]:
-    """What stands before the first question, with so many images, each of `image_tokens` positions."""
-    text = base.layout.prefix_text(image=images > 0)
-    if images > 1:
-        one, several = (_opening(base, count) for count in (1, images))
-        text = text.removesuffix(one) + several
-    token = base.model.config.image_token_id
-    ids = base.layout.tokenizer(text).input_ids
-    return [i for written in ids for i in [written] * (image_tokens if written == token else 1)]
-
-
-def _opening(base: vlm.Base, images: int) -> str:
-    """The first turn up to its question, without a system sentence."""
-    content = [*[{"type": "image"}] * images, {"type": "text", "text": _QUESTION}]
-    messages = [{"role": "user", "content": content}]
-    return base.processor.apply_chat_template(messages, tokenize=False).partition(_QUESTION)[0]
-
-
 def predict(
-    base: vlm.Base, projector: nn.Module, features: torch.Tensor, batch: Sequence[Example]
+    base: vlm.Base, projector: nn.Module | None, features: Features, rows: Sequence[Sequence[Example]]
 ) -> AnswerLogits:
-    """One forward over B examples with and without pictures, padded on the right, which none of them sees.
+    """One forward over R rows of examples, each of which sees its prefix and itself alone.
 
     Args:
         base: the model, with an adapter or without.
-        projector: turns features into image tokens, in its own dtype; its values may require gradients.
-        features: (n, P, d), what `vision_features` gave of the pictures that the examples refer to.
-        batch: the examples.
+        projector: turns features into image tokens, in its own dtype; its values may require gradients. None
+            where features are image tokens already.
+        features: what `vision_features` gave of the pictures that the examples refer to.
+        rows: examples that begin with the same pictures; prefixes of all rows are equally long.
 
     """
-    length = max(len(example.ids) for example in batch)
-    filler = base.tokenizer.pad_token_id or 0
-    ids = torch.tensor([example.ids + [filler] * (length - len(example.ids)) for example in batch])  # (B, S)
-    labels = torch.tensor([example.labels + [IGNORE] * (length - len(example.labels)) for example in batch])
-    rows, before = (labels[:, 1:] != IGNORE).nonzero(as_tuple=True)
-    targets, positions = labels[rows, before + 1], rows * length + before
-    pictures = [image for example in batch for image in example.images]
-    ids, rows, targets, positions, seen = (
-        vlm.to_device(tensor, base.device) for tensor in (ids, rows, targets, positions, features[pictures])
+    examples = [example for row in rows for example in row]
+    packed = pack_rows(_numbered(rows), {number: example.ids for number, example in enumerate(examples)})
+    first = torch.tensor([row[0].prefix.ids for row in rows])  # (R, P)
+    ids = torch.cat([first, packed.ids], 1)  # (R, P + T)
+    segment_ids = torch.cat([torch.full_like(first, SHARED), packed.segment_ids], 1)
+    labels = torch.full_like(ids, IGNORE)
+    labels[segment_ids > SHARED] = torch.tensor([label for example in examples for label in example.labels])
+    at, before = (labels[:, 1:] != IGNORE).nonzero(as_tuple=True)
+    targets, answers = labels[at, before + 1], at * ids.shape[1] + before  # (N,)
+    samples = packed.samples[at, before + 1 - first.shape[1]]
+    ids, segment_ids, targets, answers, samples = (
+        vlm.to_device(tensor, base.device) for tensor in (ids, segment_ids, targets, answers, samples)
     )
-    embeddings = base.model.get_input_embeddings()(ids)  # (B, S, D)
-    if pictures:
-        tokens = projector(seen.to(next(projector.parameters()).dtype)).to(embeddings.dtype)
-        at = (ids == base.model.config.image_token_id).unsqueeze(-1)
-        embeddings = embeddings.masked_scatter(at, tokens)
-    hidden = base.language_model(inputs_embeds=embeddings, use_cache=False).last_hidden_state
-    answers = hidden.flatten(0, 1).index_select(0, positions)  # (N, D)
-    return AnswerLogits(base.model.lm_head(answers).float(), targets, rows)
+    embeddings = base.model.get_input_embeddings()(ids)  # (R, P + T, D)
+    places = ids == base.model.config.image_token_id
+    tokens, *added = _shown(base, projector, features, [image for row in rows for image in row[0].images])
+    if tokens is not None:
+        embeddings = embeddings.masked_scatter(places.unsqueeze(-1), tokens.to(embeddings.dtype))
+    mask, seen = mask_and_places(embeddings, segment_ids)
+    hidden = base.language_model(
+        inputs_embeds=embeddings,
+        attention_mask=mask,
+        position_ids=_position_ids([row[0].prefix for row in rows], seen),
+        use_cache=False,
+        **({"visual_pos_masks": places, "deepstack_visual_embeds": added} if added else {}),
+    ).last_hidden_state
+    logits = base.model.lm_head(hidden.flatten(0, 1).index_select(0, answers))
+    return AnswerLogits(logits.float(), targets, samples)
+
+
+def _shown(
+    base: vlm.Base, projector: nn.Module | None, features: Features, images: Sequence[int]
+) -> list[torch.Tensor | None]:
+    """Image tokens (M, D) of these pictures, None for none, and what first layers add to them."""
+    if not images:
+        return [None]
+    each = [features[image] for image in images]
+    if projector is None:
+        return [vlm.to_device(torch.cat(parts), base.device) for parts in zip(*each, strict=True)]
+    given = vlm.to_device(torch.stack([own for (own,) in each]), base.device)
+    return [projector(given.to(next(projector.parameters()).dtype)).flatten(0, 1)]
+
+
+def _position_ids(prefixes: Sequence[PrefixTokens], seen: torch.Tensor) -> torch.Tensor:
+    """Where tokens stand, (R, S), or (3, R, S) by row and column; `seen` (R, S) is how many each one sees."""
+    axes = max(len(prefix.positions) for prefix in prefixes)
+    first = torch.stack([prefix.positions.expand(axes, -1) for prefix in prefixes], 1)  # (A, R, P)
+    offsets = torch.tensor([[prefix.position_offset] for prefix in prefixes])
+    first, offsets = (vlm.to_device(tensor, seen.device) for tensor in (first, offsets))
+    after = seen[:, first.shape[-1] :] + offsets
+    return torch.cat([first, after.expand(axes, -1, -1)], -1).squeeze(0)
+
+
+def _numbered(rows: Sequence[Sequence[Example]]) -> list[list[int]]:
+    """The numbers of the rows' examples, one row after another."""
+    numbers = itertools.count()
+    return [[next(numbers) for _ in row] for row in rows]

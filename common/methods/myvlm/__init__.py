@@ -61,14 +61,16 @@ class MyVLM(Method, Checkpoints):
         """
         from common.methods.myvlm.concept import Concept
         from common.methods.myvlm.fitting import ConceptData, fit_head, fit_vector, refuse_untaught
+        from common.training.curves import Curves
 
         words = {subject.id: self.word(subject.id, subject.kind) for subject in subjects}
         refuse_untaught(subjects, words, self.name, self.settings)
         base, chosen, seed = self.model(), self.settings, self.backbones.seed
         for subject in progress.bar(subjects, self.name):
             data, word = ConceptData.of(subject), words[subject.id]
-            head, keys, split = fit_head(subject, data, self._features(), chosen, seed)
-            vectors = fit_vector(base, subject, data, word, chosen, seed, self.backbones.batch_size)
+            curves = Curves(f"{self.name}/{subject.id}")
+            head, keys, split = fit_head(subject, data, self._features(), chosen, seed, curves)
+            vectors = fit_vector(base, subject, data, word, chosen, seed, self.backbones.batch_size, curves)
             concept = Concept(word, head, keys, vectors[chosen.embedding.steps], self.info(base))
             concept.save(self.folder / subject.id, vectors, split)
 

@@ -7,8 +7,7 @@ key and value are made as long as those of the photo's tokens on average, as pub
 a base (`common.vlm`): it has no chat template, and behind a Q-Former nothing could be kept of a photo.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,6 +20,7 @@ from torch.nn.utils.rnn import pad_sequence
 from common import vlm
 from common.core.errors import UserError
 from common.core.models import explained, refuse_gaps
+from common.methods.myvlm.qformer import as_long_as_patches, cross_attention
 from common.vlm.load import folder_fingerprint
 from common.vlm.suffix import IGNORE
 
@@ -66,7 +66,7 @@ class Captioner:
 
         """
         placed = self.model.vision_model.post_layernorm(vectors.to(seen.dtype))
-        with _as_long_as_patches(self.model.qformer, seen.shape[1]):
+        with as_long_as_patches(self.model.qformer, seen.shape[1]):
             found = self.model.qformer(
                 query_embeds=self.model.query_tokens.expand(len(seen), -1, -1),
                 encoder_hidden_states=torch.cat([seen, placed], 1),
@@ -81,7 +81,7 @@ class Captioner:
         Shapes as in `image_features`. Both () float32. The penalty is the sum over cross-attentions of the
         mean, over photos, heads and queries, of the squared attention that the vectors receive.
         """
-        with _cross_attention(self.model.qformer) as weights:
+        with cross_attention(self.model.qformer) as weights:
             features = self.image_features(seen, vectors)
         pairs = [self._ids("", caption) for caption in captions]
         ids = self._padded([ids for ids, _ in pairs], self.processor.tokenizer.pad_token_id)
@@ -176,46 +176,3 @@ def load(key: str, model: str, revision: str | None, dtype: str, device: str) ->
         processor = Blip2Processor.from_pretrained(model, revision=revision)
     fingerprint = f"{model}@{revision}" if revision else folder_fingerprint(Path(model))
     return Captioner(weights.to(device).eval().requires_grad_(False), processor, model, fingerprint)
-
-
-@contextmanager
-def _as_long_as_patches(qformer: torch.nn.Module, patches: int) -> Iterator[None]:
-    """Make keys and values behind the first `patches` as long as those are on average."""
-
-    def rescale(_: torch.nn.Module, __: object, rows: torch.Tensor) -> torch.Tensor:
-        lengths = rows.norm(dim=-1, keepdim=True)  # (B, P + m, 1)
-        longer = lengths[:, :patches].mean(1, keepdim=True) / lengths[:, patches:]
-        return torch.cat([rows[:, :patches], rows[:, patches:] * longer], 1)
-
-    hooks = [
-        part.register_forward_hook(rescale)
-        for attention in _attentions(qformer)
-        for part in (attention.key, attention.value)
-    ]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-@contextmanager
-def _cross_attention(qformer: torch.nn.Module) -> Iterator[list[torch.Tensor]]:
-    """Collect (B, H, Q, P + m) attention weights of each cross-attention; only eager attention forms them."""
-    usual = qformer.config._attn_implementation
-    weights: list[torch.Tensor] = []
-    hooks = [
-        attention.register_forward_hook(lambda _, __, made: weights.append(made[1]))
-        for attention in _attentions(qformer)
-    ]
-    qformer.set_attn_implementation("eager")
-    try:
-        yield weights
-    finally:
-        qformer.set_attn_implementation(usual)
-        for hook in hooks:
-            hook.remove()
-
-
-def _attentions(qformer: torch.nn.Module) -> list[torch.nn.Module]:
-    return [layer.crossattention.attention for layer in qformer.encoder.layer if layer.has_cross_attention]

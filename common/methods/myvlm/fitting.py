@@ -26,6 +26,7 @@ from common.methods.myvlm.optimize import ConceptPhoto, optimize
 from common.methods.myvlm.own_questions import ask
 from common.methods.myvlm.settings import MyVLMSettings
 from common.methods.myvlm.training_pairs import Identifier, training_pairs
+from common.training.curves import Curves
 
 Row = Mapping[str, Any]
 
@@ -70,7 +71,12 @@ def refuse_untaught(
 
 
 def fit_head(
-    subject: MethodSubject, data: ConceptData, features: FeatureExtractor, settings: MyVLMSettings, seed: int
+    subject: MethodSubject,
+    data: ConceptData,
+    features: FeatureExtractor,
+    settings: MyVLMSettings,
+    seed: int,
+    curves: Curves,
 ) -> tuple[heads.Head, torch.Tensor, dict[str, Any]]:
     """The head, the keys of the train photos, and what it was trained on and how it did on the rest.
 
@@ -102,6 +108,7 @@ def fit_head(
         views([_image(row) for row in used]),
         recipe,
         seeds.torch_stream(seed, settings.method, subject.id, "head"),
+        curves,
     )
     chances = head.probabilities(features.of(head.feature, photos))
     split = {
@@ -124,6 +131,7 @@ def fit_vector(
     settings: MyVLMSettings,
     seed: int,
     batch_size: int,
+    curves: Curves,
 ) -> dict[int, torch.Tensor]:
     """The vector after steps, (1, D) float32 (see `optimize`)."""
     own = settings.own_questions if settings.mode == "vqa" else None
@@ -144,7 +152,7 @@ def fit_vector(
         prepare = before_qformer(base, batch_size)
     else:
         prepare = after_image_tokens(base, recipe, batch_size, title)
-    return optimize(base.hidden_size, base.device, prepare, photos, recipe, rng, title)
+    return optimize(base.hidden_size, base.device, prepare, photos, recipe, rng, title, curves)
 
 
 def _image(row: Row) -> Image.Image:

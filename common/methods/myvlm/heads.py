@@ -17,6 +17,7 @@ import torch.nn.functional as F
 
 from common.core import io
 from common.methods.myvlm.settings import Heads
+from common.training.curves import Curves
 
 FILE = "head.safetensors"
 FLOOR = 5e-6  # where the cosine schedule of the learning rate ends
@@ -140,7 +141,7 @@ def load(folder: Path) -> Head:
 
 
 def train(
-    positives: np.ndarray, negatives: np.ndarray, recipe: Heads, generator: torch.Generator
+    positives: np.ndarray, negatives: np.ndarray, recipe: Heads, generator: torch.Generator, curves: Curves
 ) -> LinearHead:
     """Train a linear head by the published recipe: cross-entropy, both classes drawn equally often.
 
@@ -160,12 +161,15 @@ def train(
     draws = torch.multinomial(
         chances, recipe.steps * recipe.batch_size, replacement=True, generator=generator
     )
-    for batch in draws.view(recipe.steps, -1):
+    for step, batch in enumerate(draws.view(recipe.steps, -1), 1):
         optimizer.zero_grad()
-        F.cross_entropy(F.linear(features[batch], weight, bias), labels[batch]).backward()
+        loss = F.cross_entropy(F.linear(features[batch], weight, bias), labels[batch])
+        loss.backward()
+        curves.add("head", step, {"loss": loss.detach()})
         torch.nn.utils.clip_grad_norm_([weight, bias], recipe.clip)
         optimizer.step()
         schedule.step()
+    curves.write()
     return LinearHead(recipe.threshold, weight.detach(), bias.detach())
 
 

@@ -17,6 +17,7 @@ from common.core.progress import bar
 from common.methods.myvlm.augment import augmented
 from common.methods.myvlm.settings import Embeddings
 from common.methods.myvlm.training_pairs import Pair
+from common.training.curves import Curves
 
 # Views of a step, by number, and the vector (1, D) float32 of length 1 → loss and attention penalty, () each.
 Losses = Callable[[Sequence[int], torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
@@ -39,6 +40,7 @@ def optimize(
     recipe: Embeddings,
     rng: np.random.Generator,
     title: str,
+    curves: Curves,
 ) -> dict[int, torch.Tensor]:
     """Learn one vector; return it, (1, D) float32 of length 1, after every `checkpoints` steps and the last.
 
@@ -53,6 +55,7 @@ def optimize(
         recipe: of params.yaml.
         rng: draws photos, texts, changes and the start.
         title: of the progress bar.
+        curves: of the training, if they are drawn.
 
     """
     at_once = min(recipe.batch_size, len(photos))
@@ -71,10 +74,14 @@ def optimize(
             raise UserError(f"{title} diverged at step {done}: lower its embedding.learning_rate")
         optimizer.zero_grad()
         total.backward()
-        torch.nn.utils.clip_grad_norm_([values], recipe.clip)
+        norm = torch.nn.utils.clip_grad_norm_([values], recipe.clip)
         optimizer.step()
+        curves.add(
+            "vector", done, {"loss": loss.detach(), "penalty": penalty.detach(), "gradient_norm": norm}
+        )
         if done % recipe.checkpoints == 0 or done == recipe.steps:
             kept[done] = F.normalize(values.detach()).cpu()
+            curves.write()
     return kept
 
 

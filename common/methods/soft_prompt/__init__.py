@@ -12,12 +12,22 @@ import pyarrow as pa
 from common import vlm
 from common.core import io, paths, schema
 from common.core import seed as seeds
-from common.methods.interface import TITLES, Backbones, Control, Cost, Photos, Request, Responder
+from common.methods.interface import (
+    TITLES,
+    Backbones,
+    Control,
+    Cost,
+    LatentTokens,
+    Photos,
+    Request,
+    Responder,
+)
 from common.methods.respond import answer_all, prompt_tokens
+from common.methods.soft_prompt.latent_tokens import token_definitions
 from common.vlm.soft_prompt import WEIGHTS
 
 
-class SoftPrompts(Responder):
+class SoftPrompts(Responder, LatentTokens):
     """Soft prompts that `stages.train` learned, beside the controls."""
 
     name = paths.SOFT_PROMPT
@@ -45,6 +55,10 @@ class SoftPrompts(Responder):
         """All of them; other_subject takes another subject."""
         alone = len(self.prompts) == 1
         return [control for control in wanted if not (alone and control == "other_subject")]
+
+    def latent_tokens(self, subject: str) -> int:
+        """Of its soft prompt."""
+        return self.prompts[subject].latent_tokens
 
     def answers(self, photos: Photos, requests: Sequence[Request]) -> list[vlm.Answer]:
         """Answer in one pass over the photos, but for the constant answer."""
@@ -108,6 +122,7 @@ def definitions(
             base.model, subject, own.latent_tokens, seeds.torch_stream(seed, "evaluate", "empty", subject)
         ),
     }
+    found |= token_definitions(own, found["empty_prompt"])
     if len(prompts) > 1:
         found["other_subject"] = replace(prompts[other_subject(subject, prompts, seed)], subject=subject)
     return found

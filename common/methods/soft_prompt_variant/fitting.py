@@ -16,7 +16,7 @@ from common.methods.soft_prompt_variant.captions import captioned
 from common.methods.soft_prompt_variant.start import init_from_pooled_images, init_from_words
 from common.training import samples
 from common.training.learn import initial_prompt, learn, original_image_tokens
-from common.training.steps import TrainingRecipe
+from common.training.recipe import TrainingRecipe
 
 if TYPE_CHECKING:
     from common.methods.soft_prompt_variant import VariantSettings
@@ -49,7 +49,9 @@ def fit_subject(
         first = init_from_words(base, first, description)
     elif settings.initial == "pooled":
         first = init_from_pooled_images(first, original_image_tokens(base, training_set, True, recipe))
-    prompt, _ = learn(base, {subject.id: training_set}, recipe, {subject.id: first})[subject.id]
+    prompt = learn(base, {subject.id: training_set}, recipe, {subject.id: first}, name=section)[
+        subject.id
+    ].best
     prompt.info["data"] = {"sha256": io.sha256_file(subject.dataset), **settings.data.model_dump()}
     prompt.info["variant"] = settings.model_dump(include={"placement", "head", "photos", "captions"})
     return prompt

@@ -1,0 +1,59 @@
+"""Who is to be learned: the subjects of params.yaml, and the drawn world that some of them come from."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from common.core import paths
+from common.core.settings import NonNegativeInt, PositiveInt, Section
+
+SubjectId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=40)]
+SpokenName = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=r"^[^<>{}\n]+$")
+]
+Kind = Literal["person", "pet", "landmark", "object", "character"]
+
+
+class SubjectParams(Section):
+    """One thing to personalize."""
+
+    kind: Kind
+    source: Literal["own", "world"] = "own"
+    name: SpokenName | None = None
+
+
+class WorldSubject(Section):
+    """What a subject of the embedded world is a drawing of: a noun, or a look-alike of another subject."""
+
+    noun: str | None = None
+    like: SubjectId | None = None
+    changed: Annotated[int, Field(ge=0, le=5)] = 0
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> "WorldSubject":
+        if (self.noun is None) == (self.like is None):
+            raise ValueError("an entry of world.subjects needs either noun or like, not both: mend it")
+        return self
+
+
+class World(Section):
+    """The embedded world."""
+
+    train_photos: PositiveInt
+    test_photos: PositiveInt
+    lookalike_photos: PositiveInt
+    two_subject_photos: Annotated[int, Field(ge=0, multiple_of=2)]
+    general_photos: PositiveInt
+    corpus: PositiveInt
+    corpus_lookalikes: NonNegativeInt
+    subjects: dict[SubjectId, WorldSubject]
+
+    @model_validator(mode="after")
+    def _names_are_free(self) -> "World":
+        for folder in (paths.WORLD_TWO_SUBJECTS, paths.WORLD_GENERAL):
+            if folder.name in self.subjects:
+                raise ValueError(
+                    f"world.subjects.{folder.name} cannot be named so: {folder} holds something else; "
+                    "use another id"
+                )
+        return self
