@@ -28,7 +28,7 @@ def missing_sources(models: Mapping[str, tuple[str, str | None]], locations: Map
 
 
 def unreadable(general: str, two_subjects: str) -> list[str]:
-    """The sentence about a mistake in the user's own test files, if there are such, before hours of computing."""
+    """The mistakes in the user's own test files, if there are such: known before hours of computing."""
     readers = {
         general: (general_vqa.load_general_vqa, vqa.load_vqa),
         two_subjects: (ground_truth.load_two_subjects,),
