@@ -16,11 +16,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import BaseModel
-
 from common.core import foreign
 from common.core.errors import UserError
-from common.testdata.general_vqa import FURTHER, Words
+from common.testdata.general_vqa import FURTHER
+from common.testdata.vqa_files import CocoAnnotations, CocoQuestions, GqaRow, Problem, TextFile
 
 LETTERS = "ABCDE"
 COCO = "COCO_val2014_{:012d}.jpg"
@@ -41,74 +40,6 @@ class VqaQuestion(NamedTuple):
     question: str
     options: tuple[str, ...]
     answers: tuple[str, ...]
-
-
-class TextRow(BaseModel):
-    """A question of TextVQA."""
-
-    question_id: Words
-    image_id: str
-    question: str
-    answers: list[str] = []
-
-
-class TextFile(BaseModel):
-    """TextVQA's file."""
-
-    data: list[TextRow]
-
-
-class CocoQuestion(BaseModel):
-    """A question of VQAv2."""
-
-    question_id: int
-    image_id: int
-    question: str
-
-
-class CocoQuestions(BaseModel):
-    """VQAv2's file of questions."""
-
-    questions: list[CocoQuestion]
-
-
-class CocoAnswer(BaseModel):
-    """What one person said."""
-
-    answer: Words
-
-
-class CocoAnnotation(BaseModel):
-    """What people said to a question of VQAv2."""
-
-    question_id: int
-    answer_type: str
-    answers: list[CocoAnswer]
-
-
-class CocoAnnotations(BaseModel):
-    """VQAv2's file of answers."""
-
-    annotations: list[CocoAnnotation]
-
-
-class GqaRow(BaseModel):
-    """A question of GQA."""
-
-    imageId: Words  # noqa: N815  # GQA's name
-    question: str
-    answer: str | None = None
-
-
-class Problem(BaseModel):
-    """A question of ScienceQA."""
-
-    question: str
-    choices: list[str]
-    answer: int
-    hint: str = ""
-    image: str | None = None
-    subject: str = "all"
 
 
 def load_vqa(folder: Path) -> list[VqaQuestion]:

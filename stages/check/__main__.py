@@ -3,7 +3,7 @@
 from common import methods
 from common.core import crop, errors, io, params, paths, private, progress
 from stages.check.photos import inspect
-from stages.check.sources import missing_sources, remains, unnoticed
+from stages.check.sources import missing_sources, remains, unnoticed, unreadable
 
 RECEIPT = b"params.yaml and data/subjects are fit to run.\n"
 
@@ -13,9 +13,13 @@ def main() -> str:
     p = params.load()
     own = [name for name, subject in p.subjects.items() if subject.source == "own"]
     found = inspect(own)
-    places = {"index.location": p.index.location, "evaluate.two_subjects": p.evaluate.two_subjects}
-    places["evaluate.general"] = p.evaluate.general
+    places = {
+        "index.location": p.index.location,
+        "evaluate.two_subjects": p.evaluate.two_subjects,
+        "evaluate.general": p.evaluate.general,
+    }
     problems = missing_sources(p.base.named, places) + remains(p.subjects, p.methods)
+    problems += unreadable(p.evaluate.general, p.evaluate.two_subjects)
     problems += methods.check(p.methods) + found.problems
     if problems:
         raise errors.UserError("\n       ".join(problems))

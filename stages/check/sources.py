@@ -9,6 +9,7 @@ from pathlib import Path
 from common.core import io, paths
 from common.core.errors import UserError, shown
 from common.core.models import problem
+from common.testdata import general_vqa, ground_truth, vqa
 
 
 def missing_sources(models: Mapping[str, tuple[str, str | None]], locations: Mapping[str, str]) -> list[str]:
@@ -23,6 +24,24 @@ def missing_sources(models: Mapping[str, tuple[str, str | None]], locations: Map
         for key, location in locations.items()
         if not Path(location).exists() and not Path(location).is_relative_to(paths.WORLD)
     ]
+    return problems
+
+
+def unreadable(general: str, two_subjects: str) -> list[str]:
+    """The mistakes in the user's own test files, if there are such: known before hours of computing."""
+    readers = {
+        general: (general_vqa.load_general_vqa, vqa.load_vqa),
+        two_subjects: (ground_truth.load_two_subjects,),
+    }
+    problems = []
+    for place, loads in readers.items():
+        if Path(place).is_relative_to(paths.WORLD) or not Path(place).exists():
+            continue  # render makes it, or `missing_sources` has said so
+        for load in loads:
+            try:
+                load(Path(place))
+            except UserError as error:
+                problems.append(str(error))
     return problems
 
 

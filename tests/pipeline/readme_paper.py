@@ -20,7 +20,7 @@ USUAL = next(iter(photographs.RUNS))  # everything as params.yaml is
 
 
 class Row(NamedTuple):
-    """A number of the paper; ours are of a method in the usual runs, or of a study's step and a run with less."""
+    """A number of the paper; ours are of the usual runs, or of a step of a study and a run with less."""
 
     table: str
     what: str

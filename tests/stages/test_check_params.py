@@ -49,6 +49,18 @@ def test_mistakes_in_params_are_refused(changes: dict, sentence: str):
     assert sentence in "\n".join(refusal())
 
 
+def test_a_mistake_in_a_user_s_test_files_is_named_before_anything_is_computed():
+    gqa, pairs = Path("mine/gqa"), Path("pairs")
+    gqa.mkdir(parents=True)
+    pairs.mkdir()
+    (gqa / "q.json").write_text('{"7": {"imageId": "1", "question": "What is it?", "answer": "a cup"}}')
+    (pairs / "two_subjects.json").write_text("[{}]")
+    set_params({"evaluate.general": "mine", "evaluate.two_subjects": "pairs"})
+    first, second = refusal()
+    assert "mine/gqa/q.json, question 7" in first and "1.jpg is missing: put the image there" in first
+    assert "pairs/two_subjects.json" in second
+
+
 def test_a_hub_model_at_a_commit_is_taken_on_trust():
     set_params(
         {
