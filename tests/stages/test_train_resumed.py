@@ -14,22 +14,8 @@ from common.core import paths
 from stages.train.__main__ import main
 from tests.support import tiny
 from tests.support.helpers import ROOT, set_params
-from tests.support.train_helpers import prepare, rows, write_dataset
+from tests.support.train_helpers import KILLED, prepare, rows, write_dataset
 
-KILLED = """
-import os, signal, sys
-from common.training.checkpoint import Checkpoint
-from stages.train.__main__ import main
-save, left = Checkpoint.save, int(sys.argv[1])
-def save_and_die(checkpoint, state):
-    global left
-    save(checkpoint, state)
-    left -= 1
-    if not left:
-        os.kill(os.getpid(), signal.SIGKILL)
-Checkpoint.save = save_and_die
-main(*sys.argv[2:])
-"""
 GOES_ON = "training goes on after epoch"
 
 
@@ -43,7 +29,7 @@ def dataset(workspace: Path, tiny_llava: Path) -> Path:
 def kill_after(saves: int, *subjects: str) -> None:
     """Train, and end by SIGKILL after so many epochs were saved."""
     killed = subprocess.run(
-        [sys.executable, "-c", KILLED, str(saves), *subjects],
+        [sys.executable, "-c", KILLED.format(stage="train"), str(saves), *subjects],
         env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,

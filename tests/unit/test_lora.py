@@ -12,7 +12,8 @@ from transformers import AutoModelForImageTextToText
 from common import vlm
 from common.core.errors import UserError
 from common.methods.lora import adapter, sequences, stored
-from common.methods.lora.learn import _fitting, _optimizer, backward
+from common.methods.lora.learn import _fitting, backward
+from common.methods.lora.run import _optimizer
 from common.training.samples import Sample
 from common.vlm.suffix import IGNORE
 from tests.support import families, tiny

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from common.core import io
+from common.core import io, paths
 from common.core.settings import (
     Epochs,
     MethodSettings,
@@ -84,8 +84,11 @@ class Lora(Method):
     def fit(self, subjects: Sequence[MethodSubject]) -> None:
         """Train an adapter on each subject's dataset, or one on all of them."""
         base, chosen = self.backbones.base(), self.settings  # the base first: it quietens what PEFT imports
+        from torch import get_num_threads
+
         from common.methods.lora import adapter, stored
         from common.methods.lora.learn import learn
+        from common.training.checkpoint import Checkpoint
         from common.training.curves import Curves
 
         config = adapter.describe(
@@ -95,8 +98,23 @@ class Lora(Method):
             dropout=chosen.dropout,
             train_projector=chosen.projector_learning_rate is not None,
         )
+        checkpoints = []
         for together in [subjects] if chosen.scope == "all" else [[subject] for subject in subjects]:
             folder = self._folder(together[0].id)
+            data = {subject.id: io.sha256_file(subject.dataset) for subject in together}
+            if chosen.conversations:
+                data["conversations"] = io.sha256_file(Path(chosen.conversations.file))
+            # settings left at their defaults did nothing
+            training = chosen.model_dump(exclude_defaults=True) | {"seed": self.backbones.seed}
+            info = {"data": data, "training": training}
+            checkpoints.append(
+                Checkpoint.of(
+                    paths.checkpoint(f"{self.name}-{folder.name}"),
+                    **info,
+                    base=[base.name, base.fingerprint, str(base.model.dtype)],
+                    device=[str(base.device), get_num_threads(), self.backbones.batch_size],
+                )
+            )
             rows = [
                 samples.read_rows(subject.dataset, conversations=True, hard=True, easy=True)
                 for subject in together
@@ -113,14 +131,13 @@ class Lora(Method):
                 seed=self.backbones.seed,
                 micro_batch_size=self.backbones.batch_size,
                 curves=Curves(f"{self.name}/{folder.name}"),
+                checkpoint=checkpoints[-1],
             )
-            data = {subject.id: io.sha256_file(subject.dataset) for subject in together}
-            if chosen.conversations:
-                data["conversations"] = io.sha256_file(Path(chosen.conversations.file))
-            # settings left at their defaults did nothing
-            training = chosen.model_dump(exclude_defaults=True) | {"seed": self.backbones.seed}
-            info = {"data": data, "training": training, **learned}
-            stored.save(folder, base, config, values, info)
+            stored.save(folder, base, config, values, {**info, **learned})
+        for (
+            checkpoint
+        ) in checkpoints:  # DVC empties the folder of a killed run: until all are there, none is safe
+            checkpoint.remove()
 
     def answers(self, photos: Photos, requests: Sequence[Request]) -> "list[vlm.Answer]":
         """Subject by subject, each with its adapter merged; questions about no subject go to the base."""

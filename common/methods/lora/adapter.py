@@ -59,6 +59,11 @@ class Learned:
             self.projector = copy.deepcopy(base.model.get_submodule(PROJECTOR)).float().requires_grad_()
         self.projector_values = list(self.projector.parameters()) if self.projector else []
 
+    @property
+    def parameters(self) -> list[torch.Tensor]:
+        """All that is learned."""
+        return [*self.values, *self.projector_values]
+
     def snapshot(self) -> Values:
         """Copy the values to the CPU in the base's dtype."""
         file, named = self._stored

@@ -3,29 +3,31 @@
 The recipe is that of LLaVA's LoRA script (AdamW, cosine with warmup, clipped gradients), with two things in
 common with the soft prompt: a sample's loss is the mean over its answers, whatever their length, and the
 epoch kept is the best on the validation rows, or, with `early_stop`, on questions that are not learned. Owns
-steps and that choice. Does not own adapters (`adapter`), forwards (`sequences`), others' conversations
-(`conversations`) or which rows there are (`training.samples`).
+losses and what an epoch is judged by. Does not own adapters (`adapter`), steps (`run`), forwards
+(`sequences`), others' conversations (`conversations`) or which rows there are (`training.samples`).
 """
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 from torch import nn
-from transformers import get_cosine_schedule_with_warmup
 
 from common import vlm
 from common.core.errors import UserError
-from common.core.progress import bar, say
+from common.core.progress import say
 from common.core.seed import stream, torch_stream
 from common.methods.lora.adapter import Learned, Values, attached, unfrozen
 from common.methods.lora.conversations import load, sequences
-from common.methods.lora.early_stop import best_epoch, held_out
+from common.methods.lora.early_stop import held_out
 from common.methods.lora.pictures import Features, vision_features
 from common.methods.lora.rows import Row, draw_batches, forwards
+from common.methods.lora.run import AdapterRun
 from common.methods.lora.sequences import Example, examples, predict
+from common.training.checkpoint import Checkpoint
 from common.training.curves import Curves
 from common.training.samples import Sample, TrainingSet, balanced_accuracy
 
@@ -45,6 +47,7 @@ def learn(
     seed: int,
     micro_batch_size: int,
     curves: Curves,
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[Values, dict[str, Any]]:
     """Train an adapter; return its values after the best epoch, the latest of equal ones, and the curve.
 
@@ -57,6 +60,7 @@ def learn(
         seed: the global one.
         micro_batch_size: samples per forward.
         curves: of the training, if they are drawn.
+        checkpoint: training goes on after the epoch that it was saved after, and is saved after each.
 
     Raises:
         UserError: no sample fits into the model's context, the loss is no longer finite, or others'
@@ -78,45 +82,32 @@ def learn(
     shuffle = torch_stream(seed, "lora", name, "order")
     epochs = [draw_batches(training, settings.batch_size, shuffle) for _ in range(settings.epochs)]
     start = torch_stream(seed, "lora", name, "values").initial_seed()
-    curve: list[dict[str, Any]] = []
     how = {"train_projector": trains, "checkpointing": settings.gradient_checkpointing}
     put_on = attached(base, config, start, **how) if config else unfrozen(base, **how)
     with put_on as adapter:
-        steps = sum(map(len, epochs))
-        optimizer, schedule = _optimizer(adapter, settings, steps)
-        with bar(steps, f"{name}: steps") as progress:
-            for epoch, batches in enumerate(epochs, 1):
-                total = torch.zeros((), device=base.device)
-                for batch in batches:
-                    losses = backward(base, adapter, features, batch, micro_batch_size)
-                    total += losses
-                    norm = torch.nn.utils.clip_grad_norm_(
-                        [*adapter.values, *adapter.projector_values], settings.max_grad_norm
-                    )
-                    optimizer.step()
-                    schedule.step()
-                    optimizer.zero_grad()
-                    progress.update()
-                    curves.add(
-                        "step", schedule.last_epoch, {"loss": losses / len(batch), "gradient_norm": norm}
-                    )
-                loss = total.item() / len(training)
-                if not math.isfinite(loss):
-                    raise UserError(
-                        f"training {name} diverged in epoch {epoch}: lower learning_rate of its section "
-                        "under methods in params.yaml"
-                    )
-                scores = validate(base, adapter, features, validation, micro_batch_size)
-                if asked:
-                    scores["held_out_loss"] = mean_loss(base, adapter, features, asked, micro_batch_size)
-                curve.append({"epoch": epoch, "loss": round(loss, 6), **scores})
-                curves.add("epoch", epoch, {"loss": loss, **scores})
-                curves.write()
-                if curve[-1] is best_epoch(curve):
-                    best, values = curve[-1], adapter.snapshot()
-                elif settings.early_stop and epoch - best["epoch"] >= settings.early_stop.patience:
-                    break
-    return values, {"validation": best, "curve": curve, "samples": len(training), "steps": steps}
+        step = partial(backward, base, adapter, features, micro_batch_size=micro_batch_size)
+        run = AdapterRun(adapter, epochs, settings, step, name=name, curves=curves)
+        if checkpoint and (state := checkpoint.load()):
+            run.resume(state)
+            say(f"{name}: training goes on after epoch {len(run.curve)}, which an earlier run has reached")
+        for loss in run.epochs():
+            if not math.isfinite(loss):
+                raise UserError(
+                    f"training {name} diverged in epoch {len(run.curve) + 1}: lower learning_rate of its "
+                    "section under methods in params.yaml"
+                )
+            scores = validate(base, adapter, features, validation, micro_batch_size)
+            if asked:
+                scores["held_out_loss"] = mean_loss(base, adapter, features, asked, micro_batch_size)
+            run.judge({"loss": round(loss, 6), **scores})
+            curves.add("epoch", len(run.curve), {"loss": loss, **scores})
+            curves.write()
+            if checkpoint:
+                checkpoint.save(run.state())
+    steps = sum(map(len, epochs))
+    return run.values, {
+        "validation": run.best, "curve": run.curve, "samples": len(training), "steps": steps
+    }  # fmt: skip
 
 
 def backward(
@@ -197,14 +188,3 @@ def _fitting(base: vlm.Base, made: Sequence[Example], longest: int | None, what:
         left_out = len(made) - len(fitting)
         say(f"warning: {what}: {left_out} samples left out, longer than {room} positions")
     return fitting
-
-
-def _optimizer(
-    adapter: Learned, settings: "LoraSettings", steps: int
-) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-    groups = [{"params": adapter.values, "lr": settings.learning_rate}]
-    if adapter.projector_values:
-        groups.append({"params": adapter.projector_values, "lr": settings.projector_learning_rate})
-    optimizer = torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
-    warmup = math.ceil(settings.warmup * steps)
-    return optimizer, get_cosine_schedule_with_warmup(optimizer, warmup, steps)
