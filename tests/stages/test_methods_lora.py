@@ -15,7 +15,7 @@ from stages.evaluate.__main__ import main as ask
 from stages.fit_baseline.__main__ import main as fit
 from tests.support import families
 from tests.support.helpers import run_here, set_params
-from tests.support.lora_helpers import SECTION, SECTIONS, SUBJECTS, files, prepare
+from tests.support.lora_subjects import SECTION, SECTIONS, SUBJECTS, files, prepare
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from common.core import paths
 from stages.fit_baseline.__main__ import main as fit
 from tests.support.helpers import ROOT, set_params
-from tests.support.lora_helpers import files, prepare
+from tests.support.lora_subjects import files, prepare
 from tests.support.train_helpers import KILLED
 
 GOES_ON = "training goes on after epoch"
