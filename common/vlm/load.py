@@ -150,7 +150,8 @@ def load(
     weights = weights.eval().requires_grad_(False)
     for module in weights.modules():
         if type(module).__name__ == "Linear4bit":
-            module.train()  # or its CPU kernel gives no gradients; nothing else in it depends on this
+            # its CPU kernel for inference gives no gradients, and rounds otherwise than the one for training
+            module.support_avx512bf16_for_cpu = False  # ty: ignore[unresolved-attribute]
     fingerprint = f"{model}@{revision}" if revision else folder_fingerprint(Path(model))
     kept = None if prefix_gb is None else int(prefix_gb * 1e9)
     return Base(weights, processor, layout, model, fingerprint, kept, image_size)

@@ -136,13 +136,13 @@ def test_merged_is_what_was_trained_and_the_base_returns_to_the_last_bit(
 ) -> None:
     before, plain = state(any_base), logits(any_base, plain_projector(any_base))
     told = saved(any_base, tmp_path / "one")
-    with stored.merged(any_base, [tmp_path / "one"]):
+    with stored.applied(any_base, [tmp_path / "one"]):
         now = logits(any_base, plain_projector(any_base))
         torch.testing.assert_close(now, told, rtol=1e-4, atol=1e-3)
         assert list(any_base.model.state_dict()) == list(before)  # a plain model in between, too
     assert not torch.allclose(plain, told, atol=1e-2)
     assert unchanged(any_base, before)
-    with pytest.raises(RuntimeError, match="stopped"), stored.merged(any_base, [tmp_path / "one"]):
+    with pytest.raises(RuntimeError, match="stopped"), stored.applied(any_base, [tmp_path / "one"]):
         raise RuntimeError("stopped")
     assert unchanged(any_base, before)
 
@@ -153,12 +153,12 @@ def test_changes_of_several_add_up_and_those_of_none_are_none(base: vlm.Base, tm
     changes = []
     for seed, folder in enumerate(folders):
         saved(base, folder, seed)
-        with stored.merged(base, [folder]):
+        with stored.applied(base, [folder]):
             changes.append({name: value - before[name] for name, value in state(base).items()})
-    with stored.merged(base, folders):
+    with stored.applied(base, folders):
         for name, value in base.model.state_dict().items():
             torch.testing.assert_close(value, before[name] + changes[0][name] + changes[1][name])
-    with stored.merged(base, []):
+    with stored.applied(base, []):
         assert unchanged(base, before)
     assert unchanged(base, before)
 
@@ -167,7 +167,7 @@ def test_peft_reads_the_folder_by_itself(base: vlm.Base, tmp_path: Path) -> None
     saved(base, tmp_path / "bo")
     fresh = AutoModelForImageTextToText.from_pretrained(base.name)
     fresh = PeftModel.from_pretrained(fresh, tmp_path / "bo").merge_and_unload()
-    with stored.merged(base, [tmp_path / "bo"]):
+    with stored.applied(base, [tmp_path / "bo"]):
         mine = base.model.model.language_model.state_dict()
         theirs = fresh.model.language_model.state_dict()
         assert list(mine) == list(theirs) and all(torch.equal(mine[name], theirs[name]) for name in mine)
@@ -176,11 +176,11 @@ def test_peft_reads_the_folder_by_itself(base: vlm.Base, tmp_path: Path) -> None
 def test_an_adapter_of_another_base_is_refused(base: vlm.Base, tmp_path: Path) -> None:
     saved(base, tmp_path / "bo")
     other = vlm.load(str(tiny.llava(tmp_path / "other", seed=9)))
-    with pytest.raises(UserError, match="another base model"), stored.merged(other, [tmp_path / "bo"]):
+    with pytest.raises(UserError, match="another base model"), stored.applied(other, [tmp_path / "bo"]):
         pass
     with (
         pytest.raises(UserError, match=r"training\.json is missing"),
-        stored.merged(base, [tmp_path / "no"]),
+        stored.applied(base, [tmp_path / "no"]),
     ):
         pass
 
@@ -233,5 +233,6 @@ def test_a_base_that_lora_does_not_fit_is_refused_before_it_is_changed(tmp_path:
     with pytest.raises(UserError, match="of type qwen3_vl, and projectors can be trained of llava, fast_vlm"):
         adapter.describe(other, rank=4, alpha=8, dropout=0.0, train_projector=True)
     short = vlm.load(str(ROOT / "models/base/llava"), bits=8)
-    with pytest.raises(UserError, match=r"set base\.vlm\.bits to null"):
-        adapter.describe(short, rank=4, alpha=8, dropout=0.0)
+    for how in ({"rank": None}, {"rank": 4, "train_projector": True}):
+        with pytest.raises(UserError, match=r"set base\.vlm\.bits to null"):
+            adapter.describe(short, alpha=8, dropout=0.0, **how)

@@ -70,10 +70,10 @@ def test_stored_weights_are_those_that_were_learned_and_leave_no_trace(
     assert {path.suffix for path in folders[0].iterdir()} == {".safetensors", ".json"}
     changes = []
     for folder, said in zip(folders, told, strict=True):
-        with stored.merged(base, [folder]):
+        with stored.applied(base, [folder]):
             assert torch.allclose(logits(base, plain_projector(base)), said, rtol=1e-5, atol=1e-5)
             changes.append({name: value - before[name] for name, value in state(base).items()})
-    with stored.merged(base, folders):
+    with stored.applied(base, folders):
         for name, value in base.model.state_dict().items():
             torch.testing.assert_close(value, before[name] + changes[0][name] + changes[1][name])
     assert unchanged(base, before)

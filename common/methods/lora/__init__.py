@@ -2,8 +2,9 @@
 
 The subject's name stays plain text, ``<bo>``; no row and no prompt is added. As in "Can we add personalized
 knowledge naively" (YAICON), which is LLaVA's own LoRA script on personal data. One adapter per subject, or
-one for all; others' conversations in LLaVA's form may be learned beside a subject's, or alone. To answer, the
-adapter is merged into the base, and taken out again. Without a rank, all weights of the language model learn.
+one for all; others' conversations in LLaVA's form may be learned beside a subject's, or alone. To answer,
+the adapter is merged into the base, or, beside weights of few bits, added to it (QLoRA), and taken out.
+Without a rank, all weights of the language model learn.
 """
 
 from collections import defaultdict
@@ -140,8 +141,8 @@ class Lora(Method):
             checkpoint.remove()
 
     def answers(self, photos: Photos, requests: Sequence[Request]) -> "list[vlm.Answer]":
-        """Subject by subject, each with its adapter merged; questions about no subject go to the base."""
-        from common.methods.lora.stored import merged
+        """Subject by subject, each with its adapter applied; questions about no subject go to the base."""
+        from common.methods.lora.stored import applied
         from common.methods.respond import answer_all
 
         groups: dict[tuple[Path, ...], list[int]] = defaultdict(list)
@@ -149,7 +150,7 @@ class Lora(Method):
             groups[tuple(sorted({self._folder(subject) for subject in request.subjects}))].append(number)
         base, answers = self.backbones.base(), {}
         for folders, numbers in groups.items():
-            with merged(base, folders):
+            with applied(base, folders):
                 chosen = [requests[number] for number in numbers]
                 found = answer_all(
                     base, photos, chosen, [None] * len(chosen), self.backbones.batch_size, self.name

@@ -82,18 +82,17 @@ def describe(
     """LoRA of this rank, scaled by alpha / rank, for every linear layer of the language model; None for none.
 
     Raises UserError for a projector to be trained of a base of another family than LLaVA-1.5's, which has it
-    within its vision tower, and for weights of few bits, which an adapter cannot be merged into and taken out
-    of again.
+    within its vision tower; and where weights of few bits were to be learned themselves, not changes of them.
     """
     if train_projector and base.model.config.model_type not in INLINE:
         raise UserError(
             f"{base.name} is a model of type {base.model.config.model_type}, and projectors can be trained "
             f"of {', '.join(INLINE)} alone: set projector_learning_rate to null"
         )
-    if getattr(base.model, "is_quantized", False):
+    if few_bits(base) and (rank is None or train_projector):
         raise UserError(
-            "LoRA needs weights of full length: set base.vlm.bits to null, or remove the methods lora from "
-            "params.yaml"
+            "weights of few bits cannot be learned themselves: set base.vlm.bits to null, or give methods "
+            "of the type lora a rank, and no projector_learning_rate"
         )
     if rank is None:
         return None
@@ -106,6 +105,11 @@ def describe(
         target_modules=_targets(base),
         revision=commit if model == base.name else None,
     )
+
+
+def few_bits(base: vlm.Base) -> bool:
+    """Whether its weights are of 4 or 8 bits, which changes stand beside (QLoRA), and cannot be added to."""
+    return getattr(base.model, "is_quantized", False)
 
 
 def decoder_name(base: vlm.Base) -> str:

@@ -14,7 +14,7 @@ from peft import LoraConfig, PeftModel
 from common import vlm
 from common.core import io
 from common.core.errors import UserError
-from common.methods.lora.adapter import ALL_WEIGHTS, PROJECTOR_WEIGHTS, Values, decoder_name
+from common.methods.lora.adapter import ALL_WEIGHTS, PROJECTOR_WEIGHTS, Values, decoder_name, few_bits
 from common.methods.lora.pictures import PROJECTOR
 
 CONFIG = "adapter_config.json"
@@ -42,13 +42,39 @@ def save(
 
 
 @contextmanager
-def merged(base: vlm.Base, folders: Sequence[Path]) -> Iterator[None]:
-    """The base with what these folders hold put into its weights; of several, the changes add up.
+def applied(base: vlm.Base, folders: Sequence[Path]) -> Iterator[None]:
+    """The base with what these folders hold; of several, the changes add up.
+
+    They are put into its weights, or, where these are of few bits, stand beside them.
 
     Raises UserError when one is absent, or was learned on another base model.
     """
     for folder in folders:
         _check(folder, base)
+    with (_beside if few_bits(base) else _merged)(base, folders):
+        yield
+
+
+@contextmanager
+def _beside(base: vlm.Base, folders: Sequence[Path]) -> Iterator[None]:
+    model, names = None, [str(number) for number in range(len(folders))]
+    try:
+        for name, folder in zip(names, folders, strict=True):
+            if model is None:
+                device = str(base.device)
+                model = PeftModel.from_pretrained(base.model, folder, name, torch_device=device)
+            else:
+                model.load_adapter(folder, name)
+        if model is not None:
+            model.base_model.set_adapter(names, inference_mode=True)
+        yield
+    finally:
+        if model is not None:
+            model.unload()
+
+
+@contextmanager
+def _merged(base: vlm.Base, folders: Sequence[Path]) -> Iterator[None]:
     parts = (f"{decoder_name(base)}.", "lm_head.", f"{PROJECTOR}.") if folders else ()
     values = {name: value for name, value in base.model.named_parameters() if name.startswith(parts)}
     before = {name: value.detach().to("cpu", copy=True) for name, value in values.items()}
