@@ -151,7 +151,7 @@ def load(
     for module in weights.modules():
         if type(module).__name__ == "Linear4bit":
             # its CPU kernel for inference gives no gradients, and rounds otherwise than the one for training
-            module.support_avx512bf16_for_cpu = False  # ty: ignore[unresolved-attribute]
+            module.support_avx512bf16_for_cpu = False
     fingerprint = f"{model}@{revision}" if revision else folder_fingerprint(Path(model))
     kept = None if prefix_gb is None else int(prefix_gb * 1e9)
     return Base(weights, processor, layout, model, fingerprint, kept, image_size)
