@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
 
+from benchmarks.photographs_classes import same_class
 from benchmarks.photographs_table import table
 from common.core import errors, images, io, params, paths
 from tests.support.helpers import set_params
@@ -88,7 +89,7 @@ JSON, TABLE, PAGE = (RESULTS / name for name in ("results.json", "tables.md", "i
 
 def main(folder: str, *seeds: str) -> str:
     """Run the pipeline on the photographs; write what the module says."""
-    subjects = kinds(Path(folder))
+    subjects = classes(Path(folder))
     if not seeds or not all(seed.isdecimal() for seed in seeds):
         raise errors.UserError("name the seeds after the folder, as in: benchmarks.photographs FOLDER 0 1 2")
     if _run("git", "status", "--porcelain", "--untracked-files=no"):
@@ -116,7 +117,7 @@ def main(folder: str, *seeds: str) -> str:
                     paths.PARAMS.write_bytes(added[seed])
                     set_params({**FEW_DRAWINGS, **run.changes})
                     _dvc("repro", watched=True)
-                    found["runs"].setdefault(title, {})[seed] = _results()
+                    found["runs"].setdefault(title, {})[seed] = _results(subjects)
                     page = paths.PAGE.read_bytes()
                 io.write_json(JSON, found)  # after each, for it may be hours until the next
                 io.write_bytes(TABLE, table(found, wanted).encode())
@@ -125,20 +126,21 @@ def main(folder: str, *seeds: str) -> str:
     return f"{len(subjects)} subjects, {TABLE} and {PAGE}"
 
 
-def kinds(folder: Path) -> dict[str, str]:
-    """Subject → kind, from the class that classes.csv names."""
+def classes(folder: Path) -> dict[str, str]:
+    """Subject → class, as classes.csv has it."""
     path = folder / "classes.csv"
     if not path.is_file():
         raise errors.UserError(f"{path} is missing: it names each subject's class (subject,class)")
     with path.open(encoding="utf-8") as file:
-        return {row["subject"]: "pet" if row["class"] in PETS else "object" for row in csv.DictReader(file)}
+        return {row["subject"]: row["class"] for row in csv.DictReader(file)}
 
 
 def _bring(folder: Path, subjects: Mapping[str, str]) -> dict[str, dict[str, int]]:
     """Put the subjects in the place of the world's; how many photos of each there are."""
     world = list(params.load().subjects)
-    for subject, kind in subjects.items():
-        words = ("commands.add", subject.replace("_", "-"), str(folder / subject), "--kind", kind)
+    for subject, of_class in subjects.items():
+        kind = "pet" if of_class in PETS else "object"
+        words = ("commands.add", _id(subject), str(folder / subject), "--kind", kind)
         _run(sys.executable, "-m", *words, "--test", TEST)
     set_params({f"-subjects.{name}": None for name in world})
     OTHERS.mkdir()
@@ -167,10 +169,17 @@ def _write_questions(subject: str) -> None:
         io.write_json(paths.truth_dir(subject, "own") / "questions.json", {"text": both})
 
 
-def _results() -> dict[str, Any]:
+def _id(subject: str) -> str:
+    return subject.replace("_", "-")
+
+
+def _results(subjects: Mapping[str, str]) -> dict[str, Any]:
+    p = params.load()
+    pets = {_id(subject): name for subject, name in subjects.items() if name in PETS}
+    apart = same_class(pets, list(p.methods), p.seed, p.report.bootstrap)
     return {
         "metrics": io.read_json(paths.METRICS),
-        "estimates": io.read_json(paths.INTERVALS)["estimates"],
+        "estimates": io.read_json(paths.INTERVALS)["estimates"] | apart,
         "negatives": io.read_json(paths.NEGATIVES_CARD)["subjects"],
     }
 

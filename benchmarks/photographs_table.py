@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-SHOWN = ("recognition", "questions.text")  # what the table's measures begin with
+SHOWN = ("recognition", "same_class", "questions.text")  # what the table's measures begin with
 
 
 def table(found: Mapping[str, Any], wanted: Mapping[str, Sequence[str]]) -> str:
