@@ -21,7 +21,7 @@ MEASURES = ("recognition.weighted", "recognition.auc")
 def same_class(
     classes: Mapping[str, str], methods: Sequence[str], seed: int, resamples: int
 ) -> dict[str, dict[str, Any]]:
-    """Estimates by measure, `same_class.…`, and method, of subjects (id → class) that are not alone in theirs."""
+    """Estimates by measure, `same_class.…`, and method, of subjects (id → class) not alone in theirs."""
     tables = {
         name: pd.concat(
             io.read_parquet(paths.predictions(method, name), columns).to_pandas()
