@@ -142,13 +142,14 @@ class Lora(Method):
 
     def answers(self, photos: Photos, requests: Sequence[Request]) -> "list[vlm.Answer]":
         """Subject by subject, each with its adapter applied; questions about no subject go to the base."""
+        base = self.backbones.base()  # first: it quietens what PEFT imports
         from common.methods.lora.stored import applied
         from common.methods.respond import answer_all
 
         groups: dict[tuple[Path, ...], list[int]] = defaultdict(list)
         for number, request in enumerate(requests):
             groups[tuple(sorted({self._folder(subject) for subject in request.subjects}))].append(number)
-        base, answers = self.backbones.base(), {}
+        answers = {}
         for folders, numbers in groups.items():
             with applied(base, folders):
                 chosen = [requests[number] for number in numbers]
