@@ -115,6 +115,8 @@ def main(folder: str, *seeds: str) -> str:
             for seed in wanted[title]:
                 with chdir(copies[seed]):
                     paths.PARAMS.write_bytes(added[seed])
+                    for made in (paths.FITTED, paths.PREDICTIONS):  # of methods that another run had
+                        shutil.rmtree(made, ignore_errors=True)
                     set_params({**FEW_DRAWINGS, **run.changes})
                     _dvc("repro", watched=True)
                     found["runs"].setdefault(title, {})[seed] = _results(subjects)
