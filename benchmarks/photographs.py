@@ -177,6 +177,7 @@ def _id(subject: str) -> str:
 
 def _results(subjects: Mapping[str, str]) -> dict[str, Any]:
     p = params.load()
+    # the gate is about pets; toys of one class are nothing alike
     pets = {_id(subject): name for subject, name in subjects.items() if name in PETS}
     apart = same_class(pets, list(p.methods), p.seed, p.report.bootstrap)
     return {

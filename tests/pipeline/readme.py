@@ -17,6 +17,7 @@ from common.core import errors, io, paths
 from stages.report import number_format
 from stages.report.metrics import Interval
 from stages.report.tables import DIALOG
+from tests.pipeline.markdown import cell, table
 from tests.pipeline.readme_paper import paper
 
 PARTS = {  # name of a generated part → the file that holds it
@@ -114,12 +115,12 @@ def results(commit: str | None = None) -> str:
     found = io.read_json(paths.INTERVALS)
     shown = {measure: head for measure, head in COLUMNS.items() if found["estimates"].get(measure)}
     rows = [
-        [_name(method), *(_cell(found["estimates"][measure].get(method["name"])) for measure in shown)]
+        [_name(method), *(cell(found["estimates"][measure].get(method["name"])) for measure in shown)]
         for method in found["methods"]
     ]
     commit = commit or _git("log", "-1", "--format=%h", "--", str(paths.INTERVALS))
     said = f"Commit `{commit}`. Means over subjects, in brackets 95 % intervals."
-    return "\n".join([said, "", _table(["", *shown.values()], rows)])
+    return "\n".join([said, "", table(["", *shown.values()], rows)])
 
 
 def photographs() -> str:
@@ -133,17 +134,17 @@ def photographs() -> str:
         run = next((run for run in (usual, lora) if run and _measured(run, HEADLINE, name)), None)
         if run:
             measures = ("recognition.weighted", "recognition.auc", "questions.text")
-            cells = (_cell(photographs_table.mean(run, measure, name)) for measure in measures)
-            rows.append([_name(method), _cell(drawn["estimates"][HEADLINE].get(name)), *cells])
+            cells = (cell(photographs_table.mean(run, measure, name)) for measure in measures)
+            rows.append([_name(method), cell(drawn["estimates"][HEADLINE].get(name)), *cells])
     of_drawings = photographs_table.mean(drawings, HEADLINE, paths.SOFT_PROMPT) if drawings else None
     one = f" (LoRA: {', '.join(lora)})" if lora else ""
     said = (
         f"Commit `{found['commit']}`, seeds {', '.join(usual)}{one}. Means over subjects and seeds, "
         "in brackets 95 % intervals. The base for drawings, on the same photos: "
-        f"{_cell(of_drawings) or 'not run yet'}."
+        f"{cell(of_drawings) or 'not run yet'}."
     )
     head = ["", "drawings: recognition", "photographs: recognition", "AUC", "questions, no photo"]
-    return "\n".join([said, "", _table(head, rows)])
+    return "\n".join([said, "", table(head, rows)])
 
 
 def _measured(run: Mapping[str, Any], measure: str, method: str) -> bool:
@@ -175,11 +176,11 @@ def over_seeds(methods: Sequence[Mapping[str, Any]]) -> str:
     tables = []
     for kind, name in KINDS.items():
         rows = [
-            [method["title"], *(_cell(study[kind][method["name"]].get(measure)) for measure in shown)]
+            [method["title"], *(cell(study[kind][method["name"]].get(measure)) for measure in shown)]
             for method in methods
             if not method["control"] and method["name"] in study[kind]
         ]
-        tables.append(_table([name, *shown.values()], rows))
+        tables.append(table([name, *shown.values()], rows))
     return "\n\n".join([said, "\n".join(tables)])
 
 
@@ -199,9 +200,9 @@ def costs(methods: Sequence[Mapping[str, Any]]) -> str:
     ]
     head = ["a subject costs", "trainable values", "stored", "prompt tokens"]
     if not times:
-        return _table(head, rows)
+        return table(head, rows)
     where = f"Times on a CPU, commit `{times['commit'][:7]}`, in brackets the fastest and slowest round."
-    return f"{where}\n\n{_table([*head, *SECONDS], rows)}"
+    return f"{where}\n\n{table([*head, *SECONDS], rows)}"
 
 
 def speed() -> str:
@@ -218,7 +219,7 @@ def speed() -> str:
             for key in SPEEDUPS
         ]
         rows.append([path.stem, *cells, f"`{found['commit'][:7]}`"])
-    return f"{_table(['times faster than', *SPEEDUPS.values(), 'commit'], rows)}\n{_batch_sizes()}"
+    return f"{table(['times faster than', *SPEEDUPS.values(), 'commit'], rows)}\n{_batch_sizes()}"
 
 
 def _batch_sizes() -> str:
@@ -232,16 +233,7 @@ def _batch_sizes() -> str:
         ]
         for of in found["batch_sizes"]
     ]
-    return _table(["samples in a batch", "s for a subject", "validation accuracy"], rows)
-
-
-def _cell(estimate: Mapping[str, float | None] | None) -> str:
-    """An interval as the reports print it; empty where the method is not asked."""
-    if estimate is None:
-        return ""
-    return number_format.text(
-        Interval(*(float("nan") if estimate[end] is None else estimate[end] for end in Interval._fields))
-    )
+    return table(["samples in a batch", "s for a subject", "validation accuracy"], rows)
 
 
 def _name(method: Mapping[str, Any]) -> str:
@@ -257,11 +249,6 @@ def _seconds(times: Mapping[str, Any] | None) -> list[str]:
         ends = (times[f"{kind}_seconds"], *times[f"{kind}_seconds_range"])
         shown.append("{:.1f} ({:.1f} to {:.1f})".format(*(factor * seconds for seconds in ends)))
     return shown
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def _git(*words: str) -> str:

@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 from benchmarks import ablation, photographs, photographs_table
 from common.core import io, paths
 from common.core.paths import SOFT_PROMPT
-from stages.report import number_format
-from stages.report.metrics import Interval
 from stages.report.paper import PUBLISHED
+from tests.pipeline.markdown import cell, table
 
 HEAD = ("table", "what", "paper", "drawings", "photographs")
 WEIGHTED = ("recognition.weighted",)
@@ -45,7 +44,7 @@ ROWS = (
     Row("7", "and hard negatives", ".914", study="ladder", step=LADDER[2]),
     *(row for row in OF_A_RUN if row.table > "7"),
     *(
-        Row("Figure 5", f"{k} latent tokens", paper, study="latent_tokens", step=k, less=less)
+        Row("Figure 5", f"latent tokens: {k}", paper, study="latent_tokens", step=k, less=less)
         for k, paper, less in (
             ("0", ".24 of own photos", "no latent tokens"),
             ("1", "", "1 latent token"),
@@ -55,7 +54,7 @@ ROWS = (
         )
     ),
     *(
-        Row("Figure 5", name, "first at .90" if n == "5" else "", study="photos", step=n, less=name)
+        Row("Figure 5", f"photos: {n}", "first at .90" if n == "5" else "", study="photos", step=n, less=name)
         for n in ablation.STUDIES["photos"].steps
         for name in [f"{n} photo{'s' * (n != '1')}"]
     ),
@@ -64,9 +63,7 @@ ROWS = (
 
 def paper() -> str:
     """A row for each of ROWS, with 95 % intervals in brackets."""
-    lines = [HEAD, ["---"] * len(HEAD)]
-    lines += [(row.table, row.what, row.paper, _drawings(row), _photographs(row)) for row in ROWS]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return table(HEAD, [(row.table, row.what, row.paper, _drawings(row), _photographs(row)) for row in ROWS])
 
 
 def _drawings(row: Row) -> str:
@@ -91,9 +88,4 @@ def _photographs(row: Row) -> str:
 
 
 def _text(estimates: list[Mapping[str, Any] | None]) -> str:
-    return " / ".join(
-        number_format.text(Interval(*(one[end] for end in Interval._fields)))
-        if one and one["value"] is not None
-        else "n/a"
-        for one in estimates
-    )
+    return " / ".join(cell(one) or "n/a" for one in estimates)
