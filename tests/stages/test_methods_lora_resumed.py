@@ -45,6 +45,16 @@ def test_a_killed_training_goes_on_with_the_same_bytes(
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     shutil.rmtree(paths.fitted(method), ignore_errors=True)
+    left = {path: path.read_bytes() for path in paths.CHECKPOINTS.iterdir()}
+    for other in ({"base.vlm.system": "Be brief."}, {"base.vlm.image_size": 24}):
+        before = Path("params.yaml").read_text()
+        set_params(other)
+        fit(method)
+        assert GOES_ON not in capsys.readouterr().err
+        Path("params.yaml").write_text(before)
+        for path, state in left.items():
+            path.write_bytes(state)
+    shutil.rmtree(paths.fitted(method))
     fit(method)
     assert GOES_ON in capsys.readouterr().err
     assert files(paths.fitted(method)) == unbroken

@@ -112,7 +112,9 @@ class Lora(Method):
                 Checkpoint.of(
                     paths.checkpoint(f"{self.name}-{folder.name}"),
                     **info,
-                    base=[base.name, base.fingerprint, str(base.model.dtype)],
+                    base=[base.name, base.fingerprint, str(base.model.dtype), base.image_size],
+                    bits=str(getattr(base.model.config, "quantization_config", None)),
+                    layout=base.layout.describe("", image=True, end_token=True),
                     device=[str(base.device), get_num_threads(), self.backbones.batch_size],
                 )
             )
@@ -135,9 +137,8 @@ class Lora(Method):
                 checkpoint=checkpoints[-1],
             )
             stored.save(folder, base, config, values, {**info, **learned})
-        for (
-            checkpoint
-        ) in checkpoints:  # DVC empties the folder of a killed run: until all are there, none is safe
+        # not before all are there: DVC empties the folder of a killed run
+        for checkpoint in checkpoints:
             checkpoint.remove()
 
     def answers(self, photos: Photos, requests: Sequence[Request]) -> "list[vlm.Answer]":
