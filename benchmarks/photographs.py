@@ -6,7 +6,8 @@ with, a temporary copy of this commit gets these subjects in the place of the wo
 commands.add`, and runs `dvc repro` as `RUNS` says: with the methods that cost little; with LoRA; without
 photographs to take negatives from, as for a user who has none; and with the base for drawings. Writes
 reports/photographs/{results.json, tables.md}, which hold numbers only, and, for one's own eyes, index.html of
-the first run. What was computed is in DVC's cache, and not computed again.
+the first run. A run that results.json already has, with the same changes of params.yaml, is not run again:
+all of them take hours, and each names the commit it is of. Delete the file to measure this commit anew.
 """
 
 import csv
@@ -64,21 +65,20 @@ def title_with(less: str) -> str:
     return f"Base for photographs, the soft prompt with less: {less}"
 
 
+USUAL = "Base for photographs, negatives from the other subjects' train photos"
+LORA = "The same: LoRA"
+OF_DRAWINGS = "Base for drawings, negatives from the other subjects' train photos"
 RUNS = {
-    "Base for photographs, negatives from the other subjects' train photos": Run(
-        {**REAL, **NO_MYVLM, "-methods.lora": None}, every_seed=True
-    ),
-    "The same: LoRA": Run(
-        {**REAL, **NO_MYVLM, "-methods.training_free": None, "-methods.reference_photo": None}
-    ),
-    "Base for photographs, negatives from the drawn corpus": Run(
-        {"base.preset": "photographs", "methods": {}}
-    ),
-    "Base for drawings, negatives from the other subjects' train photos": Run({"methods": {}, **FROM_OTHERS}),
+    USUAL: Run({**REAL, **NO_MYVLM, "-methods.lora": None}, every_seed=True),
     **{
         title_with(less): Run({**REAL, "methods": {}, **changes}, every_seed=less in LADDER)
         for less, changes in LESS.items()
     },
+    "Base for photographs, negatives from the drawn corpus": Run(
+        {"base.preset": "photographs", "methods": {}}
+    ),
+    OF_DRAWINGS: Run({"methods": {}, **FROM_OTHERS}),
+    LORA: Run({**REAL, **NO_MYVLM, "-methods.training_free": None, "-methods.reference_photo": None}),
 }
 QUESTIONS = Path(__file__).with_name("photographs_questions.yaml")
 # Questions about drawings say nothing here, so few are asked.
@@ -94,12 +94,8 @@ def main(folder: str, *seeds: str) -> str:
         raise errors.UserError("name the seeds after the folder, as in: benchmarks.photographs FOLDER 0 1 2")
     if _run("git", "status", "--porcelain", "--untracked-files=no"):
         raise errors.UserError("tracked files have changes: commit them, an experiment belongs to a commit")
-    found: dict[str, Any] = {
-        "commit": _run("git", "rev-parse", "--short", "HEAD").strip(),
-        "seeds": seeds,
-        "photos": {},
-        "runs": {},
-    }
+    commit = _run("git", "rev-parse", "--short", "HEAD").strip()
+    counts = {}
     photos, cache = Path(folder).resolve(), _dvc("cache", "dir").strip()
     with tempfile.TemporaryDirectory() as place:
         copies = {seed: Path(place) / seed for seed in seeds}
@@ -108,23 +104,28 @@ def main(folder: str, *seeds: str) -> str:
             with chdir(copy):
                 _dvc("config", "--local", "cache.dir", cache)
                 set_params({"seed": int(seed)})
-                found["photos"][seed] = _bring(photos, subjects)
+                counts[seed] = _bring(photos, subjects)
+        found = _computed(counts)
         wanted = {title: seeds if run.every_seed else seeds[:1] for title, run in RUNS.items()}
         added = {seed: (copy / paths.PARAMS).read_bytes() for seed, copy in copies.items()}
         for title, run in RUNS.items():
             for seed in wanted[title]:
+                if seed in found["runs"].get(title, {}):
+                    continue
                 with chdir(copies[seed]):
                     paths.PARAMS.write_bytes(added[seed])
                     for made in (paths.FITTED, paths.PREDICTIONS):  # of methods that another run had
                         shutil.rmtree(made, ignore_errors=True)
                     set_params({**FEW_DRAWINGS, **run.changes})
                     _dvc("repro", watched=True)
-                    found["runs"].setdefault(title, {})[seed] = _results(subjects)
+                    results = {"commit": commit, "changes": run.changes, **_results(subjects)}
+                    found["runs"].setdefault(title, {})[seed] = results
                     page = paths.PAGE.read_bytes()
                 io.write_json(JSON, found)  # after each, for it may be hours until the next
                 io.write_bytes(TABLE, table(found, wanted).encode())
-                if len(found["runs"]) == 1 and seed == seeds[0]:
+                if title == USUAL and seed == seeds[0]:
                     io.write_bytes(PAGE, page)
+        io.write_bytes(TABLE, table(found, wanted).encode())
     return f"{len(subjects)} subjects, {TABLE} and {PAGE}"
 
 
@@ -135,6 +136,24 @@ def classes(folder: Path) -> dict[str, str]:
         raise errors.UserError(f"{path} is missing: it names each subject's class (subject,class)")
     with path.open(encoding="utf-8") as file:
         return {row["subject"]: row["class"] for row in csv.DictReader(file)}
+
+
+def _computed(counts: Mapping[str, Any]) -> dict[str, Any]:
+    """Photos and runs as results.json has them, without runs that `RUNS` now defines otherwise.
+
+    None where it is about other photos than `counts`, by seed and subject, says.
+    """
+    there = io.read_json(JSON) if JSON.exists() else {"photos": {}, "runs": {}}
+    if any(there["photos"].get(seed, counted) != counted for seed, counted in counts.items()):
+        there = {"photos": {}, "runs": {}}
+    runs = {
+        title: {seed: of for seed, of in there["runs"].get(title, {}).items() if of["changes"] == run.changes}
+        for title, run in RUNS.items()
+    }
+    return {
+        "photos": {**there["photos"], **counts},
+        "runs": {title: run for title, run in runs.items() if run},
+    }
 
 
 def _bring(folder: Path, subjects: Mapping[str, str]) -> dict[str, dict[str, int]]:

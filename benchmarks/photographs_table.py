@@ -11,7 +11,7 @@ def table(found: Mapping[str, Any], wanted: Mapping[str, Sequence[str]]) -> str:
     """The estimates of every method as Markdown, a table for each run, and how many negatives it had.
 
     Args:
-        found: commit, photos and runs, as results.json holds them.
+        found: photos and runs, as results.json holds them.
         wanted: seeds by title of run; those that were not run yet are listed.
 
     """
@@ -23,9 +23,10 @@ def table(found: Mapping[str, Any], wanted: Mapping[str, Sequence[str]]) -> str:
         f"{len(photos)} subjects, {train} photos to learn from and {test} to test with. No base has seen any",
         "of them in pretraining. In brackets 95 % intervals over subjects and their photos. Another seed",
         "draws other photos to learn from; of several seeds, means are shown, of the bounds as well.",
-        f"Commit `{found['commit']}`; made by `make photographs`.",
+        "Made by `make photographs`.",
     ]
-    for title, run in found["runs"].items():
+    for title in (title for title in wanted if title in found["runs"]):
+        run = found["runs"][title]
         lines += ["", f"## {title}, {_seeds(list(run))}", "", *_table(run)]
     missing = {
         title: [seed for seed in seeds if seed not in found["runs"].get(title, {})]
@@ -49,7 +50,7 @@ def _table(run: Mapping[str, Any]) -> list[str]:
     counts = [count for results in run.values() for count in results["negatives"].values()]
     hard, easy = (sum(count[role]["found"] for count in counts) / len(run) for role in ("hard", "easy"))
     return [
-        f"{hard:,.0f} hard and {easy:,.0f} easy negatives for all subjects together.",
+        f"{hard:,.0f} hard and {easy:,.0f} easy negatives for all subjects together. Commit {commits(run)}.",
         "",
         f"| method | {' | '.join(measures)} |",
         f"|---|{'---:|' * len(measures)}",
@@ -58,6 +59,11 @@ def _table(run: Mapping[str, Any]) -> list[str]:
             for method in methods
         ),
     ]
+
+
+def commits(run: Mapping[str, Any]) -> str:
+    """What a run's results by seed are of, each once."""
+    return ", ".join(dict.fromkeys(f"`{results['commit']}`" for results in run.values()))
 
 
 def mean(run: Mapping[str, Any], measure: str, method: str) -> dict[str, float] | None:

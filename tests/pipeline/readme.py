@@ -125,8 +125,11 @@ def results(commit: str | None = None) -> str:
 
 def photographs() -> str:
     """The methods on real photographs beside the drawings, and what the base for drawings makes of them."""
-    found = io.read_json(photographs_runs.JSON)
-    usual, lora, _, drawings, *_ = (found["runs"].get(title, {}) for title in photographs_runs.RUNS)
+    runs = io.read_json(photographs_runs.JSON)["runs"]
+    usual, lora, drawings = (
+        runs.get(title, {})
+        for title in (photographs_runs.USUAL, photographs_runs.LORA, photographs_runs.OF_DRAWINGS)
+    )
     drawn = io.read_json(paths.INTERVALS)
     rows = []
     for method in drawn["methods"]:
@@ -139,8 +142,8 @@ def photographs() -> str:
     of_drawings = photographs_table.mean(drawings, HEADLINE, paths.SOFT_PROMPT) if drawings else None
     one = f" (LoRA: {', '.join(lora)})" if lora else ""
     said = (
-        f"Commit `{found['commit']}`, seeds {', '.join(usual)}{one}. Means over subjects and seeds, "
-        "in brackets 95 % intervals. The base for drawings, on the same photos: "
+        f"Commit {photographs_table.commits(usual)}, seeds {', '.join(usual)}{one}. "
+        "Means over subjects and seeds, in brackets 95 % intervals. The base for drawings, on the same photos: "
         f"{cell(of_drawings) or 'not run yet'}."
     )
     head = ["", "drawings: recognition", "photographs: recognition", "AUC", "questions, no photo"]

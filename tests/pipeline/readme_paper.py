@@ -15,7 +15,6 @@ from tests.pipeline.markdown import cell, table
 HEAD = ("table", "what", "paper", "drawings", "photographs")
 WEIGHTED = ("recognition.weighted",)
 MISSING = "not run yet"
-USUAL = next(iter(photographs.RUNS))  # everything as params.yaml is
 
 
 class Row(NamedTuple):
@@ -80,7 +79,7 @@ def _photographs(row: Row) -> str:
     """Means over the seeds of the run; nothing for other runs, and for drawn general questions."""
     if (row.less and row.less not in photographs.LESS) or row.measures[0].startswith("general."):
         return ""
-    title = photographs.title_with(row.less) if row.less else USUAL
+    title = photographs.title_with(row.less) if row.less else photographs.USUAL
     run = io.read_json(photographs.JSON)["runs"].get(title)
     if run is None:
         return MISSING

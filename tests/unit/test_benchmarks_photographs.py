@@ -3,8 +3,10 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from benchmarks import photographs
 from benchmarks.photographs import PETS, QUESTIONS, _write_questions, classes
 from benchmarks.photographs_table import table
+from common.core import io
 from common.core.errors import UserError
 from common.testdata.ground_truth import load_questions
 from tests.support.helpers import REAL_PHOTOS
@@ -16,6 +18,7 @@ def estimate(value: float | None) -> dict:
 
 def test_the_table_shows_what_was_measured_of_each_method_and_nothing_else():
     run = {
+        "commit": "abc",
         "metrics": {},
         "estimates": {
             "recognition.weighted": {"soft_prompt": estimate(0.5), "base": estimate(0.6)},
@@ -25,16 +28,19 @@ def test_the_table_shows_what_was_measured_of_each_method_and_nothing_else():
         },
         "negatives": {"cat": {"hard": {"found": 3}, "easy": {"found": 4}}},
     }
-    other = run | {"estimates": run["estimates"] | {"recognition.auc": {"soft_prompt": estimate(0.8)}}}
+    other = (
+        run
+        | {"commit": "abd"}
+        | {"estimates": run["estimates"] | {"recognition.auc": {"soft_prompt": estimate(0.8)}}}
+    )
     found = {
-        "commit": "abc",
         "photos": {"7": {"cat": {"train": 3, "test": 2}}, "8": {}},
         "runs": {"drawings": {"7": run, "8": other}},
     }
     lines = table(found, {"drawings": ["7", "8"]}).splitlines()
-    assert "3 photos to learn from and 2 to test" in lines[2] and "Commit `abc`" in " ".join(lines)
+    assert "3 photos to learn from and 2 to test" in lines[2]
     assert "## drawings, seeds 7, 8" in lines
-    assert "3 hard and 4 easy negatives for all subjects together." in lines
+    assert "3 hard and 4 easy negatives for all subjects together. Commit `abc`, `abd`." in lines
     assert lines[-5:] == [
         "| method | recognition.weighted | recognition.auc |",
         "|---|---:|---:|",
@@ -45,11 +51,25 @@ def test_the_table_shows_what_was_measured_of_each_method_and_nothing_else():
 
 
 def test_what_was_not_run_yet_is_said():
-    run = {"metrics": {}, "estimates": {}, "negatives": {}}
-    found = {"commit": "abc", "photos": {"7": {}}, "runs": {"drawings": {"7": run}}}
+    run = {"commit": "abc", "metrics": {}, "estimates": {}, "negatives": {}}
+    found = {"photos": {"7": {}}, "runs": {"drawings": {"7": run}}}
     assert "## Not run yet" not in table(found, {"drawings": ["7"]})
     lines = table(found, {"drawings": ["7", "8"], "LoRA": ["7"]}).splitlines()
     assert lines[-3:] == ["", "- drawings, seed 8", "- LoRA, seed 7"]
+
+
+def test_what_is_computed_is_taken_while_photos_and_definition_of_the_run_are_the_same(workspace: Path):
+    counts = {"0": {"cat": {"train": 3, "test": 2}}}
+    assert photographs._computed(counts) == {"photos": counts, "runs": {}}
+    of = {"changes": dict(photographs.RUNS[photographs.USUAL].changes), "commit": "abc"}
+    runs = {photographs.USUAL: {"0": of, "1": of}, photographs.LORA: {"0": of}}
+    io.write_json(photographs.JSON, {"photos": counts, "runs": runs})
+    assert photographs._computed(counts) == {
+        "photos": counts,
+        "runs": {photographs.USUAL: {"0": of, "1": of}},
+    }
+    others = {"0": {"dog": {"train": 3, "test": 2}}}
+    assert photographs._computed(others) == {"photos": others, "runs": {}}
 
 
 def test_questions_are_asked_in_both_orders_and_are_what_evaluate_reads(workspace: Path):
