@@ -143,8 +143,8 @@ def photographs() -> str:
     one = f" (LoRA: {', '.join(lora)})" if lora else ""
     said = (
         f"Commit {photographs_table.commits(usual)}, seeds {', '.join(usual)}{one}. "
-        "Means over subjects and seeds, in brackets 95 % intervals. The base for drawings, on the same photos: "
-        f"{cell(of_drawings) or 'not run yet'}."
+        "Means over subjects and seeds, in brackets 95 % intervals. "
+        f"The base for drawings, on the same photos: {cell(of_drawings) or 'not run yet'}."
     )
     head = ["", "drawings: recognition", "photographs: recognition", "AUC", "questions, no photo"]
     return "\n".join([said, "", table(head, rows)])
