@@ -26,14 +26,13 @@ from common.core.sections import (
     Synthesize,
     TrainStage,
 )
-from common.core.settings import AtOnce, Section
+from common.core.settings import PRESET, AtOnce, Section
 from common.core.subject_params import Kind, SubjectId, SubjectParams, World
 
 __all__ = ["Kind", "Params", "Preset", "load"]
 
 MethodName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=40)]
 PresetName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]  # DVC splits keys at dots
-PRESET = "preset"  # in place of a value: the selected preset's
 RESERVED = ("image", "pad", "s", "unk")  # <id> would be a token that every LLaVA has
 
 
@@ -66,8 +65,15 @@ class Params(Section):
             name, presets = values["base"]["preset"], values["presets"]
             if name not in presets:
                 raise ValueError(f"base.preset is {name!r}: use one of {', '.join(presets)}")
+            preset = presets[name]
             filled = {
-                section: _filled(values[section], presets[name][section]) for section in Preset.model_fields
+                section: _filled(values[section], preset[section])
+                for section in Preset.model_fields
+                if section != "methods"
+            }
+            filled["methods"] = {
+                key: _filled(section, preset["methods"].get(section["method"], {}))
+                for key, section in values["methods"].items()
             }
         except (AttributeError, KeyError, TypeError):
             return values  # not of the form that this needs: the sections' own checks say where

@@ -3,7 +3,7 @@
 The sections themselves, which hold more, are in `sections`.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -91,3 +91,4 @@ class Preset(Section):
     train: TrainPreset
     evaluate: Responder
     chat: Talk
+    methods: dict[str, dict[str, Any]]  # by package, for sections of that method; each checks its own

@@ -17,6 +17,7 @@ from common.core.errors import UserError
 from common.core.progress import printable
 
 S = TypeVar("S", bound="Section")
+PRESET = "preset"  # in place of a value: the selected preset's
 PROBLEMS = 20  # listed; more of them have one cause
 
 # A number beyond these is a slip of the finger: nothing in params.yaml that large ends on any machine.
@@ -98,6 +99,8 @@ def _sentence(detail: ErrorDetails, kind: type[BaseModel], at: Sequence[str]) ->
     """One problem found by pydantic as the key and what to do about it."""
     below = [printable(part, 60) for part in detail["loc"] if part != "[key]"]
     key, value = ".".join([*at, *below]), written(detail["input"])
+    if detail["input"] == PRESET:
+        return f"{key} is {PRESET}, but the selected preset says nothing of it: write a value"
     match detail["type"]:
         case "extra_forbidden":
             known = _known_keys(kind, below[:-1])

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from common import methods
 from common.core.errors import UserError
 from common.core.models import problem
 from common.core.params import load
-from tests.support.helpers import ROOT, set_params
+from tests.support.helpers import ROOT, read_params, set_params
 
 PRESETS = YAML(typ="safe").load(ROOT / "params.yaml")["presets"]
 
@@ -104,10 +105,37 @@ def test_one_key_selects_a_base_with_all_that_belongs_to_it(name: str):
     set_params({"base.preset": name, "train.epochs": "preset"})
     params = load()
     for section, values in PRESETS[name].items():
+        if section == "methods":
+            continue
         own = getattr(params, section).model_dump()
         known = values if section != "base" else {key: own[key] | of for key, of in values.items()}
         assert own == own | known
     assert params.base.load_kwargs["model"] == PRESETS[name]["base"]["vlm"]["model"]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_methods_follow_the_preset_in_every_section_of_theirs(name: str):
+    shipped = read_params()["methods"]
+    set_params({"base.preset": name, "methods.second": shipped["lora"] | {"rank": 3}})
+    chosen, preset = load().methods, PRESETS[name]["methods"]
+    assert methods.check(chosen) == []
+    assert chosen["lora"].items() >= preset["lora"].items() and chosen["second"]["rank"] == 3
+    assert chosen["second"]["learning_rate"] == preset["lora"]["learning_rate"]
+    head, published = chosen["myvlm"]["head"], preset["myvlm"]["head"]
+    assert head["changes"] == published["changes"] and head["learning_rate"] == published["learning_rate"]
+    assert chosen["training_free"] == shipped["training_free"]
+
+
+def test_a_value_that_the_preset_says_nothing_of(workspace):
+    set_params({"train.weight_decay": "preset", "-presets.embedded.methods.lora.rank": 0})
+    with pytest.raises(
+        UserError, match=r"train\.weight_decay is preset, but the selected preset says nothing"
+    ):
+        load()
+    set_params({"train.weight_decay": 0.0})
+    assert methods.check(load().methods) == [
+        "params.yaml: methods.lora.rank is preset, but the selected preset says nothing of it: write a value"
+    ]
 
 
 def test_the_presets_of_llava_are_the_papers_and_ours_stand_beside_them():
