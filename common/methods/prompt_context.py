@@ -13,7 +13,7 @@ from pydantic import model_validator
 
 from common.core import images, io, paths, schema
 from common.core.errors import UserError
-from common.core.settings import MethodSettings, NonNegativeInt
+from common.core.settings import CountOrZero, MethodSettings
 from common.methods.interface import MethodSubject
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class ContextSettings(MethodSettings):
     """What a section holds that tells a model of a subject."""
 
     description: Literal["human", "short", "long", "summary"] | None
-    references: NonNegativeInt
+    references: CountOrZero
 
     @model_validator(mode="after")
     def _something(self) -> "ContextSettings":

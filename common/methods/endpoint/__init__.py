@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field, StringConstraints, field_validator
 
 from common.core.replies import holds_password
-from common.core.settings import AtOnce, PositiveFloat, Side
+from common.core.settings import AtOnce, PositiveNumber, Side
 from common.methods import prompt_context
 from common.methods.interface import Cost, Method, MethodSubject, Photos, Request
 
@@ -28,9 +28,9 @@ class EndpointSettings(prompt_context.ContextSettings):
     key_variable: str | None  # environment variable that holds the key; None for a server without one
     image_size: Side  # longest side of a photo as sent, pixels
     logprobs: Annotated[int, Field(ge=1, le=20)] | None  # most probable tokens asked for; None for none
-    timeout_s: PositiveFloat  # for a whole exchange, to the last byte of the reply
+    timeout_s: PositiveNumber  # for a whole exchange, to the last byte of the reply
     retries: Annotated[int, Field(ge=0, le=20)]  # further attempts after failures that may pass
-    backoff_s: PositiveFloat  # wait before the first of them, doubled before each next
+    backoff_s: PositiveNumber  # wait before the first of them, doubled before each next
     concurrency: AtOnce  # requests at once
 
     @field_validator("url")
