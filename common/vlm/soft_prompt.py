@@ -3,7 +3,7 @@
 Does not own where the rows go (`layout`, `forward`) or how they are trained (`common.training`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,7 @@ class SoftPrompt:
     subject: str
     embeddings: torch.Tensor
     output_row: torch.Tensor
-    info: dict[str, Any] = field(default_factory=dict)
+    info: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def token(self) -> str:
@@ -100,7 +100,7 @@ class SoftPrompt:
     def save(self, folder: str | Path) -> None:
         """Write both files, weights first; the JSON names their hash, so a half-written pair is noticed."""
         folder = Path(folder)
-        info = self.info | {"format": FORMAT, "subject": self.subject, "latent_tokens": self.latent_tokens}
+        info = {**self.info, "format": FORMAT, "subject": self.subject, "latent_tokens": self.latent_tokens}
         tensors = {"embeddings": self.embeddings, "output_row": self.output_row}
         io.write_safetensors(folder / WEIGHTS, tensors, info)
         io.write_json(folder / INFO, info | {"sha256": io.sha256_file(folder / WEIGHTS)})

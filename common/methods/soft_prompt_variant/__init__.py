@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from common.core.settings import Count, CountOrZero, MethodSettings, Train
+from common.core.vocabulary import VariantInitialRows
 from common.methods.interface import Cost, Method, MethodSubject, Photos, Request
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class VariantSettings(MethodSettings, Train):
 
     placement: Literal["user", "system"]
     head: Literal["identifier", "all"]
-    initial: Literal["random", "words", "pooled", "photos"]
+    initial: VariantInitialRows
     photos: Count | None
     captions: CountOrZero
     first_epoch: Count = 1
