@@ -24,8 +24,8 @@ from common.core.partial import PATTERN, owned, remove, remove_left
 if TYPE_CHECKING:
     import torch
 
-Row = Mapping[str, Any]  # of a table: column → value
-TableRows = Sequence[Row]
+Row = dict[str, Any]  # of a table: column → value
+TableRows = Sequence[Mapping[str, Any]]
 SortKey = Sequence[str | tuple[str, str]]  # "column", or ("column", "descending")
 
 

@@ -1,7 +1,4 @@
-"""What is learned about one subject: owns its rows, its initial values and its two files.
-
-Does not own where the rows go (`layout`, `forward`) or how they are trained (`common.training`).
-"""
+"""What is learned about one subject: its rows, their initial values and the two files that keep them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -62,7 +59,7 @@ class SoftPrompt:
         *,
         latent_output_rows: bool = False,
     ) -> "SoftPrompt":
-        """Rows drawn with the mean and spread of the base's own, as transformers does for added tokens.
+        """Draw rows with the mean and spread of the base's own, as transformers does for added tokens.
 
         Args:
             model: whose tables are imitated.
@@ -70,6 +67,9 @@ class SoftPrompt:
             latent_tokens: k.
             generator: on the CPU, so that the draw is the same for every device.
             latent_output_rows: whether latent tokens have an output row too.
+
+        Returns:
+            Rows (k+1, D) and output rows (1, D) or (k+1, D), float32 on the CPU.
 
         """
         return cls(

@@ -51,7 +51,7 @@ class Endpoint(Method):
 
     def fit(self, subjects: Sequence[MethodSubject]) -> None:
         """Choose the words and copy the photos; nothing is sent yet."""
-        prompt_context.keep(self.folder, subjects, self.settings, self.name)
+        prompt_context.write_context(self.folder, subjects, self.settings, self.name)
 
     def answers(self, photos: Photos, requests: Sequence[Request]) -> "list[vlm.Answer]":
         """Ask the server, several questions at a time.
@@ -98,7 +98,7 @@ class Endpoint(Method):
         from common.methods.endpoint import chat
 
         return chat.context_parts(
-            subject, prompt_context.read(self.folder, subject), self.settings.image_size
+            subject, prompt_context.read_context(self.folder, subject), self.settings.image_size
         )
 
     def _body(self, content: list[dict], max_tokens: int) -> dict:
