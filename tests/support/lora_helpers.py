@@ -27,8 +27,8 @@ SAMPLES = [
 
 def plain_projector(base: vlm.Base) -> torch.nn.Module | None:
     """The base's own, where the family has one that can be trained."""
-    inline = base.model.config.model_type in INTERLEAVED
-    return base.model.get_submodule(pictures.PROJECTOR) if inline else None
+    interleaved = base.model.config.model_type in INTERLEAVED
+    return base.model.get_submodule(pictures.PROJECTOR) if interleaved else None
 
 
 def seen(base: vlm.Base, images: Sequence[Image.Image]) -> pictures.Features:
