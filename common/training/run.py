@@ -89,8 +89,8 @@ class TrainingRun:
         plan = [_micro_batches(self.trainers, batches, self._size) for batches in self._steps]
         ready = self._prefixes.batches(
             [self.trainers[number].samples[i].image for number, i in refs]
-            for forwards in plan[self.done :]
-            for refs in forwards
+            for micro_batches in plan[self.done :]
+            for refs in micro_batches
         )
         static = None
         if vlm.capturable(self._base) and isinstance(self._prefixes, vlm.PrefixCache):
@@ -107,13 +107,13 @@ class TrainingRun:
     def _step(
         self,
         batches: Sequence[Sequence[int]],
-        forwards: Iterable[tuple[Sequence[SampleRef], vlm.PrefixBatch]],
+        micro_batches: Iterable[tuple[Sequence[SampleRef], vlm.PrefixBatch]],
         static: vlm.StaticForward | None,
     ) -> None:
         sizes = torch.tensor([max(len(batch), 1) for batch in batches])
         self._optimizer.zero_grad()
         sums = []
-        for refs, prefixes in forwards:
+        for refs, prefixes in micro_batches:
             sums.append(_backward(self._base, self.trainers, refs, prefixes, sizes, static))
             self._losses += sums[-1]
         self._optimizer.step()
@@ -151,9 +151,9 @@ def _static(
     plan: Sequence[Sequence[Sequence[SampleRef]]],
 ) -> vlm.StaticForward:
     """Take static memory for these forward passes."""
-    forwards = [refs for step in plan for refs in step]
-    longest = [max(len(trainers[number].suffixes[i].ids) for number, i in refs) for refs in forwards]
-    return vlm.StaticForward(base, prefixes, max(map(len, forwards)), longest)
+    micro_batches = [refs for step in plan for refs in step]
+    longest = [max(len(trainers[number].suffixes[i].ids) for number, i in refs) for refs in micro_batches]
+    return vlm.StaticForward(base, prefixes, max(map(len, micro_batches)), longest)
 
 
 def _backward(

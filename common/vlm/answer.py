@@ -54,7 +54,7 @@ def answer(
     options: Sequence[str] = ("Yes", "No"),
     progress: str | None = None,
 ) -> list[Answer]:
-    """Answer queries in their order; those about one image share rows, and forwards are batched by length.
+    """Answer queries in their order; those about one image share rows, and batches hold rows about as long.
 
     Args:
         base: the model.

@@ -27,7 +27,10 @@ def next_turn(processor: "ProcessorMixin", image: bool) -> str:
 
 
 def around_question(processor: "ProcessorMixin", system: str, image: bool) -> tuple[str, str]:
-    """Text before and after the question; UserError for a template that has no place for it."""
+    """Text before and after the question.
+
+    Raises UserError if the model has no chat template, or one that drops the system sentence.
+    """
     if not processor.chat_template:
         raise UserError(
             "the base model has no chat template: use a converted one, such as llava-hf/llava-1.5-7b-hf"

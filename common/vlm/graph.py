@@ -28,7 +28,7 @@ Forward = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor], tor
 
 
 def capturable(base: "Base") -> bool:
-    """Whether forwards can be captured: unquantized weights on one GPU, and no photos in suffixes."""
+    """Whether forward passes can be captured: unquantized weights on one GPU, and no photos in suffixes."""
     places = set(getattr(base.model, "hf_device_map", {}).values())
     quantized = getattr(base.model, "is_quantized", False)
     in_suffix = base.layout.photo_in_suffix
@@ -47,9 +47,9 @@ class StaticForward:
 
         Args:
             base: the model.
-            prefixes: of which the forwards' rows are.
-            rows: most rows of a forward; fewer are filled up.
-            longest: of each forward to come, the length of its longest suffix.
+            prefixes: of which those of the rows are.
+            rows: most rows of a forward pass; fewer are filled up.
+            longest: of each forward pass to come, the length of its longest suffix.
 
         """
         # Lengths of suffixes lie close together; where they do not, the shorter half is padded to less.

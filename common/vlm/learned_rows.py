@@ -60,8 +60,8 @@ class LearnedRows:
         device = base.device
 
         def table(values: Callable[[Sequence[SoftPrompt]], Sequence[int]]) -> torch.Tensor:
-            rows = [list(values(group)) for group in groups]
-            return to_device(torch.tensor([each + [0] * (most - len(each)) for each in rows]), device)
+            of_samples = [list(values(group)) for group in groups]
+            return to_device(torch.tensor([each + [0] * (most - len(each)) for each in of_samples]), device)
 
         nothing = torch.zeros(1, base.hidden_size, device=device)
         return cls(

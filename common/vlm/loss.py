@@ -1,7 +1,7 @@
 """The training loss: cross-entropy over the answers of suffixes.
 
-Equals the plain forward over whole sequences (tests/unit/test_vlm_exact.py). Everything that depends on the
-samples alone is made on the CPU and copied while the device works, so that a step never waits for it.
+Equals the plain forward pass over whole sequences (tests/unit/test_vlm_exact.py). What depends on the samples
+alone is made on the CPU and copied while the device works, so that a step never waits for it.
 """
 
 from collections.abc import Sequence
