@@ -33,7 +33,7 @@ class Prefix(NamedTuple):
 
     @property
     def states(self) -> torch.Tensor:
-        """kv of a prefix that is kept."""
+        """Give the kv, (L, 2, H, P, d), of a prefix that is kept."""
         assert self.kv is not None, "this prefix is computed when it is asked for"
         return self.kv
 
