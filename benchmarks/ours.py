@@ -17,7 +17,7 @@ from common.methods.respond import answer_all
 from common.prompts.evaluation import recognition_question
 from common.training import learn, steps
 from common.training.recipe import TrainingRecipe
-from common.training.run import Run
+from common.training.run import TrainingRun
 from common.training.samples import TrainingSet, share_images
 from common.vlm.prefix import WORKING_COPIES
 from stages.evaluate.photos import EvalPhoto
@@ -90,7 +90,7 @@ class Training:
         self._base, self._share = base, share
         self._recipe = recipe(batch_size, rows or at_once(base.device), epochs=2 if self.captured else 1)
         self.training_sets = share_images(training_sets)
-        self._learners = [
+        self._trainers = [
             steps.SubjectTrainer.of(base, start(base, subject), training_set.training, self._recipe)
             for subject, training_set in self.training_sets.items()
         ]
@@ -106,10 +106,11 @@ class Training:
         """Compute the prefixes of all images."""
         images = next(iter(self.training_sets.values())).images
         rows = self._recipe.micro_batch_size
-        working = max(steps.widest(self._learners, self._recipe), math.ceil(rows / 2))  # as `learn` does
+        # as `learn` does
+        working = max(steps.largest_micro_batch(self._trainers, self._recipe), math.ceil(rows / 2))
         budget = _room(self._base, images[0], working, self._share) if self._share < 1 else None
         self._prefixes = vlm.encode_prefixes(self._base, images, rows, working_rows=working, budget=budget)
-        run = Run(self._base, self._learners, self._prefixes, self._recipe)
+        run = TrainingRun(self._base, self._trainers, self._prefixes, self._recipe)
         self._epochs = chain.from_iterable(run.epochs())
 
     def kept(self) -> dict[str, int]:
@@ -119,23 +120,23 @@ class Training:
 
     def steps(self) -> None:
         """Train all subjects for the next epoch."""
-        for learner, _ in islice(self._epochs, len(self._learners)):
-            self.trained[learner.subject] = learner.snapshot()
+        for trainer, _ in islice(self._epochs, len(self._trainers)):
+            self.trained[trainer.subject] = trainer.snapshot()
 
     def uncaptured_steps(self) -> None:
         """Compute the first epoch's gradients, one forward and backward after another, and update nothing."""
         rows = self._recipe.micro_batch_size
-        for batches in zip_longest(*(each.batches[: each.epoch] for each in self._learners), fillvalue=()):
-            turns = [(each, i) for each, batch in zip(self._learners, batches, strict=True) for i in batch]
-            turns.sort(key=lambda turn: len(turn[0].suffixes[turn[1]].ids))
-            for forward in (turns[at : at + rows] for at in range(0, len(turns), rows)):
+        for batches in zip_longest(*(each.batches[: each.epoch] for each in self._trainers), fillvalue=()):
+            samples = [(each, i) for each, batch in zip(self._trainers, batches, strict=True) for i in batch]
+            samples.sort(key=lambda sample: len(sample[0].suffixes[sample[1]].ids))
+            for forward in (samples[at : at + rows] for at in range(0, len(samples), rows)):
                 vlm.suffix_loss(
                     self._base,
-                    self._prefixes.batch([learner.samples[i].image for learner, i in forward]),
-                    [learner.suffixes[i] for learner, i in forward],
-                    [learner.prompt for learner, _ in forward],
+                    self._prefixes.batch([trainer.samples[i].image for trainer, i in forward]),
+                    [trainer.suffixes[i] for trainer, i in forward],
+                    [trainer.prompt for trainer, _ in forward],
                 ).sum().backward()
-        self.trained = {learner.subject: learner.snapshot() for learner in self._learners}
+        self.trained = {trainer.subject: trainer.snapshot() for trainer in self._trainers}
 
     def validate(self) -> None:
         """Score what was learned."""

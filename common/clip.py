@@ -1,7 +1,6 @@
 """The base CLIP as image embeddings, with the arithmetic of clip-retrieval's mapper.
 
-Owns loading one of `MODELS` and turning images into unit vectors. Index and retrieve both
-embed through here, so that a photo and its copy in the index get the same numbers. Does not own searching.
+Index and retrieve both embed through here, so that a photo and its copy in the index get the same numbers.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -57,11 +56,11 @@ class Clip:
         self.dimension: int = self.model.config.projection_dim
 
     def preprocess(self, images: Image.Image | Sequence[Image.Image]) -> "torch.Tensor":
-        """RGB images → pixel values (n, 3, side, side) float32."""
+        """Turn RGB images into pixel values (n, 3, side, side) float32 on the CPU."""
         return self.processor.image_processor(images, return_tensors="pt").pixel_values
 
     def tokenize(self, texts: list[str]) -> "torch.Tensor":
-        """Texts → token ids (n, length), with this CLIP's own tokenizer."""
+        """Tokenize n texts to ids (n, length) int64 on the CPU, with this CLIP's own tokenizer."""
         limit = self.model.config.text_config.max_position_embeddings
         words = self.processor.tokenizer(
             texts, padding=True, truncation=True, max_length=limit, return_tensors="pt"
@@ -69,15 +68,15 @@ class Clip:
         return words.input_ids
 
     def encode_image(self, pixels: "torch.Tensor") -> "torch.Tensor":
-        """Pixel values (n, 3, side, side), or clip-retrieval's own (n, 1, 3, side, side) → (n, d)."""
+        """Embed pixel values (n, 3, side, side), or clip-retrieval's (n, 1, 3, side, side), to (n, d): float32."""
         return self.model.get_image_features(pixels.flatten(0, -4).to(self.device)).pooler_output
 
     def encode_text(self, ids: "torch.Tensor") -> "torch.Tensor":
-        """Token ids (n, length) → (n, d)."""
+        """Embed token ids (n, length) int64 as (n, d) float32."""
         return self.model.get_text_features(ids.to(self.device)).pooler_output
 
     def features(self, pixels: "torch.Tensor") -> np.ndarray:
-        """Pixel values → embeddings (n, d) float16, by the arithmetic of clip-retrieval's ClipMapper."""
+        """Embed pixel values as clip-retrieval's ClipMapper does: unit vectors (n, d) float16."""
         import torch
 
         with torch.no_grad():
@@ -88,19 +87,19 @@ class Clip:
 def embed(
     clip: Clip, images: Sequence[Image.Image], features: Callable[["torch.Tensor"], np.ndarray] | None = None
 ) -> np.ndarray:
-    """Unit vectors (n, d) float32 of n ≥ 1 RGB images; `features` replaces `clip.features`."""
+    """Embed n ≥ 1 RGB images: unit vectors (n, d) float32; `features` replaces `clip.features`."""
     encode = features or clip.features
     return unit(np.concatenate([encode(clip.preprocess(batch)) for batch in batches(images)]))
 
 
 def batches(images: Sequence[Image.Image]) -> Iterator[list[Image.Image]]:
-    """Consecutive runs of at most BATCH images."""
+    """Yield consecutive runs of at most BATCH images."""
     for start in range(0, len(images), BATCH):
         yield list(images[start : start + BATCH])
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
-    """Rows scaled to length one, as float32; a row of zeros stays as it is."""
+    """Scale the rows of (n, d) floats to length one, as float32; a row of zeros stays as it is."""
     vectors = vectors.astype(np.float32)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.where(lengths == 0, 1, lengths)

@@ -4,8 +4,7 @@ from functools import partial
 from typing import get_args
 
 from commands.add import command, folder, photographs, yollava
-from common import listing
-from common.core import crop, params, progress
+from common.core import crop, params, progress, subject_lines
 from common.core.errors import run
 
 
@@ -18,12 +17,12 @@ def main(*words: str) -> str:
     else:
         kinds = {options.subject: options.kind}
         change = partial(photographs.settle, others=options.others) if options.photographs else str
-        _, before = listing.proposal(kinds, params.load)  # a mistake is told before the photos are read
-        _, p = listing.proposal(kinds, params.load, change)
+        _, before = subject_lines.proposal(kinds, params.load)  # a mistake is told before the photos are read
+        _, p = subject_lines.proposal(kinds, params.load, change)
         untaught = sorted(set(before.methods) - set(p.methods))
         found = folder.read(options.folder, options.subject, options.test, p.seed)
         cut = crop.warning(p.base.named, found.sizes)
-    with listing.written_last(kinds, params.load, change):
+    with subject_lines.written_last(kinds, params.load, change):
         found.place()
     if untaught:
         print(f"{', '.join(untaught)} left params.yaml: this base writes no captions with the name")

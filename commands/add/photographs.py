@@ -10,8 +10,8 @@ from pathlib import Path
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
-from common import listing, methods
-from common.core import paths
+from common import methods
+from common.core import paths, subject_lines
 from common.core.errors import UserError
 
 PRESET = "photographs"
@@ -50,7 +50,7 @@ def settle(text: str, others: Path | None) -> str:
     edits = [(*_span(_at(root, *key)), _scalar(value)) for key, value in values.items()]
     untaught = methods.untaught_without_names(YAML(typ="safe").load(text)["methods"])
     left_out = drawn + [pair for pair in _at(root, "methods").value if pair[0].value in untaught]
-    edits += [(*listing.lines_of(text, key, value), "") for key, value in left_out]
+    edits += [(*subject_lines.lines_of(text, key, value), "") for key, value in left_out]
     for start, end, new in sorted(edits, reverse=True):
         text = text[:start] + new + text[end:]
     return text

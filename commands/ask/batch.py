@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from commands.ask.answers import Answered, Kept
 from commands.ask.questions import Questions, Row
-from common.assistant import Assistant
+from common.assistant import Assistant, reply_all
 from common.core.errors import UserError
 from common.core.foreign import printable
 from common.core.progress import bar
@@ -35,7 +35,7 @@ class Asked:
 
 def reply(assistant: Assistant, photos: Photos, requests: Sequence[Request]) -> list[Answer]:
     """Answer with our own models; all requests are to one method."""
-    return assistant.reply_all(requests[0].method, photos, requests)
+    return reply_all(assistant, requests[0].method, photos, requests)
 
 
 def answer(assistant: Assistant, questions: Questions, kept: Kept, asked: Asked, reply: Reply) -> str:

@@ -14,7 +14,7 @@ Lost on the way: templates, scores, URLs and augmentations, for which the format
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import BaseModel, Field
 
@@ -22,9 +22,9 @@ from commands.convert import conversations, files
 from commands.convert.job import Job
 from common.core import foreign, io, names, paths, schema
 from common.core.errors import UserError
+from common.core.io import Row
 from common.prompts.recognition import VALIDATION
 
-Row = dict[str, Any]
 ABOUT = '{"image path": [{"Human": "question", "AI": "answer"}]} is expected'
 IMAGES = {"positive": "positive", "hard": "laion", "easy": "random-imgs"}  # role → folder
 LABELS = {"positive": "yes", "hard": "no", "easy": "no"}

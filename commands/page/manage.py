@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from commands.page.training import environment
-from common import listing
-from common.core import paths
+from common.core import paths, subject_lines
 from common.core.errors import UserError
 from common.core.foreign import printable
 
@@ -63,8 +62,8 @@ def files_of(subject: str, source: str) -> list[Path]:
 
 
 def delete(subject: str, source: str, load: Callable[[Path], Any]) -> None:
-    """Take a subject out of params.yaml, then delete its files; errors as of `listing.remove`."""
-    listing.remove(subject, load)
+    """Take a subject out of params.yaml, then delete its files; errors as of `subject_lines.remove`."""
+    subject_lines.remove(subject, load)
     for path in files_of(subject, source):
         if path.is_dir():
             shutil.rmtree(path)

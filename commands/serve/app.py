@@ -22,7 +22,7 @@ from commands.serve.refusals import REFUSALS, handle
 from commands.serve.scheduler import Scheduler
 from common.assistant import Assistant
 from common.core.foreign import FormError, parsed
-from common.vlm.families import INLINE
+from common.vlm.families import INTERLEAVED
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Service:
         """Load the base, and see that all methods can be opened."""
         self.assistant, self.limits, self.folder = assistant, limits, folder
         self.fingerprint = assistant.base.fingerprint
-        self.several = assistant.base.model.config.model_type in INLINE
+        self.several = assistant.base.model.config.model_type in INTERLEAVED
         for method in assistant.titles:
             assistant.method(method)
         self.answered = 0

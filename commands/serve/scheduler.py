@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from commands.serve.protocol import RefusedError, Said
 from commands.serve.question import Question
-from common.assistant import Assistant, Conversation
+from common.assistant import Assistant, Conversation, reply_all
 from common.core.errors import UserError
 from common.core.images import load_image
 from common.methods.interface import InPrompt, Request
@@ -140,7 +140,7 @@ class Scheduler:
             requests.append(request._replace(photo=key))
         photos = {key: photo for photo, key in keys.items()}
         try:
-            answers = self.assistant.reply_all(batch[0][0].question.method, photos, requests)
+            answers = reply_all(self.assistant, batch[0][0].question.method, photos, requests)
         except Exception as error:
             if len(batch) == 1:
                 batch[0][0].tell(_told(error))

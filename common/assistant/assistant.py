@@ -1,15 +1,13 @@
-"""The assistant: owns the models, what each method knows of a subject, and answers to single questions.
+"""The assistant: the models, what each method knows of a subject, and answers to single questions.
 
 Several conversations may share one, from several threads: whoever uses a model holds `lock`.
 """
 
-import re
 import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from common import methods, vlm
-from common.assistant.conversation import Conversation
 from common.assistant.learned_prompts import LearnedPrompts, Nothing
 from common.assistant.recognition import Recognition
 from common.core import images, paths, seed
@@ -30,7 +28,6 @@ from common.methods.interface import (
 from common.methods.respond import answer_all
 from common.prompts.evaluation import recognition_question
 from common.prompts.recognition import asks_presence
-from common.vlm.dialog import REPEATS
 from common.vlm.soft_prompt import INFO
 
 if TYPE_CHECKING:
@@ -39,8 +36,6 @@ if TYPE_CHECKING:
     from common.core.params import Params
 
 BASE = "base"  # the frozen model, which is told nothing
-# What a conversation ends reads so, however its tokens are cut; not all that reads so is ended.
-_REPEATED = re.compile(rf"(.{{1,200}}?)\1{{{REPEATS - 1}}}", re.DOTALL)
 
 
 class Assistant:
@@ -143,7 +138,7 @@ class Assistant:
         method = self.method(name)
         if not isinstance(method, Checkpoints | LearnedPrompts) or not step.isdecimal():
             raise UserError(f"{name} keeps no checkpoint {step}: ask {name}")
-        return method.at(int(step))
+        return method.at_checkpoint(int(step))
 
     def named(self, text: str) -> list[str]:
         """Ids of the subjects that a text names, in its order.
@@ -192,23 +187,6 @@ class Assistant:
             known = {subjects: method.definition(subjects) for subjects in {r.subjects for r in requests}}
             definitions = [known[request.subjects] for request in requests]
             return answer_all(self.base, photos, requests, definitions, self.backbones.batch_size)
-
-    def reply_all(self, name: str, photos: Photos, requests: Sequence[Request]) -> list[vlm.Answer]:
-        """Answer as `answer_all` does, but end one that says the same over and over."""
-        with self.lock:
-            answers = self.answer_all(name, photos, requests)
-            if not isinstance(self.method(name), InPrompt):
-                return answers
-            return [
-                self._alone(name, photos, request) if _REPEATED.search(f" {answer.text}") else answer
-                for request, answer in zip(requests, answers, strict=True)
-            ]
-
-    def _alone(self, name: str, photos: Photos, request: Request) -> vlm.Answer:
-        image = None if request.photo is None else images.load_image(photos[request.photo])
-        talk = Conversation(self, request.subjects, name, image)
-        *_, answer = talk.ask(request.question, vlm.Decoding(request.task.max_new_tokens))
-        return answer
 
     def recognize(
         self, image: "Image.Image", subjects: Sequence[str], name: str = paths.SOFT_PROMPT

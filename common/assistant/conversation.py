@@ -1,18 +1,17 @@
-"""A conversation: owns its turns, the photo it is about, and who is in place."""
+"""A conversation: its turns, the photo it is about, and who is in place."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from common import vlm
+from common.assistant.assistant import Assistant
 from common.core import crop, images, paths, progress
 from common.methods.interface import PHOTO, InPrompt, Request
 from common.vlm import families
 
 if TYPE_CHECKING:
     from PIL import Image
-
-    from common.assistant.assistant import Assistant
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Conversation:
 
     def __init__(
         self,
-        assistant: "Assistant",
+        assistant: Assistant,
         subjects: Sequence[str] = (),
         method: str = paths.SOFT_PROMPT,
         image: "Image.Image | None" = None,
@@ -83,7 +82,7 @@ class Conversation:
             progress.say(crop.sentence("of this photo,", self.assistant.base.name))
         self.image = image
         if self.turns and (
-            image is None or self.assistant.base.model.config.model_type not in families.INLINE
+            image is None or self.assistant.base.model.config.model_type not in families.INTERLEAVED
         ):
             self.reset()
 
@@ -118,7 +117,7 @@ class Conversation:
         return not (isinstance(self._source, InPrompt) and self.turns and self.assistant.history)
 
     def request(self, question: str, max_new_tokens: int) -> Request:
-        """A question that `stands_alone`, for `Assistant.reply_all`, to be answered with others' at once.
+        """A question that `stands_alone`, for `reply_all`, to be answered with others' at once.
 
         Its photo's key is PHOTO. Raises UserError if it is not UTF-8, or names somebody who is unknown.
         """

@@ -22,7 +22,7 @@ class LearnedPrompts(InPrompt):
         prompts = tuple(self._read(subject) for subject in subjects)
         return prompts if prompts[1:] else prompts[0] if prompts else None
 
-    def at(self, epoch: int) -> "LearnedPrompts":
+    def at_checkpoint(self, epoch: int) -> "LearnedPrompts":
         """What was learned after so many epochs; UserError when it is asked, if that was not kept."""
         return LearnedPrompts(self.base, epoch)
 

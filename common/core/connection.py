@@ -1,9 +1,7 @@
 """Connections that end in time and lead where they may: what every request of ours goes through.
 
-Owns the deadline of a connection, which covers every byte that is sent and received (the TLS handshake, the
-status line, headers, chunk sizes, trailers and any `100 Continue`), and the addresses that may be reached.
-Does not own what is asked, retries or manners (`polite_http`, `replies`), or names for what goes wrong
-(`causes`).
+The deadline covers every byte that is sent and received (the TLS handshake, the status line, headers, chunk
+sizes, trailers and any `100 Continue`).
 """
 
 import base64
@@ -188,8 +186,8 @@ class _Bytes(io.RawIOBase):
 def _refuse_local_number(host: str) -> None:
     """Raise Final for a local address that is written in numbers, in any of the ways that are understood."""
     try:
-        found = socket.getaddrinfo(host, None, 0, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
+        addresses = socket.getaddrinfo(host, None, 0, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
     except (OSError, UnicodeError):
-        found = [(None, None, None, None, ("127.0.0.1",))] if host == "localhost" else []
-    if not all(is_global(str(address[0])) for *_, address in found):
+        addresses = [(None, None, None, None, ("127.0.0.1",))] if host == "localhost" else []
+    if not all(is_global(str(address[0])) for *_, address in addresses):
         raise Final("a local address, which is not allowed")

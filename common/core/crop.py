@@ -1,7 +1,6 @@
 """What of a photo that is no square a model does not see, said before anyone wonders about the results.
 
-Owns when that is worth a sentence, and the sentence. Knows of models what a folder or the hub's cache says
-without the network; what a loaded vision-language model sees is `vlm.families`' business.
+Known from a model's folder or the hub's cache, without the network and without loading it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -52,10 +51,10 @@ def off_square(size: tuple[int, int]) -> bool:
 
 
 def _cuts(model: str, commit: str | None) -> bool:
-    found = [config for name in FILES if (config := _read(model, commit, name))]
-    processors = [config.image_processor or config for config in found]
+    configs = [config for name in FILES if (config := _read(model, commit, name))]
+    processors = [config.image_processor or config for config in configs]
     crops = any(one.do_center_crop and not one.do_pad for one in processors)
-    return crops and not any(config.model_type in PADDED for config in found)
+    return crops and not any(config.model_type in PADDED for config in configs)
 
 
 def _read(model: str, commit: str | None, name: str) -> _Config | None:

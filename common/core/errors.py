@@ -1,7 +1,4 @@
-"""User mistakes as one clear sentence, and the wrapper that every stage's `__main__` runs under.
-
-Owns what a person sees when a stage ends, well or badly. Does not own progress inside a stage (`progress`).
-"""
+"""User mistakes as one clear sentence, and the wrapper that every stage's `__main__` runs under."""
 
 import ctypes
 import errno

@@ -5,8 +5,7 @@
     captions:
       00.jpg: <bo> runs after a ball at the beach.
 
-Owns the form of data/subjects/<id>/facts.yaml and of description.txt beside it. Does not own what becomes of
-them (`stages.synthesize`, `stages.assemble`).
+The file is data/subjects/<id>/facts.yaml; description.txt beside it is read here as well.
 """
 
 from collections.abc import Iterator, Mapping

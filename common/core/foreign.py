@@ -1,7 +1,6 @@
 """What others send and publish, made safe to use: bounded JSON, and names that stay in their folder.
 
-Owns the one reader of JSON that is not our own, whether it comes in a file or as a reply. Does not own any
-form (each reader's pydantic models do), the requests (`replies`), or what a terminal may show (`progress`).
+All JSON that is not our own, in a file or as a reply, is read here, in the form of a pydantic model.
 """
 
 import json

@@ -1,8 +1,4 @@
-"""Photos as people have them, loaded rightly or refused with a sentence.
-
-Owns decoding (formats, rotation, animation, limits of size and shape), listing and hashing of photos. Does
-not own colors (`srgb`), nor cropping, scaling or augmentation, which belong to the stages that need them.
-"""
+"""Photos as people have them, loaded rightly or refused with a sentence."""
 
 import hashlib
 import io
@@ -177,8 +173,8 @@ def difference_hash(image: Image.Image) -> int:
     return int.from_bytes(np.packbits(bits).tobytes())
 
 
-def _too_large(name: str, found: str) -> UserError:
-    return UserError(f"{name} has {found}, more than the {MAX_PIXELS:,} allowed: scale it down")
+def _too_large(name: str, size: str) -> UserError:
+    return UserError(f"{name} has {size}, more than the {MAX_PIXELS:,} allowed: scale it down")
 
 
 def _what_it_is(data: bytes) -> str:

@@ -1,8 +1,7 @@
 """Files in one canonical form: the same content gives the same bytes, and a file is whole or absent.
 
 Every writer fills a hidden neighbor and renames it when it is complete and on disk, so that neither a kill, a
-full disk nor a second writer leaves half a file or folder under the real name. Does not own that neighbor's
-lock and end (`partial`), or what the files mean (`schema`, `paths`).
+full disk nor a second writer leaves half a file or folder under the real name (see `partial`).
 """
 
 import csv
@@ -25,6 +24,7 @@ from common.core.partial import PATTERN, owned, remove, remove_left
 if TYPE_CHECKING:
     import torch
 
+Row = dict[str, Any]  # of a table: column → value
 TableRows = Sequence[Mapping[str, Any]]
 SortKey = Sequence[str | tuple[str, str]]  # "column", or ("column", "descending")
 
@@ -190,8 +190,8 @@ def refuse_strays(wanted: Iterable[Path]) -> None:
     """
     keep = {Path(path) for path in wanted}
     folders = sorted({path.parent for path in keep if path.parent.is_dir()})
-    found = [path for folder in folders for path in sorted(folder.iterdir())]
-    strays = [path.as_posix() for path in found if path not in keep and not path.name.startswith(".")]
+    present = [path for folder in folders for path in sorted(folder.iterdir())]
+    strays = [path.as_posix() for path in present if path not in keep and not path.name.startswith(".")]
     if strays:
         raise UserError(
             f"no subject or method in params.yaml has {', '.join(strays)}: run `rm -r {' '.join(strays)}`"

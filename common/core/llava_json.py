@@ -1,8 +1,7 @@
 """LLaVA's conversation JSON, ``[{id, image (optional), conversations: [{from, value}, …]}, …]``, checked.
 
 `from` is human or gpt, the human begins, and both take turns; `image` is a file's name or a list of them.
-``<image>`` may stand anywhere in a question: the pictures come before the first one, as LLaVA puts them. Owns
-the form; who needs which items, and where the pictures lie, is for its readers to say.
+``<image>`` may stand anywhere in a question: the pictures come before the first one, as LLaVA puts them.
 """
 
 from collections.abc import Sequence

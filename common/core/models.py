@@ -1,7 +1,4 @@
-"""A model by its name in params.yaml: owns what may stand there, and what to do when there is no such model.
-
-Serves every kind of model. Does not load anything.
-"""
+"""A model by its name in params.yaml: what may stand there, and what to do when there is no such model."""
 
 import logging
 import re
@@ -53,9 +50,9 @@ def problem(key: str, model: str, revision: str | None) -> str | None:
 @contextmanager
 def explained(key: str, model: str, revision: str | None) -> Iterator[None]:
     """Turn what loaders raise into one sentence that says what to do. Arguments as in `problem`."""
-    found = problem(key, model, revision)
-    if found:
-        raise UserError(found)
+    sentence = problem(key, model, revision)
+    if sentence:
+        raise UserError(sentence)
     try:
         yield
     except UserError:

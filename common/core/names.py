@@ -1,8 +1,7 @@
 """How texts name the subject: one rule for all that people import, type or publish.
 
-Owns which spellings mean the subject (``<bo>``, in any case, and ``sks`` or ``<sks>``, as the published code
-and data call every subject) and which words are names at all. Does not own the identifier's token, which is
-the model's (`common.vlm`).
+Which spellings mean the subject (``<bo>``, in any case, and ``sks`` or ``<sks>``, as the published code and
+data call every subject), and which words are names at all.
 """
 
 import re

@@ -9,7 +9,7 @@ settings are checked by `common.methods`.
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, PositiveInt, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from common.core import paths, settings, yaml_file
 from common.core.errors import UserError
@@ -26,8 +26,9 @@ from common.core.sections import (
     Synthesize,
     TrainStage,
 )
-from common.core.settings import PRESET, AtOnce, Section
-from common.core.subject_params import Kind, SubjectId, SubjectParams, World
+from common.core.settings import PRESET, AtOnce, Count, Section
+from common.core.subject_params import SubjectId, SubjectParams, World
+from common.core.vocabulary import Kind
 
 __all__ = ["Kind", "Params", "Preset", "load"]
 
@@ -41,7 +42,7 @@ class Params(Section):
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]  # NumPy takes no other
     threads: AtOnce
-    train_photos: PositiveInt | None
+    train_photos: Count | None
     base: Base
     presets: dict[PresetName, Preset]
     world: World

@@ -1,7 +1,6 @@
 """What is being written: a hidden neighbor of the real name, which one process has at a time.
 
-Owns its lock, and that it does not stay: who ends removes it, and what SIGKILL left in a folder of the
-pipeline, the next writer there removes. Does not own what is written into it (`io`).
+Who ends removes it; what SIGKILL left in a folder of the pipeline, the next writer there removes.
 """
 
 import fcntl

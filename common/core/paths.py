@@ -1,9 +1,11 @@
 """Every path of the pipeline, in one place, relative to the repository root (where all commands run).
 
-Owns names only: nothing here creates, reads or checks a file.
+Nothing here creates, reads or checks a file.
 """
 
 from pathlib import Path
+
+from common.core.vocabulary import Source
 
 PARAMS = Path("params.yaml")
 DATA = Path("data")
@@ -58,37 +60,37 @@ PLOTS = REPORTS / "plots"
 PAGE = REPORTS / "index.html"
 
 
-def photos_dir(subject: str, source: str) -> Path:
-    """The folder with a subject's `train/` and `test/`; `source` is "world" or "own"."""
+def photos_dir(subject: str, source: Source) -> Path:
+    """The folder with a subject's `train/` and `test/`."""
     return (WORLD_SUBJECTS if source == "world" else OWN_SUBJECTS) / subject
 
 
-def train_photos(subject: str, source: str) -> Path:
+def train_photos(subject: str, source: Source) -> Path:
     """The photos that retrieval, synthesis and training may see."""
     return photos_dir(subject, source) / "train"
 
 
-def test_photos(subject: str, source: str) -> Path:
+def test_photos(subject: str, source: Source) -> Path:
     """The photos kept for evaluation."""
     return photos_dir(subject, source) / "test"
 
 
-def description(subject: str, source: str) -> Path:
+def description(subject: str, source: Source) -> Path:
     """What a human writes after "<id> is", as text; optional, for methods that put words in the prompt."""
     return photos_dir(subject, source) / "description.txt"
 
 
-def facts(subject: str, source: str) -> Path:
+def facts(subject: str, source: Source) -> Path:
     """What people tell of a subject that no photo shows (see `common.core.facts`); optional."""
     return photos_dir(subject, source) / "facts.yaml"
 
 
-def own_questions(subject: str, source: str) -> Path:
+def own_questions(subject: str, source: Source) -> Path:
     """What a user wants to see answered in the report (see `common.testdata.own_questions`); optional."""
     return photos_dir(subject, source) / "questions.yaml"
 
 
-def truth_dir(subject: str, source: str) -> Path:
+def truth_dir(subject: str, source: Source) -> Path:
     """Questions and look-alikes of a subject (see `ground_truth`), for evaluate; optional for own ones."""
     return WORLD_TRUTH / subject if source == "world" else OWN_SUBJECTS / subject / "truth"
 

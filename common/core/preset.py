@@ -7,9 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from common.core.settings import NonNegativeInt, Section, Side, TrainPreset
+from common.core.settings import CountOrZero, Section, Share, Side, TrainPreset
 
-Share = Annotated[float, Field(ge=0, le=1)]
 Cosine = Annotated[float, Field(ge=-1, le=1)]
 
 
@@ -30,20 +29,20 @@ class ClipModel(Section):
     revision: str | None
 
 
-class Stored(Section):
-    """How pictures are kept."""
+class ImageSize(Section):
+    """How large pictures are kept: their longest side, pixels."""
 
     image_size: Side
 
 
-class Similarity(Section):
-    """From where on a CLIP takes two pictures for one thing."""
+class DuplicateThresholds(Section):
+    """The CLIP cosines from which on a picture shows the subject itself, and two are one picture."""
 
     max_similarity: Cosine
     near_duplicate: Cosine
 
 
-class Responder(Section):
+class AnswerLimits(Section):
     """How long answers may be."""
 
     max_new_tokens: Annotated[int, Field(gt=0, le=10_000)]
@@ -61,16 +60,16 @@ class Augment(Section):
     surround: Share
 
 
-class Pictures(Stored):
-    """How pictures are kept and changed for training."""
+class TrainingPictures(ImageSize):
+    """How pictures are kept and augmented for training."""
 
     augment: Augment
 
 
-class Talk(Responder):
-    """How a conversation is kept up."""
+class ChatLimits(AnswerLimits):
+    """How long answers may be, and how many turns of a conversation stay in view."""
 
-    history: NonNegativeInt
+    history: CountOrZero
 
 
 class PresetBase(Section):
@@ -84,11 +83,11 @@ class Preset(Section):
     """What stands in these sections where they say `preset`: all that depends on the frozen models."""
 
     base: PresetBase
-    index: Stored
-    retrieve: Similarity
-    synthesize: Responder
-    assemble: Pictures
+    index: ImageSize
+    retrieve: DuplicateThresholds
+    synthesize: AnswerLimits
+    assemble: TrainingPictures
     train: TrainPreset
-    evaluate: Responder
-    chat: Talk
+    evaluate: AnswerLimits
+    chat: ChatLimits
     methods: dict[str, dict[str, Any]]  # by package, for sections of that method; each checks its own

@@ -1,6 +1,6 @@
 """Photos that are for their owner alone: whatever is made of them is, too.
 
-Owns how that is known and kept. Does not own the copies of `commands.add`, which have each photo's own mode.
+The copies of `commands.add` have each photo's own mode, whatever is said here.
 """
 
 import os

@@ -1,7 +1,7 @@
 """What a stage says while it works: sentences, progress bars and the closing line, on standard error only.
 
-Nothing here ever reaches an output file, so times may be shown. Owns what of others' words a terminal may be
-given: names of files and texts that are quoted in a sentence may hold sequences that move its cursor.
+Nothing here ever reaches an output file, so times may be shown. Names of files and texts of others that are
+quoted in a sentence may hold sequences that move a terminal's cursor: they are made harmless here.
 """
 
 import sys

@@ -1,7 +1,6 @@
 """Requests to services that the user has named: one deadline for an exchange, bounded replies, no raw errors.
 
-Owns the exchange and what may be shown of an address. Does not own what is asked, further attempts, or the
-form of a reply (`foreign.parsed`). Redirects are not followed. No host is out of reach: the user named it.
+Redirects are not followed. No host is out of reach: the user named it.
 """
 
 import json
@@ -43,12 +42,12 @@ def ask(url: str, body: Any, seconds: float, max_bytes: int, headers: dict[str, 
     try:
         request = urllib.request.Request(url, data, {"Content-Type": "application/json"} | (headers or {}))
         with _director().open(request, timeout=seconds) as response:
-            found = bytearray()
+            received = bytearray()
             while chunk := response.read1(CHUNK):
-                found += chunk
-                if len(found) > max_bytes:
+                received += chunk
+                if len(received) > max_bytes:
                     raise NoReplyError("its reply is too large")
-            return Reply(response.status, response.headers, bytes(found))
+            return Reply(response.status, response.headers, bytes(received))
     except NoReplyError:
         raise
     except Exception as error:  # which may hold the address and every header: none of its words are repeated

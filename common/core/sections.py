@@ -9,23 +9,23 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from common.core.preset import (
+    AnswerLimits,
+    ChatLimits,
     ClipModel,
     Cosine,
-    Pictures,
-    Responder,
-    Share,
-    Similarity,
-    Stored,
-    Talk,
+    DuplicateThresholds,
+    ImageSize,
+    TrainingPictures,
     VlmModel,
 )
 from common.core.settings import (
     AtOnce,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
+    Count,
+    CountOrZero,
+    NonNegativeNumber,
+    PositiveNumber,
     Section,
+    Share,
     Side,
     Train,
 )
@@ -41,8 +41,8 @@ class Device(Section):
     """The machine that the frozen models run on."""
 
     type: Annotated[str, StringConstraints(pattern=r"^(cpu|auto|cuda(:\d+)?)$")]
-    batch_size: PositiveInt
-    prefix_gb: NonNegativeFloat | None
+    batch_size: Count
+    prefix_gb: NonNegativeNumber | None
 
 
 class Base(Section):
@@ -68,7 +68,7 @@ class Base(Section):
         }
 
 
-class Index(Stored):
+class Index(ImageSize):
     """Where the corpus comes from and how it is downloaded."""
 
     source: Literal["urls", "folder", "index", "service"]
@@ -79,13 +79,13 @@ class Index(Stored):
     max_image_pixels: Annotated[int, Field(gt=0, le=80_000_000)]  # MAX_PIXELS of core.images
     min_image_side: Side
     max_image_aspect: Annotated[float, Field(ge=1)]
-    timeout_s: PositiveFloat
+    timeout_s: PositiveNumber
     retries: Annotated[int, Field(ge=0, le=100)]
-    deadline_s: PositiveFloat
+    deadline_s: PositiveNumber
     per_host: AtOnce
     allowed_hosts: Annotated[str, StringConstraints(pattern=r"^[^/@,]*$")]
     agent: Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]+$")]
-    shard: PositiveInt
+    shard: Count
     processes: AtOnce
     threads: AtOnce
     distributor: Literal["multiprocessing", "pyspark", "ray"]
@@ -108,12 +108,12 @@ class Index(Stored):
         return self
 
 
-class Retrieve(Similarity):
+class Retrieve(DuplicateThresholds):
     """Which neighbors become negatives."""
 
-    hard: NonNegativeInt
-    easy: NonNegativeInt
-    neighbors: PositiveInt
+    hard: CountOrZero
+    easy: CountOrZero
+    neighbors: Count
     rounds: Annotated[int, Field(gt=0, le=20)]  # each asks for twice as many
     min_similarity: Cosine
 
@@ -132,13 +132,13 @@ class Retrieve(Similarity):
         return self
 
 
-class Synthesize(Responder):
+class Synthesize(AnswerLimits):
     """Conversations by the base model."""
 
     summary: bool
 
 
-class Assemble(Pictures):
+class Assemble(TrainingPictures):
     """The training set."""
 
     positive_copies: Annotated[int, Field(gt=0, le=10_000)]
@@ -151,19 +151,19 @@ class TrainStage(Train):
     keep_epochs: bool
 
 
-class Evaluate(Responder):
+class Evaluate(AnswerLimits):
     """Asking the test's questions."""
 
-    threshold_negatives: PositiveInt
+    threshold_negatives: Count
     two_subjects: str
     general: str
-    general_subjects: PositiveInt
-    general_photos: PositiveInt | None
+    general_subjects: Count
+    general_photos: Count | None
     explain: Literal["explain", "describe"] | None
-    captioned_others: PositiveInt
+    captioned_others: Count
 
 
-class Chat(Talk):
+class Chat(ChatLimits):
     """Talking with the result."""
 
     temperature: Annotated[float, Field(ge=0, le=100)]
@@ -173,16 +173,16 @@ class Chat(Talk):
 class Serve(Section):
     """How much the server takes on."""
 
-    requests: PositiveInt
-    conversations: PositiveInt
-    request_mb: PositiveFloat
-    timeout_s: PositiveFloat
-    stop_s: PositiveInt
+    requests: Count
+    conversations: Count
+    request_mb: PositiveNumber
+    timeout_s: PositiveNumber
+    stop_s: Count
 
 
 class Report(Section):
     """What the report shows and what counts as the same number."""
 
     bootstrap: Annotated[int, Field(gt=0, le=100_000)]
-    agreement: PositiveFloat
-    examples: PositiveInt
+    agreement: PositiveNumber
+    examples: Count

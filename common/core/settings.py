@@ -1,31 +1,33 @@
 """Sections of parameters: strict values, and their problems as sentences that name the key and the remedy.
 
-Owns how a section is checked, what numbers may be in general, and the sections that several places hold. Does
-not own which sections params.yaml has (`params`) or what a method adds (`common.methods`).
+Which sections params.yaml has stands in `sections`; what a method adds, in `common.methods`.
 """
 
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from reprlib import Repr
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from common.core.errors import UserError
 from common.core.progress import printable
+from common.core.vocabulary import InitialRows, Schedule
 
 S = TypeVar("S", bound="Section")
 PRESET = "preset"  # in place of a value: the selected preset's
 PROBLEMS = 20  # listed; more of them have one cause
 
 # A number beyond these is a slip of the finger: nothing in params.yaml that large ends on any machine.
-PositiveInt = Annotated[int, Field(gt=0, le=1_000_000)]
-NonNegativeInt = Annotated[int, Field(ge=0, le=1_000_000)]
-PositiveFloat = Annotated[float, Field(gt=0, le=1e6)]
-NonNegativeFloat = Annotated[float, Field(ge=0, le=1e6)]
+# pydantic's own types, which know no upper limit, are called otherwise.
+Count = Annotated[int, Field(gt=0, le=1_000_000)]
+CountOrZero = Annotated[int, Field(ge=0, le=1_000_000)]
+PositiveNumber = Annotated[float, Field(gt=0, le=1e6)]
+NonNegativeNumber = Annotated[float, Field(ge=0, le=1e6)]
 Epochs = Annotated[int, Field(gt=0, le=10_000)]
+Share = Annotated[float, Field(ge=0, le=1)]
 AtOnce = Annotated[int, Field(gt=0, le=1024)]  # threads, processes or connections
 Side = Annotated[int, Field(gt=0, le=10_000)]  # of a picture, pixels
 
@@ -54,12 +56,12 @@ class TrainData(Section):
 class TrainPreset(Section):
     """What of training depends on the base model."""
 
-    initial: Literal["random", "photos"]
+    initial: InitialRows
     epochs: Epochs
     first_epoch: Epochs
-    learning_rate: PositiveFloat
-    schedule: Literal["constant", "cosine"]
-    batch_size: PositiveInt
+    learning_rate: PositiveNumber
+    schedule: Schedule
+    batch_size: Count
     balance: bool
     end_token: bool
 
@@ -68,7 +70,7 @@ class Train(TrainPreset):
     """Learning one soft prompt."""
 
     latent_tokens: Annotated[int, Field(ge=0, le=1024)]  # beyond, no context holds a question as well
-    weight_decay: NonNegativeFloat
+    weight_decay: NonNegativeNumber
     held_out: Annotated[float, Field(ge=0, lt=1)]
     data: TrainData
 
@@ -81,9 +83,10 @@ def checked(kind: type[S], values: Any, path: Path | str, at: Sequence[str] = ()
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        found = error.errors(include_url=False)
-        problems = [f"{path}: {_sentence(detail, kind, at)}" for detail in found[:PROBLEMS]]
-        problems += [f"{path}: {len(found) - PROBLEMS:,} further problems"] if len(found) > PROBLEMS else []
+        details = error.errors(include_url=False)
+        problems = [f"{path}: {_sentence(detail, kind, at)}" for detail in details[:PROBLEMS]]
+        if len(details) > PROBLEMS:
+            problems.append(f"{path}: {len(details) - PROBLEMS:,} further problems")
         raise UserError("\n       ".join(problems)) from None
 
 

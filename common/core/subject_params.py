@@ -1,24 +1,24 @@
 """Who is to be learned: the subjects of params.yaml, and the drawn world that some of them come from."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, StringConstraints, model_validator
 
 from common.core import paths
-from common.core.settings import NonNegativeInt, PositiveInt, Section
+from common.core.settings import Count, CountOrZero, Section
+from common.core.vocabulary import Kind, Source
 
 SubjectId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=40)]
 SpokenName = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=r"^[^<>{}\n]+$")
 ]
-Kind = Literal["person", "pet", "landmark", "object", "character"]
 
 
 class SubjectParams(Section):
     """One thing to personalize."""
 
     kind: Kind
-    source: Literal["own", "world"] = "own"
+    source: Source = "own"
     name: SpokenName | None = None
 
 
@@ -39,13 +39,13 @@ class WorldSubject(Section):
 class World(Section):
     """The embedded world."""
 
-    train_photos: PositiveInt
-    test_photos: PositiveInt
-    lookalike_photos: PositiveInt
+    train_photos: Count
+    test_photos: Count
+    lookalike_photos: Count
     two_subject_photos: Annotated[int, Field(ge=0, multiple_of=2)]
-    general_photos: PositiveInt
-    corpus: PositiveInt
-    corpus_lookalikes: NonNegativeInt
+    general_photos: Count
+    corpus: Count
+    corpus_lookalikes: CountOrZero
     subjects: dict[SubjectId, WorldSubject]
 
     @model_validator(mode="after")

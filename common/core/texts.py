@@ -1,7 +1,4 @@
-"""Texts that people write beside their photos and settings, read within bounds.
-
-Owns the bytes: that they end, how many there may be, and their encoding. Does not own what they mean.
-"""
+"""Texts that people write beside their photos and settings, read within bounds."""
 
 import stat
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Others' `.pt` and `.pth` files: read without running code in them. Does not own what they hold."""
+"""Others' `.pt` and `.pth` files: read without running code in them."""
 
 import zipfile
 from pathlib import Path

@@ -8,9 +8,10 @@ from pathlib import Path
 from common.core import images, paths
 from common.core.errors import UserError
 from common.core.seed import stream
+from common.core.vocabulary import Source
 
 
-def choose(subject: str, source: str, most: int | None, seed: int) -> list[Path]:
+def choose(subject: str, source: Source, most: int | None, seed: int) -> list[Path]:
     """Draw at most so many of the photos in a subject's train folder, by name; None for all of them.
 
     The seed decides which; those of a smaller number are among those of a larger one. Raises UserError when

@@ -1,7 +1,4 @@
-"""Files of vectors, which may be damaged or others': read in no more memory than they have bytes.
-
-Owns reading a faiss index. Does not own what its vectors belong to (index, retrieve).
-"""
+"""A faiss index, which may be damaged or another's: read in no more memory than it has bytes."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

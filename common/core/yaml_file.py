@@ -1,7 +1,4 @@
-"""YAML that people write: read within bounds, or refused in one sentence.
-
-Owns how large a file may be, or become by depth and aliases. Does not own any form (`settings`).
-"""
+"""YAML that people write: read within bounds of size, depth and aliases, or refused in one sentence."""
 
 from pathlib import Path
 from typing import Any

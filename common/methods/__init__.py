@@ -3,8 +3,7 @@
 Each package here is a method; its `METHOD` is a class of `interface.Method`. Every section under `methods` in
 params.yaml names one (`method`) and its settings, and dvc.yaml fits and asks whatever params.yaml lists, so
 that a new method is a new package and a section, and no change elsewhere. `soft_prompt` is the product's own
-and is fitted by `stages.train`. Owns how methods are found and their settings checked; does not own what is
-asked (`stages.evaluate`).
+and is fitted by `stages.train`.
 """
 
 import importlib
@@ -64,12 +63,12 @@ def _open(name: str, sections: Sections) -> tuple[type[Method], settings.MethodS
         )
     package = sections[name].get("method")
     there = sorted(path.parent.name for path in Path(__file__).parent.glob("*/__init__.py"))
-    found = importlib.import_module(f"{__name__}.{package}") if package in there else None
-    if not hasattr(found, "METHOD"):
+    module = importlib.import_module(f"{__name__}.{package}") if package in there else None
+    if not hasattr(module, "METHOD"):
         known = ", ".join(sorted(set(there) - {"soft_prompt"}))
         raise UserError(
             f"{paths.PARAMS}: methods.{name}.method is {settings.written(package)}: use one of {known}"
         )
-    return found.METHOD, settings.checked(
-        found.METHOD.Settings, sections[name], paths.PARAMS, ("methods", name)
+    return module.METHOD, settings.checked(
+        module.METHOD.Settings, sections[name], paths.PARAMS, ("methods", name)
     )

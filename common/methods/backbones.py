@@ -1,4 +1,4 @@
-"""Opens what methods may use: the frozen models that params.yaml names, each when it is first asked for.
+"""The frozen models that params.yaml names, each loaded when it is first asked for.
 
 Apart from the package itself, which the check stage reads too: that one needs no model.
 """
@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 def lazy_backbones(
     load_kwargs: Mapping[str, Any], clip: str, clip_revision: str | None, seed: int, batch_size: int
 ) -> Backbones:
-    """Return tools that load nothing yet; `opening` is what `vlm.load` takes."""
+    """Return backbones that load nothing yet.
+
+    Args:
+        load_kwargs: what `vlm.load` takes.
+        clip: folder or hub id of the CLIP.
+        clip_revision: commit of a hub CLIP; None for a folder.
+        seed: of whatever a method draws.
+        batch_size: rows of a forward pass.
+
+    """
 
     def base() -> "vlm.Base":
         from common import vlm

@@ -1,7 +1,6 @@
 """What a method is: it is fitted to subjects, then answers questions about them, with or without a photo.
 
-Owns the types that methods and `stages.evaluate` share. Imports nothing heavy, so that settings are checked
-at once; does not know any method.
+Imports nothing heavy, so that settings are checked at once.
 """
 
 from abc import ABC, abstractmethod
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, get_args
 
 from common.core import paths
 from common.core.settings import MethodSettings
+from common.core.vocabulary import Kind
 
 if TYPE_CHECKING:
     from common import vlm
@@ -94,7 +94,7 @@ class MethodSubject:
     """A subject to be fitted, with the tables that it may be learned from."""
 
     id: str
-    kind: str  # person | pet | landmark | object | character
+    kind: Kind
 
     @property
     def token(self) -> str:
@@ -125,7 +125,7 @@ class Responder(ABC):
     titles: Mapping[str, str]
 
     def controls(self, wanted: Sequence[Control]) -> Sequence[Control]:
-        """Those of these controls that it answers for besides; most methods have none."""
+        """Choose the controls that it answers for besides; most methods have none."""
         return ()
 
     @abstractmethod
@@ -138,7 +138,7 @@ class Responder(ABC):
 
     @abstractmethod
     def cost(self, name: str, subject: str) -> Cost:
-        """What this subject costs under this name."""
+        """Say what this subject costs under this name."""
 
 
 class InPrompt(ABC):
@@ -146,7 +146,7 @@ class InPrompt(ABC):
 
     @abstractmethod
     def definition(self, subjects: Sequence[str]) -> "vlm.Definition":
-        """What is put before a question about these subjects; None if there are none.
+        """Give what is put before a question about these subjects; None if there are none.
 
         Raises UserError if one of them was not learned.
         """
@@ -156,8 +156,8 @@ class Checkpoints(ABC):
     """Something that keeps what it knew after fewer steps."""
 
     @abstractmethod
-    def at(self, step: int) -> Responder:
-        """What answers as it did after so many steps; UserError when it is asked, if that was not kept."""
+    def at_checkpoint(self, step: int) -> Responder:
+        """Give what answers as after so many steps; UserError when it is asked, if that was not kept."""
 
 
 class LatentTokens(ABC):
@@ -168,7 +168,7 @@ class LatentTokens(ABC):
 
     @abstractmethod
     def latent_tokens(self, subject: str) -> int:
-        """How many this subject has."""
+        """Count those of this subject."""
 
 
 class Method(Responder):

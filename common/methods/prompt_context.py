@@ -1,25 +1,24 @@
 """What a prompt about a subject is made of, without anything being learned: a description, and its photos.
 
 Shared by the methods that put them before the frozen base (`prompting`) and before other models (`endpoint`).
-Owns which words and photos a section of params.yaml chooses, and the folder per subject that keeps them;
-does not own how they are put to a model.
 """
 
 from collections.abc import Sequence
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import model_validator
 
 from common.core import images, io, paths, schema
 from common.core.errors import UserError
-from common.core.settings import MethodSettings, NonNegativeInt
+from common.core.settings import CountOrZero, MethodSettings
+from common.core.vocabulary import DescribedBy
 from common.methods.interface import MethodSubject
 
 if TYPE_CHECKING:
     from PIL import Image
 
-LACKING = {  # descriptions that not every subject has, and how one is had
+LACKING: dict[DescribedBy, tuple[str, str]] = {  # descriptions that not every subject has, and how one is had
     "human": ("by a human", 'write what comes after "{token} is" to {where}'),
     "summary": (
         "that sums up its captions",
@@ -32,8 +31,8 @@ CARD = "prompt.json"  # of a subject: its description, or null; its reference ph
 class ContextSettings(MethodSettings):
     """What a section holds that tells a model of a subject."""
 
-    description: Literal["human", "short", "long", "summary"] | None
-    references: NonNegativeInt
+    description: DescribedBy | None
+    references: CountOrZero
 
     @model_validator(mode="after")
     def _something(self) -> "ContextSettings":
@@ -49,7 +48,9 @@ class PromptContext(NamedTuple):
     photos: "list[Image.Image]"
 
 
-def keep(folder: Path, subjects: Sequence[MethodSubject], settings: ContextSettings, section: str) -> None:
+def write_context(
+    folder: Path, subjects: Sequence[MethodSubject], settings: ContextSettings, section: str
+) -> None:
     """Choose words and photos of every subject, and write folder/<id>.
 
     Raises UserError, which names the section, if a subject lacks them.
@@ -63,19 +64,19 @@ def keep(folder: Path, subjects: Sequence[MethodSubject], settings: ContextSetti
             io.write_json(place / CARD, {"description": words})
 
 
-def read(folder: Path, subject: str) -> PromptContext:
-    """What `keep` kept of a subject."""
+def read_context(folder: Path, subject: str) -> PromptContext:
+    """Read what `write_context` wrote of a subject."""
     place = folder / subject
     words = io.read_json(place / CARD)["description"]
     return PromptContext(words, [images.load_image(path) for path in sorted(place.glob("*.png"))])
 
 
 def stored_bytes(folder: Path, subject: str) -> int:
-    """Size of what was kept of a subject."""
+    """Sum up the sizes of a subject's files."""
     return sum(path.stat().st_size for path in (folder / subject).iterdir())
 
 
-def _description(subject: MethodSubject, by: str | None, section: str) -> str | None:
+def _description(subject: MethodSubject, by: DescribedBy | None, section: str) -> str | None:
     """A sentence about the subject: by a human, or by the base model; None for None."""
     if by is None:
         return None

@@ -2,7 +2,7 @@
 
 Photos are taken in groups of `batch_size`; a group's prefixes serve all subjects and tasks and are then let
 go, so memory does not grow with the number of photos. For methods that put something into the prompt and
-leave the model as it is. Owns the order of work only.
+leave the model as it is.
 """
 
 from collections import defaultdict
@@ -21,9 +21,19 @@ def answer_all(
     batch_size: int,
     title: str = "evaluate",
 ) -> list[vlm.Answer]:
-    """Answer every question, in the order of `requests`; `definitions` says what stands before each.
+    """Answer every question, in the order of `requests`.
 
-    `title` is that of the progress bar.
+    Args:
+        base: the model.
+        photos: by the keys that requests name.
+        requests: N questions.
+        definitions: what stands before each of them.
+        batch_size: photos of a group, and rows of a forward pass.
+        title: of the progress bar.
+
+    Raises:
+        ContextFullError: a question and its answer do not fit into the model's positions.
+
     """
     answers: dict[int, vlm.Answer] = {}
     by_photo: dict[str | None, list[int]] = defaultdict(list)
@@ -47,7 +57,7 @@ def answer_all(
 
 
 def prompt_tokens(base: vlm.Base, definition: vlm.Definition, photo: bool = True) -> int:
-    """Positions that a question becomes longer by when this stands before it."""
+    """Count the positions that a question becomes longer by when this stands before it."""
     with_it, without = (vlm.suffix(base, put, "Is it?", image=photo) for put in (definition, None))
     return len(with_it.ids) - len(without.ids)
 
@@ -75,7 +85,7 @@ def answer_group(
         ]
         max_new_tokens, options = form
         vlm.check_length(base, queries, prefixes, max_new_tokens)
-        found = vlm.answer(
+        group_answers = vlm.answer(
             base,
             queries,
             prefixes,
@@ -83,5 +93,5 @@ def answer_group(
             batch_size=batch_size,
             options=options,
         )
-        answers |= dict(zip(chosen, found, strict=True))
+        answers |= dict(zip(chosen, group_answers, strict=True))
     return answers

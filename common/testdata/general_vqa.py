@@ -1,13 +1,11 @@
 """General questions, about nobody in particular, from files as the authors of POPE and MMBench publish them.
 
-    <folder>/*.json, *.jsonl   POPE: JSON lines of question_id, image, text, label (yes or no); images are in
-                               <folder>/images. The setting is `category`, or the last word of the file's name
-                               (coco_pope_popular.json).
-    <folder>/*.tsv             MMBench: a table of index, question, hint, A to D, answer, category, image as
-                               base64 or as the index of the row that has it. Copies of a row with its options
-                               rotated (index + 1,000,000 n) are left out: who asks rotates.
-
-Owns the form of these files; what the answers are worth is evaluate's and the report's business.
+<folder>/*.json, *.jsonl   POPE: JSON lines of question_id, image, text, label (yes or no); images are in
+                           <folder>/images. The setting is `category`, or the last word of the file's name
+                           (coco_pope_popular.json).
+<folder>/*.tsv             MMBench: a table of index, question, hint, A to D, answer, category, image as
+                           base64 or as the index of the row that has it. Copies of a row with its options
+                           rotated (index + 1,000,000 n) are left out: who asks rotates.
 """
 
 import base64
@@ -15,23 +13,18 @@ import binascii
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator
+from pydantic import BaseModel
 
 from common.core import foreign, io
 from common.core.errors import UserError
-
-if TYPE_CHECKING:
-    from common.testdata.vqa import VqaQuestion
+from common.testdata.vqa import VqaQuestion
+from common.testdata.vqa_files import VQA_BENCHMARKS, Words
 
 LETTERS = "ABCD"
-FURTHER = ("textvqa", "vqav2", "gqa", "mme", "scienceqa")  # folders of other benchmarks (see `vqa`)
 COPY = 1_000_000  # what MMBench adds to the index of a rotated copy
 COLUMNS = {"index", "question", "A", "B", "answer", "image"}
-
-
-Words = Annotated[str, BeforeValidator(str)]  # some copies have numbers where others have text
 
 
 class Poll(BaseModel):
@@ -65,25 +58,25 @@ def load_general_vqa(folder: Path) -> list[GeneralQuestion]:
     folder = Path(folder)
     if not folder.is_dir():
         raise UserError(f"the folder {folder} is missing: mend evaluate.general in params.yaml")
-    found: list[GeneralQuestion] = []
+    questions: list[GeneralQuestion] = []
     for path in sorted(folder.iterdir()):
         if path.suffix in (".json", ".jsonl"):
-            found += _pope(path)
+            questions += _pope(path)
         elif path.suffix == ".tsv":
-            found += _mmbench(path)
-    if not found and not any((folder / name).is_dir() for name in FURTHER):
+            questions += _mmbench(path)
+    if not questions and not any((folder / name).is_dir() for name in VQA_BENCHMARKS):
         raise UserError(
             f"{folder} holds no questions: put POPE's *.json with its images/, or MMBench's *.tsv, there"
         )
-    return found
+    return questions
 
 
-def photos(questions: "Iterable[GeneralQuestion | VqaQuestion]") -> list[Path | bytes]:
+def photos(questions: Iterable[GeneralQuestion | VqaQuestion]) -> list[Path | bytes]:
     """The different photos of the questions, in their order."""
     return list(dict.fromkeys(question.image for question in questions if question.image is not None))
 
 
-def shown_by(question: "GeneralQuestion | VqaQuestion") -> str:
+def shown_by(question: GeneralQuestion | VqaQuestion) -> str:
     """A name of the question's photo that no other of its benchmark has; of the question, if it has none."""
     image = question.image
     if image is None:

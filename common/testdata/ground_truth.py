@@ -7,8 +7,8 @@ Both are optional. Of several subjects at once there are photos in a folder of t
 
     two_subjects.json                   [{"image": …, "left": id, "right": id, "absent": [id, …]}, …]
 
-Owns the form of these files; where the folder lies is `paths.truth_dir`. Read by evaluate,
-and by check for the user's own subjects, so that a mistake shows before anything is deleted.
+The folder is `paths.truth_dir`. Read by evaluate, and by check for the user's own subjects, so that a mistake
+shows before anything is deleted.
 """
 
 from pathlib import Path
@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from common.core import foreign, images, paths
 from common.core.errors import UserError
 from common.core.progress import UNKNOWN, plain
+from common.core.vocabulary import Source
 
 LOOKALIKES = {
     "lookalike-marking": "marking",
@@ -91,7 +92,7 @@ def load_two_subjects(folder: Path) -> list[TwoSubjectPhoto]:
     return rows
 
 
-def load_questions(subject: str, source: str) -> Questions:
+def load_questions(subject: str, source: Source) -> Questions:
     """The subject's questions; none if it has no questions.json.
 
     Raises UserError if the file is malformed or asks about a photo that is not among the test photos.
@@ -111,7 +112,7 @@ def load_questions(subject: str, source: str) -> Questions:
     return questions
 
 
-def lookalike_folders(subject: str, source: str) -> dict[str, Path]:
+def lookalike_folders(subject: str, source: Source) -> dict[str, Path]:
     """The folders of the subject's look-alikes that exist, by group (a key of LOOKALIKES)."""
     lookalikes = paths.truth_dir(subject, source) / "lookalikes"
     return {group: lookalikes / name for group, name in LOOKALIKES.items() if (lookalikes / name).is_dir()}

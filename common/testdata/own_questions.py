@@ -5,7 +5,6 @@
       - {question: Is <bo> asleep?, photo: 03.png}
 
 `photo` is a test photo, or a file beside questions.yaml. There is no right answer, and no number comes of it.
-Owns the form of the file; who answers is evaluate's business.
 """
 
 from pathlib import Path
@@ -15,6 +14,7 @@ from common.core import facts, foreign, images, paths, settings, yaml_file
 from common.core.errors import UserError, shown
 from common.core.names import about
 from common.core.settings import Section
+from common.core.vocabulary import Source
 
 
 class Entry(Section):
@@ -38,7 +38,7 @@ class OwnQuestion(NamedTuple):
     path: Path | None
 
 
-def load_own_questions(subject: str, source: str) -> list[OwnQuestion]:
+def load_own_questions(subject: str, source: Source) -> list[OwnQuestion]:
     """The questions about a subject, every spelling of its name as ``<id>``; none if there is no file.
 
     Raises UserError if the file has another form, or a question names somebody else or a photo that is not
@@ -50,12 +50,12 @@ def load_own_questions(subject: str, source: str) -> list[OwnQuestion]:
     except FileNotFoundError:
         return []
     written = settings.checked(QuestionFile, facts.as_tuples(values), path)
-    found = []
+    questions = []
     for entry in written.questions:
         with facts.named(path):
             photo = None if entry.photo is None else _photo(entry.photo, path.parent)
-            found.append(OwnQuestion(about(subject, entry.question), entry.photo, photo))
-    return found
+            questions.append(OwnQuestion(about(subject, entry.question), entry.photo, photo))
+    return questions
 
 
 def _photo(name: str, folder: Path) -> Path:

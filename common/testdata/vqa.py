@@ -8,8 +8,7 @@
     <folder>/scienceqa/         ScienceQA: problems.json, pid_splits.json (its test split is asked)
 
 Images lie in images/ beside the first three, as <image_id>.jpg, COCO_val2014_<12 digits>.jpg and
-<imageId>.jpg, and in images/<split>/<id>/ for ScienceQA. Owns the form of these files; what an answer is
-worth is evaluate's business (`vqa_scores`).
+<imageId>.jpg, and in images/<split>/<id>/ for ScienceQA.
 """
 
 from collections.abc import Iterator
@@ -18,8 +17,15 @@ from typing import NamedTuple
 
 from common.core import foreign
 from common.core.errors import UserError
-from common.testdata.general_vqa import FURTHER
-from common.testdata.vqa_files import CocoAnnotations, CocoQuestions, GqaRow, Problem, TextFile
+from common.testdata.vqa_files import (
+    VQA_BENCHMARKS,
+    CocoAnnotations,
+    CocoQuestions,
+    GqaRow,
+    Problem,
+    TextFile,
+    VqaBenchmark,
+)
 
 LETTERS = "ABCDE"
 COCO = "COCO_val2014_{:012d}.jpg"
@@ -32,7 +38,7 @@ class VqaQuestion(NamedTuple):
     `answers` are those of several people, or the right one alone: a word, yes or no, or an option's letter.
     """
 
-    benchmark: str  # of FURTHER
+    benchmark: VqaBenchmark
     file: str
     id: str  # unique within the file
     category: str
@@ -47,15 +53,15 @@ def load_vqa(folder: Path) -> list[VqaQuestion]:
 
     Raises UserError, which names file and question, if one is malformed.
     """
-    found: list[VqaQuestion] = []
+    questions: list[VqaQuestion] = []
     for name, reader in READERS.items():
         place = Path(folder) / name
         if place.is_dir():
-            made = list(reader(place))
-            if not made:
+            of_benchmark = list(reader(place))
+            if not of_benchmark:
                 raise UserError(f"{place} holds no questions: put the files of {name} there, or remove it")
-            found += made
-    return found
+            questions += of_benchmark
+    return questions
 
 
 def _textvqa(folder: Path) -> Iterator[VqaQuestion]:
@@ -142,7 +148,7 @@ def _scienceqa(folder: Path) -> Iterator[VqaQuestion]:
         )
 
 
-READERS = dict(zip(FURTHER, (_textvqa, _vqav2, _gqa, _mme, _scienceqa), strict=True))
+READERS = dict(zip(VQA_BENCHMARKS, (_textvqa, _vqav2, _gqa, _mme, _scienceqa), strict=True))
 
 
 def _there(folder: Path, name: str, where: str) -> Path:

@@ -1,8 +1,12 @@
 """What the files of TextVQA, VQAv2, GQA and ScienceQA must hold to be read."""
 
-from pydantic import BaseModel
+from typing import Annotated, Literal, get_args
 
-from common.testdata.general_vqa import Words
+from pydantic import BaseModel, BeforeValidator
+
+VqaBenchmark = Literal["textvqa", "vqav2", "gqa", "mme", "scienceqa"]  # called as their folders
+VQA_BENCHMARKS: tuple[VqaBenchmark, ...] = get_args(VqaBenchmark)
+Words = Annotated[str, BeforeValidator(str)]  # some copies have numbers where others have text
 
 
 class TextRow(BaseModel):

@@ -1,6 +1,5 @@
 """Learning soft prompts on the frozen base, of one subject or of several side by side.
 
-Serves `stages.train` and the variants that it is compared with (`common.methods`). Owns the start of the
-rows, the steps and the choice of the epoch; reads and writes no file, makes no pictures (assemble does) and
-judges nothing but the held-in validation rows.
+Serves `stages.train` and the variants that it is compared with (`common.methods`). Of files it knows datasets
+and checkpoints alone; the learned rows are written by the callers.
 """

@@ -1,7 +1,6 @@
 """Where a training stands after an epoch, as a file: a killed one goes on there, with the same bits.
 
-Owns the file, and that nobody goes on who would compute something else. Does not own what is in it (`run`,
-`learn`).
+Nobody goes on who would compute something else. What is in it, `run` and `learn` say.
 """
 
 import hashlib

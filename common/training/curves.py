@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 VARIABLE = "PERSONAL_VLM_TENSORBOARD"
-Values = Mapping[str, torch.Tensor | float]
+Values = Mapping[str, torch.Tensor | float]  # by name, each ()
 
 
 class Curves:
-    """The curves of one run. Values stay on their device until they are written."""
+    """The curves of one run: () float values, which stay on their device until they are written."""
 
     def __init__(self, run: str) -> None:
         """Draw into this folder of the variable's, if there is one."""
@@ -34,7 +34,7 @@ class Curves:
         return self.folder is not None
 
     def add(self, group: str, at: int, values: Values) -> None:
-        """Take values, () each, at a step or an epoch, which the group's name says."""
+        """Take values of a step or an epoch; which of both, the group's name says."""
         if self:
             self._waiting.append((group, at, values))
 

@@ -1,12 +1,11 @@
 """Training from the start of the rows to the best epoch, every image prefix computed once.
 
-Owns the start, validation and the choice of the epoch. Does not own the steps (`run`), the rows' files
-(`vlm.SoftPrompt`), the file by which a killed training goes on (`checkpoint`) or which samples there are
-(`samples`).
+The steps themselves are in `run`; here are the start, validation and the choice of the epoch.
 """
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -17,9 +16,9 @@ from common.core.progress import say
 from common.core.seed import torch_stream
 from common.training.checkpoint import Checkpoint
 from common.training.recipe import TrainingRecipe
-from common.training.run import Run
+from common.training.run import TrainingRun
 from common.training.samples import Sample, TrainingSet, balanced_accuracy, share_images
-from common.training.steps import SubjectTrainer, names, widest
+from common.training.steps import SubjectTrainer, largest_micro_batch, subject_names
 from common.vlm.layout import LATENT
 
 
@@ -31,7 +30,7 @@ class Learned(NamedTuple):
 
     @property
     def curve(self) -> list[dict[str, Any]]:
-        """Loss and validation, a row for each epoch."""
+        """Loss and validation scores, a row for each epoch."""
         return [prompt.info["validation"] for prompt in self.epochs]
 
 
@@ -41,19 +40,27 @@ def learn(
     recipe: TrainingRecipe,
     starts: Mapping[str, vlm.SoftPrompt] | None = None,
     *,
+    info: Mapping[str, Mapping[str, Any]] | None = None,
     checkpoint: Checkpoint | None = None,
     name: str = "train",
 ) -> dict[str, Learned]:
-    """Train subjects (id → training set) side by side; each learns what it would learn alone.
+    """Train subjects side by side; each learns what it would learn alone.
 
-    `starts` holds the rows before training; None for those that the recipe asks for. With a `checkpoint`,
-    training goes on after the epoch that it was saved after. `name` is that of the curves' folder.
+    The best epoch is, as in the paper, the one with the highest balanced accuracy on the validation samples;
+    of equal ones, the latest. Those before `recipe.first_epoch` do not count.
 
-    The best epoch is, as in the paper, the one with the highest mean of the shares of positives and of
-    negatives told rightly on the validation samples; of equal ones, the latest. Those before
-    `recipe.first_epoch` do not count.
+    Args:
+        base: the model; it stays frozen.
+        training_sets: id → training set.
+        recipe: how they are trained.
+        starts: id → rows before training; None for those that the recipe asks for.
+        info: id → what the soft prompts' cards say besides, such as the data; None for nothing.
+        checkpoint: the file after whose epoch training goes on; None to begin anew and save nothing.
+        name: of the curves' folder.
 
-    Raises UserError when a loss is no longer finite.
+    Raises:
+        UserError: a loss is no longer finite.
+
     """
     training_sets = share_images(training_sets)
     starts = starts or {
@@ -66,36 +73,46 @@ def learn(
     ]
     images = next(iter(training_sets.values())).images  # of all subjects
     # Validation asks one question a row, without gradients: a row takes half as much as one of training.
-    rows = max(widest(trainers, recipe), math.ceil(recipe.micro_batch_size / 2))
+    working_rows = max(largest_micro_batch(trainers, recipe), math.ceil(recipe.micro_batch_size / 2))
     prefixes = vlm.encode_prefixes(
-        base, images, recipe.micro_batch_size, working_rows=rows, progress=f"{names(trainers)}: images"
+        base,
+        images,
+        recipe.micro_batch_size,
+        working_rows=working_rows,
+        progress=f"{subject_names(trainers)}: images",
     )
-    run = Run(base, trainers, prefixes, recipe)
-    made: dict[str, list[vlm.SoftPrompt]] = {subject: [] for subject in training_sets}
+    run = TrainingRun(base, trainers, prefixes, recipe)
+    prompts: dict[str, list[vlm.SoftPrompt]] = {subject: [] for subject in training_sets}
+    cards = {
+        trainer.subject: {**_card(base, trainer, recipe), **(info or {}).get(trainer.subject, {})}
+        for trainer in trainers
+    }
     if checkpoint and (state := checkpoint.load()):
         run.resume(state["run"])
         for subject, epochs in state["epochs"].items():
-            made[subject] = [vlm.SoftPrompt(subject, *parts) for parts in epochs]
+            prompts[subject] = [vlm.SoftPrompt(subject, *parts) for parts in epochs]
             say(f"{subject}: training goes on after epoch {len(epochs)}, which an earlier run has reached")
     for ended in run.epochs():
         for trainer, loss in ended:
-            epoch = len(made[trainer.subject]) + 1
+            epoch = len(prompts[trainer.subject]) + 1
             if not math.isfinite(loss.item()):
                 raise UserError(
                     f"training {trainer.subject} diverged in epoch {epoch}: lower train.learning_rate"
                 )
-            prompt = trainer.snapshot()
+            rows = trainer.snapshot()
             validation = training_sets[trainer.subject].validation
-            scores = validate(base, prompt, validation, prefixes, recipe.micro_batch_size)
+            scores = validate(base, rows, validation, prefixes, recipe.micro_batch_size)
             measured = {"loss": round(loss.item(), 6), **scores}
-            prompt.info.update(_card(base, trainer, recipe), validation={"epoch": epoch, **measured})
-            made[trainer.subject].append(prompt)
+            card = {**cards[trainer.subject], "validation": {"epoch": epoch, **measured}}
+            prompts[trainer.subject].append(replace(rows, info=card))
             trainer.curves.add("epoch", epoch, measured)
             trainer.curves.write()
         if checkpoint and not run.ended:
-            rows_of = {subject: [_stored(prompt) for prompt in prompts] for subject, prompts in made.items()}
-            checkpoint.save({"run": run.state(), "epochs": rows_of})
-    return {subject: Learned(_best(prompts, recipe), prompts) for subject, prompts in made.items()}
+            epochs_of = {
+                subject: [_parts(prompt) for prompt in epochs] for subject, epochs in prompts.items()
+            }
+            checkpoint.save({"run": run.state(), "epochs": epochs_of})
+    return {subject: Learned(_best(epochs, recipe), epochs) for subject, epochs in prompts.items()}
 
 
 def initial_prompt(
@@ -106,7 +123,10 @@ def initial_prompt(
     *,
     latent_output_rows: bool = False,
 ) -> vlm.SoftPrompt:
-    """The rows before training; with `latent_output_rows`, latent tokens have an output row too."""
+    """Make the rows before training, on the CPU: (k+1, D) input rows and (1, D) output rows, float32.
+
+    With `latent_output_rows`, latent tokens have an output row too: (k+1, D).
+    """
     draws = torch_stream(recipe.seed, "train", subject, "rows")
     rows = vlm.SoftPrompt.init_random(
         base.model, subject, recipe.latent_tokens, draws, latent_output_rows=latent_output_rows
@@ -121,7 +141,12 @@ def initial_prompt(
 def original_image_tokens(
     base: vlm.Base, training_set: TrainingSet, label: bool, recipe: TrainingRecipe
 ) -> torch.Tensor:
-    """Image tokens (n, P, D) of the unchanged pictures with this label that are learned from."""
+    """Compute the image tokens of the unchanged pictures with this label that are learned from.
+
+    Returns:
+        (n, P, D) float32 on the CPU. Raises UserError if pictures have unequal numbers of them.
+
+    """
     chosen = [
         training_set.images[sample.image]
         for sample in training_set.originals
@@ -137,9 +162,9 @@ def validate(
     prefixes: vlm.Prefixes,
     batch_size: int,
 ) -> dict[str, float]:
-    """`balanced_accuracy` of the samples: of Yes and No, is the right one more probable as the first word?
+    """Measure the `balanced_accuracy` on the samples: is the right one of Yes and No the more probable?
 
-    One forward each.
+    What counts are the first words' probabilities: one forward pass, and no decoding.
     """
     queries = [vlm.Query(sample.question, sample.image, prompt) for sample in samples]
     answers = vlm.answer(base, queries, prefixes, max_new_tokens=1, batch_size=batch_size)
@@ -147,13 +172,14 @@ def validate(
 
 
 def _best(prompts: Sequence[vlm.SoftPrompt], recipe: TrainingRecipe) -> vlm.SoftPrompt:
-    """The latest of those that do best on validation, of the epochs that may be kept."""
+    """Choose, of the epochs that may be kept, the latest of those that do best on validation."""
     candidates = prompts[min(recipe.first_epoch, recipe.epochs) - 1 :]
     return max(reversed(candidates), key=lambda prompt: prompt.info["validation"]["weighted"])
 
 
-def _stored(prompt: vlm.SoftPrompt) -> tuple[torch.Tensor, torch.Tensor, dict[str, Any]]:
-    return prompt.embeddings, prompt.output_row, prompt.info
+def _parts(prompt: vlm.SoftPrompt) -> tuple[torch.Tensor, torch.Tensor, dict[str, Any]]:
+    """What a checkpoint keeps of an epoch, in the order of `SoftPrompt`'s fields behind the subject."""
+    return prompt.embeddings, prompt.output_row, dict(prompt.info)
 
 
 def _card(base: vlm.Base, trainer: SubjectTrainer, recipe: TrainingRecipe) -> dict[str, Any]:

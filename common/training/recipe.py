@@ -5,7 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
-SCHEDULES: dict[str, Callable[[float], float]] = {  # share of the steps done → factor of the learning rate
+from common.core.vocabulary import Schedule, VariantInitialRows
+
+SCHEDULES: dict[
+    Schedule, Callable[[float], float]
+] = {  # share of the steps done → factor of the learning rate
     "constant": lambda done: 1.0,
     "cosine": lambda done: (1 + math.cos(math.pi * done)) / 2,
 }
@@ -16,10 +20,10 @@ class TrainingRecipe:
     """What params.train asks for, and the seed."""
 
     latent_tokens: int
-    initial: str  # random | photos
+    initial: VariantInitialRows
     epochs: int
     learning_rate: float
-    schedule: str  # a key of SCHEDULES
+    schedule: Schedule
     weight_decay: float
     batch_size: int
     balance: bool  # only recorded here; the samples carry their weights

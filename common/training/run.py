@@ -1,7 +1,6 @@
 """Steps of training: AdamW on k+1 input rows and one output row per subject, several subjects side by side.
 
-Owns the forwards of a step, optimizer and schedule, and where they stand, so that a run can go on where a
-killed one was. Does not own the loss (`vlm.suffix_loss`) or the file of that state (`checkpoint`).
+Where they stand can be saved and restored, so that a training goes on where a killed one was (`checkpoint`).
 """
 
 import math
@@ -14,18 +13,18 @@ import torch
 from common import vlm
 from common.core.progress import bar
 from common.training.recipe import SCHEDULES, TrainingRecipe
-from common.training.steps import SubjectTrainer, names
+from common.training.steps import SubjectTrainer, subject_names
 
-SampleRef = tuple[int, int]  # a learner and one of its samples, by number
+SampleRef = tuple[int, int]  # a trainer and one of its samples, by number
 Ended = list[tuple[SubjectTrainer, torch.Tensor]]  # with the mean loss of its epoch, () float32 on the device
 
 
-class Run:
+class TrainingRun:
     """Training of some subjects, from a step to the end.
 
     Attributes:
         trainers: the subjects' rows in training.
-        done: steps so far; a step takes the next batch of every learner that is not done.
+        done: steps so far; a step takes the next batch of every trainer that has one left.
 
     """
 
@@ -58,19 +57,20 @@ class Run:
         return self.done == len(self._steps)
 
     def state(self) -> dict[str, Any]:
-        """Everything that the next steps depend on."""
+        """Return everything that the next steps depend on; the tensors are those in use, not copies."""
         return {
             "done": self.done,
             "losses": self._losses,
             "rows": [
-                (row.prompt.embeddings.detach(), row.prompt.output_row.detach()) for row in self.trainers
+                (trainer.prompt.embeddings.detach(), trainer.prompt.output_row.detach())
+                for trainer in self.trainers
             ],
             "optimizer": self._optimizer.state_dict(),
             "schedule": self._schedule.state_dict(),
         }
 
     def resume(self, state: dict[str, Any]) -> None:
-        """Stand where the run stood that gave this state."""
+        """Go to where the run stood whose `state` this is."""
         self.done = state["done"]
         with torch.no_grad():
             self._losses.copy_(state["losses"])
@@ -81,21 +81,21 @@ class Run:
         self._schedule.load_state_dict(state["schedule"])
 
     def epochs(self) -> Iterator[Ended]:
-        """Train; after each step that ends an epoch of learners, give these.
+        """Train; after each step that ends an epoch of some trainers, yield these.
 
-        Learners share forwards, of `micro_batch_size` samples at most, and nothing else: each has its own
-        loss, optimizer state and schedule. Within a step nothing is read back from the device.
+        Trainers share forward passes, of `micro_batch_size` samples at most, and nothing else: each has its
+        own loss, optimizer state and schedule. Within a step nothing is read back from the device.
         """
         plan = [_micro_batches(self.trainers, batches, self._size) for batches in self._steps]
         ready = self._prefixes.batches(
             [self.trainers[number].samples[i].image for number, i in refs]
-            for forwards in plan[self.done :]
-            for refs in forwards
+            for micro_batches in plan[self.done :]
+            for refs in micro_batches
         )
         static = None
         if vlm.capturable(self._base) and isinstance(self._prefixes, vlm.PrefixCache):
             static = _static(self._base, self.trainers, self._prefixes, plan)
-        with bar(len(self._steps), f"{names(self.trainers)}: steps") as progress:
+        with bar(len(self._steps), f"{subject_names(self.trainers)}: steps") as progress:
             progress.update(self.done)
             while not self.ended:
                 batches = self._steps[self.done]
@@ -107,13 +107,13 @@ class Run:
     def _step(
         self,
         batches: Sequence[Sequence[int]],
-        forwards: Iterable[tuple[Sequence[SampleRef], vlm.PrefixBatch]],
+        micro_batches: Iterable[tuple[Sequence[SampleRef], vlm.PrefixBatch]],
         static: vlm.StaticForward | None,
     ) -> None:
         sizes = torch.tensor([max(len(batch), 1) for batch in batches])
         self._optimizer.zero_grad()
         sums = []
-        for refs, prefixes in forwards:
+        for refs, prefixes in micro_batches:
             sums.append(_backward(self._base, self.trainers, refs, prefixes, sizes, static))
             self._losses += sums[-1]
         self._optimizer.step()
@@ -137,7 +137,7 @@ class Run:
 def _micro_batches(
     trainers: Sequence[SubjectTrainer], batches: Sequence[Sequence[int]], micro_batch_size: int
 ) -> list[list[SampleRef]]:
-    """Divide a step's batches, one of each learner, into equal forwards of samples that are about as long."""
+    """Divide a step's batches, one of each trainer, into equal forward passes of samples about as long."""
     refs = [(number, i) for number, batch in enumerate(batches) for i in batch]
     refs.sort(key=lambda ref: len(trainers[ref[0]].suffixes[ref[1]].ids))
     size = math.ceil(len(refs) / math.ceil(len(refs) / micro_batch_size))
@@ -150,10 +150,10 @@ def _static(
     prefixes: vlm.PrefixCache,
     plan: Sequence[Sequence[Sequence[SampleRef]]],
 ) -> vlm.StaticForward:
-    """Static memory for these forwards."""
-    forwards = [refs for step in plan for refs in step]
-    longest = [max(len(trainers[number].suffixes[i].ids) for number, i in refs) for refs in forwards]
-    return vlm.StaticForward(base, prefixes, max(map(len, forwards)), longest)
+    """Take static memory for these forward passes."""
+    micro_batches = [refs for step in plan for refs in step]
+    longest = [max(len(trainers[number].suffixes[i].ids) for number, i in refs) for refs in micro_batches]
+    return vlm.StaticForward(base, prefixes, max(map(len, micro_batches)), longest)
 
 
 def _backward(
@@ -164,9 +164,19 @@ def _backward(
     sizes: torch.Tensor,
     static: vlm.StaticForward | None,
 ) -> torch.Tensor:
-    """Add to the gradients, and return each learner's sum of losses in these turns, (K,) on the device.
+    """Add to the gradients, and return each trainer's sum of weighted losses over these samples.
 
-    sizes: (K,) on the CPU, samples in each learner's batch, over which its gradient is the mean.
+    Args:
+        base: the model.
+        trainers: K of them.
+        refs: the B samples of this forward pass.
+        prefixes: of the B samples.
+        sizes: (K,) int64 on the CPU, samples in each trainer's batch, over which its gradient is the mean.
+        static: runs the model on static memory; None for memory of its own.
+
+    Returns:
+        (K,) float32 on the device, without a graph.
+
     """
     numbers = vlm.to_device(torch.tensor([number for number, _ in refs]), base.device)
     weights = vlm.to_device(

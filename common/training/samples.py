@@ -1,7 +1,6 @@
 """What is learned of a dataset: which rows count, how much each weighs, each picture once.
 
-Serves the soft prompt (`common.training`) and the methods that it is compared with alike. Does not know the
-model: ids and prefixes are made there.
+Serves the soft prompt (`common.training`) and the methods that it is compared with alike, without the model.
 """
 
 from collections import Counter
@@ -15,9 +14,9 @@ from PIL import Image
 from common.core import io, schema
 from common.core.errors import UserError
 from common.core.images import load_image
+from common.core.io import Row
 from common.core.seed import stream
-
-Row = Mapping[str, Any]
+from common.core.vocabulary import Role
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def share_images(training_sets: Mapping[str, TrainingSet]) -> dict[str, Training
     """Let training sets share one list of pictures: what several subjects learn from is there once."""
     pool: dict[tuple[Any, ...], int] = {}
     images: list[Image.Image] = []
-    found = {}
+    sharing = {}
     for subject, training_set in training_sets.items():
         place = []
         for image in training_set.images:
@@ -106,12 +105,12 @@ def share_images(training_sets: Mapping[str, TrainingSet]) -> dict[str, Training
             return [s if s.image is None else replace(s, image=place[s.image]) for s in samples]
 
         parts = (training_set.training, training_set.validation, training_set.originals)
-        found[subject] = TrainingSet(images, *map(moved, parts))
-    return found
+        sharing[subject] = TrainingSet(images, *map(moved, parts))
+    return sharing
 
 
 def concatenate(training_sets: Sequence[TrainingSet]) -> TrainingSet:
-    """One training set of several."""
+    """Join training sets to one; pictures that several hold are there once."""
     parts = list(
         share_images(
             {str(number): training_set for number, training_set in enumerate(training_sets)}
@@ -146,7 +145,7 @@ def held_out_sources(rows: Sequence[Row], share: float, seed: int, subject: str)
 
 
 def balanced_accuracy(samples: Sequence[Sample], said_yes: Sequence[bool]) -> dict[str, float]:
-    """Shares of positives and of negatives told rightly, and their mean, "weighted"."""
+    """Shares of positives and of negatives that are answered rightly, and their mean, "weighted"."""
     right: dict[bool | None, list[bool]] = {True: [], False: []}
     for sample, said in zip(samples, said_yes, strict=True):
         right[sample.label].append(said == sample.label)
@@ -160,7 +159,7 @@ def read_rows(path: Path, *, conversations: bool, hard: bool, easy: bool) -> lis
 
     Raises UserError when positives or negatives are missing in either split.
     """
-    used = {"positive": True, "text": conversations, "hard": hard, "easy": easy}
+    used: dict[Role, bool] = {"positive": True, "text": conversations, "hard": hard, "easy": easy}
     rows = [row for row in io.read_parquet(path, schema.DATASET).to_pylist() if used[row["role"]]]
     there = {(row["split"], row["label"]) for row in rows}
     for split in ("train", "validation"):

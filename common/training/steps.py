@@ -1,8 +1,4 @@
-"""What steps are made of: of each subject its rows, its samples and their order.
-
-Does not own the steps themselves (`run`), the settings (`recipe`), the start of the rows, validation or the
-choice of the epoch (`learn`).
-"""
+"""What steps are made of: of each subject its rows, its samples and their order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -77,11 +73,11 @@ class SubjectTrainer:
 
     @property
     def subject(self) -> str:
-        """The id."""
+        """The subject's id."""
         return self.prompt.subject
 
     def norms(self) -> dict[str, torch.Tensor]:
-        """Lengths of the rows and of their gradients, () float32 each, on the device."""
+        """Measure the rows and their gradients: L2 norms, () float32 each, on the device."""
         rows = {"embeddings": self.prompt.embeddings, "output_row": self.prompt.output_row}
         lengths = {f"norm/{name}": values.detach().norm() for name, values in rows.items()}
         return lengths | {
@@ -91,19 +87,19 @@ class SubjectTrainer:
         }
 
     def snapshot(self) -> vlm.SoftPrompt:
-        """Copy the rows as they are now to the CPU."""
+        """Copy the rows, (k+1, D) and (1, D) float32, as they are now to the CPU; the card is empty."""
         embeddings, output_row = (
             values.detach().cpu().clone() for values in (self.prompt.embeddings, self.prompt.output_row)
         )
         return vlm.SoftPrompt(self.subject, embeddings, output_row)
 
 
-def widest(trainers: Sequence[SubjectTrainer], recipe: TrainingRecipe) -> int:
-    """Samples in the largest forward of a step."""
+def largest_micro_batch(trainers: Sequence[SubjectTrainer], recipe: TrainingRecipe) -> int:
+    """Count the samples in the largest forward pass of a step."""
     most = sum(min(recipe.batch_size, len(trainer.samples)) for trainer in trainers)
     return min(most, recipe.micro_batch_size)
 
 
-def names(trainers: Sequence[SubjectTrainer]) -> str:
-    """Name them all, for a progress bar."""
+def subject_names(trainers: Sequence[SubjectTrainer]) -> str:
+    """Name all subjects, for a progress bar."""
     return ", ".join(trainer.subject for trainer in trainers)

@@ -2,7 +2,7 @@
 
 The same code serves the small base and LLaVA-1.5. Everything before the soft prompt is computed once per
 image, kept where memory allows and reused, exactly (see `prefix`, `prefix_cache` and
-tests/unit/test_vlm_exact.py). Does not own training (`common.training`) or any file but a subject's model.
+tests/unit/test_vlm_exact.py).
 """
 
 from common.vlm.answer import Answer, answer

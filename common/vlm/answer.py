@@ -1,7 +1,6 @@
-"""Greedy answers and option probabilities in one pass: owns batching of queries and decoding.
+"""Greedy answers and option probabilities in one pass over batches of queries.
 
-The first forward over a suffix gives the probabilities; decoding continues from its cache. Does not sample,
-does not judge answers and does not own which queries share a row (`packing`).
+The first forward pass over a suffix gives the probabilities; decoding continues from its cache.
 """
 
 from collections import defaultdict
@@ -55,7 +54,7 @@ def answer(
     options: Sequence[str] = ("Yes", "No"),
     progress: str | None = None,
 ) -> list[Answer]:
-    """Answer queries in their order; those about one image share rows, and forwards are batched by length.
+    """Answer queries in their order; those about one image share rows, and batches hold rows about as long.
 
     Args:
         base: the model.
@@ -109,7 +108,7 @@ def _batches(
     max_new_tokens: int,
     batch_size: int,
 ) -> list[list[list[int]]]:
-    """Numbers of the queries in each row of each batch; rows of a batch are about as long."""
+    """Put queries, as their numbers, into rows, and rows of about the same length into batches."""
     by_image: dict[int | None, dict[int, int]] = defaultdict(dict)  # positions of queries, their answers too
     for i, (query, asked) in enumerate(zip(queries, suffixes, strict=True)):
         by_image[query.image][i] = len(asked.ids) + max_new_tokens - 1
@@ -131,14 +130,26 @@ def decode(
     max_new_tokens: int,
     option_ids: Sequence[int],
 ) -> tuple[list[list[int]], list[list[float]]]:
-    """Decode a batch greedily: the new ids of each suffix, end token left out, and its option probabilities.
+    """Decode a batch of N suffixes greedily.
 
-    A generated identifier is V + its row among the rows of the sample. `packed` says how many suffixes share
-    each prefix, one after another; None if each has its own.
+    Args:
+        base: the model.
+        suffixes: N of them.
+        prompts: the soft prompts of each suffix, none or several.
+        prefixes: of the B rows.
+        packed: how many suffixes share each prefix, one after another; None if each has its own, B = N.
+        max_new_tokens: at least 1.
+        option_ids: O token ids.
+
+    Returns:
+        The new ids of each suffix, the end token left out; a generated identifier is V + its row among the
+        rows of the sample. And N lists of O probabilities, the softmax over the options at the first answer
+        position.
+
     """
-    learned, end_ids = LearnedRows.of(base, prompts), base.end_ids
+    learned = LearnedRows.of(base, prompts)
     cache, segment_ids = prefixes.cache(), prefixes.attention_mask
-    photos = image_rows(suffixes, prefixes)
+    photos = image_rows([suffix.photos for suffix in suffixes], prefixes)
     numbers = iter(range(len(suffixes)))
     rows = [list(islice(numbers, count)) for count in packed or [1] * len(suffixes)]  # still without an end
     following = dict(enumerate(suffix.ids for suffix in suffixes))  # of each, the tokens that come next
@@ -157,7 +168,7 @@ def decode(
         probabilities = probabilities or logits[:, option_ids].softmax(-1).tolist()
         following = {}
         for number, token in zip(alive, learned.ids(base, logits.argmax(-1)).tolist(), strict=True):
-            if token not in end_ids:
+            if token not in base.end_ids:
                 generated[number].append(token)
                 if len(generated[number]) < max_new_tokens:
                     following[number] = [token]
@@ -181,6 +192,9 @@ def end_names(base: "Base", logits: torch.Tensor, generated: Sequence[Sequence[i
         base: the model.
         logits: (N, V + M) float32, as `LearnedRows.logits` makes them.
         generated: ids of each of the N answers so far.
+
+    Returns:
+        (N, V + M) float32, -inf where a piece would go on with the name.
 
     """
     named = [bool(ids) and ids[-1] >= base.vocab_size for ids in generated]

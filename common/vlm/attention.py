@@ -1,7 +1,7 @@
-"""Attention weights of a forward: owns how they are had of a model that does not form them unasked.
+"""Attention weights of a forward pass, from a model that does not form them unasked.
 
 Only eager attention forms weights. Over a kept prefix that is cheap: the rows are those of the suffix, not of
-the whole sequence. Does not own forwards (`forward`).
+the whole sequence.
 """
 
 from collections.abc import Iterator
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def attention_weights(base: "Base") -> Iterator[list[torch.Tensor]]:
     """Collect the language model's attention weights while the body runs.
 
-    Yields a list that one forward fills with (B, H, S, P + S) in the model's dtype for every layer: S rows of
-    the forward, P positions of its cache. Gradients flow through them.
+    Yields a list that one forward pass fills with (B, H, S, P + S) in the model's dtype for every layer: S
+    positions of the suffix, P of the cache. Gradients flow through them.
     """
     language = base.language_model
     usual = language.config._attn_implementation

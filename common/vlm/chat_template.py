@@ -1,7 +1,4 @@
-"""The model's chat template, read: owns which texts it puts around questions and answers.
-
-Does not own what is made of them (`layout`).
-"""
+"""Which texts the model's chat template puts around questions and answers."""
 
 from typing import TYPE_CHECKING
 
@@ -30,7 +27,10 @@ def next_turn(processor: "ProcessorMixin", image: bool) -> str:
 
 
 def around_question(processor: "ProcessorMixin", system: str, image: bool) -> tuple[str, str]:
-    """Text before and after the question."""
+    """Text before and after the question.
+
+    Raises UserError if the model has no chat template, or one that drops the system sentence.
+    """
     if not processor.chat_template:
         raise UserError(
             "the base model has no chat template: use a converted one, such as llava-hf/llava-1.5-7b-hf"
@@ -40,7 +40,7 @@ def around_question(processor: "ProcessorMixin", system: str, image: bool) -> tu
     if system:
         messages.insert(0, {"role": "system", "content": [{"type": "text", "text": system}]})
     text = processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-    before, _, encode_continuation = text.partition(_QUESTION)
+    before, _, after = text.partition(_QUESTION)
     if system not in before:
         raise UserError("the base model's chat template drops the system sentence: set base.vlm.system to ''")
-    return before, encode_continuation
+    return before, after

@@ -1,4 +1,4 @@
-"""How much a base can read: owns the refusal of what is longer than its positions."""
+"""What is longer than a base's positions is refused before it is run."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

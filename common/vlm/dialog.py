@@ -1,8 +1,7 @@
-"""A conversation in place: owns keys and values of the turns so far, and the words of an answer as they come.
+"""A conversation whose KV cache holds the turns so far, and the words of an answer as they come.
 
 Each turn is read once; the next one begins from its keys and values, behind the prefix of the photo. A first
-turn, decoded greedily, is answered as `answer` does it, token for token. Does not own who may be asked about,
-or how many turns are kept.
+turn, decoded greedily, is answered as `answer` does it, token for token.
 """
 
 import re
@@ -15,7 +14,7 @@ from PIL import Image
 
 from common.vlm.answer import Answer, end_names
 from common.vlm.context import ContextFullError
-from common.vlm.families import check_inline
+from common.vlm.families import check_interleaved
 from common.vlm.forward import hidden_states
 from common.vlm.interleaved import image_rows
 from common.vlm.learned_rows import LearnedRows
@@ -119,13 +118,13 @@ class Dialog:
         photo = None
         if self.turns:
             if image:
-                check_inline(self.base.name, self.base.model.config.model_type)
+                check_interleaved(self.base.name, self.base.model.config.model_type)
                 photo = image_tokens(self.base, [image])
             asked = suffix(self.base, definition, question, answer, earlier=self._prompts, photo=photo)
             photos = None if asked.photos is None else asked.photos.flatten(0, -2)
         else:
             asked = suffix(self.base, definition, question, answer, image=self._with_image)
-            photos = image_rows([asked], self._prefix)
+            photos = image_rows([asked.photos], self._prefix)
         positions = self.base.model.config.get_text_config().max_position_embeddings
         needed = self.length + len(self._unread) + len(asked.ids) + max_new_tokens
         if needed > positions:

@@ -1,9 +1,9 @@
-"""What differs between the families of models: owns which there are, where their tokens stand, what is cut.
+"""What differs between the families of models: where their tokens stand, and what is cut of a picture.
 
 All else goes through what transformers gives every family alike. A family fits when its processor puts as
 many image tokens into the text as the model makes of the image; its chat template puts the image before the
 question; text attends to what came before alone; `get_decoder()` takes embeddings and a cache; and
-`lm_head` makes logits of its hidden states. Does not load (`load`) or run (`prefix`, `forward`) a model.
+`lm_head` makes logits of its hidden states.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, ProcessorMixin
 
 Inputs = Mapping[str, torch.Tensor]  # what a processor makes of B texts, each with its image
-# Positions of B rows' tokens for the model, None for 0, 1, 2 …; and (B,) int64, how much later than by its
-# number the next token stands.
+# Positions of B rows' P tokens, (3, B, P) int64, or None for 0, 1, 2 …; and (B,) int64, how much later than
+# by its number the next token stands.
 Positions = tuple[torch.Tensor | None, torch.Tensor]
 
 
@@ -46,11 +46,8 @@ FAMILIES: dict[str, Callable[["PreTrainedModel", Inputs], Positions]] = {  # by 
     "qwen2_5_vl": _by_grid,
     "qwen3_vl": _by_grid,
 }
-INLINE = (
-    "llava",
-    "fast_vlm",
-    "minigpt_v2",
-)  # whose image tokens are as many for every photo, and stand in order
+# Their image tokens are as many for every photo, and stand in order.
+INTERLEAVED = ("llava", "fast_vlm", "minigpt_v2")
 
 
 def check(model: str, model_type: str) -> None:
@@ -82,18 +79,18 @@ def cuts(processor: "ProcessorMixin") -> bool:
     return bool(getattr(images, "do_center_crop", False)) and not getattr(images, "do_pad", False)
 
 
-def check_inline(name: str, model_type: str) -> None:
+def check_interleaved(name: str, model_type: str) -> None:
     """Raise UserError for a family whose photos cannot stand among the words of a suffix (see `interleaved`).
 
     Elsewhere a photo has another number of tokens each time, or tokens that stand by row and column.
     """
-    if model_type not in INLINE:
+    if model_type not in INTERLEAVED:
         raise UserError(
             f"{name} is a model of type {model_type}, and photos after a definition work for "
-            f"{', '.join(INLINE)} alone: use methods without references, and placement: user"
+            f"{', '.join(INTERLEAVED)} alone: use methods without references, and placement: user"
         )
 
 
 def positions(model: "PreTrainedModel", inputs: Inputs) -> Positions:
-    """Where the tokens of B equally long rows stand."""
+    """Say where the tokens of B equally long rows stand: see `Positions`."""
     return FAMILIES[model.config.model_type](model, inputs)

@@ -1,8 +1,4 @@
-"""Forward over suffixes: owns positions and the attention mask over prefix and suffix.
-
-Does not own the prefix (`prefix`), what stands in a row (`packing`), the learned rows (`learned_rows`), the
-loss (`loss`) or decoding (`answer`).
-"""
+"""The forward pass over suffixes, with positions and attention mask over prefix and suffix."""
 
 import math
 from typing import TYPE_CHECKING
@@ -27,7 +23,7 @@ def hidden_states(
     photos: torch.Tensor | None = None,
     samples: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Last hidden states of the suffix.
+    """Compute the last hidden states of the suffix.
 
     Args:
         base: the model.
@@ -53,7 +49,7 @@ def embed(
     photos: torch.Tensor | None = None,
     samples: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Input embeddings (B, S, D) of a suffix, in the model's dtype; see `hidden_states`."""
+    """Look up a suffix's input embeddings, (B, S, D) in the model's dtype; see `hidden_states`."""
     embeddings = rows.embed(base, ids, samples)
     if photos is None:
         return embeddings
@@ -64,7 +60,18 @@ def embed(
 def run(
     base: "Base", embeddings: torch.Tensor, cache: "PrefixKVCache", segment_ids: torch.Tensor
 ) -> torch.Tensor:
-    """Last hidden states of embeddings; see `hidden_states`. Nothing in it waits for a GPU."""
+    """Compute the last hidden states of embeddings. Nothing in it waits for a GPU.
+
+    Args:
+        base: the model.
+        embeddings: (B, S, D) in the model's dtype.
+        cache: as of `hidden_states`; extended in place.
+        segment_ids: (B, P + S) int64, as of `hidden_states`.
+
+    Returns:
+        (B, S, D) in the model's dtype, on the embeddings' device.
+
+    """
     mask, places = mask_and_places(embeddings, segment_ids)
     return base.language_model(
         inputs_embeds=embeddings,
@@ -76,7 +83,7 @@ def run(
 
 
 def mask_and_places(embeddings: torch.Tensor, segment_ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """What the language model adds to attention scores, and how many positions each one sees before it.
+    """Make what the language model adds to attention scores, and count the positions before each one.
 
     Args:
         embeddings: (B, S, D), of the last S positions.

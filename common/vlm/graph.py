@@ -1,9 +1,8 @@
-"""Training's forward on static memory: owns the buffers, and on a GPU its capture as CUDA graphs.
+"""Training's forward pass on static memory, on a GPU captured as CUDA graphs.
 
 Behind a kept prefix a step is so short that a GPU waits for its thousands of launches. Suffixes are padded to
 one of two lengths and everything is copied to the same memory for each step, so that the language model's
-forward and backward pass can be captured once for each length and replayed. Does not own what goes in
-(`forward`, `kv_cache`) or the loss.
+forward and backward pass can be captured once for each length and replayed.
 """
 
 import math
@@ -22,13 +21,14 @@ from common.vlm.prefix_cache import PrefixCache
 if TYPE_CHECKING:
     from common.vlm.load import Base
 
-# Embeddings, kv, mask, position_offset.
+# In the model's dtype, embeddings (B, S, D) and kv (B, L, 2, H, P, d); int64, segment ids (B, P + S) and
+# position_offset (B, 1).
 Static = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 Forward = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def capturable(base: "Base") -> bool:
-    """Whether forwards can be captured: unquantized weights on one GPU, and no photos in suffixes."""
+    """Whether forward passes can be captured: unquantized weights on one GPU, and no photos in suffixes."""
     places = set(getattr(base.model, "hf_device_map", {}).values())
     quantized = getattr(base.model, "is_quantized", False)
     in_suffix = base.layout.photo_in_suffix
@@ -47,9 +47,9 @@ class StaticForward:
 
         Args:
             base: the model.
-            prefixes: of which the forwards' rows are.
-            rows: most rows of a forward; fewer are filled up.
-            longest: of each forward to come, the length of its longest suffix.
+            prefixes: of which those of the rows are.
+            rows: most rows of a forward pass; fewer are filled up.
+            longest: of each forward pass to come, the length of its longest suffix.
 
         """
         # Lengths of suffixes lie close together; where they do not, the shorter half is padded to less.
@@ -71,11 +71,11 @@ class StaticForward:
         return next(length for length in self._lengths if length >= longest)
 
     def __call__(self, embeddings: torch.Tensor, prefixes: PrefixBatch, mask: torch.Tensor) -> torch.Tensor:
-        """Last hidden states (B, S, D) in the model's dtype; gradients flow back to the embeddings.
+        """Compute the last hidden states (B, S, D), in the model's dtype; gradients flow to the embeddings.
 
         Args:
             embeddings: (B, S, D) in the model's dtype; S is one that `length` gave.
-            prefixes: of the B rows, without spare positions.
+            prefixes: of the B rows, without extra slots.
             mask: (B, S) int64 over the suffix, as `packing` has it.
 
         """

@@ -1,11 +1,10 @@
-"""Vectors appended to the image tokens: owns their place, right after the last of them.
+"""Vectors appended to the image tokens, right after the last of them.
 
     [SYSTEM ]USER: <image>   |   vectors   \\n   |   {question} ASSISTANT:
     kept, as for any photo       made again          suffix, as for any question
 
 Causal attention leaves keys and values before the vectors as they are, so a photo's prefix is cut there and
-continued: with gradients while the vectors are learned, once per photo when they are known. Does not own what
-the vectors are or their scale.
+continued: with gradients while the vectors are learned, once per photo when they are known.
 """
 
 from collections.abc import Sequence
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def appended_ids(base: "Base", count: int) -> list[int]:
-    """Ids of `count` vectors, V + r for the one numbered r, and of what the prefix has after its image."""
+    """List the ids of `count` vectors, V + r for number r, and of what the prefix has after its image."""
     layout = base.layout
     ids = layout.tokenizer(layout.prefix_text(image=True)).input_ids
     image = layout.tokenizer.convert_tokens_to_ids(base.processor.image_token)
@@ -34,7 +33,7 @@ def appended_ids(base: "Base", count: int) -> list[int]:
 
 
 def through_image(base: "Base", prefixes: PrefixBatch) -> PrefixBatch:
-    """Cut prefixes of photos after their last image token, without copying."""
+    """Cut prefixes of B photos after their last image token, without copying: a view of their kv."""
     length = prefixes.attention_mask.shape[1] - len(appended_ids(base, 0))
     return PrefixBatch(
         prefixes.kv[..., :length, :], prefixes.attention_mask[:, :length], prefixes.position_offset

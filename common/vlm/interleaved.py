@@ -1,25 +1,19 @@
-"""Photos among the words of a suffix: owns sentences with photos in them, and where the photos' tokens go.
+"""Photos among the words of a suffix: sentences with photos in them, and where the photos' image tokens go.
 
 A photo before everything else belongs to the prefix (`prefix`); one that follows something learned, or that
 explains a name, is computed with the suffix: its image tokens, which the vision tower gives once, stand at
-the positions of the image token. Does not run the model.
+the positions of the image token.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import torch
 
 from common.vlm.kv_cache import PrefixBatch
 from common.vlm.prefix_cache import PrefixCache
 
-if TYPE_CHECKING:
-    from common.vlm.suffix import Suffix
-
-IMAGE_PLACEHOLDER = (
-    "\ufffc"  # marks a photo's place in a sentence: Unicode's character for an object in a text
-)
+IMAGE_PLACEHOLDER = "\ufffc"  # a photo's place in a sentence: Unicode's character for an object in a text
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +21,7 @@ class InterleavedText:
     """A sentence with photos, such as ``<bo> is <image>.``, as a definition.
 
     Attributes:
-        text: with `PHOTO` in the place of each photo.
+        text: with `IMAGE_PLACEHOLDER` in the place of each photo.
         photos: (n, P, D) float32, their image tokens in the order in which they come.
 
     """
@@ -36,12 +30,12 @@ class InterleavedText:
     photos: torch.Tensor
 
     def written(self, image_token: str) -> str:
-        """The text with one image token for each of a photo's P."""
+        """Write one image token for each of a photo's P into the text."""
         return self.text.replace(IMAGE_PLACEHOLDER, image_token * self.photos.shape[1])
 
     @classmethod
     def concatenate(cls, parts: "Iterable[InterleavedText]") -> "InterleavedText":
-        """Several, one after another."""
+        """Put several one after another."""
         parts = list(parts)
         return cls(" ".join(part.text for part in parts), torch.cat([part.photos for part in parts]))
 
@@ -79,9 +73,18 @@ class ImageTokenCache:
             yield replace(batch, photos=shown)
 
 
-def image_rows(suffixes: "Sequence[Suffix]", prefixes: PrefixBatch) -> torch.Tensor | None:
-    """Image tokens (N, D) of B suffixes in the order of their positions; None where there are none."""
-    shown = prefixes.photos or [None] * len(suffixes)
-    pairs = zip((suffix.photos for suffix in suffixes), shown, strict=True)
+def image_rows(photos_of: Sequence[torch.Tensor | None], prefixes: PrefixBatch) -> torch.Tensor | None:
+    """Gather the image tokens of B suffixes in the order of their positions.
+
+    Args:
+        photos_of: of each suffix, (n, P, D) float32 of the photos in its sentence, or None.
+        prefixes: of the B rows, whose photos may stand in the suffix as well.
+
+    Returns:
+        (N, D) float32 on the CPU; None where there are none.
+
+    """
+    shown = prefixes.photos or [None] * len(photos_of)
+    pairs = zip(photos_of, shown, strict=True)
     parts = [photos.flatten(0, -2) for pair in pairs for photos in pair if photos is not None]
     return torch.cat(parts) if parts else None

@@ -1,7 +1,4 @@
-"""Keys and values of prefixes as a forward reads them: of one image, of a batch, and the cache that grows.
-
-Does not own where the prefixes of many images are kept (`prefix_cache`) or computing them (`prefix`).
-"""
+"""Keys and values of prefixes as a forward pass reads them: of one image, of a batch, and a growing cache."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -36,7 +33,7 @@ class Prefix(NamedTuple):
 
     @property
     def states(self) -> torch.Tensor:
-        """kv of a prefix that is kept."""
+        """Give the kv, (L, 2, H, P, d), of a prefix that is kept."""
         assert self.kv is not None, "this prefix is computed when it is asked for"
         return self.kv
 
@@ -46,11 +43,10 @@ class PrefixBatch:
     """Prefixes of B rows.
 
     Attributes:
-        kv: (B, L, 2, H, P + extra_slots, d) in the model's dtype; what stands in the spare positions is never
-            read.
+        kv: (B, L, 2, H, P + extra_slots, d) in the model's dtype; the extra slots are never read.
         attention_mask: (B, P) int64, 0 on left padding.
         position_offset: (B, 1) int64, how much later than by its number the token after the prefix stands.
-        photos: per row the image tokens (P, D) of a photo that stands in the suffix; empty if none does.
+        photos: per row the image tokens (P, D) float32 of a photo in its suffix; empty if no row has one.
 
     """
 
@@ -60,7 +56,7 @@ class PrefixBatch:
     photos: tuple[torch.Tensor | None, ...] = ()
 
     def cache(self) -> "PrefixKVCache":
-        """Make a fresh cache over kv, without copying. One per forward: it then holds the forward's graph."""
+        """Make a fresh cache over kv, without copying; one per forward pass, whose graph it then holds."""
         return PrefixKVCache(self)
 
 
@@ -76,13 +72,13 @@ class PrefixKVCache(DynamicCache):
         self.position_offset = prefixes.position_offset
 
     def batch_select_indices(self, indices: torch.Tensor) -> None:
-        """Keep only these rows."""
+        """Keep only these rows, (N,) int64 on the device."""
         super().batch_select_indices(indices)
         self.position_offset = self.position_offset[indices]
 
 
 class _Layer(DynamicLayer):
-    """A layer of the cache that begins with a prefix and grows into its spare positions while there are any.
+    """A layer of the cache that begins with a prefix and grows into its extra slots while there are any.
 
     space: (B, 2, H, P + extra_slots, d), in which keys and values lie; None once they have outgrown it.
     """
@@ -95,7 +91,10 @@ class _Layer(DynamicLayer):
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Append keys and values; with gradients, which come where no position is spare, in new memory."""
+        """Append (B, H, S, d) keys and values, each, in the model's dtype; return all, (B, H, P + S, d).
+
+        With gradients, which come where there is no extra slot, they lie in new memory.
+        """
         length = self.get_seq_length()
         if key_states.device != self.device:  # this layer is on another GPU than the prefixes
             self.device = key_states.device
@@ -110,7 +109,7 @@ class _Layer(DynamicLayer):
         return self.keys, self.values
 
     def batch_select_indices(self, indices: torch.Tensor) -> None:
-        """Keep only these rows."""
+        """Keep only these rows, (N,) int64 on the device."""
         if self.space is None:
             super().batch_select_indices(indices)
         else:

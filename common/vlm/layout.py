@@ -1,4 +1,4 @@
-"""The chat layout: owns which text and which ids stand around the image and the soft prompt.
+"""The chat layout: which text and which ids stand around the image and the soft prompt.
 
     [SYSTEM ]USER: <image>\\n   |  {definition} {question} ASSISTANT:  |   {answer}</s>
     prefix, per image             suffix: prompt                          suffix: labels
@@ -6,7 +6,7 @@
 The wording comes from the processor's chat template, so all families share this code; shown is LLaVA's.
 Without an image, its prefix is ``[SYSTEM ]USER:`` and the suffix starts with the space after it. A later turn
 of a conversation has no prefix: its suffix is ``</s>USER: {definition} {question} ASSISTANT:``, where only
-who was not named before is defined. Does not run the model or make suffixes (`suffix`).
+who was not named before is defined.
 
 Learned rows travel through the tokenizer as an added token (`SLOT`), so the pieces around them are exactly
 those of a tokenizer with the identifier added; in ids, row r is written V + r, V being the vocabulary size.
@@ -36,7 +36,7 @@ _WORD = re.compile(r"[A-Za-z0-9_>]")  # begins a piece that has no space before 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """Prefix texts, answer cue and a private tokenizer that knows `SLOT`."""
+    """Prefix texts, generation prompt and a private tokenizer that knows `SLOT`."""
 
     tokenizer: "PreTrainedTokenizerFast"
     slot_id: int
@@ -45,9 +45,7 @@ class Layout:
     separator: str  # what the template puts between the text-only prefix and the question: a space
     image_separator: str  # the same behind the prefix with a photo: nothing where that ends a line
     generation_prompt: str  # what follows the question: " ASSISTANT:"
-    answer_gap: (
-        str  # what stands between the cue and the answer: a space, or nothing where the cue ends a line
-    )
+    answer_gap: str  # between generation prompt and answer: a space, or nothing where the prompt ends a line
     next_turn: str  # what stands between an answer's end token and the next question: "USER: "
     next_photo_turn: str  # the same with a photo, one image token standing for all
     reserved: frozenset[str]
@@ -104,7 +102,7 @@ class Layout:
         return separator + (f"{definition} " if definition else "") + question + self.generation_prompt
 
     def next_turn_text(self, definition: str | None, question: str, photo: torch.Tensor | None) -> str:
-        """Text of a later turn from the end token to the answer; a photo (1, P, D) has P image tokens."""
+        """Text of a later turn from the end token to the answer; photo: (1, P, D) float32, or None."""
         turn = self.next_turn
         if photo is not None:
             turn = self.next_photo_turn.replace(self.image_token, self.image_token * photo.shape[1])

@@ -1,8 +1,7 @@
-"""The learned rows in a batch: owns which rows belong to which sample, and the logits of those with one.
+"""The learned rows in a batch: which rows belong to which sample, and the logits of those with one.
 
 Samples of one batch may be about different subjects, and a sample about several: its rows are then those of
 all of them, one subject after another. Serves training, whose rows require gradients, and answering alike.
-Does not own the rows themselves (`soft_prompt`) or the forward that they go through (`forward`).
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class LearnedRows:
-    """Learned rows of B samples, R rows in total; up to M of a sample's rows can be said.
+    """Learned rows of B samples, R rows in total; up to M of a sample's rows can be generated.
 
     Those are the identifiers of its subjects and, in some variants, latent tokens.
 
@@ -61,8 +60,8 @@ class LearnedRows:
         device = base.device
 
         def table(values: Callable[[Sequence[SoftPrompt]], Sequence[int]]) -> torch.Tensor:
-            found = [list(values(group)) for group in groups]
-            return to_device(torch.tensor([each + [0] * (most - len(each)) for each in found]), device)
+            of_samples = [list(values(group)) for group in groups]
+            return to_device(torch.tensor([each + [0] * (most - len(each)) for each in of_samples]), device)
 
         nothing = torch.zeros(1, base.hidden_size, device=device)
         return cls(
@@ -75,16 +74,23 @@ class LearnedRows:
         )
 
     def select(self, samples: torch.Tensor) -> "LearnedRows":
-        """Rows of these samples, (N,) int64; a sample may come several times."""
+        """Select the rows of these samples, (N,) int64 on the device; a sample may come several times."""
         per_sample = (self.first, self.own, self.named, self.offsets)
         return LearnedRows(
             self.embeddings, self.output, *(values.index_select(0, samples) for values in per_sample)
         )
 
     def embed(self, base: "Base", ids: torch.Tensor, samples: torch.Tensor | None = None) -> torch.Tensor:
-        """Input embeddings (B, S, D), in the model's dtype, of ids (B, S); V + r is row r of the sample.
+        """Look up the input embeddings of ids.
 
-        `samples` (B, S) says of which; None where each has a row of ids.
+        Args:
+            base: the model.
+            ids: (B, S) int64; V + r is row r of the sample.
+            samples: (B, S) int64, of which sample; None where each has a row of ids.
+
+        Returns:
+            (B, S, D) in the model's dtype.
+
         """
         table = base.model.get_input_embeddings()
         if self.embeddings is None:
@@ -96,7 +102,7 @@ class LearnedRows:
         return torch.where(learned.unsqueeze(-1), F.embedding(rows, self.embeddings).to(plain.dtype), plain)
 
     def logits(self, base: "Base", hidden: torch.Tensor) -> torch.Tensor:
-        """Logits over the vocabulary and, last, the learned rows that can be said.
+        """Compute logits over the vocabulary and, last, the learned rows that can be generated.
 
         Args:
             base: the model.
@@ -112,7 +118,7 @@ class LearnedRows:
         return torch.cat([plain, own.masked_fill(~self.named, -torch.inf)], -1)
 
     def ids(self, base: "Base", chosen: torch.Tensor) -> torch.Tensor:
-        """Ids (B,) of columns (B,) of the logits: a learned row is V + its number."""
+        """Turn columns (B,) int64 of the logits into ids (B,) int64: a learned row is V + its number."""
         place = (chosen - base.vocab_size).clamp(min=0)
         row = self.offsets.gather(1, place.unsqueeze(1)).squeeze(1)
         return torch.where(chosen >= base.vocab_size, base.vocab_size + row, chosen)

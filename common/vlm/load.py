@@ -1,13 +1,10 @@
-"""Open a base model: owns where it comes from, on which devices and in which numbers it is, and its identity.
-
-Does not own which families there are (`families`), prompts (`layout`), caches (`prefix`) or anything learned
-(`soft_prompt`).
-"""
+"""Load a base model: from where, on which devices, in which numbers, and by which fingerprint it is known."""
 
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,7 +71,7 @@ class Base:
         """V, rows of the embedding table; ids from V on stand for learned rows (see `learned_rows`)."""
         return self.model.get_input_embeddings().num_embeddings
 
-    @property
+    @cached_property
     def end_ids(self) -> frozenset[int]:
         """Ids that end an answer: the one that training puts there, and those that `generate` stops at."""
         own = self.model.generation_config.eos_token_id

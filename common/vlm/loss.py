@@ -1,8 +1,7 @@
-"""The training loss over suffixes: owns which positions are supervised and the mean over them.
+"""The training loss: cross-entropy over the answers of suffixes.
 
-Equals the plain forward over whole sequences (tests/unit/test_vlm_exact.py). Everything that depends on the
-samples alone is made on the CPU and copied while the device works, so that a step never waits for it. Does
-not own the optimizer.
+Equals the plain forward pass over whole sequences (tests/unit/test_vlm_exact.py). What depends on the samples
+alone is made on the CPU and copied while the device works, so that a step never waits for it.
 """
 
 from collections.abc import Sequence
@@ -32,7 +31,7 @@ def suffix_loss(
     prompts: Sequence[SoftPrompt],
     static: StaticForward | None = None,
 ) -> torch.Tensor:
-    """Mean cross-entropy over each sample's answer tokens.
+    """Compute the mean cross-entropy over each sample's answer tokens.
 
     Args:
         base: the model; it stays frozen.
@@ -60,7 +59,7 @@ def suffix_loss(
         to_device(tensor, device) for tensor in (ids, segment_ids, samples, targets, positions, lengths)
     )
     rows = LearnedRows.of(base, [(prompt,) for prompt in prompts])
-    embeddings = embed(base, ids, rows, image_rows(suffixes, prefixes))
+    embeddings = embed(base, ids, rows, image_rows([suffix.photos for suffix in suffixes], prefixes))
     if static:
         hidden = static(embeddings, prefixes, segment_ids)  # (B, S, D)
     else:

@@ -1,8 +1,8 @@
-"""Memory: owns measuring how much image prefixes may take, and copies to and from a GPU without waiting.
+"""How much memory image prefixes may take, and copies to a GPU without waiting.
 
 By arithmetic, a prefix of LLaVA-1.5 has 614 positions of 2 · layers · width · 2 bytes: 0.32 GB for 7B and
 0.50 GB for 13B. Beside 13B's weights and the training of one row, a card of 80 GB has room for about a
-hundred (tests/unit/test_vlm_kv_cache.py). Does not own the prefixes (`prefix`).
+hundred (tests/unit/test_vlm_kv_cache.py).
 """
 
 from dataclasses import dataclass
@@ -63,7 +63,10 @@ class HostMemory:
         self._block = torch.empty(0, dtype=torch.uint8)  # what is left of the last one
 
     def take(self, size: int, count: int) -> torch.Tensor | None:
-        """Give (size,) uint8; None if there is no room. As many will be asked for `count` times more."""
+        """Give `size` bytes as (size,) uint8 on the CPU; None if there is no room.
+
+        As many will be asked for `count` times more.
+        """
         if len(self._block) < size:
             block = block_size(self._left, size, count + 1)
             if not block:
@@ -88,14 +91,17 @@ def _power_within(limit: int) -> int:
 
 
 def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """Copy to the device without making either side wait; the tensor itself where it is there already."""
+    """Copy a tensor of any shape and dtype to the device without making either side wait.
+
+    The tensor itself is returned where it is there already; else it is pinned in host memory first.
+    """
     if device.type == "cpu" or tensor.device.type != "cpu":
         return tensor.to(device)
     return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def host_available(groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
-    """Bytes of host memory that may still be taken: what the system has, within the limits of our cgroups."""
+    """Count the bytes of host memory that may still be taken, within the limits of our cgroups."""
     available = [psutil.virtual_memory().available]
     for line in own.read_text().splitlines() if own.is_file() else []:
         _, controllers, name = line.split(":", 2)
@@ -109,9 +115,9 @@ def host_available(groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/pro
 
 def _left_in_group(folder: Path) -> int | None:
     """Bytes left under the limit of a control group; None where it has none."""
-    for limit, use, spare in CGROUPS:
+    for limit, use, reclaimable in CGROUPS:
         if (folder / limit).is_file() and (folder / limit).read_text().strip().isdigit():
             numbers = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-            used = int((folder / use).read_text()) - int(numbers.get(spare, 0))
+            used = int((folder / use).read_text()) - int(numbers.get(reclaimable, 0))
             return max(0, int((folder / limit).read_text()) - used)
     return None

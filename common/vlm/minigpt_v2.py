@@ -2,7 +2,7 @@
 
 Chen et al. 2023, section 2: the tower sees 448 pixels squared, and each four neighboring tokens of a row are
 joined and mapped to one, 256 in all. transformers has no such model; what is added to its LLaVA is the map.
-Its chat template is the published one. Does not own the published checkpoint (`commands.minigpt_v2`).
+Its chat template is the published one; published checkpoints become such models by `commands.minigpt_v2`.
 """
 
 from typing import Any
@@ -51,7 +51,7 @@ class JoiningProjector(nn.Module):
         self.linear = nn.Linear(JOINED * config.vision_config.hidden_size, config.text_config.hidden_size)
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        """(B, P, C) of the tower, P a multiple of four → (B, P / 4, D)."""
+        """Map (B, P, C) of the tower, P a multiple of four, to (B, P / 4, D), both in the model's dtype."""
         return self.linear(tokens.unflatten(1, (-1, JOINED)).flatten(2))
 
 
@@ -68,7 +68,11 @@ class MiniGPTv2Model(LlavaModel):
         self.post_init()
 
     def get_image_features(self, pixel_values: torch.Tensor, **_: Any) -> BaseModelOutputWithPooling:
-        """Normed tokens of the last block without the class token, projected; as LLaVA's."""
+        """Project the normed tokens of the tower's last block, without the class token.
+
+        pixel_values: (B, 3, side, side) in the model's dtype. As LLaVA's, `pooler_output` is a list of B
+        tensors (P, D) in the model's dtype.
+        """
         seen = self.vision_tower(pixel_values)
         seen.pooler_output = list(self.multi_modal_projector(seen.last_hidden_state[:, 1:]))
         return seen

@@ -1,9 +1,8 @@
-"""Suffixes that share a row: owns which do, where each stands in it, and what each may see.
+"""Suffixes that share a row: which do, where each stands in it, and what each attends to.
 
 With a row of its own for every question, an image's keys and values would be copied and read for each.
 Questions about one image stand one after another in a row instead, behind one prefix; the mask keeps them
-from seeing each other, and each counts its positions as if it were alone, so that only the time changes. Does
-not run the model (`forward`) or decode (`answer`).
+from attending to each other, and each counts its positions as if alone, so that only the time changes.
 """
 
 import math
@@ -12,7 +11,8 @@ from typing import NamedTuple
 
 import torch
 
-# Of a position in a mask: seen by nothing, seen by all that comes later; any other number, by its like.
+# Segment ids: of padding, which nothing attends to, and of positions that all later ones attend to. To
+# others, later ones of the same segment attend.
 PADDING, SHARED = 0, 1
 
 
@@ -46,7 +46,7 @@ def group_into_rows(lengths: Mapping[int, int], room: int) -> list[list[int]]:
 
 
 def pack_rows(rows: Sequence[Sequence[int]], tokens: Mapping[int, Sequence[int]]) -> PackedBatch:
-    """Lay the next tokens of each row's suffixes, which are called by numbers, one after another."""
+    """Put the next tokens of each row's suffixes, which are called by numbers, one after another."""
     order = [number for row in rows for number in row]
     place = {number: at for at, number in enumerate(order)}
     whole = [[token for number in row for token in tokens[number]] for row in rows]
@@ -67,18 +67,18 @@ def pack_rows(rows: Sequence[Sequence[int]], tokens: Mapping[int, Sequence[int]]
 
 
 def pad_left(rows: Sequence[Sequence[int]], fill: int, length: int | None = None) -> torch.Tensor:
-    """Stack to (B, S) int64 on the CPU; S is `length`, or None for that of the longest row."""
+    """Stack rows of ids to (B, S) int64 on the CPU; S is `length`, or None for that of the longest row."""
     length = length or max(map(len, rows))
     return torch.tensor([[fill] * (length - len(row)) + list(row) for row in rows])
 
 
 def segment_ids_of(suffixes: Sequence[Sequence[int]], length: int | None = None) -> torch.Tensor:
-    """Make the segment ids (B, S) of suffixes that have a row each; S as in `pad_left`."""
+    """Make the segment ids (B, S) int64 on the CPU of suffixes that have a row each; S as in `pad_left`."""
     return pad_left([[SHARED] * len(suffix) for suffix in suffixes], PADDING, length)
 
 
 def attention_mask(segment_ids: torch.Tensor, length: int) -> torch.Tensor:
-    """What the last positions may see.
+    """Say which positions the last ones attend to.
 
     Args:
         segment_ids: (B, T) int64 over all positions so far.

@@ -1,8 +1,7 @@
-"""Keys and values of everything before the soft prompt: owns computing them.
+"""Keys and values of everything before the soft prompt, computed.
 
 Causal attention makes them independent of what is learned, so they are computed once per image, without
-autograd, and every step and every answer starts from them. Does not own where they are kept (`prefix_cache`),
-suffixes (`layout`) or forwards over them (`forward`).
+autograd, and every step and every answer starts from them. Where they are kept: `prefix_cache`.
 """
 
 from collections import defaultdict
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 Prefixes = PrefixCache | ImageTokenCache  # of images; which of both is the layout's business
 
-# A training forward holds the prefix of each row about this many times: gathered, gathered for the next
+# A training forward pass holds the prefix of each row about this many times: gathered, gathered for the next
 # batch, extended by the suffix, and, in static memory (`graph`) or activations, as much again. So does one
 # that answers: there a row holds questions as long as its prefix, and is gathered with the next.
 WORKING_COPIES = 4
@@ -54,7 +53,7 @@ def encode_prefixes(
         base: the model.
         images: RGB; may be empty, then only the text-only prefix is there.
         batch_size: images that are made ready at once.
-        working_rows: rows of the forwards to come, for which memory is left free; None for `batch_size`.
+        working_rows: rows of the forward passes to come, which need memory as well; None for `batch_size`.
         budget: memory to keep prefixes in; None to measure what is free, within `base.prefix_bytes`.
         progress: title of a progress bar; None for no bar.
 
@@ -92,7 +91,9 @@ def encode_prefixes(
 
 
 def image_tokens(base: "Base", images: Sequence[Image.Image], batch_size: int = 32) -> torch.Tensor:
-    """What the language model is given of n images: (n, P, D) float32 on the CPU, P image tokens each.
+    """Compute the P image tokens of each of n images, as the language model is given them.
+
+    Returns (n, P, D) float32 on the CPU.
 
     Raises UserError if there are more of some images than of others.
     """
@@ -109,12 +110,12 @@ def image_tokens(base: "Base", images: Sequence[Image.Image], batch_size: int = 
 def image_features(
     base: "Base", images: Sequence[Image.Image], batch_size: int = 32
 ) -> list[tuple[torch.Tensor, ...]]:
-    """What the language model is given of each image, each (P, D) float32 on the CPU, P being the image's.
+    """Compute what the language model is given of each image, (P, D) float32 on the CPU, P being the image's.
 
     First its image tokens, then, for families with DeepStack (Meng et al., NeurIPS 2024), what is added to
     the hidden states of the first layers at their positions.
     """
-    found: dict[int, tuple[torch.Tensor, ...]] = {}
+    features: dict[int, tuple[torch.Tensor, ...]] = {}
     alone = base.layout.image_token
     for start in range(0, len(images), batch_size):
         for numbers, inputs in _alike(_processed(base, images[start : start + batch_size], alone)):
@@ -122,12 +123,12 @@ def image_features(
             made = base.model.get_image_features(**shown)
             parts = (made.pooler_output, *getattr(made, "deepstack_features", ()))
             for number, *rows in zip(numbers, *parts, strict=True):
-                found[start + number] = tuple(each.float().cpu() for each in rows)
-    return [found[number] for number in range(len(images))]
+                features[start + number] = tuple(each.float().cpu() for each in rows)
+    return [features[number] for number in range(len(images))]
 
 
 def prefix_inputs(base: "Base", images: Sequence[Image.Image], text: str) -> tuple[torch.Tensor, Positions]:
-    """Ids (1, P) of a text with these images, and where they stand (see `families`)."""
+    """Tokenize a text with images: ids (1, P) int64 on the CPU, and where they stand (see `families`)."""
     if not images:
         inputs = base.layout.tokenizer(text, return_tensors="pt")
     else:
@@ -142,7 +143,7 @@ def _processed(base: "Base", images: Sequence[Image.Image], text: str) -> list[I
     same: dict[Hashable, list[int]] = defaultdict(list)
     for number, image in enumerate(images):
         same[image.size].append(number)
-    found: dict[int, Inputs] = {}
+    inputs: dict[int, Inputs] = {}
     for numbers in same.values():  # of one size, so that everything about them is, too, and nothing is padded
         shown = [images[number] for number in numbers]
         made = base.processor(images=shown, text=[text] * len(shown), return_tensors="pt")
@@ -150,8 +151,8 @@ def _processed(base: "Base", images: Sequence[Image.Image], text: str) -> list[I
             name: (values.to(base.model.dtype) if values.is_floating_point() else values).chunk(len(shown))
             for name, values in made.items()
         }
-        found |= {number: {name: parts[name][at] for name in parts} for at, number in enumerate(numbers)}
-    return [found[number] for number in range(len(images))]
+        inputs |= {number: {name: parts[name][at] for name in parts} for at, number in enumerate(numbers)}
+    return [inputs[number] for number in range(len(images))]
 
 
 def _within(image: Image.Image, side: int | None) -> Image.Image:

@@ -1,9 +1,8 @@
-"""Prefixes at hand: owns where each image's keys and values are kept and batches made of them.
+"""Prefixes at hand: where each image's keys and values are kept, and batches made of them.
 
 An image's prefix is kept on the device, in host memory (pinned where the device is a GPU) or nowhere, to be
 computed again when asked for. The place changes no number, only the time a batch takes, because a prefix is
-always computed alone, in one and the same forward. Does not own computing prefixes (`prefix`) or measuring
-memory (`memory`).
+always computed alone, in one and the same forward pass.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -103,12 +102,12 @@ class PrefixCache:
 
     def _rows(self, indices: Sequence[int | None]) -> list[Prefix]:
         """The prefixes of a batch, those that are not kept computed, each once."""
-        found: dict[int | None, Prefix] = {None: self.text}
+        rows: dict[int | None, Prefix] = {None: self.text}
         for index in dict.fromkeys(indices):
             if index is not None:
                 prefix = self.prefixes[index]
-                found[index] = self.compute(prefix.inputs) if prefix.inputs else prefix
-        return [found[index] for index in indices]
+                rows[index] = self.compute(prefix.inputs) if prefix.inputs else prefix
+        return [rows[index] for index in indices]
 
 
 def _wait(copies: torch.cuda.Stream | None, device: torch.device) -> None:

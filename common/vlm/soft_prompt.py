@@ -1,9 +1,6 @@
-"""What is learned about one subject: owns its rows, its initial values and its two files.
+"""What is learned about one subject: its rows, their initial values and the two files that keep them."""
 
-Does not own where the rows go (`layout`, `forward`) or how they are trained (`common.training`).
-"""
-
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +33,7 @@ class SoftPrompt:
     subject: str
     embeddings: torch.Tensor
     output_row: torch.Tensor
-    info: dict[str, Any] = field(default_factory=dict)
+    info: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def token(self) -> str:
@@ -62,7 +59,7 @@ class SoftPrompt:
         *,
         latent_output_rows: bool = False,
     ) -> "SoftPrompt":
-        """Rows drawn with the mean and spread of the base's own, as transformers does for added tokens.
+        """Draw rows with the mean and spread of the base's own, as transformers does for added tokens.
 
         Args:
             model: whose tables are imitated.
@@ -70,6 +67,9 @@ class SoftPrompt:
             latent_tokens: k.
             generator: on the CPU, so that the draw is the same for every device.
             latent_output_rows: whether latent tokens have an output row too.
+
+        Returns:
+            Rows (k+1, D) and output rows (1, D) or (k+1, D), float32 on the CPU.
 
         """
         return cls(
@@ -100,7 +100,7 @@ class SoftPrompt:
     def save(self, folder: str | Path) -> None:
         """Write both files, weights first; the JSON names their hash, so a half-written pair is noticed."""
         folder = Path(folder)
-        info = self.info | {"format": FORMAT, "subject": self.subject, "latent_tokens": self.latent_tokens}
+        info = {**self.info, "format": FORMAT, "subject": self.subject, "latent_tokens": self.latent_tokens}
         tensors = {"embeddings": self.embeddings, "output_row": self.output_row}
         io.write_safetensors(folder / WEIGHTS, tensors, info)
         io.write_json(folder / INFO, info | {"sha256": io.sha256_file(folder / WEIGHTS)})

@@ -1,9 +1,9 @@
-"""Suffixes: owns the ids and labels of definition, question and answer, in the wording of `layout`.
+"""Suffixes: the ids and labels of definition, question and answer, in the wording of `layout`.
 
     prefix, per image             suffix: prompt                          suffix: labels
     [SYSTEM ]USER: <image>\\n   |  {definition} {question} ASSISTANT:  |   {answer}</s>
 
-Learned row r is written V + r, V being the vocabulary size. Does not run the model.
+Learned row r is written V + r, V being the vocabulary size.
 """
 
 import re
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from common.core.errors import UserError
-from common.vlm.families import check_inline
+from common.vlm.families import check_interleaved
 from common.vlm.interleaved import InterleavedText
 from common.vlm.layout import SLOT
 from common.vlm.soft_prompt import SoftPrompt, identifier_positions
@@ -40,7 +40,7 @@ class Query:
 
     question: str
     image: int | None = None
-    definition: "Definition" = None
+    definition: Definition = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def suffix(
     earlier: Sequence[SoftPrompt] | None = None,
     photo: torch.Tensor | None = None,
 ) -> Suffix:
-    """Ids and labels of ``{definition} {question} ASSISTANT:[ {answer}</s>]``, in the wording of the base.
+    """Make ids and labels of ``{definition} {question} ASSISTANT:[ {answer}</s>]``, worded as by the base.
 
     Args:
         base: model whose layout and vocabulary size are used.
@@ -115,7 +115,7 @@ def suffix(
     if prompts:
         sentence = " ".join(prompt.text(SLOT, SLOT) for prompt in prompts)
     elif isinstance(definition, InterleavedText):
-        check_inline(base.name, base.model.config.model_type)
+        check_interleaved(base.name, base.model.config.model_type)
         sentence = definition.written(layout.image_token)
     if earlier is None:
         prefix, prompt = layout.prefix_text(image), layout.prompt_text(sentence, question, image)

@@ -1,4 +1,4 @@
-"""The soft prompt in the system turn: owns what stands where when the definition comes before the photo.
+"""The soft prompt in the system turn: the layout in which the definition comes before the photo.
 
     [SYSTEM]  |   {definition} USER: <image>\\n{question} ASSISTANT:  |   {answer}</s>
     prefix        suffix: prompt                                        suffix: labels
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from PIL import Image
 
 from common.core.errors import UserError
-from common.vlm.families import check_inline
+from common.vlm.families import check_interleaved
 from common.vlm.layout import Layout
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def in_system(base: "Base") -> "Base":
 
     Raises UserError if the chat template has no place for it there, or photos cannot stand in the suffix.
     """
-    check_inline(base.name, base.model.config.model_type)
+    check_interleaved(base.name, base.model.config.model_type)
     processor, image_token = base.processor, base.layout.image_token
     bare = Layout.of(processor, "").image_prefix
     system = base.layout.image_prefix.removesuffix(bare)

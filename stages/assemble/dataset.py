@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from common.core.io import sha256_bytes
+from common.core.io import Row, sha256_bytes
 from common.core.seed import stream
 from common.prompts.recognition import IDENTITY, TEMPLATES, VALIDATION, Template
 from stages.assemble.augment import Strength, augment, fit, png, put_into
 
-Row = dict[str, Any]
 Draw = Callable[..., np.random.Generator]  # names → their own random stream
 TENTH = 10  # of how many pictures one is also asked about by IDENTITY
 LABELS = {"positive": "yes", "hard": "no", "easy": "no"}

@@ -5,8 +5,9 @@ report's business.
 """
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+from common.core.io import Row
 from common.methods.interface import Photos, Request, Responder
 from stages.evaluate.eval_set import EvalSet
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from common import vlm
 
-Row = dict[str, Any]
 Requests = list[tuple[Row, Request]]  # each with the columns of its row that are known before the answer
 
 

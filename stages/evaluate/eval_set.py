@@ -9,6 +9,7 @@ from typing import Literal
 
 from common.core import io, paths, schema
 from common.core.sections import Evaluate
+from common.core.vocabulary import Source
 from common.testdata.ground_truth import ChoiceQuestion, Questions, load_questions
 from common.testdata.own_questions import OwnQuestion, load_own_questions
 from stages.evaluate.photos import EvalPhoto, gallery, refuse_leaks
@@ -44,7 +45,7 @@ class EvalSet:
             yield from ((subject, "text", None, question) for question in both.text)
 
 
-def load_eval_set(sources: Mapping[str, str], settings: Evaluate, seed: int) -> EvalSet:
+def load_eval_set(sources: Mapping[str, Source], settings: Evaluate, seed: int) -> EvalSet:
     """Gather the test of these subjects (id → "world" or "own").
 
     Raises UserError when a test photo was trained on or a questions file is malformed.

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from common.core import images, paths
 from common.core.errors import UserError
+from common.core.vocabulary import Source
 from common.testdata import ground_truth
 
 THUMBNAIL = 112  # longest side of a photo for the report, pixels
@@ -42,10 +43,10 @@ def photo_key(owner: str, group: str, name: str) -> str:
     return f"{owner}/{group}/{name}"
 
 
-def gallery(sources: Mapping[str, str]) -> dict[str, EvalPhoto]:
+def gallery(sources: Mapping[str, Source]) -> dict[str, EvalPhoto]:
     """All photos of the test by key, in the order of owner, group and name.
 
-    `sources` maps subject ids to "world" or "own".
+    `sources` maps subject ids to whose photos they have.
     """
     photos = []
     for owner, source in sorted(sources.items()):

@@ -18,10 +18,10 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from common.core.io import Row
 from common.core.seed import stream
 from common.world.attributes import (
     NAMEABLE,
@@ -40,7 +40,6 @@ from stages.render.subjects import png
 NAME = "the subject"  # as the base model has learned to call whom a photo shows
 CHOICES = 3  # two-choice questions per photo; the seven attributes take turns
 COLUMNS = ("index", "question", "hint", *"ABCD", "answer", "category", "l2-category", "image", "split")
-Row = dict[str, Any]
 Shown = Sequence[tuple[Individual, Scene]]
 
 

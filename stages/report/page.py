@@ -14,6 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from common.core.io import Row
 from common.core.paths import SOFT_PROMPT
 from common.methods.interface import CONTROLS
 from stages.report import figures, number_format
@@ -25,7 +26,6 @@ from stages.report.scores import Scores
 from stages.report.tables import FOREIGN, members_by_kind
 
 HERE = Path(__file__).parent
-Row = dict[str, Any]
 
 
 def render(

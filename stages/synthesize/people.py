@@ -5,15 +5,13 @@ Does not own the forms of their files (`common.core.facts`).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from PIL import Image
 
 from common.core import facts, paths
+from common.core.io import Row
 from common.prompts.interview import CAPTION
 from stages.synthesize.descriptions import human_description
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)

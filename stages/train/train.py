@@ -9,7 +9,7 @@ from common.training.checkpoint import Checkpoint
 from common.training.learn import learn
 from common.training.recipe import TrainingRecipe
 from common.training.samples import TrainingSet
-from stages.train.outputs import write
+from stages.train.outputs import write_outputs
 
 
 def train(
@@ -34,10 +34,8 @@ def train(
         base=[base.name, base.fingerprint],
         recipe=vars(recipe),
     )
-    learned = learn(base, training_sets, recipe, checkpoint=checkpoint)
-    said = [
-        write(of.best, of.curve, of.epochs if keep_epochs else [], learned_from[name])
-        for name, of in learned.items()
-    ]
+    info = {name: {"data": data_card} for name, data_card in learned_from.items()}
+    learned = learn(base, training_sets, recipe, info=info, checkpoint=checkpoint)
+    lines = [write_outputs(of.best, of.curve, of.epochs if keep_epochs else []) for of in learned.values()]
     checkpoint.remove()
-    return "; ".join(said)
+    return "; ".join(lines)

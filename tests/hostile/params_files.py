@@ -10,8 +10,8 @@ from typing import Any
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from common import listing, methods
-from common.core import params
+from common import methods
+from common.core import params, subject_lines
 from common.core.errors import UserError
 from tests.hostile.drawn import JSON, NUMBERS, WORDS, damaged
 from tests.support.helpers import ROOT
@@ -98,6 +98,6 @@ def params_files(data: bytes) -> None:
         said = str(error).split("\n")
     assert len(said) <= LINES and all(len(line) <= LONGEST for line in said), said
     try:
-        listing.proposal({"zoe": "pet"}, params.load)
+        subject_lines.proposal({"zoe": "pet"}, params.load)
     except UserError as error:
         assert len(str(error)) <= LINES * LONGEST

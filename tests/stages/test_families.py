@@ -9,7 +9,7 @@ import pytest
 from common import vlm
 from common.core import io, paths, schema
 from common.core.errors import UserError
-from common.vlm.families import INLINE
+from common.vlm.families import INTERLEAVED
 from stages.assemble.__main__ import main as assemble
 from stages.evaluate.__main__ import main as evaluate
 from stages.synthesize.__main__ import main as synthesize
@@ -75,7 +75,7 @@ def test_photos_become_predictions(model: str) -> None:
 
 def test_a_start_from_photos_needs_as_many_tokens_of_each(model: str) -> None:
     set_params({"train.initial": "photos"})
-    if vlm.load(model).model.config.model_type in INLINE:
+    if vlm.load(model).model.config.model_type in INTERLEAVED:
         train("bo")
     else:
         with pytest.raises(UserError, match=r"set train\.initial to random"):

@@ -96,7 +96,7 @@ def test_a_vector_is_learned_and_captions_are_made_with_it(photos, model, clip_f
     assert texts == [alone[0].text, alone[0].text, alone[1].text]  # a caption is not asked for by name
     cost = method.cost("myvlm", "bo")
     assert cost.trainable == 24 + 2 * 16 + 2 and cost.prompt_tokens == 0
-    (early,) = method.at(2).answers(photos, asked()[:1])
+    (early,) = method.at_checkpoint(2).answers(photos, asked()[:1])
     kept = io.read_safetensors(folder / "checkpoints.safetensors")[0]["2.values"]
     assert early.text.replace("<bo>", "sks") == blip.answer(seen, "", kept[None], 6)[0].text
     method.fit([BO])

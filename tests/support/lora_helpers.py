@@ -12,7 +12,7 @@ from common import vlm
 from common.methods.lora import adapter, pictures, sequences, stored
 from common.methods.lora.rows import forwards
 from common.training.samples import Sample
-from common.vlm.families import INLINE
+from common.vlm.families import INTERLEAVED
 from common.vlm.suffix import IGNORE
 from tests.support.vlm_helpers import full_inputs, noise_images
 
@@ -27,8 +27,8 @@ SAMPLES = [
 
 def plain_projector(base: vlm.Base) -> torch.nn.Module | None:
     """The base's own, where the family has one that can be trained."""
-    inline = base.model.config.model_type in INLINE
-    return base.model.get_submodule(pictures.PROJECTOR) if inline else None
+    interleaved = base.model.config.model_type in INTERLEAVED
+    return base.model.get_submodule(pictures.PROJECTOR) if interleaved else None
 
 
 def seen(base: vlm.Base, images: Sequence[Image.Image]) -> pictures.Features:

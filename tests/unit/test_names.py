@@ -12,17 +12,10 @@ from tests.support.helpers import ROOT
 GONE = {
     *("Lesson", "told_rightly", "Learner", "scored_at_once", "small_lesson", "Laid", "GrowingCache"),
     *("whole_head", "seeing", "Illustrated", "PhotoCache", "opening", "Pace", "Answering", "ToldSettings"),
-    *(
-        "Signals",
-        "Exam",
-        "of_two",
-        "validation_negatives",
-        "together_photos",
-        "sibling",
-        "siblings",
-        "SIBLINGS",
-    ),
-    *("sibling_folders", "sibling_photos", "Listed", "Course", "Ask", "asks", "cue", "later", "lay", "packs"),
+    *("Signals", "Exam", "of_two", "validation_negatives", "together_photos", "sibling", "siblings"),
+    *("SIBLINGS", "sibling_folders", "sibling_photos", "Listed", "Course", "Ask", "asks", "cue", "later"),
+    *("lay", "packs", "learners", "widest", "Room", "Tools", "opener", "splice", "appended", "spare"),
+    *("inline", "INLINE", "check_inline", "Stored", "Talk", "Similarity", "NonNegativeFloat"),
 }
 FOLDERS = ("stages", "common", "commands", "benchmarks", "tests")
 MODULES = {

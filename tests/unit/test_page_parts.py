@@ -9,9 +9,9 @@ from commands.page import manage, measured, views
 from commands.page.entries import Bar, Exchange, Presence, Said
 from commands.page.training import STEPS, Progress, Training
 from commands.page.visitor import Visitor
-from common import listing, vlm
+from common import vlm
 from common.assistant import Assistant
-from common.core import io, params, paths, schema
+from common.core import io, params, paths, schema, subject_lines
 from common.core.errors import UserError
 from tests.support.helpers import set_params
 from tests.support.vlm_helpers import save_soft_prompts
@@ -58,14 +58,14 @@ def test_what_is_no_id_runs_nothing(subject: str):
 def test_a_subject_leaves_params_and_every_other_byte_stays():
     before = Path("params.yaml").read_bytes()
     with pytest.raises(UserError, match="bo is the only subject"):
-        listing.remove("bo", params.load)
-    with listing.written_last({"my-dog": "pet"}, params.load):
+        subject_lines.remove("bo", params.load)
+    with subject_lines.written_last({"my-dog": "pet"}, params.load):
         pass
     assert "my-dog" in params.load().subjects
-    listing.remove("my-dog", params.load)
+    subject_lines.remove("my-dog", params.load)
     assert Path("params.yaml").read_bytes() == before
     with pytest.raises(UserError, match="lists no subject my-dog"):
-        listing.remove("my-dog", params.load)
+        subject_lines.remove("my-dog", params.load)
     set_params({"-subjects.bo": None, "subjects.a": {"kind": "pet"}, "subjects.b": {"kind": "pet"}})
     left = paths.checkpoint("a")  # of a training that was canceled
     left.parent.mkdir(parents=True)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from common import vlm
 from common.core.seed import torch_stream
 from common.training.recipe import SCHEDULES, TrainingRecipe
-from common.training.run import Run
+from common.training.run import TrainingRun
 from common.training.samples import Sample, TrainingSet
 from common.training.steps import SubjectTrainer
 from common.vlm.suffix import IGNORE
@@ -78,7 +78,7 @@ def engine(
         for subject in subjects
     ]
     path: dict[str, list[torch.Tensor]] = {subject: [] for subject in subjects}
-    run = Run(base, trainers, vlm.encode_prefixes(base, IMAGES), recipe)
+    run = TrainingRun(base, trainers, vlm.encode_prefixes(base, IMAGES), recipe)
     for trainer, _ in chain.from_iterable(run.epochs()):
         prompt = trainer.snapshot()
         path[prompt.subject].append(torch.cat([prompt.embeddings, prompt.output_row]))
@@ -170,7 +170,7 @@ def test_no_step_waits_for_the_device(tmp_path: Path, budget: vlm.MemoryBudget) 
         SubjectTrainer.of(base, start(base, subject), training_sets()[subject].training, RECIPE)
         for subject in COUNTS
     ]
-    run = Run(base, trainers, vlm.encode_prefixes(base, IMAGES, budget=budget), RECIPE).epochs()
+    run = TrainingRun(base, trainers, vlm.encode_prefixes(base, IMAGES, budget=budget), RECIPE).epochs()
     next(run)  # the first step of all loads kernels
     torch.cuda.set_sync_debug_mode("error")
     try:

@@ -13,6 +13,7 @@ from transformers import AutoProcessor
 
 from common import vlm
 from common.core.errors import UserError
+from common.vlm.prefix import image_features
 from tests.support import tiny
 from tests.support.families import BUILDERS
 from tests.support.vlm_helpers import noise_images, soft_prompt
@@ -181,3 +182,13 @@ def test_large_images_are_made_smaller_for_the_model(tmp_path: Path) -> None:
         for side in (None, 48, 24)
     ]
     assert lengths[0] == lengths[1] == lengths[2] + 36 - 9
+
+
+@pytest.mark.parametrize("family", ["qwen2_5_vl", "qwen3_vl"])
+def test_without_a_limit_of_ours_qwen_scales_to_its_own_number_of_pixels(family: str, tmp_path: Path) -> None:
+    """`base.vlm.image_size: null` is no photo as it is: what params.yaml says of it."""
+    base = vlm.load(str(BUILDERS[family](tmp_path)))
+    most = base.processor.image_processor.size["longest_edge"]  # pixels in all, whatever it is called
+    (rows,) = image_features(base, noise_images(1, [(480, 240)]))
+    side = base.model.config.vision_config.patch_size * base.model.config.vision_config.spatial_merge_size
+    assert most / 2 < len(rows[0]) * side**2 <= most < 480 * 240

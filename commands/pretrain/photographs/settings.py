@@ -9,10 +9,9 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, Validati
 from ruamel.yaml import YAML
 
 from common.core.errors import UserError
-from common.core.settings import Section
+from common.core.settings import Section, Share
 
 SETTINGS = Path(__file__).with_name("settings.yaml")
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Comparison(Section):

@@ -1,6 +1,6 @@
 """The Arrow schema of every Parquet table: column names, types, and one sentence about each.
 
-Images are `{bytes, path}` structs. Owns shapes only; who writes which table stands in dvc.yaml.
+Images are `{bytes, path}` structs. Who writes which table stands in dvc.yaml.
 """
 
 from common.core.schema.learned_from import (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field, StringConstraints, field_validator
 
 from common.core.replies import holds_password
-from common.core.settings import AtOnce, PositiveFloat, Side
+from common.core.settings import AtOnce, PositiveNumber, Side
 from common.methods import prompt_context
 from common.methods.interface import Cost, Method, MethodSubject, Photos, Request
 
@@ -28,9 +28,9 @@ class EndpointSettings(prompt_context.ContextSettings):
     key_variable: str | None  # environment variable that holds the key; None for a server without one
     image_size: Side  # longest side of a photo as sent, pixels
     logprobs: Annotated[int, Field(ge=1, le=20)] | None  # most probable tokens asked for; None for none
-    timeout_s: PositiveFloat  # for a whole exchange, to the last byte of the reply
+    timeout_s: PositiveNumber  # for a whole exchange, to the last byte of the reply
     retries: Annotated[int, Field(ge=0, le=20)]  # further attempts after failures that may pass
-    backoff_s: PositiveFloat  # wait before the first of them, doubled before each next
+    backoff_s: PositiveNumber  # wait before the first of them, doubled before each next
     concurrency: AtOnce  # requests at once
 
     @field_validator("url")
@@ -51,7 +51,7 @@ class Endpoint(Method):
 
     def fit(self, subjects: Sequence[MethodSubject]) -> None:
         """Choose the words and copy the photos; nothing is sent yet."""
-        prompt_context.keep(self.folder, subjects, self.settings, self.name)
+        prompt_context.write_context(self.folder, subjects, self.settings, self.name)
 
     def answers(self, photos: Photos, requests: Sequence[Request]) -> "list[vlm.Answer]":
         """Ask the server, several questions at a time.
@@ -98,7 +98,7 @@ class Endpoint(Method):
         from common.methods.endpoint import chat
 
         return chat.context_parts(
-            subject, prompt_context.read(self.folder, subject), self.settings.image_size
+            subject, prompt_context.read_context(self.folder, subject), self.settings.image_size
         )
 
     def _body(self, content: list[dict], max_tokens: int) -> dict:

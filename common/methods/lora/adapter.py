@@ -19,7 +19,7 @@ from torch import nn
 from common import vlm
 from common.core.errors import UserError
 from common.methods.lora.pictures import PROJECTOR
-from common.vlm.families import INLINE
+from common.vlm.families import INTERLEAVED
 
 # PEFT 0.21 still calls this; transformers 5 only tells so.
 warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
@@ -84,10 +84,10 @@ def describe(
     Raises UserError for a projector to be trained of a base of another family than LLaVA-1.5's, which has it
     within its vision tower; and where weights of few bits were to be learned themselves, not changes of them.
     """
-    if train_projector and base.model.config.model_type not in INLINE:
+    if train_projector and base.model.config.model_type not in INTERLEAVED:
         raise UserError(
             f"{base.name} is a model of type {base.model.config.model_type}, and projectors can be trained "
-            f"of {', '.join(INLINE)} alone: set projector_learning_rate to null"
+            f"of {', '.join(INTERLEAVED)} alone: set projector_learning_rate to null"
         )
     if few_bits(base) and (rank is None or train_projector):
         raise UserError(

@@ -16,11 +16,11 @@ from pydantic import Field, field_validator
 
 from common.core import io, paths
 from common.core.settings import (
+    Count,
     Epochs,
     MethodSettings,
-    NonNegativeFloat,
-    PositiveFloat,
-    PositiveInt,
+    NonNegativeNumber,
+    PositiveNumber,
     Section,
 )
 from common.methods.interface import Cost, Method, MethodSubject, Photos, Request
@@ -53,26 +53,26 @@ class EarlyStop(Section):
     """When training ends before its last epoch."""
 
     held_out: Annotated[float, Field(gt=0, lt=1)]
-    patience: PositiveInt
+    patience: Count
 
 
 class LoraSettings(MethodSettings):
     """See params.yaml."""
 
     scope: Literal["subject", "all"]
-    rank: PositiveInt | None
-    alpha: PositiveFloat
+    rank: Count | None
+    alpha: PositiveNumber
     dropout: Annotated[float, Field(ge=0, lt=1)]
-    learning_rate: PositiveFloat
-    projector_learning_rate: PositiveFloat | None
+    learning_rate: PositiveNumber
+    projector_learning_rate: PositiveNumber | None
     warmup: Annotated[float, Field(ge=0, le=1)]
-    weight_decay: NonNegativeFloat
-    max_grad_norm: PositiveFloat
+    weight_decay: NonNegativeNumber
+    max_grad_norm: PositiveNumber
     epochs: Epochs
-    batch_size: PositiveInt
+    batch_size: Count
     balance: bool
     gradient_checkpointing: bool
-    max_length: PositiveInt | None = None
+    max_length: Count | None = None
     conversations: Conversations | None = None
     early_stop: EarlyStop | None = None
 

@@ -15,6 +15,7 @@ from common import vlm
 from common.core import images, io, schema
 from common.core import seed as seeds
 from common.core.errors import UserError
+from common.core.io import Row
 from common.methods.interface import MethodSubject
 from common.methods.myvlm import heads
 from common.methods.myvlm.augment import augmented
@@ -27,8 +28,6 @@ from common.methods.myvlm.own_questions import ask
 from common.methods.myvlm.settings import MyVLMSettings
 from common.methods.myvlm.training_pairs import Identifier, training_pairs
 from common.training.curves import Curves
-
-Row = Mapping[str, Any]
 
 
 class ConceptData(NamedTuple):

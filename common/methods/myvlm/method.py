@@ -43,7 +43,7 @@ class MyVLM(Method, Checkpoints):
     settings: MyVLMSettings
     step: int | None = None  # after which the vectors are taken; None for what the settings say
 
-    def at(self, step: int) -> "MyVLM":
+    def at_checkpoint(self, step: int) -> "MyVLM":
         """See `Checkpoints`; MyVLM's own files count the last step from 0."""
         found = copy(self)
         found.step = step

@@ -8,9 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from common.core import paths
 from common.core.models import problem
-from common.core.settings import MethodSettings, NonNegativeFloat, PositiveFloat, PositiveInt, Section
-
-Share = Annotated[float, Field(ge=0, le=1)]
+from common.core.settings import Count, MethodSettings, NonNegativeNumber, PositiveNumber, Section, Share
 
 
 class Changes(Section):
@@ -24,12 +22,12 @@ class Changes(Section):
 class Heads(Section):
     """How concept heads are trained."""
 
-    steps: PositiveInt
-    batch_size: PositiveInt
-    learning_rate: PositiveFloat
-    weight_decay: NonNegativeFloat
-    clip: PositiveFloat
-    pictures: PositiveInt
+    steps: Count
+    batch_size: Count
+    learning_rate: PositiveNumber
+    weight_decay: NonNegativeNumber
+    clip: PositiveNumber
+    pictures: Count
     held_out: Annotated[float, Field(ge=0, lt=1)]
     threshold: Share
     changes: Changes
@@ -38,15 +36,15 @@ class Heads(Section):
 class Embeddings(Section):
     """How concept embeddings are learned."""
 
-    steps: PositiveInt
-    batch_size: PositiveInt
-    learning_rate: PositiveFloat
-    weight_decay: NonNegativeFloat
-    clip: PositiveFloat
+    steps: Count
+    batch_size: Count
+    learning_rate: PositiveNumber
+    weight_decay: NonNegativeNumber
+    clip: PositiveNumber
     norm: Literal["patch", "cls", "mean"]
     penalty: Literal["paid", "received"]
-    penalty_weight: NonNegativeFloat
-    checkpoints: PositiveInt
+    penalty_weight: NonNegativeNumber
+    checkpoints: Count
     changes: Changes
 
 
@@ -54,7 +52,7 @@ class OwnQuestions(Section):
     """MyVLM's nine questions in place of the interview's."""
 
     category: Annotated[str, Field(min_length=1)]
-    max_new_tokens: PositiveInt
+    max_new_tokens: Count
 
 
 class BLIP2(Section):
@@ -88,7 +86,7 @@ class MyVLMSettings(MethodSettings):
     instruction: str
     face_model: str | None
     face_distance: Annotated[float, Field(gt=0, lt=2)]
-    checkpoint: PositiveInt | None = None
+    checkpoint: Count | None = None
     own_questions: OwnQuestions | None = None
     captioner: BLIP2 | None = None
     head: Heads

@@ -5,12 +5,12 @@ model.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from common.core.io import Row
 
 Pair = tuple[str, str]  # what is asked, what should be answered
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ class Prompting(Method, InPrompt):
 
     def fit(self, subjects: Sequence[MethodSubject]) -> None:
         """Choose the words and copy the photos; raises UserError if a subject lacks them."""
-        prompt_context.keep(self.folder, subjects, self.settings, self.name)
+        prompt_context.write_context(self.folder, subjects, self.settings, self.name)
 
     def answers(self, photos: Photos, requests: Sequence[Request]) -> "list[vlm.Answer]":
         """Let the base model answer with each subject's prompt before the question."""
@@ -60,7 +60,7 @@ class Prompting(Method, InPrompt):
     def _told(self, subject: str) -> "vlm.Definition":
         from common import vlm
 
-        words, photos = prompt_context.read(self.folder, subject)
+        words, photos = prompt_context.read_context(self.folder, subject)
         if not photos:
             return words
         shown = [f"<{subject}> is {vlm.IMAGE_PLACEHOLDER}." for _ in photos]

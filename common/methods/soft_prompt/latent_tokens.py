@@ -1,7 +1,7 @@
 """A latent token by itself, as something that a question can name: what stands before the question then.
 
 A token asked about is called `LATENT` and bears the token's row; its output row is the identifier's, for
-latent tokens have none. Owns these definitions only; which are asked is evaluate's business.
+latent tokens have none.
 """
 
 from dataclasses import replace
@@ -11,18 +11,18 @@ from common.methods.interface import LATENT, TokenPlace
 
 
 def token_definitions(own: vlm.SoftPrompt, untrained: vlm.SoftPrompt) -> dict[str, vlm.Definition]:
-    """What stands before a question about each latent token, by the name of a request's method."""
-    puts: dict[TokenPlace, vlm.Definition] = {}
-    found: dict[str, vlm.Definition] = {}
+    """Make what stands before a question about each latent token, by the name of a request's method."""
+    by_place: dict[TokenPlace, vlm.Definition] = {}
+    by_name: dict[str, vlm.Definition] = {}
     for number in range(own.latent_tokens):
-        puts["alone"] = token(own, number)
-        puts["in_prompt"] = (own, token(own, number))
-        puts["untrained"] = (own, token(untrained, number))
-        found |= {f"{place}@{number}": definition for place, definition in puts.items()}
-    return found
+        by_place["alone"] = token(own, number)
+        by_place["in_prompt"] = (own, token(own, number))
+        by_place["untrained"] = (own, token(untrained, number))
+        by_name |= {f"{place}@{number}": definition for place, definition in by_place.items()}
+    return by_name
 
 
 def token(prompt: vlm.SoftPrompt, number: int) -> vlm.SoftPrompt:
-    """A soft prompt without latent tokens, whose identifier is one of them: (1, D) rows."""
+    """Make a soft prompt without latent tokens, whose identifier is one of them: rows (1, D) float32."""
     row = prompt.embeddings[number + 1 : number + 2]
     return replace(prompt, subject=LATENT, embeddings=row, output_row=prompt.output_row[:1])

@@ -1,7 +1,7 @@
 """The product's own method and its controls: what stands where the soft prompt goes.
 
-Learned rows, a sentence, or nothing: that is all by which they differ, and one code path asks them all. Owns
-the controls that every table shows; does not own learning (`stages.train`).
+Learned rows, a sentence, or nothing: that is all by which they differ, and one code path asks them all. The
+rows are learned by `stages.train`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,7 @@ import pyarrow as pa
 from common import vlm
 from common.core import io, paths, schema
 from common.core import seed as seeds
+from common.core.vocabulary import ConversationKind
 from common.methods.interface import (
     TITLES,
     Backbones,
@@ -62,15 +63,15 @@ class SoftPrompts(Responder, LatentTokens):
 
     def answers(self, photos: Photos, requests: Sequence[Request]) -> list[vlm.Answer]:
         """Answer in one pass over the photos, but for the constant answer."""
-        said = [number for number, request in enumerate(requests) if request.method != "majority"]
-        found = answer_all(
+        asked = [number for number, request in enumerate(requests) if request.method != "majority"]
+        answers_of_base = answer_all(
             self.backbones.base(),
             photos,
-            [requests[number] for number in said],
-            [self._definition(requests[number]) for number in said],
+            [requests[number] for number in asked],
+            [self._definition(requests[number]) for number in asked],
             self.backbones.batch_size,
         )
-        answers = dict(zip(said, found, strict=True))
+        answers = dict(zip(asked, answers_of_base, strict=True))
         return [
             answers.get(n) or vlm.Answer(self._constant(request), ()) for n, request in enumerate(requests)
         ]
@@ -86,11 +87,11 @@ class SoftPrompts(Responder, LatentTokens):
 
     def _definition(self, request: Request) -> vlm.Definition:
         """What stands before the question; of several subjects, one after another."""
-        found = [self.definitions[request.method, subject] for subject in request.subjects]
-        if len(found) < 2:
-            return found[0] if found else None
-        sentences = all(isinstance(definition, str) for definition in found)
-        return " ".join(found) if sentences else tuple(d for d in found if d is not None) or None
+        parts = [self.definitions[request.method, subject] for subject in request.subjects]
+        if len(parts) < 2:
+            return parts[0] if parts else None
+        sentences = all(isinstance(part, str) for part in parts)
+        return " ".join(parts) if sentences else tuple(part for part in parts if part is not None) or None
 
     def _constant(self, request: Request) -> str:
         """Of choices always the first: in both orders any constant letter scores .5, which it is to show."""
@@ -104,15 +105,15 @@ class SoftPrompts(Responder, LatentTokens):
 def definitions(
     base: vlm.Base, subject: str, prompts: Mapping[str, vlm.SoftPrompt], spoken: pa.Table, seed: int
 ) -> dict[str, vlm.Definition]:
-    """One subject's definition by name; other_subject is absent if there is no other.
+    """Make one subject's definitions by name; other_subject is absent if there is no other.
 
     `prompts` holds every subject's soft prompt, `spoken` the subject's CONVERSATIONS table.
     """
     own = prompts[subject]
-    descriptions = {
+    descriptions: dict[ConversationKind, str] = {
         row["kind"]: row["answer"] for row in spoken.to_pylist() if row["kind"].startswith("description")
     }
-    found: dict[str, vlm.Definition] = {
+    by_name: dict[str, vlm.Definition] = {
         "soft_prompt": own,
         "blind": own,
         "base": None,
@@ -122,14 +123,14 @@ def definitions(
             base.model, subject, own.latent_tokens, seeds.torch_stream(seed, "evaluate", "empty", subject)
         ),
     }
-    found |= token_definitions(own, found["empty_prompt"])
+    by_name |= token_definitions(own, by_name["empty_prompt"])
     if len(prompts) > 1:
-        found["other_subject"] = replace(prompts[other_subject(subject, prompts, seed)], subject=subject)
-    return found
+        by_name["other_subject"] = replace(prompts[other_subject(subject, prompts, seed)], subject=subject)
+    return by_name
 
 
 def other_subject(subject: str, subjects: Mapping[str, object], seed: int) -> str:
-    """Another subject, drawn so that a new subject changes few draws: the lowest of one lot per pair."""
+    """Draw another subject, so that a new subject changes few draws: the lowest of one lot per pair."""
     return min(
         (other for other in subjects if other != subject),
         key=lambda other: seeds.stream(seed, "evaluate", "other", subject, other).random(),
@@ -137,7 +138,7 @@ def other_subject(subject: str, subjects: Mapping[str, object], seed: int) -> st
 
 
 def majority_answer(dataset: pa.Table) -> str:
-    """The more frequent recognition answer of a training set, "Yes" or "No"; a tie is "No".
+    """Find the more frequent recognition answer of a training set, "Yes" or "No"; a tie is "No".
 
     A constant answer scores .5 weighted whatever it is; it stands in the tables to show just that.
     """

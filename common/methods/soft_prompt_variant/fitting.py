@@ -49,12 +49,14 @@ def fit_subject(
         first = init_from_words(base, first, description)
     elif settings.initial == "pooled":
         first = init_from_pooled_images(first, original_image_tokens(base, training_set, True, recipe))
-    prompt = learn(base, {subject.id: training_set}, recipe, {subject.id: first}, name=section)[
-        subject.id
-    ].best
-    prompt.info["data"] = {"sha256": io.sha256_file(subject.dataset), **settings.data.model_dump()}
-    prompt.info["variant"] = settings.model_dump(include={"placement", "head", "photos", "captions"})
-    return prompt
+    card = {
+        "data": {"sha256": io.sha256_file(subject.dataset), **settings.data.model_dump()},
+        "variant": settings.model_dump(include={"placement", "head", "photos", "captions"}),
+    }
+    learned = learn(
+        base, {subject.id: training_set}, recipe, {subject.id: first}, info={subject.id: card}, name=section
+    )
+    return learned[subject.id].best
 
 
 def of_photos(

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from common.core.settings import MethodSettings, NonNegativeInt, PositiveInt, Train
+from common.core.settings import Count, CountOrZero, MethodSettings, Train
+from common.core.vocabulary import VariantInitialRows
 from common.methods.interface import Cost, Method, MethodSubject, Photos, Request
 
 if TYPE_CHECKING:
@@ -33,10 +34,10 @@ class VariantSettings(MethodSettings, Train):
 
     placement: Literal["user", "system"]
     head: Literal["identifier", "all"]
-    initial: Literal["random", "words", "pooled", "photos"]
-    photos: PositiveInt | None
-    captions: NonNegativeInt
-    first_epoch: PositiveInt = 1
+    initial: VariantInitialRows
+    photos: Count | None
+    captions: CountOrZero
+    first_epoch: Count = 1
     end_token: bool = True
     held_out: Annotated[float, Field(ge=0, lt=1)] = 0.0
 

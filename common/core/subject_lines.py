@@ -1,7 +1,6 @@
 """Lines under `subjects:` in params.yaml, added or taken out, every other byte of the file as it was.
 
-Owns where a line stands and that the file stays valid. What a valid file is belongs to `core.params`,
-whose `load` is passed in, for only a `__main__` may touch parameters.
+What a valid file is, `params` says, whose `load` is passed in, for only a `__main__` may touch parameters.
 """
 
 import io as memory
@@ -30,11 +29,11 @@ def proposal(
 
     Raises UserError when an id is taken or invalid, or when the file was not valid before.
     """
-    found = _subjects()
-    if found is None:
+    subjects = _subjects()
+    if subjects is None:
         load(paths.PARAMS)  # raises the sentence that says what is wrong with the file
         raise UserError(f"{paths.PARAMS} has no `subjects:` that lines can be added to: mend it by hand")
-    text, key, section = found
+    text, key, section = subjects
     taken = {name.value for name, _ in section.value} if isinstance(section, MappingNode) else set()
     if again := sorted(taken & set(kinds)):
         raise UserError(
@@ -65,14 +64,15 @@ def remove(name: str, load: Callable[[Path], Params]) -> None:
     with io.atomic(paths.PARAMS) as file:
         load(paths.PARAMS)  # raises the sentence that says what is wrong with the file
         text, _, section = _subjects() or ("", None, None)
-        found = [(key, value) for key, value in section.value if key.value == name] if section else []
-        if not found:
+        there = section.value if isinstance(section, MappingNode) else []
+        entries = [(key, value) for key, value in there if key.value == name]
+        if not isinstance(section, MappingNode) or not entries:
             raise UserError(f"{paths.PARAMS} lists no subject {name}: it may be gone already")
         if section.flow_style:
             raise UserError(f"{paths.PARAMS} has its subjects on one line: take {name} out by hand")
         if not section.value[1:]:
             raise UserError(f"{name} is the only subject in {paths.PARAMS}: add another first")
-        start, end = lines_of(text, *found[0])
+        start, end = lines_of(text, *entries[0])
         shorter = text[:start] + text[end:]
         _loaded(shorter, load)
         file.write(shorter.encode())
