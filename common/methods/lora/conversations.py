@@ -21,7 +21,7 @@ from common.methods.lora.sequences import Example
 from common.vlm.suffix import IGNORE
 
 if TYPE_CHECKING:
-    from common.methods.lora import Conversations
+    from common.methods.lora.settings import Conversations
 
 _QUESTION, _ANSWER = "\ue000", "\ue001"  # mark places in the chat template; private use, so in no template
 

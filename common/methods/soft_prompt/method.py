@@ -1,8 +1,4 @@
-"""The product's own method and its controls: what stands where the soft prompt goes.
-
-Learned rows, a sentence, or nothing: that is all by which they differ, and one code path asks them all. Owns
-the controls that every table shows; does not own learning (`stages.train`).
-"""
+"""Answers with the soft prompts that `stages.train` learned, and as the controls that every table shows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

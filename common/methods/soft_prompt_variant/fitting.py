@@ -6,26 +6,23 @@ Does not own the steps (`common.training`), the initial values (`start`) or capt
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePath
-from typing import TYPE_CHECKING
 
 from common import vlm
 from common.core import io, schema
 from common.core.errors import UserError
 from common.methods.interface import Backbones, MethodSubject
 from common.methods.soft_prompt_variant.captions import captioned
+from common.methods.soft_prompt_variant.settings import VariantSettings
 from common.methods.soft_prompt_variant.start import init_from_pooled_images, init_from_words
 from common.training import samples
 from common.training.learn import initial_prompt, learn, original_image_tokens
 from common.training.recipe import TrainingRecipe
 
-if TYPE_CHECKING:
-    from common.methods.soft_prompt_variant import VariantSettings
-
 OWN = {"method", "title", "placement", "head", "photos", "captions", "data"}  # settings that no recipe has
 
 
 def fit_subject(
-    base: vlm.Base, subject: MethodSubject, settings: "VariantSettings", section: str, backbones: Backbones
+    base: vlm.Base, subject: MethodSubject, settings: VariantSettings, section: str, backbones: Backbones
 ) -> vlm.SoftPrompt:
     """The rows of the best epoch.
 

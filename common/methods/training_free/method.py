@@ -1,46 +1,30 @@
-"""Nothing is trained: CLIP embeddings of reference photos recognize the subject, a sentence tells the rest.
-
-As retrieval-augmented systems do (RAP, R2P): a photo shows the subject if it is close enough to one of the
-reference photos; other questions are put to the base model, with the description that it wrote itself before
-them. What a subject costs is one pass of its photos through CLIP.
-"""
+"""Recognizes by the CLIP embeddings of reference photos; the base answers the rest with its description."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from pydantic import Field
+import torch
+from PIL import Image
 
+from common import clip, vlm
 from common.core import images, io, schema
-from common.core.settings import MethodSettings
 from common.methods.interface import Cost, Method, MethodSubject, Photos, Request
+from common.methods.respond import answer_all, prompt_tokens
+from common.methods.training_free.settings import TrainingFreeSettings
 
 FILE = "reference.safetensors"  # of a subject
 SAME = 1e-3  # components of unit vectors of one picture differ by less, for their batches differ
 STEEPNESS = 50.0  # of P(yes) as a function of the cosine: it ranks photos and is .5 at the threshold
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-    from common import vlm
-
-
-class TrainingFreeSettings(MethodSettings):
-    """See params.yaml."""
-
-    threshold: Annotated[float, Field(ge=-1, le=1)] | None
-
 
 class TrainingFree(Method):
     """A file per subject: unit vectors of its photos, (n, d) float32, with threshold and description."""
 
-    Settings = TrainingFreeSettings
+    settings: TrainingFreeSettings
 
     def fit(self, subjects: Sequence[MethodSubject]) -> None:
         """Embed the train photos; choose the threshold on them and the negatives, if none is given."""
-        import torch
-
         for subject in subjects:
             rows = io.read_parquet(subject.dataset, schema.DATASET).to_pylist()
             unchanged = [row for row in rows if row["split"] == "validation"]
@@ -59,10 +43,8 @@ class TrainingFree(Method):
                 {"description": description, "threshold": round(threshold, 6)},
             )
 
-    def answers(self, photos: Photos, requests: Sequence[Request]) -> "list[vlm.Answer]":
+    def answers(self, photos: Photos, requests: Sequence[Request]) -> list[vlm.Answer]:
         """Recognition by similarity; everything else by the base model with the description."""
-        from common.methods.respond import answer_all
-
         known = {s: self._read(s) for s in dict.fromkeys(s for request in requests for s in request.subjects)}
         told = [request for request in requests if request.task.kind != "recognition"]
         described = [" ".join(known[subject].description for subject in request.subjects) for request in told]
@@ -83,14 +65,10 @@ class TrainingFree(Method):
 
     def cost(self, name: str, subject: str) -> Cost:
         """Nothing is learned; vectors and description are stored."""
-        from common.methods.respond import prompt_tokens
-
         stored = (self.folder / subject / FILE).stat().st_size
         return Cost(0, stored, prompt_tokens(self.backbones.base(), self._read(subject).description))
 
-    def _embed(self, pictures: "Sequence[Image.Image]") -> np.ndarray:
-        from common import clip
-
+    def _embed(self, pictures: Sequence[Image.Image]) -> np.ndarray:
         return clip.embed(self.backbones.clip(), pictures)
 
     def _read(self, subject: str) -> "Reference":
@@ -110,9 +88,7 @@ class Reference:
 METHOD = TrainingFree
 
 
-def _recognized(vector: np.ndarray, reference: Reference) -> "vlm.Answer":
-    from common import vlm
-
+def _recognized(vector: np.ndarray, reference: Reference) -> vlm.Answer:
     near = similarities(vector[None], reference.photos)[0]
     p_yes = float(1 / (1 + np.exp(-STEEPNESS * (near - reference.threshold))))
     return vlm.Answer("Yes" if p_yes > 0.5 else "No", (p_yes, 1 - p_yes))
