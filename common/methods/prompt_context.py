@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from pydantic import model_validator
 
 from common.core import images, io, paths, schema
+from common.core.conversations import descriptions, read_conversations
 from common.core.errors import UserError
 from common.core.settings import MethodSettings, NonNegativeInt
 from common.methods.interface import MethodSubject
@@ -79,8 +80,7 @@ def _description(subject: MethodSubject, by: str | None, section: str) -> str | 
     """A sentence about the subject: by a human, or by the base model; None for None."""
     if by is None:
         return None
-    rows = io.read_parquet(subject.conversations, schema.CONVERSATIONS).to_pylist()
-    said = next((row["answer"] for row in rows if row["kind"] == f"description_{by}"), None)
+    said = descriptions(read_conversations(subject.id)).get(by)
     if said is None:
         lack, remedy = LACKING[by]
         where = paths.description(subject.id, "own") if by == "human" else subject.conversations

@@ -42,11 +42,11 @@ class KeywordReplacement(Method):
         task = Task("caption", self.settings.max_new_tokens)
         asked += [Request(task, self.name, (), photo, DESCRIBE) for photo in shown]
         nothing = [None] * len(asked)
-        found = answer_all(
+        generated = answer_all(
             self.backbones.base(), photos, asked, nothing, self.backbones.batch_size, self.name
         )
-        answers = iter(found[: len(asked) - len(shown)])
-        described = dict(zip(shown, found[len(asked) - len(shown) :], strict=True))
+        answers = iter(generated[: len(asked) - len(shown)])
+        described = dict(zip(shown, generated[len(asked) - len(shown) :], strict=True))
         return [
             vlm.Answer("Yes" if _keyword(described[r.photo].text, known[r.subjects[0]]) else "No", ())
             if r.task.kind == "recognition"
@@ -77,8 +77,8 @@ def _with_names(
 ) -> vlm.Answer:
     text = answer.text
     for subject in subjects:
-        if found := _keyword(text, known[subject]):
-            text = f"{text[: found.start()]}<{subject}>{text[found.end() :]}"
+        if keyword := _keyword(text, known[subject]):
+            text = f"{text[: keyword.start()]}<{subject}>{text[keyword.end() :]}"
     return replace(answer, text=text)
 
 

@@ -13,13 +13,13 @@ from common.methods.interface import LATENT, TokenPlace
 def token_definitions(own: vlm.SoftPrompt, untrained: vlm.SoftPrompt) -> dict[str, vlm.Definition]:
     """What stands before a question about each latent token, by the name of a request's method."""
     puts: dict[TokenPlace, vlm.Definition] = {}
-    found: dict[str, vlm.Definition] = {}
+    by_name: dict[str, vlm.Definition] = {}
     for number in range(own.latent_tokens):
         puts["alone"] = token(own, number)
         puts["in_prompt"] = (own, token(own, number))
         puts["untrained"] = (own, token(untrained, number))
-        found |= {f"{place}@{number}": definition for place, definition in puts.items()}
-    return found
+        by_name |= {f"{place}@{number}": definition for place, definition in puts.items()}
+    return by_name
 
 
 def token(prompt: vlm.SoftPrompt, number: int) -> vlm.SoftPrompt:

@@ -8,6 +8,7 @@ import pyarrow as pa
 from common import vlm
 from common.core import io, paths, schema
 from common.core import seed as seeds
+from common.core.conversations import descriptions, read_conversations
 from common.methods.interface import (
     TITLES,
     Backbones,
@@ -42,9 +43,9 @@ class SoftPrompts(Responder, LatentTokens):
         self.definitions: dict[tuple[str, str], vlm.Definition] = {}
         self.majority: dict[str, str] = {}
         for subject in subjects:
-            spoken = io.read_parquet(paths.conversations(subject), schema.CONVERSATIONS)
-            known = definitions(base, subject, self.prompts, spoken, backbones.seed)
-            self.definitions |= {(name, subject): known[name] for name in known}
+            described = descriptions(read_conversations(subject))
+            by_name = definitions(base, subject, self.prompts, described, backbones.seed)
+            self.definitions |= {(name, subject): definition for name, definition in by_name.items()}
             self.majority[subject] = majority_answer(io.read_parquet(paths.dataset(subject), schema.DATASET))
 
     def controls(self, wanted: Sequence[Control]) -> Sequence[Control]:
@@ -59,14 +60,14 @@ class SoftPrompts(Responder, LatentTokens):
     def answers(self, photos: Photos, requests: Sequence[Request]) -> list[vlm.Answer]:
         """Answer in one pass over the photos, but for the constant answer."""
         said = [number for number, request in enumerate(requests) if request.method != "majority"]
-        found = answer_all(
+        generated = answer_all(
             self.backbones.base(),
             photos,
             [requests[number] for number in said],
             [self._definition(requests[number]) for number in said],
             self.backbones.batch_size,
         )
-        answers = dict(zip(said, found, strict=True))
+        answers = dict(zip(said, generated, strict=True))
         return [
             answers.get(n) or vlm.Answer(self._constant(request), ()) for n, request in enumerate(requests)
         ]
@@ -82,11 +83,11 @@ class SoftPrompts(Responder, LatentTokens):
 
     def _definition(self, request: Request) -> vlm.Definition:
         """What stands before the question; of several subjects, one after another."""
-        found = [self.definitions[request.method, subject] for subject in request.subjects]
-        if len(found) < 2:
-            return found[0] if found else None
-        sentences = all(isinstance(definition, str) for definition in found)
-        return " ".join(found) if sentences else tuple(d for d in found if d is not None) or None
+        put = [self.definitions[request.method, subject] for subject in request.subjects]
+        if len(put) < 2:
+            return put[0] if put else None
+        sentences = all(isinstance(definition, str) for definition in put)
+        return " ".join(put) if sentences else tuple(d for d in put if d is not None) or None
 
     def _constant(self, request: Request) -> str:
         """Of choices always the first: in both orders any constant letter scores .5, which it is to show."""
@@ -98,30 +99,31 @@ class SoftPrompts(Responder, LatentTokens):
 
 
 def definitions(
-    base: vlm.Base, subject: str, prompts: Mapping[str, vlm.SoftPrompt], spoken: pa.Table, seed: int
+    base: vlm.Base,
+    subject: str,
+    prompts: Mapping[str, vlm.SoftPrompt],
+    described: Mapping[str, str],
+    seed: int,
 ) -> dict[str, vlm.Definition]:
     """One subject's definition by name; other_subject is absent if there is no other.
 
-    `prompts` holds every subject's soft prompt, `spoken` the subject's CONVERSATIONS table.
+    `prompts` holds every subject's soft prompt, `described` this one's descriptions, short and long.
     """
     own = prompts[subject]
-    descriptions = {
-        row["kind"]: row["answer"] for row in spoken.to_pylist() if row["kind"].startswith("description")
-    }
-    found: dict[str, vlm.Definition] = {
+    by_name: dict[str, vlm.Definition] = {
         "soft_prompt": own,
         "blind": own,
         "base": None,
-        "short_description": descriptions["description_short"],
-        "long_description": descriptions["description_long"],
+        "short_description": described["short"],
+        "long_description": described["long"],
         "empty_prompt": vlm.SoftPrompt.init_random(
             base.model, subject, own.latent_tokens, seeds.torch_stream(seed, "evaluate", "empty", subject)
         ),
     }
-    found |= token_definitions(own, found["empty_prompt"])
+    by_name |= token_definitions(own, by_name["empty_prompt"])
     if len(prompts) > 1:
-        found["other_subject"] = replace(prompts[other_subject(subject, prompts, seed)], subject=subject)
-    return found
+        by_name["other_subject"] = replace(prompts[other_subject(subject, prompts, seed)], subject=subject)
+    return by_name
 
 
 def other_subject(subject: str, subjects: Mapping[str, object], seed: int) -> str:

@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from common import vlm
-from common.core import io, schema
+from common.core import io
+from common.core.conversations import descriptions, read_conversations
 from common.core.errors import UserError
 from common.methods.interface import Backbones, MethodSubject
 from common.methods.soft_prompt_variant.captions import captioned
@@ -35,8 +36,7 @@ def fit_subject(
     rows = of_photos(rows, settings.photos, subject, section)
     held_out = samples.held_out_sources(rows, settings.held_out, backbones.seed, subject.id)
     training_set = samples.TrainingSet.of(rows, settings.balance, held_out)
-    said = io.read_parquet(subject.conversations, schema.CONVERSATIONS).to_pylist()
-    description = next(row["answer"] for row in said if row["kind"] == "description_short")
+    description = descriptions(read_conversations(subject.id))["short"]
     if settings.captions:
         more = captioned(backbones.base(), subject, training_set, description, settings.captions, backbones)
         training_set = replace(training_set, training=[*training_set.training, *more])

@@ -9,6 +9,7 @@ from PIL import Image
 
 from common import clip, vlm
 from common.core import images, io, schema
+from common.core.conversations import descriptions, read_conversations
 from common.methods.interface import Cost, Method, MethodSubject, Photos, Request
 from common.methods.respond import answer_all, prompt_tokens
 from common.methods.training_free.settings import TrainingFreeSettings
@@ -35,8 +36,7 @@ class TrainingFree(Method):
             threshold = self.settings.threshold
             if threshold is None:
                 threshold = best_threshold(similarities(vectors, vectors[own]), own)
-            spoken = io.read_parquet(subject.conversations, schema.CONVERSATIONS).to_pylist()
-            description = next(row["answer"] for row in spoken if row["kind"] == "description_short")
+            description = descriptions(read_conversations(subject.id))["short"]
             io.write_safetensors(
                 self.folder / subject.id / FILE,
                 {"photos": torch.from_numpy(vectors[own])},
