@@ -10,7 +10,7 @@ from common.core import images, progress
 from common.methods.interface import Checkpoints, Cost, Method, MethodSubject, Photos, Request
 from common.methods.myvlm.captioner import Captioner, load
 from common.methods.myvlm.captions import answer_captioner
-from common.methods.myvlm.concept import Concept, answer_placed, stored_bytes
+from common.methods.myvlm.concept import Concept, PlacedRequest, answer_placed, stored_bytes
 from common.methods.myvlm.features import FeatureExtractor
 from common.methods.myvlm.fitting import ConceptData, fit_head, fit_vector, refuse_untaught
 from common.methods.myvlm.settings import MyVLMSettings
@@ -54,7 +54,7 @@ class MyVLM(Method, Checkpoints):
         }
         chances = self._chances(photos, requests, concepts)
         answers: dict[int, vlm.Answer] = {}
-        placed: dict[int, list[Concept]] = {}
+        placed: dict[int, PlacedRequest] = {}
         for number, request in enumerate(requests):
             seen = [
                 concepts[subject]
@@ -66,13 +66,9 @@ class MyVLM(Method, Checkpoints):
                 chance = float(chances[request.subjects[0]][request.photo])
                 answers[number] = vlm.Answer("Yes" if seen else "No", (chance, 1 - chance))
             else:
-                placed[number] = seen
-        named = [
-            [concepts[subject].identifier for subject in requests[n].subjects] if seen else []
-            for n, seen in placed.items()
-        ]
-        found = self._ask(photos, [requests[n] for n in placed], list(placed.values()), named)
-        answers |= dict(zip(placed, found, strict=True))
+                named = [concepts[subject].identifier for subject in request.subjects] if seen else []
+                placed[number] = PlacedRequest(request, seen, named)
+        answers |= dict(zip(placed, self._ask(photos, list(placed.values())), strict=True))
         return [answers[number] for number in range(len(requests))]
 
     @property
@@ -87,24 +83,16 @@ class MyVLM(Method, Checkpoints):
         chosen, device = self.settings.captioner, self.backbones.clip().device
         return load(self.model_key, chosen.model, chosen.revision, chosen.dtype, device)
 
-    def _ask(
-        self,
-        photos: Photos,
-        requests: Sequence[Request],
-        placed: Sequence[Sequence[Concept]],
-        named: Sequence[Sequence[Identifier]],
-    ) -> list[vlm.Answer]:
+    def _ask(self, photos: Photos, placed: Sequence[PlacedRequest]) -> list[vlm.Answer]:
         """Ask the model, with the vectors of concepts in place, or as it is; see `concept.answer_placed`."""
         model, batch_size = self.model(), self.backbones.batch_size
         if isinstance(model, Captioner):
-            return answer_captioner(model, photos, requests, placed, named, batch_size)
-        plain, there = ([n for n, seen in enumerate(placed) if bool(seen) is some] for some in (False, True))
-        nothing = [None] * len(plain)
-        unchanged = answer_all(model, photos, [requests[n] for n in plain], nothing, batch_size, self.name)
-        of_there = ([rows[n] for n in there] for rows in (requests, placed, named))
-        changed = answer_placed(model, photos, *of_there, batch_size)
-        answers = dict(zip(plain, unchanged, strict=True)) | dict(zip(there, changed, strict=True))
-        return [answers[number] for number in range(len(requests))]
+            return answer_captioner(model, photos, placed, batch_size)
+        plain = [each.request for each in placed if not each.concepts]
+        unchanged = iter(answer_all(model, photos, plain, [None] * len(plain), batch_size, self.name))
+        seen = [each for each in placed if each.concepts]
+        changed = iter(answer_placed(model, photos, seen, batch_size))
+        return [next(changed if each.concepts else unchanged) for each in placed]
 
     def cost(self, name: str, subject: str) -> Cost:
         """The vector and a linear head are learned; a question becomes longer by the vector."""

@@ -95,10 +95,10 @@ def _recognized(vector: np.ndarray, reference: Reference) -> vlm.Answer:
 
 
 def similarities(vectors: np.ndarray, references: np.ndarray) -> np.ndarray:
-    """Cosine (m,) of each of m unit vectors to the nearest of n references.
+    """Compute the cosine, (m,) float32, of each of m unit vectors to the nearest of n references.
 
-    A picture that is itself a reference is compared with the others only, or a train photo would be told by
-    what no test photo has.
+    vectors (m, d) and references (n, d) are float32. A picture that is itself a reference is compared with
+    the others only, or a train photo would be told by what no test photo has.
     """
     cosines = vectors @ references.T  # (m, n)
     rows, nearest = np.arange(len(vectors)), cosines.argmax(1)
@@ -108,9 +108,10 @@ def similarities(vectors: np.ndarray, references: np.ndarray) -> np.ndarray:
 
 
 def best_threshold(near: np.ndarray, own: np.ndarray) -> float:
-    """The midpoint between two neighboring similarities with the highest mean accuracy over both classes.
+    """Find the midpoint of two neighboring similarities with the highest mean accuracy over both classes.
 
-    near (m,) similarities, own (m,) bool. Of equal ones, the lowest.
+    near: (m,) similarities, float32. own: (m,) bool, whether they are the subject's. Of equal midpoints, the
+    lowest.
     """
     levels = np.unique(near[np.isfinite(near)])
     middles = (levels[1:] + levels[:-1]) / 2
