@@ -12,6 +12,7 @@ from functools import partial
 from benchmarks.captions_similarity import embed_texts, score, sentence_model
 from common import clip
 from common.core import errors, foreign, images, io, names, params, paths, schema
+from common.core.conversations import descriptions, read_conversations
 
 TABLE = paths.REPORTS / "captions.md"
 HEAD = ("method", "question names the subject", "recall", "image similarity", "sentence similarity")
@@ -63,9 +64,8 @@ def of_photos(subject: str, source: str) -> dict[str, str]:
 
 def _written(subject: str) -> str:
     """What a human wrote of the subject, else the base's short description."""
-    rows = io.read_parquet(paths.conversations(subject), schema.CONVERSATIONS).to_pylist()
-    said = {row["kind"]: row["answer"] for row in rows}
-    return said.get("description_human") or said["description_short"]
+    described = descriptions(read_conversations(subject))
+    return described.get("human") or described["short"]
 
 
 if __name__ == "__main__":

@@ -19,10 +19,11 @@ from common import methods
 from common.core import io, paths
 from common.core.errors import UserError
 from common.methods.interface import Backbones
-from common.methods.myvlm import MyVLM
 
 if TYPE_CHECKING:
     import torch
+
+    from common.methods.myvlm.method import MyVLM
 
 WEIGHT, BIAS = "classifier.weight", "classifier.bias"
 MAX_KEYS = 4096  # train photos, of which MyVLM takes four
@@ -139,8 +140,10 @@ def _iterations(path: Path) -> Mapping[int, tuple["torch.Tensor", "torch.Tensor"
     }
 
 
-def _fitted(job: Job) -> MyVLM:
+def _fitted(job: Job) -> "MyVLM":
     """The method whose files are exchanged: the first of params.yaml that is MyVLM."""
+    from common.methods.myvlm.method import MyVLM
+
     names = [name for name, section in job.methods.items() if section.get("method") == "myvlm"]
     if not names:
         raise UserError(f"{paths.PARAMS} lists no method whose package is myvlm: add one under methods")
@@ -149,5 +152,5 @@ def _fitted(job: Job) -> MyVLM:
     return method
 
 
-def _kept(method: MyVLM) -> str:
+def _kept(method: "MyVLM") -> str:
     return files.kept_by(f"fit_baseline@{method.name}")

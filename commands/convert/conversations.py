@@ -7,10 +7,10 @@ needs, and what was dropped stay as synthesize made them. Owns what of foreign t
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from commands.convert import files
 from common.core import io, names, paths, schema
+from common.core.conversations import read_conversations
 from common.core.errors import UserError
 from common.core.progress import UNKNOWN, plain, printable
 
@@ -38,14 +38,14 @@ class ConversationTurn:
 
 def read(subject: str) -> list[ConversationTurn]:
     """The turns of data/conversations/<id>.parquet, photo by photo, in the order in which they were asked."""
-    rows = (row for row in _rows(subject) if row["kind"] in EXCHANGED)
+    rows = (row for row in read_conversations(subject) if row["kind"] in EXCHANGED)
     return [ConversationTurn(row["kind"], row["photo"], row["question"], row["answer"]) for row in rows]
 
 
 def original_captions(subject: str) -> dict[str, list[str]]:
     """By photo, the captions in the base model's own words; of those that others wrote there are none."""
     found: dict[str, list[str]] = {}
-    for row in _rows(subject):
+    for row in read_conversations(subject):
         if row["kind"] == "caption" and row["photo"] and row["raw_answer"]:
             found.setdefault(row["photo"], []).append(row["raw_answer"])
     return found
@@ -86,7 +86,7 @@ def replace(subject: str, turns: Iterable[ConversationTurn], photos: Path) -> st
             | {"turn": number, "photo_sha256": io.sha256_file(file) if file else None}
         )
     replaced = {turn.kind for turn in read}
-    rows += [row for row in _rows(subject) if row["kind"] not in replaced]
+    rows += [row for row in read_conversations(subject) if row["kind"] not in replaced]
     io.write_parquet(paths.conversations(subject), rows, schema.CONVERSATIONS, sort_by=["photo", "turn"])
     return left_out(len(turns) - len(read))
 
@@ -108,7 +108,3 @@ def learnable(subject: str, turn: ConversationTurn) -> ConversationTurn:
         raise UserError(f"{printable(photo)} is not the name of a photo: write the file's name alone")
     asked, said = (names.about(subject, text) for text in (turn.question, turn.answer))
     return ConversationTurn(turn.kind, photo, asked, said)
-
-
-def _rows(subject: str) -> list[dict[str, Any]]:
-    return io.read_parquet(paths.conversations(subject), schema.CONVERSATIONS).to_pylist()

@@ -140,12 +140,19 @@ def read_bytes(path: Path) -> bytes:
         ) from error
 
 
-def thumbnail(image: Image.Image, side: int) -> bytes:
-    """A copy no larger than `side` pixels as JPEG bytes, for tables and pages that people look at."""
+def within(image: Image.Image, side: int | None) -> Image.Image:
+    """The image, or a smaller copy if its longest side has more than `side` pixels; None for no limit."""
+    if side is None or max(image.size) <= side:
+        return image
     small = image.copy()
     small.thumbnail((side, side))
+    return small
+
+
+def thumbnail(image: Image.Image, side: int) -> bytes:
+    """A copy no larger than `side` pixels as JPEG bytes, for tables and pages that people look at."""
     file = io.BytesIO()
-    small.save(file, "JPEG", quality=85)
+    within(image, side).save(file, "JPEG", quality=85)
     return file.getvalue()
 
 

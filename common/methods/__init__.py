@@ -1,7 +1,8 @@
 """Ways to teach a model a subject, behind one interface: the soft prompt with its controls, and others.
 
-Each package here is a method; its `METHOD` is a class of `interface.Method`. Every section under `methods` in
-params.yaml names one (`method`) and its settings, and dvc.yaml fits and asks whatever params.yaml lists, so
+Each package here is a method: `settings.py` says what its section of params.yaml may hold (`SETTINGS`) and
+loads nothing heavy, and `method.py` is the method itself (`METHOD`, a class of `interface.Method`). Every
+section under `methods` names a package (`method`), and dvc.yaml fits and asks whatever params.yaml lists, so
 that a new method is a new package and a section, and no change elsewhere. `soft_prompt` is the product's own
 and is fitted by `stages.train`.
 """
@@ -23,7 +24,7 @@ def check(sections: Sections) -> list[str]:
     problems = []
     for name in sections:
         try:
-            _open(name, sections)
+            _settings(name, sections)
         except UserError as error:
             problems.append(str(error))
     return problems
@@ -34,25 +35,25 @@ def untaught_without_names(sections: Sections) -> list[str]:
 
     Raises UserError if a section has a mistake.
     """
-    opened = {name: _open(name, sections) for name in sections}
-    return [name for name, (method, chosen) in opened.items() if method.needs_named_captions(chosen)]
+    return [name for name in sections if _settings(name, sections).needs_named_captions]
 
 
 def prepare(name: str, sections: Sections, backbones: Backbones) -> Method:
     """Make the method of one section; raises UserError if there is no such section or it has a mistake."""
-    method, chosen = _open(name, sections)
+    chosen = _settings(name, sections)
+    method: type[Method] = importlib.import_module(f"{__name__}.{chosen.method}.method").METHOD
     return method(name, chosen, backbones)
 
 
 def fitted(name: str, sections: Sections, backbones: Backbones, subjects: Sequence[str]) -> Responder:
     """What answers under a name: the soft prompts of these subjects, or the method of one section."""
     if name == paths.SOFT_PROMPT:
-        own = importlib.import_module(f"{__name__}.{name}")
-        return own.SoftPrompts(backbones, subjects)
+        return importlib.import_module(f"{__name__}.{name}.method").SoftPrompts(backbones, subjects)
     return prepare(name, sections, backbones)
 
 
-def _open(name: str, sections: Sections) -> tuple[type[Method], settings.MethodSettings]:
+def _settings(name: str, sections: Sections) -> settings.MethodSettings:
+    """What one section holds; raises UserError if there is no such section or it has a mistake."""
     if name not in sections:
         known = ", ".join(sections) or "none yet"
         raise UserError(f"{paths.PARAMS} lists no method {name}: add methods.{name}, or use one of {known}")
@@ -62,13 +63,11 @@ def _open(name: str, sections: Sections) -> tuple[type[Method], settings.MethodS
             "controls so; use another name"
         )
     package = sections[name].get("method")
-    there = sorted(path.parent.name for path in Path(__file__).parent.glob("*/__init__.py"))
-    module = importlib.import_module(f"{__name__}.{package}") if package in there else None
-    if not hasattr(module, "METHOD"):
-        known = ", ".join(sorted(set(there) - {"soft_prompt"}))
+    packages = sorted(path.parent.name for path in Path(__file__).parent.glob("*/settings.py"))
+    if package not in packages:
         raise UserError(
-            f"{paths.PARAMS}: methods.{name}.method is {settings.written(package)}: use one of {known}"
+            f"{paths.PARAMS}: methods.{name}.method is {settings.written(package)}: "
+            f"use one of {', '.join(packages)}"
         )
-    return module.METHOD, settings.checked(
-        module.METHOD.Settings, sections[name], paths.PARAMS, ("methods", name)
-    )
+    kind: type[settings.MethodSettings] = importlib.import_module(f"{__name__}.{package}.settings").SETTINGS
+    return settings.checked(kind, sections[name], paths.PARAMS, ("methods", name))

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from common.core import paths
 from common.core.settings import MethodSettings
@@ -172,19 +172,7 @@ class LatentTokens(ABC):
 
 
 class Method(Responder):
-    """A method that subjects are fitted to. Its section in params.yaml names it and holds its settings.
-
-    Attributes:
-        Settings: what the section may hold.
-
-    """
-
-    Settings: ClassVar[type[MethodSettings]]
-
-    @classmethod
-    def needs_named_captions(cls, settings: MethodSettings) -> bool:
-        """Whether it learns nothing from a base whose captions never call the subject by its name."""
-        return False
+    """A method that subjects are fitted to. Its section in params.yaml names it and holds its settings."""
 
     def __init__(self, name: str, settings: MethodSettings, backbones: Backbones) -> None:
         """Keep what was given; models are loaded when they are needed."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import model_validator
 
 from common.core import images, io, paths, schema
+from common.core.conversations import descriptions, read_conversations
 from common.core.errors import UserError
 from common.core.settings import CountOrZero, MethodSettings
 from common.core.vocabulary import DescribedBy
@@ -80,8 +81,7 @@ def _description(subject: MethodSubject, by: DescribedBy | None, section: str) -
     """A sentence about the subject: by a human, or by the base model; None for None."""
     if by is None:
         return None
-    rows = io.read_parquet(subject.conversations, schema.CONVERSATIONS).to_pylist()
-    said = next((row["answer"] for row in rows if row["kind"] == f"description_{by}"), None)
+    said = descriptions(read_conversations(subject.id)).get(by)
     if said is None:
         lack, remedy = LACKING[by]
         where = paths.description(subject.id, "own") if by == "human" else subject.conversations

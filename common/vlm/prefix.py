@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from common.core.errors import UserError
+from common.core.images import within
 from common.core.progress import bar
 from common.vlm.families import Inputs, Positions, positions
 from common.vlm.interleaved import ImageTokenCache
@@ -132,14 +133,14 @@ def prefix_inputs(base: "Base", images: Sequence[Image.Image], text: str) -> tup
     if not images:
         inputs = base.layout.tokenizer(text, return_tensors="pt")
     else:
-        shown = [_within(image, base.image_size) for image in images]
+        shown = [within(image, base.image_size) for image in images]
         inputs = base.processor(images=[shown], text=[text], return_tensors="pt")
     return inputs["input_ids"], positions(base.model, inputs)
 
 
 def _processed(base: "Base", images: Sequence[Image.Image], text: str) -> list[Inputs]:
     """What the model is given of each image and the text: on the CPU, pixels in the model's dtype."""
-    images = [_within(image, base.image_size) for image in images]
+    images = [within(image, base.image_size) for image in images]
     same: dict[Hashable, list[int]] = defaultdict(list)
     for number, image in enumerate(images):
         same[image.size].append(number)
@@ -153,15 +154,6 @@ def _processed(base: "Base", images: Sequence[Image.Image], text: str) -> list[I
         }
         inputs |= {number: {name: parts[name][at] for name in parts} for at, number in enumerate(numbers)}
     return [inputs[number] for number in range(len(images))]
-
-
-def _within(image: Image.Image, side: int | None) -> Image.Image:
-    """The image, made smaller if its longest side is longer."""
-    if side is None or max(image.size) <= side:
-        return image
-    small = image.copy()
-    small.thumbnail((side, side))
-    return small
 
 
 def _alike(inputs: Sequence[Inputs]) -> Iterator[tuple[list[int], Inputs]]:

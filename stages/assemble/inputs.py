@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from common.core import schema
+from common.core.conversations import read_conversations
 from common.core.images import load_image, photo_row
 from common.core.io import read_parquet
 from stages.assemble.dataset import SourceImage
@@ -35,13 +36,12 @@ def negatives(path: Path) -> list[SourceImage]:
     ]
 
 
-def conversations(path: Path) -> list[dict[str, Any]]:
+def conversations(subject: str) -> list[dict[str, Any]]:
     """The questions and answers that may be trained on (descriptions serve other ends)."""
-    rows = read_parquet(path, schema.CONVERSATIONS).to_pylist()
-    return [row for row in rows if row["kind"] in ("qa", "fact")]
+    return [row for row in read_conversations(subject) if row["kind"] in ("qa", "fact")]
 
 
-def captions(path: Path, subject: str) -> list[dict[str, Any]]:
+def captions(subject: str) -> list[dict[str, Any]]:
     """The captions that name the subject; others would teach to leave its name out."""
-    rows = read_parquet(path, schema.CONVERSATIONS).to_pylist()
+    rows = read_conversations(subject)
     return [row for row in rows if row["kind"] == "caption" and f"<{subject}>" in row["answer"]]

@@ -5,11 +5,11 @@ train photos, so they fit the kind of subject and the base model; two ask what d
 which no learned row can know.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from common.core import io, paths, schema
+from common.core import schema
+from common.core.conversations import read_conversations
 from common.methods.interface import Control, Request, Responder, Task
 from common.prompts.evaluation import ABOUT_THE_PHOTO
 from stages.evaluate.benchmark import Benchmark, Requests, Row
@@ -34,7 +34,7 @@ class SampleDialogs(Benchmark):
         methods = (responder.name, *responder.controls(DIALOG_CONTROLS))
         requests: Requests = []
         for subject in self.eval_set.questions:
-            spoken = io.read_parquet(paths.conversations(subject), schema.CONVERSATIONS)
+            spoken = read_conversations(subject)
             asked = _questions(spoken, "qa")
             about = [
                 *(question.format(subject=subject) for question in ABOUT_THE_PHOTO),
@@ -69,7 +69,7 @@ class SampleDialogs(Benchmark):
         return row | {"answer": answer.text}
 
 
-def _questions(spoken: pa.Table, kind: str) -> list[str]:
-    """The different questions of a kind in a CONVERSATIONS table, in the order in which they were asked."""
-    rows = sorted(spoken.select(["kind", "turn", "question"]).to_pylist(), key=lambda row: row["turn"] or 0)
+def _questions(spoken: Sequence[Row], kind: str) -> list[str]:
+    """The different questions of a kind among CONVERSATIONS rows, in the order in which they were asked."""
+    rows = sorted(spoken, key=lambda row: row["turn"] or 0)
     return list(dict.fromkeys(row["question"] for row in rows if row["kind"] == kind))

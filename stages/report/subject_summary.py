@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from common.core import images, io, paths, schema
+from common.core.conversations import descriptions, read_conversations
 from common.core.errors import UserError
 from common.prompts.interview import kinds_said
 from common.prompts.kinds import doubt
@@ -48,7 +49,7 @@ class SubjectSummary:
 def gather(subject: str, kind: str, train: Sequence[Path], examples: int) -> SubjectSummary:
     """Read a subject's files, `train` among them; `examples` limits the negatives shown large."""
     negatives = io.read_parquet(paths.negatives(subject), schema.NEGATIVES).to_pylist()
-    spoken = io.read_parquet(paths.conversations(subject), schema.CONVERSATIONS).to_pylist()
+    spoken = read_conversations(subject)
     said = [row["kind"] for row in spoken]
     roles = [row["role"] for row in negatives]
     hard = sorted(
@@ -60,11 +61,7 @@ def gather(subject: str, kind: str, train: Sequence[Path], examples: int) -> Sub
         hardest=[_negative(row, THUMBNAIL) for row in hard[:examples]],
         hard=[_negative(row, SMALL) for row in hard],
         curve=_curve(subject),
-        descriptions={
-            row["kind"].removeprefix("description_"): row["answer"]
-            for row in spoken
-            if row["kind"].startswith("description_")
-        },
+        descriptions=descriptions(spoken),
         counts={
             "train_photos": len(train),
             "hard_negatives": roles.count("hard"),

@@ -1,18 +1,21 @@
 """What check finds in params.yaml, and of what it no longer lists."""
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from common.core import paths
+from tests.support.chat_server import SECTION
 from tests.support.check_helpers import (
     REX,
     _rex,  # noqa: F401  (a fixture)
     accepted,
     refusal,
 )
-from tests.support.helpers import set_params
+from tests.support.helpers import ROOT, read_params, run_stage, set_params
 
 
 @pytest.mark.parametrize(
@@ -99,6 +102,19 @@ def test_a_method_may_not_take_the_name_of_a_control(name: str):
     set_params({"methods": {name: {"method": "training_free", "title": "-", "threshold": None}}})
     (sentence,) = refusal()
     assert sentence.startswith(f"params.yaml: methods.{name} cannot be named so")
+
+
+def test_settings_of_every_method_are_checked_without_loading_what_it_runs_on():
+    further = YAML(typ="safe").load(ROOT / "benchmarks/further_methods.yaml")
+    sections = read_params()["methods"] | further | {"server": SECTION}
+    packages = {path.parent.name for path in (ROOT / "common/methods").glob("*/settings.py")}
+    assert {section["method"] for section in sections.values()} == packages
+    set_params({"methods": sections})
+    done = run_stage("check", PYTHONVERBOSE="1")
+    assert done.returncode == 0, done.stderr
+    imported = set(re.findall(r"^import '([\w.]+)'", done.stderr, re.MULTILINE))
+    assert imported >= {f"common.methods.{package}.settings" for package in packages}
+    assert not imported & {"torch", "transformers", "peft", "common.vlm"}
 
 
 @pytest.mark.parametrize(

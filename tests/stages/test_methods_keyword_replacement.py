@@ -10,7 +10,7 @@ from common import methods, vlm
 from common.core import images, io, paths
 from common.core.errors import UserError
 from common.methods.interface import Backbones, MethodSubject, Request, Task
-from common.methods.keyword_replacement import _keyword
+from common.methods.keyword_replacement.method import _keyword
 from common.prompts.captions import DESCRIBE
 from tests.support.helpers import save_photo
 

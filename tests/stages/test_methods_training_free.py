@@ -7,7 +7,7 @@ import pytest
 
 from common.core import images, io, paths, schema
 from common.core.errors import UserError
-from common.methods.training_free import best_threshold, similarities
+from common.methods.training_free.method import best_threshold, similarities
 from stages.evaluate.__main__ import main as ask
 from stages.fit_baseline.__main__ import main as fit
 from tests.support.helpers import run_here, set_params

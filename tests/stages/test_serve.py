@@ -12,6 +12,7 @@ from common.assistant import BASE, Conversation
 from common.core import paths
 from common.core.images import load_image
 from common.methods.interface import Backbones, MethodSubject, Request, Task
+from tests.support.chat_server import SECTION
 from tests.support.helpers import save_photo
 from tests.support.served import (
     LONGEST,
@@ -113,12 +114,9 @@ def test_models_are_base_subjects_and_methods(server: Running) -> None:
 
 
 def test_our_own_endpoint_method_asks_it(server: Running) -> None:
-    settings = {
-        "method": "endpoint", "title": "A server", "description": "human", "references": 0,
-        "url": f"{server.url}/v1", "model": "bo", "key_variable": None, "image_size": 64, "logprobs": 20,
-        "timeout_s": 60.0, "retries": 0, "backoff_s": 0.1, "concurrency": 4,
-    }  # fmt: skip
-    method = methods.prepare("gpt", {"gpt": settings}, Backbones(None, None, 0, 8))
+    changes = {"description": "human", "references": 0, "model": "bo", "timeout_s": 60.0, "retries": 0}
+    section = SECTION | {"url": f"{server.url}/v1"} | changes
+    method = methods.prepare("gpt", {"gpt": section}, Backbones(None, None, 0, 8))
     method.fit([MethodSubject("bo", "pet")])
     photo = save_photo(Path("photo.png"), 200, (400, 300))
     asked = [

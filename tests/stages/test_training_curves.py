@@ -10,8 +10,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from common import vlm
 from common.core import paths
-from common.methods.lora import LoraSettings, adapter
+from common.methods.lora import adapter
 from common.methods.lora.learn import learn
+from common.methods.lora.settings import LoraSettings
 from common.methods.myvlm import heads
 from common.methods.myvlm.optimize import optimize
 from common.training import curves, samples

@@ -11,6 +11,21 @@ from common import methods
 from common.methods.endpoint import cache
 from common.methods.interface import Backbones, Request, Task
 
+SECTION = {  # of params.yaml
+    "method": "endpoint",
+    "title": "A server",
+    "description": None,
+    "references": 2,
+    "url": "http://127.0.0.1:8000/v1",
+    "model": "some-model",
+    "key_variable": None,
+    "image_size": 64,
+    "logprobs": 20,
+    "timeout_s": 5.0,
+    "retries": 2,
+    "backoff_s": 0.01,
+    "concurrency": 4,
+}
 RECOGNITION = Task("recognition", 8)
 Answer = Callable[
     [int, dict[str, Any]], tuple[int, dict[str, str], bytes]
@@ -73,22 +88,8 @@ def failure(code: int, message: str = "", **headers: str) -> tuple[int, dict, by
 
 
 def endpoint(server: Server, **changes: Any) -> methods.Method:
-    settings = {
-        "method": "endpoint",
-        "title": "A server",
-        "description": None,
-        "references": 2,
-        "url": server.url,
-        "model": "some-model",
-        "key_variable": None,
-        "image_size": 64,
-        "logprobs": 20,
-        "timeout_s": 5.0,
-        "retries": 2,
-        "backoff_s": 0.01,
-        "concurrency": 4,
-    }
-    return methods.prepare("gpt", {"gpt": settings | changes}, Backbones(None, None, 0, 8))
+    section = SECTION | {"url": server.url} | changes
+    return methods.prepare("gpt", {"gpt": section}, Backbones(None, None, 0, 8))
 
 
 def ask(method: methods.Method, questions: list[str], photo: Path | None = None) -> list:

@@ -8,7 +8,7 @@ import numpy as np
 from common.core import paths
 from common.core.sections import Evaluate
 from common.methods.interface import TITLES, Control, Cost, LatentTokens, Photos, Request, Responder
-from common.methods.soft_prompt import SoftPrompts
+from common.methods.soft_prompt.method import SoftPrompts
 from stages.evaluate.benchmark import Benchmark
 from stages.evaluate.benchmarks import open_benchmarks
 from stages.evaluate.eval_set import EvalSet, load_eval_set

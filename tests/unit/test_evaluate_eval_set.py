@@ -8,7 +8,7 @@ import pytest
 from common.core import paths, schema
 from common.core.errors import UserError
 from common.methods.interface import Backbones
-from common.methods.soft_prompt import SoftPrompts, majority_answer, other_subject
+from common.methods.soft_prompt.method import SoftPrompts, majority_answer, other_subject
 from stages.evaluate.benchmarks import BENCHMARKS, open_benchmarks
 from stages.evaluate.eval_set import load_eval_set
 from stages.evaluate.threshold_set import draw_images

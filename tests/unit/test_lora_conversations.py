@@ -11,10 +11,10 @@ import torch
 
 from common import vlm
 from common.core.errors import UserError
-from common.methods.lora import Conversations
 from common.methods.lora.conversations import Conversation, load
 from common.methods.lora.conversations import sequences as as_sequences
 from common.methods.lora.learn import backward
+from common.methods.lora.settings import Conversations
 from common.vlm.suffix import IGNORE
 from tests.support import families, tiny
 from tests.support.lora_helpers import gradients, put_on, seen

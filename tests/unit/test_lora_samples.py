@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from common.core.errors import UserError
-from common.methods.lora import EarlyStop, crossed
 from common.methods.lora.early_stop import held_out
+from common.methods.lora.method import crossed
+from common.methods.lora.settings import EarlyStop
 from common.training.samples import Sample, balanced_accuracy
 
 

@@ -139,8 +139,7 @@ def _text(text: str) -> Part:
 
 def _image(image: Image.Image, size: int) -> Part:
     """A data URL: JPEG without chroma subsampling, for drawn photos are small."""
-    small, file = image.copy(), io.BytesIO()
-    small.thumbnail((size, size))
-    small.save(file, "JPEG", quality=95, subsampling=0)
+    file = io.BytesIO()
+    images.within(image, size).save(file, "JPEG", quality=95, subsampling=0)
     data = base64.b64encode(file.getvalue()).decode()
     return {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{data}"}}

@@ -1,67 +1,30 @@
-"""A model behind an OpenAI-compatible server, told of the subject in words or by reference photos.
-
-It has the place of GPT-4V in the paper's Table 5, and serves as well for any model that vLLM, llama.cpp or
-another server offers at `/v1/chat/completions`. The photos of the test and of the subjects are sent there.
-Answers are kept in `.cache/endpoint` by request (see `cache`), so a rerun asks nothing twice.
-"""
+"""Asks the server: what is told of every subject, then the questions, several at once."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field, StringConstraints, field_validator
-
-from common.core.replies import holds_password
-from common.core.settings import AtOnce, PositiveNumber, Side
+from common import vlm
 from common.methods import prompt_context
+from common.methods.endpoint import chat
+from common.methods.endpoint.client import Client, Limits
+from common.methods.endpoint.settings import EndpointSettings
 from common.methods.interface import Cost, Method, MethodSubject, Photos, Request
-
-if TYPE_CHECKING:
-    from common import vlm
-    from common.methods.endpoint.client import Client
-
-
-class EndpointSettings(prompt_context.ContextSettings):
-    """What is told (`ContextSettings`), and how the server is asked."""
-
-    url: Annotated[str, StringConstraints(pattern=r"^https?://")]  # to which /chat/completions is added
-    model: str  # as the server calls it
-    key_variable: str | None  # environment variable that holds the key; None for a server without one
-    image_size: Side  # longest side of a photo as sent, pixels
-    logprobs: Annotated[int, Field(ge=1, le=20)] | None  # most probable tokens asked for; None for none
-    timeout_s: PositiveNumber  # for a whole exchange, to the last byte of the reply
-    retries: Annotated[int, Field(ge=0, le=20)]  # further attempts after failures that may pass
-    backoff_s: PositiveNumber  # wait before the first of them, doubled before each next
-    concurrency: AtOnce  # requests at once
-
-    @field_validator("url")
-    @classmethod
-    def _no_password(cls, url: str) -> str:
-        if holds_password(url):
-            raise ValueError(
-                "an endpoint's url holds a user or password, which params.yaml is no place for: put the key "
-                "into an environment variable and name it in key_variable"
-            )
-        return url
 
 
 class Endpoint(Method):
     """A folder per subject with what the model is told of it."""
 
-    Settings = EndpointSettings
+    settings: EndpointSettings
 
     def fit(self, subjects: Sequence[MethodSubject]) -> None:
         """Choose the words and copy the photos; nothing is sent yet."""
         prompt_context.write_context(self.folder, subjects, self.settings, self.name)
 
-    def answers(self, photos: Photos, requests: Sequence[Request]) -> "list[vlm.Answer]":
+    def answers(self, photos: Photos, requests: Sequence[Request]) -> list[vlm.Answer]:
         """Ask the server, several questions at a time.
 
         Raises UserError when the server is gone, refuses, or does not speak the protocol; what was answered
         until then is kept.
         """
-        from common import vlm
-        from common.methods.endpoint import chat
-
         known = {s: self._told(s) for s in dict.fromkeys(s for request in requests for s in request.subjects)}
         shown = {
             photo: chat.picture(photos[photo], self.settings.image_size)
@@ -86,8 +49,6 @@ class Endpoint(Method):
 
     def cost(self, name: str, subject: str) -> Cost:
         """Nothing is learned; the server counts the prompt with and without it, or else it is 0."""
-        from common.methods.endpoint import chat
-
         bodies = [self._body(chat.content(told, None, "Is it?"), 1) for told in ([self._told(subject)], [])]
         longer, shorter = self._client().ask_all(bodies, self.name)
         return Cost(
@@ -95,8 +56,6 @@ class Endpoint(Method):
         )
 
     def _told(self, subject: str) -> list[dict]:
-        from common.methods.endpoint import chat
-
         return chat.context_parts(
             subject, prompt_context.read_context(self.folder, subject), self.settings.image_size
         )
@@ -111,9 +70,7 @@ class Endpoint(Method):
         asked = self.settings.logprobs
         return body | ({"logprobs": True, "top_logprobs": asked} if asked else {})
 
-    def _client(self) -> "Client":
-        from common.methods.endpoint.client import Client, Limits
-
+    def _client(self) -> Client:
         chosen = self.settings
         limits = Limits(chosen.timeout_s, chosen.retries, chosen.backoff_s, chosen.concurrency)
         return Client(chosen.url, chosen.key_variable, limits, f"methods.{self.name}")

@@ -1,46 +1,23 @@
-"""The frozen base, with the subject's name in the place of a keyword such as "dog": MyVLM's plain baseline.
-
-Nothing is learned, and no individual is known: whatever the keyword names is called by the subject's name.
-Asked about the subject, the base reads the keyword in the name's place; in what it answers, the first keyword
-becomes the name, with the article before it. A photo shows the subject if the base's own description of it
-holds a keyword.
-"""
+"""Puts keywords in the place of names before the base is asked, and the names back into what it answers."""
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import replace
 
-from pydantic import Field, PositiveInt
-
+from common import vlm
 from common.core import io, paths
 from common.core.errors import UserError
-from common.core.settings import MethodSettings
 from common.methods.interface import Cost, Method, MethodSubject, Photos, Request, Task
+from common.methods.keyword_replacement.settings import KeywordSettings
+from common.methods.respond import answer_all
 from common.prompts.captions import DESCRIBE
 
-if TYPE_CHECKING:
-    from common import vlm
-
 FILE = "keywords.json"  # of a subject
-
-
-class KeywordSettings(MethodSettings):
-    """What its section holds.
-
-    Attributes:
-        keywords: a subject's id, or a kind, → the words by which the base may call it, the best one first.
-        max_new_tokens: of the description in which recognition looks for a keyword.
-
-    """
-
-    keywords: Mapping[str, Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]]
-    max_new_tokens: PositiveInt
 
 
 class KeywordReplacement(Method):
     """A file per subject: its keywords."""
 
-    Settings = KeywordSettings
     settings: KeywordSettings
 
     def fit(self, subjects: Sequence[MethodSubject]) -> None:
@@ -55,11 +32,8 @@ class KeywordReplacement(Method):
                 )
             io.write_json(self.folder / subject.id / FILE, {"keywords": words})
 
-    def answers(self, photos: Photos, requests: Sequence[Request]) -> "list[vlm.Answer]":
+    def answers(self, photos: Photos, requests: Sequence[Request]) -> list[vlm.Answer]:
         """Let the base answer with keywords in the place of names, and put the names back."""
-        from common import vlm
-        from common.methods.respond import answer_all
-
         known = {
             s: self._words(s) for s in dict.fromkeys(s for request in requests for s in request.subjects)
         }
@@ -68,11 +42,11 @@ class KeywordReplacement(Method):
         task = Task("caption", self.settings.max_new_tokens)
         asked += [Request(task, self.name, (), photo, DESCRIBE) for photo in shown]
         nothing = [None] * len(asked)
-        found = answer_all(
+        generated = answer_all(
             self.backbones.base(), photos, asked, nothing, self.backbones.batch_size, self.name
         )
-        answers = iter(found[: len(asked) - len(shown)])
-        described = dict(zip(shown, found[len(asked) - len(shown) :], strict=True))
+        answers = iter(generated[: len(asked) - len(shown)])
+        described = dict(zip(shown, generated[len(asked) - len(shown) :], strict=True))
         return [
             vlm.Answer("Yes" if _keyword(described[r.photo].text, known[r.subjects[0]]) else "No", ())
             if r.task.kind == "recognition"
@@ -99,14 +73,12 @@ def _with_keywords(request: Request, known: Mapping[str, Sequence[str]]) -> Requ
 
 
 def _with_names(
-    answer: "vlm.Answer", subjects: Sequence[str], known: Mapping[str, Sequence[str]]
-) -> "vlm.Answer":
-    from dataclasses import replace
-
+    answer: vlm.Answer, subjects: Sequence[str], known: Mapping[str, Sequence[str]]
+) -> vlm.Answer:
     text = answer.text
     for subject in subjects:
-        if found := _keyword(text, known[subject]):
-            text = f"{text[: found.start()]}<{subject}>{text[found.end() :]}"
+        if keyword := _keyword(text, known[subject]):
+            text = f"{text[: keyword.start()]}<{subject}>{text[keyword.end() :]}"
     return replace(answer, text=text)
 
 

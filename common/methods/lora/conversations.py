@@ -6,7 +6,6 @@ Owns which items are learned, their pictures, and their turns as one sequence. D
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,22 +16,13 @@ from common import vlm
 from common.core import foreign, images, llava_json
 from common.core.errors import UserError
 from common.methods.lora.pictures import prefix_tokens
-from common.methods.lora.sequences import Example
+from common.methods.lora.sequences import Conversation, Example
 from common.vlm.suffix import IGNORE
 
 if TYPE_CHECKING:
-    from common.methods.lora import Conversations
+    from common.methods.lora.settings import Conversations
 
 _QUESTION, _ANSWER = "\ue000", "\ue001"  # mark places in the chat template; private use, so in no template
-
-
-@dataclass(frozen=True)
-class Conversation:
-    """Questions and their answers, all of which are learned, and the indices of the pictures before them."""
-
-    turns: Sequence[tuple[str, str]]
-    images: tuple[int, ...]
-    weight: float = 1.0
 
 
 def load(

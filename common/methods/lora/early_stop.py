@@ -12,7 +12,7 @@ from common.core.seed import stream
 from common.training.samples import Sample
 
 if TYPE_CHECKING:
-    from common.methods.lora import EarlyStop
+    from common.methods.lora.settings import EarlyStop
 
 
 def held_out(

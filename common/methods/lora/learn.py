@@ -34,7 +34,7 @@ from common.training.samples import Sample, TrainingSet, balanced_accuracy
 if TYPE_CHECKING:
     from peft import LoraConfig
 
-    from common.methods.lora import LoraSettings
+    from common.methods.lora.settings import LoraSettings
 
 
 def learn(

@@ -1,97 +1,33 @@
-"""Plain LoRA: low-rank changes of the language model's weights, learned from the subject's questions.
-
-The subject's name stays plain text, ``<bo>``; no row and no prompt is added. As in "Can we add personalized
-knowledge naively" (YAICON), which is LLaVA's own LoRA script on personal data. One adapter per subject, or
-one for all; others' conversations in LLaVA's form may be learned beside a subject's, or alone. To answer,
-the adapter is merged into the base, or, beside weights of few bits, added to it (QLoRA), and taken out.
-Without a rank, all weights of the language model learn.
-"""
+"""Trains adapters on subjects' datasets, and answers with each in place."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, field_validator
+from torch import get_num_threads
 
+from common import vlm
 from common.core import io, paths
-from common.core.settings import (
-    Count,
-    Epochs,
-    MethodSettings,
-    NonNegativeNumber,
-    PositiveNumber,
-    Section,
-)
 from common.methods.interface import Cost, Method, MethodSubject, Photos, Request
+from common.methods.lora import adapter, stored
+from common.methods.lora.learn import learn
+from common.methods.lora.settings import LoraSettings
+from common.methods.respond import answer_all
 from common.training import samples
-
-if TYPE_CHECKING:
-    from common import vlm
+from common.training.checkpoint import Checkpoint
+from common.training.curves import Curves
 
 ALL = "all"  # folder of the one adapter for all
-
-
-class Conversations(Section):
-    """Others' conversations that are learned as well."""
-
-    file: str
-    images: str | None = None
-    share: Annotated[float, Field(gt=0, le=1)] | None = None
-
-    @field_validator("file")
-    @classmethod
-    def _is_there(cls, file: str) -> str:
-        if not Path(file).is_file():
-            raise ValueError(
-                f"conversations.file is {file}, which is not there: name a JSON file of LLaVA's form"
-            )
-        return file
-
-
-class EarlyStop(Section):
-    """When training ends before its last epoch."""
-
-    held_out: Annotated[float, Field(gt=0, lt=1)]
-    patience: Count
-
-
-class LoraSettings(MethodSettings):
-    """See params.yaml."""
-
-    scope: Literal["subject", "all"]
-    rank: Count | None
-    alpha: PositiveNumber
-    dropout: Annotated[float, Field(ge=0, lt=1)]
-    learning_rate: PositiveNumber
-    projector_learning_rate: PositiveNumber | None
-    warmup: Annotated[float, Field(ge=0, le=1)]
-    weight_decay: NonNegativeNumber
-    max_grad_norm: PositiveNumber
-    epochs: Epochs
-    batch_size: Count
-    balance: bool
-    gradient_checkpointing: bool
-    max_length: Count | None = None
-    conversations: Conversations | None = None
-    early_stop: EarlyStop | None = None
 
 
 class Lora(Method):
     """A folder per adapter, in PEFT's format, or with all weights of the language model."""
 
-    Settings = LoraSettings
+    settings: LoraSettings
 
     def fit(self, subjects: Sequence[MethodSubject]) -> None:
         """Train an adapter on each subject's dataset, or one on all of them."""
-        base, chosen = self.backbones.base(), self.settings  # the base first: it quietens what PEFT imports
-        from torch import get_num_threads
-
-        from common.methods.lora import adapter, stored
-        from common.methods.lora.learn import learn
-        from common.training.checkpoint import Checkpoint
-        from common.training.curves import Curves
-
+        base, chosen = self.backbones.base(), self.settings
         config = adapter.describe(
             base,
             rank=chosen.rank,
@@ -141,18 +77,15 @@ class Lora(Method):
         for checkpoint in checkpoints:
             checkpoint.remove()
 
-    def answers(self, photos: Photos, requests: Sequence[Request]) -> "list[vlm.Answer]":
+    def answers(self, photos: Photos, requests: Sequence[Request]) -> list[vlm.Answer]:
         """Subject by subject, each with its adapter applied; questions about no subject go to the base."""
-        base = self.backbones.base()  # first: it quietens what PEFT imports
-        from common.methods.lora.stored import applied
-        from common.methods.respond import answer_all
-
+        base = self.backbones.base()
         groups: dict[tuple[Path, ...], list[int]] = defaultdict(list)
         for number, request in enumerate(requests):
             groups[tuple(sorted({self._folder(subject) for subject in request.subjects}))].append(number)
         answers = {}
         for folders, numbers in groups.items():
-            with applied(base, folders):
+            with stored.applied(base, folders):
                 chosen = [requests[number] for number in numbers]
                 found = answer_all(
                     base, photos, chosen, [None] * len(chosen), self.backbones.batch_size, self.name
@@ -162,11 +95,9 @@ class Lora(Method):
 
     def cost(self, name: str, subject: str) -> Cost:
         """The whole adapter, also where all subjects share it."""
-        from common.methods.lora.stored import INFO
-
         folder = self._folder(subject)
-        stored = sum(path.stat().st_size for path in folder.iterdir())
-        return Cost(io.read_json(folder / INFO)["values"], stored, 0)
+        size = sum(path.stat().st_size for path in folder.iterdir())
+        return Cost(io.read_json(folder / stored.INFO)["values"], size, 0)
 
     def _folder(self, subject: str) -> Path:
         return self.folder / (ALL if self.settings.scope == "all" else subject)

@@ -16,7 +16,8 @@ from common.vlm.prefix import image_features, prefix_inputs
 PROJECTOR = "model.multi_modal_projector"  # of LLaVA-1.5's families
 _QUESTION = "\ue000"  # marks the question's place in the chat template; private use, so in no template
 
-Features = Sequence[tuple[torch.Tensor, ...]]  # of pictures, on the CPU
+# Of each picture, on the CPU: image tokens (P, D) and what layers add to them, or the projector's input.
+Features = Sequence[tuple[torch.Tensor, ...]]
 
 
 class PrefixTokens(NamedTuple):
@@ -37,31 +38,31 @@ class PrefixTokens(NamedTuple):
 def vision_features(
     base: vlm.Base, images: Sequence[Image.Image], batch_size: int, *, train_projector: bool
 ) -> Features:
-    """What of images stays as it is: `image_features`; with `train_projector`, what the projector is given.
+    """Compute what of images stays as it is: `image_features`, or what the projector is given.
 
-    The latter is one (F, d) in the model's dtype for each image.
+    With `train_projector` the latter, one (F, d) in the model's dtype for each image.
     """
     if not train_projector:
         return image_features(base, images, batch_size)
-    found: list[torch.Tensor] = []
+    given: list[torch.Tensor] = []
     projector = base.model.get_submodule(PROJECTOR)
-    with projector.register_forward_pre_hook(lambda module, given: found.extend(given[0].cpu())):
+    with projector.register_forward_pre_hook(lambda _, inputs: given.extend(inputs[0].cpu())):
         image_features(base, images, batch_size)
-    return [(features,) for features in found]
+    return [(features,) for features in given]
 
 
 def prefix_tokens(
     base: vlm.Base, shown: Iterable[tuple[int, ...]], images: Sequence[Image.Image]
 ) -> dict[tuple[int, ...], PrefixTokens]:
-    """What stands before the first question with these pictures; of one size, it is the same."""
+    """Make what stands before the first question, by the pictures shown; of one size, it is the same."""
     alike: dict[tuple[tuple[int, int], ...], PrefixTokens] = {}
-    found = {}
+    by_pictures = {}
     for pictures in dict.fromkeys(shown):
         sizes = tuple(images[picture].size for picture in pictures)
         if sizes not in alike:
             alike[sizes] = _prefix_tokens(base, [images[picture] for picture in pictures])
-        found[pictures] = alike[sizes]
-    return found
+        by_pictures[pictures] = alike[sizes]
+    return by_pictures
 
 
 def _prefix_tokens(base: vlm.Base, images: Sequence[Image.Image]) -> PrefixTokens:

@@ -18,7 +18,7 @@ from common.methods.lora.sequences import Example
 from common.training.curves import Curves
 
 if TYPE_CHECKING:
-    from common.methods.lora import LoraSettings
+    from common.methods.lora.settings import LoraSettings
 
 Backward = Callable[[Sequence[Example]], torch.Tensor]  # a batch → the sum of its losses, () float32
 

@@ -7,7 +7,7 @@ share a row (`rows`), adapters (`adapter`) or steps (`learn`).
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 from PIL import Image
@@ -20,8 +20,14 @@ from common.vlm.forward import mask_and_places
 from common.vlm.packing import SHARED, pack_rows
 from common.vlm.suffix import IGNORE
 
-if TYPE_CHECKING:
-    from common.methods.lora.conversations import Conversation
+
+@dataclass(frozen=True)
+class Conversation:
+    """Questions and their answers, all of which are learned, and the indices of the pictures before them."""
+
+    turns: Sequence[tuple[str, str]]
+    images: tuple[int, ...]
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class Example:
 
     """
 
-    sample: "Sample | Conversation"
+    sample: Sample | Conversation
     prefix: PrefixTokens
     ids: list[int]
     labels: list[int]

@@ -13,9 +13,9 @@ from common import vlm
 from common.core import images
 from common.methods.interface import Photos, Request
 from common.methods.myvlm.captioner import Captioner
-from common.methods.myvlm.concept import Concept, with_tokens, with_words
+from common.methods.myvlm.concept import Concept, PlacedRequest
 from common.methods.myvlm.optimize import Losses, Prepare
-from common.methods.myvlm.training_pairs import Identifier, Pair
+from common.methods.myvlm.training_pairs import Pair
 from common.prompts.myvlm import BLIP2_QUESTION
 
 Form = tuple[tuple[Concept, ...], str, int]  # vectors, text and length of answers made in one forward
@@ -38,46 +38,40 @@ def before_qformer(captioner: Captioner, batch_size: int) -> Prepare:
 
 
 def answer_captioner(
-    captioner: Captioner,
-    photos: Photos,
-    requests: Sequence[Request],
-    placed: Sequence[Sequence[Concept]],
-    named: Sequence[Sequence[Identifier]],
-    batch_size: int,
+    captioner: Captioner, photos: Photos, placed: Sequence[PlacedRequest], batch_size: int
 ) -> list[vlm.Answer]:
     """Caption, or answer questions, greedily, with vectors before the Q-Former.
 
     Args:
         captioner: the model.
         photos: by key; without one, the language model alone is asked.
-        requests: captions and questions.
-        placed: the concepts whose vectors stand there, none or more for each request.
-        named: whom the question may name.
-        batch_size: photos per forward.
+        placed: captions and questions, each with none or more concepts.
+        batch_size: photos per forward pass.
 
     """
     answers: dict[int, vlm.Answer] = {}
-    texts = [_text(with_words(*pair)) for pair in zip(requests, named, strict=True)]
-    shown = [photo for photo in photos if photo in {request.photo for request in requests}]
+    texts = [_text(each.worded) for each in placed]
+    asked = {each.request.photo for each in placed}
+    shown = [photo for photo in photos if photo in asked]
     for start in range(0, len(shown), batch_size):
         group = shown[start : start + batch_size]
         seen = captioner.see([images.load_image(photos[photo]) for photo in group], batch_size)
         seen = vlm.to_device(seen, captioner.device)
         forms: dict[Form, list[int]] = defaultdict(list)
-        for number, request in enumerate(requests):
-            if request.photo in group:
-                form = tuple(placed[number]), texts[number], request.task.max_new_tokens
+        for number, each in enumerate(placed):
+            if each.request.photo in group:
+                form = tuple(each.concepts), texts[number], each.request.task.max_new_tokens
                 forms[form].append(number)
         for (concepts, text, max_new_tokens), numbers in forms.items():
             rows = [concept.values for concept in concepts] or [torch.empty(0, captioner.hidden_size)]
             vectors = vlm.to_device(torch.cat(rows), captioner.device).expand(len(numbers), -1, -1)
-            of_photos = seen[[group.index(requests[number].photo) for number in numbers]]
-            found = captioner.answer(of_photos, text, vectors, max_new_tokens)
-            answers |= dict(zip(numbers, found, strict=True))
-    for number, request in enumerate(requests):
-        if request.photo is None:
-            (answers[number],) = captioner.answer(None, texts[number], None, request.task.max_new_tokens)
-    return [with_tokens(answers[number], who) for number, who in enumerate(named)]
+            of_photos = seen[[group.index(placed[number].request.photo) for number in numbers]]
+            written = captioner.answer(of_photos, text, vectors, max_new_tokens)
+            answers |= dict(zip(numbers, written, strict=True))
+    for number, each in enumerate(placed):
+        if each.request.photo is None:
+            (answers[number],) = captioner.answer(None, texts[number], None, each.request.task.max_new_tokens)
+    return [each.with_tokens(answers[number]) for number, each in enumerate(placed)]
 
 
 def _text(request: Request) -> str:

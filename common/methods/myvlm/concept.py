@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from PIL import Image
@@ -103,13 +103,33 @@ def stored_bytes(folder: Path) -> int:
     return sum((folder / name).stat().st_size for name in (heads.FILE, FILE))
 
 
+class PlacedRequest(NamedTuple):
+    """A question, and what the model is given with it.
+
+    Attributes:
+        request: as asked.
+        concepts: those whose vectors stand with its photo.
+        named: whom it may name; a word that two share is taken for the first in the answer.
+
+    """
+
+    request: Request
+    concepts: Sequence[Concept]
+    named: Sequence[Identifier]
+
+    @property
+    def worded(self) -> Request:
+        """The request as the model reads it, with words for the tokens of those that it may name."""
+        question = reduce(lambda text, who: who.with_word(text), self.named, self.request.question)
+        return self.request._replace(question=question)
+
+    def with_tokens(self, answer: vlm.Answer) -> vlm.Answer:
+        """The answer as all others write it; see `worded`."""
+        return replace(answer, text=reduce(lambda text, who: who.with_token(text), self.named, answer.text))
+
+
 def answer_placed(
-    base: vlm.Base,
-    photos: Photos,
-    requests: Sequence[Request],
-    placed: Sequence[Sequence[Concept]],
-    named: Sequence[Sequence[Identifier]],
-    batch_size: int,
+    base: vlm.Base, photos: Photos, placed: Sequence[PlacedRequest], batch_size: int
 ) -> list[vlm.Answer]:
     """Answer questions about photos with vectors after the image tokens.
 
@@ -118,19 +138,17 @@ def answer_placed(
     Args:
         base: the model.
         photos: by key.
-        requests: each with a photo.
-        placed: the concepts whose vectors stand there, one or more for each request.
-        named: whom the question may name; a word that two share is taken for the first in the answer.
-        batch_size: photos, and questions, per forward.
+        placed: questions, each with a photo and one or more concepts.
+        batch_size: photos, and questions, per forward pass.
 
     """
-    worded = [with_words(request, who) for request, who in zip(requests, named, strict=True)]
+    worded = [each.worded for each in placed]
     answers: dict[int, vlm.Answer] = {}
     by_concepts: dict[tuple[Concept, ...], dict[str | None, list[int]]] = defaultdict(
         lambda: defaultdict(list)
     )
-    for number, (request, concepts) in enumerate(zip(requests, placed, strict=True)):
-        by_concepts[tuple(concepts)][request.photo].append(number)
+    for number, each in enumerate(placed):
+        by_concepts[tuple(each.concepts)][each.request.photo].append(number)
     for concepts, by_photo in by_concepts.items():
         shown = [photo for photo in photos if photo in by_photo]
         for start in range(0, len(shown), batch_size):
@@ -138,19 +156,9 @@ def answer_placed(
             pictures = [images.load_image(photos[photo]) for photo in group]
             prefixes = _with_vectors(base, pictures, concepts, batch_size)
             numbers = [number for photo in group for number in by_photo[photo]]
-            nothing = [None] * len(requests)
+            nothing = [None] * len(placed)
             answers |= answer_group(base, worded, nothing, numbers, group, prefixes, batch_size)
-    return [with_tokens(answers[i], who) for i, who in enumerate(named)]
-
-
-def with_words(request: Request, named: Sequence[Identifier]) -> Request:
-    """The request as the model reads it, with words for the tokens of those that it may name."""
-    return request._replace(question=reduce(lambda text, who: who.with_word(text), named, request.question))
-
-
-def with_tokens(answer: vlm.Answer, named: Sequence[Identifier]) -> vlm.Answer:
-    """The answer as all others write it; see `with_words`."""
-    return replace(answer, text=reduce(lambda text, who: who.with_token(text), named, answer.text))
+    return [each.with_tokens(answers[number]) for number, each in enumerate(placed)]
 
 
 def _with_vectors(

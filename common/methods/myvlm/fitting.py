@@ -14,6 +14,7 @@ from PIL import Image
 from common import vlm
 from common.core import images, io, schema
 from common.core import seed as seeds
+from common.core.conversations import read_conversations
 from common.core.errors import UserError
 from common.core.io import Row
 from common.methods.interface import MethodSubject
@@ -45,7 +46,7 @@ class ConceptData(NamedTuple):
             [row for row in rows if row["split"] == "validation" and row["label"] == label]
             for label in ("yes", "no")
         ]
-        return cls(*both, io.read_parquet(subject.conversations, schema.CONVERSATIONS).to_pylist())
+        return cls(*both, read_conversations(subject.id))
 
 
 def refuse_untaught(
@@ -59,7 +60,7 @@ def refuse_untaught(
     if settings.mode == "vqa" and settings.own_questions:
         return
     for subject in subjects:
-        conversations = io.read_parquet(subject.conversations, schema.CONVERSATIONS).to_pylist()
+        conversations = read_conversations(subject.id)
         pairs = training_pairs(words[subject.id], conversations, settings.instruction, settings.mode)
         if not any(pairs.values()):
             raise UserError(

@@ -43,7 +43,7 @@ class Head(ABC):
     @property
     @abstractmethod
     def tensors(self) -> dict[str, torch.Tensor]:
-        """What its file holds."""
+        """What its file holds, by name, in float32."""
 
     @property
     @abstractmethod
@@ -81,7 +81,7 @@ class LinearHead(Head):
 
     @property
     def tensors(self) -> dict[str, torch.Tensor]:
-        """MyVLM's names."""
+        """classifier.weight (2, d) and classifier.bias (2,), as MyVLM names them."""
         return {"classifier.weight": self.weight, "classifier.bias": self.bias}
 
     @property
@@ -114,7 +114,7 @@ class FaceHead(Head):
 
     @property
     def tensors(self) -> dict[str, torch.Tensor]:
-        """The stored faces."""
+        """keys (n, d): the stored faces."""
         return {"keys": self.keys}
 
     @property

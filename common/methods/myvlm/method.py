@@ -1,45 +1,27 @@
-"""MyVLM (Alaluf et al., ECCV 2024): a head tells whether a concept is there, a vector then tells who it is.
-
-The model stays frozen and gets no new token. A concept head outside it looks at the photo; if it fires, one
-learned vector is appended to the photo's image tokens, and the model, asked with an ordinary word for the
-subject, answers with it in view. If no head fires, the answer is that of the base, number for number, to the
-question as it stands.
-
-Recognition is the head's decision; the language model is not asked. Without a photo there is nothing for a
-head to fire at and nothing to append to, so the base answers, which has never heard of the subject: this
-blind spot is the published method's and not a gap here. Several subjects in one photo have their vectors
-appended one after another.
-
-With a `captioner`, BLIP-2 takes the base's place, and the vector stands before its Q-Former. It captions
-unasked, so that whether it says the name is up to the vector alone; else it is asked as its authors ask it.
-Referring expressions are a question to a base of MiniGPT-v2's family (`commands.refer`).
-
-Written from the paper and from facts about the published code; params.yaml says where these differ.
-"""
+"""Fits heads and vectors to subjects, and answers with the vectors of those that the heads see."""
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from typing import TYPE_CHECKING
 
+import numpy as np
+
+from common import vlm
 from common.core import images, progress
-from common.core.settings import MethodSettings
 from common.methods.interface import Checkpoints, Cost, Method, MethodSubject, Photos, Request
+from common.methods.myvlm.captioner import Captioner, load
+from common.methods.myvlm.captions import answer_captioner
+from common.methods.myvlm.concept import Concept, PlacedRequest, answer_placed, stored_bytes
+from common.methods.myvlm.features import FeatureExtractor
+from common.methods.myvlm.fitting import ConceptData, fit_head, fit_vector, refuse_untaught
 from common.methods.myvlm.settings import MyVLMSettings
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from common import vlm
-    from common.methods.myvlm.captioner import Captioner
-    from common.methods.myvlm.concept import Concept
-    from common.methods.myvlm.features import FeatureExtractor
-    from common.methods.myvlm.training_pairs import Identifier
+from common.methods.myvlm.training_pairs import Identifier
+from common.methods.respond import answer_all
+from common.training.curves import Curves
 
 
 class MyVLM(Method, Checkpoints):
     """A folder per subject, with the files of `concept`."""
 
-    Settings = MyVLMSettings
     settings: MyVLMSettings
     step: int | None = None  # after which the vectors are taken; None for what the settings say
 
@@ -49,20 +31,11 @@ class MyVLM(Method, Checkpoints):
         found.step = step
         return found
 
-    @classmethod
-    def needs_named_captions(cls, settings: MethodSettings) -> bool:
-        """It does, unless it learns from questions as well."""
-        return isinstance(settings, MyVLMSettings) and settings.mode == "captioning"
-
     def fit(self, subjects: Sequence[MethodSubject]) -> None:
         """Train heads on photos and negatives, learn vectors from captions or questions.
 
         Raises UserError, before any training, if the conversations of a subject teach nothing.
         """
-        from common.methods.myvlm.concept import Concept
-        from common.methods.myvlm.fitting import ConceptData, fit_head, fit_vector, refuse_untaught
-        from common.training.curves import Curves
-
         words = {subject.id: self.word(subject.id, subject.kind) for subject in subjects}
         refuse_untaught(subjects, words, self.name, self.settings)
         base, chosen, seed = self.model(), self.settings, self.backbones.seed
@@ -74,16 +47,14 @@ class MyVLM(Method, Checkpoints):
             concept = Concept(word, head, keys, vectors[chosen.embedding.steps], self.info(base))
             concept.save(self.folder / subject.id, vectors, split)
 
-    def answers(self, photos: Photos, requests: Sequence[Request]) -> "list[vlm.Answer]":
+    def answers(self, photos: Photos, requests: Sequence[Request]) -> list[vlm.Answer]:
         """Recognition by the heads; all else by the base, with the vectors of the concepts that they see."""
-        from common import vlm
-
         concepts = {
             s: self._read(s) for s in dict.fromkeys(s for request in requests for s in request.subjects)
         }
         chances = self._chances(photos, requests, concepts)
         answers: dict[int, vlm.Answer] = {}
-        placed: dict[int, list[Concept]] = {}
+        placed: dict[int, PlacedRequest] = {}
         for number, request in enumerate(requests):
             seen = [
                 concepts[subject]
@@ -95,13 +66,9 @@ class MyVLM(Method, Checkpoints):
                 chance = float(chances[request.subjects[0]][request.photo])
                 answers[number] = vlm.Answer("Yes" if seen else "No", (chance, 1 - chance))
             else:
-                placed[number] = seen
-        named = [
-            [concepts[subject].identifier for subject in requests[n].subjects] if seen else []
-            for n, seen in placed.items()
-        ]
-        found = self._ask(photos, [requests[n] for n in placed], list(placed.values()), named)
-        answers |= dict(zip(placed, found, strict=True))
+                named = [concepts[subject].identifier for subject in request.subjects] if seen else []
+                placed[number] = PlacedRequest(request, seen, named)
+        answers |= dict(zip(placed, self._ask(photos, list(placed.values())), strict=True))
         return [answers[number] for number in range(len(requests))]
 
     @property
@@ -109,63 +76,44 @@ class MyVLM(Method, Checkpoints):
         """Where params.yaml names the model that vectors are placed in."""
         return f"methods.{self.name}.captioner" if self.settings.captioner else "base.vlm"
 
-    def model(self) -> "vlm.Base | Captioner":
+    def model(self) -> vlm.Base | Captioner:
         """What the vectors are placed in."""
         if self.settings.captioner is None:
             return self.backbones.base()
-        from common.methods.myvlm.captioner import load
-
         chosen, device = self.settings.captioner, self.backbones.clip().device
         return load(self.model_key, chosen.model, chosen.revision, chosen.dtype, device)
 
-    def _ask(
-        self,
-        photos: Photos,
-        requests: Sequence[Request],
-        placed: "Sequence[Sequence[Concept]]",
-        named: "Sequence[Sequence[Identifier]]",
-    ) -> "list[vlm.Answer]":
+    def _ask(self, photos: Photos, placed: Sequence[PlacedRequest]) -> list[vlm.Answer]:
         """Ask the model, with the vectors of concepts in place, or as it is; see `concept.answer_placed`."""
-        from common.methods.myvlm.captioner import Captioner
-        from common.methods.myvlm.captions import answer_captioner
-        from common.methods.myvlm.concept import answer_placed
-        from common.methods.respond import answer_all
-
         model, batch_size = self.model(), self.backbones.batch_size
         if isinstance(model, Captioner):
-            return answer_captioner(model, photos, requests, placed, named, batch_size)
-        plain, there = ([n for n, seen in enumerate(placed) if bool(seen) is some] for some in (False, True))
-        nothing = [None] * len(plain)
-        unchanged = answer_all(model, photos, [requests[n] for n in plain], nothing, batch_size, self.name)
-        of_there = ([rows[n] for n in there] for rows in (requests, placed, named))
-        changed = answer_placed(model, photos, *of_there, batch_size)
-        answers = dict(zip(plain, unchanged, strict=True)) | dict(zip(there, changed, strict=True))
-        return [answers[number] for number in range(len(requests))]
+            return answer_captioner(model, photos, placed, batch_size)
+        plain = [each.request for each in placed if not each.concepts]
+        unchanged = iter(answer_all(model, photos, plain, [None] * len(plain), batch_size, self.name))
+        seen = [each for each in placed if each.concepts]
+        changed = iter(answer_placed(model, photos, seen, batch_size))
+        return [next(changed if each.concepts else unchanged) for each in placed]
 
     def cost(self, name: str, subject: str) -> Cost:
         """The vector and a linear head are learned; a question becomes longer by the vector."""
-        from common.methods.myvlm.concept import stored_bytes
-
         concept = self._read(subject)
         learned = concept.values.numel() + concept.head.trainable
         longer = 0 if self.settings.captioner else len(concept.values)
         return Cost(learned, stored_bytes(self.folder / subject), longer)
 
-    def word(self, subject: str, kind: str) -> "Identifier":
+    def word(self, subject: str, kind: str) -> Identifier:
         """How the model's texts call this subject."""
-        from common.methods.myvlm.training_pairs import Identifier
-
         chosen = self.settings
         return Identifier.of(subject, chosen.person_identifier if kind == "person" else chosen.identifier)
 
-    def info(self, base: "vlm.Base | Captioner") -> dict[str, str]:
+    def info(self, base: vlm.Base | Captioner) -> dict[str, str]:
         """What a concept's file says of how it was learned."""
         chosen = self.settings
         return {"base": base.fingerprint, "mode": chosen.mode, "norm": chosen.embedding.norm}
 
     def _chances(
-        self, photos: Photos, requests: Sequence[Request], concepts: "Mapping[str, Concept]"
-    ) -> "dict[str, dict[str, np.ndarray]]":
+        self, photos: Photos, requests: Sequence[Request], concepts: Mapping[str, Concept]
+    ) -> dict[str, dict[str, np.ndarray]]:
         """What each subject's head says of every photo that is asked about: subject → photo → P."""
         asked = {request.photo for request in requests}
         shown = [photo for photo in photos if photo in asked]
@@ -180,13 +128,9 @@ class MyVLM(Method, Checkpoints):
         }
 
     def _features(self) -> "FeatureExtractor":
-        from common.methods.myvlm.features import FeatureExtractor
-
         return FeatureExtractor(self.backbones.clip, self.settings.face_model)
 
-    def _read(self, subject: str) -> "Concept":
-        from common.methods.myvlm.concept import Concept
-
+    def _read(self, subject: str) -> Concept:
         chosen = self.settings.checkpoint if self.step is None else self.step
         return Concept.load(self.folder / subject, self.model(), chosen)
 

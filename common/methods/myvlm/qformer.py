@@ -8,10 +8,13 @@ import torch
 
 @contextmanager
 def as_long_as_patches(qformer: torch.nn.Module, patches: int) -> Iterator[None]:
-    """Make keys and values behind the first `patches` as long as those are on average."""
+    """Make keys and values behind the first `patches` as long as those are on average.
+
+    Of (B, P + m, D) keys or values in the model's dtype, `patches` is P; B photos, each with m vectors.
+    """
 
     def rescale(_: torch.nn.Module, __: object, rows: torch.Tensor) -> torch.Tensor:
-        lengths = rows.norm(dim=-1, keepdim=True)  # (B, P + m, 1)
+        lengths = rows.norm(dim=-1, keepdim=True)  # (B, P + m, 1) of (B, P + m, D)
         longer = lengths[:, :patches].mean(1, keepdim=True) / lengths[:, patches:]
         return torch.cat([rows[:, :patches], rows[:, patches:] * longer], 1)
 

@@ -1,8 +1,4 @@
-"""The product's own method and its controls: what stands where the soft prompt goes.
-
-Learned rows, a sentence, or nothing: that is all by which they differ, and one code path asks them all. The
-rows are learned by `stages.train`.
-"""
+"""Answers with the soft prompts that `stages.train` learned, and as the controls that every table shows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,7 +8,7 @@ import pyarrow as pa
 from common import vlm
 from common.core import io, paths, schema
 from common.core import seed as seeds
-from common.core.vocabulary import ConversationKind
+from common.core.conversations import descriptions, read_conversations
 from common.methods.interface import (
     TITLES,
     Backbones,
@@ -47,9 +43,9 @@ class SoftPrompts(Responder, LatentTokens):
         self.definitions: dict[tuple[str, str], vlm.Definition] = {}
         self.majority: dict[str, str] = {}
         for subject in subjects:
-            spoken = io.read_parquet(paths.conversations(subject), schema.CONVERSATIONS)
-            known = definitions(base, subject, self.prompts, spoken, backbones.seed)
-            self.definitions |= {(name, subject): known[name] for name in known}
+            described = descriptions(read_conversations(subject))
+            by_name = definitions(base, subject, self.prompts, described, backbones.seed)
+            self.definitions |= {(name, subject): definition for name, definition in by_name.items()}
             self.majority[subject] = majority_answer(io.read_parquet(paths.dataset(subject), schema.DATASET))
 
     def controls(self, wanted: Sequence[Control]) -> Sequence[Control]:
@@ -103,22 +99,23 @@ class SoftPrompts(Responder, LatentTokens):
 
 
 def definitions(
-    base: vlm.Base, subject: str, prompts: Mapping[str, vlm.SoftPrompt], spoken: pa.Table, seed: int
+    base: vlm.Base,
+    subject: str,
+    prompts: Mapping[str, vlm.SoftPrompt],
+    described: Mapping[str, str],
+    seed: int,
 ) -> dict[str, vlm.Definition]:
     """Make one subject's definitions by name; other_subject is absent if there is no other.
 
-    `prompts` holds every subject's soft prompt, `spoken` the subject's CONVERSATIONS table.
+    `prompts` holds every subject's soft prompt, `described` this one's descriptions, short and long.
     """
     own = prompts[subject]
-    descriptions: dict[ConversationKind, str] = {
-        row["kind"]: row["answer"] for row in spoken.to_pylist() if row["kind"].startswith("description")
-    }
     by_name: dict[str, vlm.Definition] = {
         "soft_prompt": own,
         "blind": own,
         "base": None,
-        "short_description": descriptions["description_short"],
-        "long_description": descriptions["description_long"],
+        "short_description": described["short"],
+        "long_description": described["long"],
         "empty_prompt": vlm.SoftPrompt.init_random(
             base.model, subject, own.latent_tokens, seeds.torch_stream(seed, "evaluate", "empty", subject)
         ),

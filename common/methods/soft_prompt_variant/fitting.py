@@ -6,26 +6,24 @@ Does not own the steps (`common.training`), the initial values (`start`) or capt
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePath
-from typing import TYPE_CHECKING
 
 from common import vlm
-from common.core import io, schema
+from common.core import io
+from common.core.conversations import descriptions, read_conversations
 from common.core.errors import UserError
 from common.methods.interface import Backbones, MethodSubject
 from common.methods.soft_prompt_variant.captions import captioned
+from common.methods.soft_prompt_variant.settings import VariantSettings
 from common.methods.soft_prompt_variant.start import init_from_pooled_images, init_from_words
 from common.training import samples
 from common.training.learn import initial_prompt, learn, original_image_tokens
 from common.training.recipe import TrainingRecipe
 
-if TYPE_CHECKING:
-    from common.methods.soft_prompt_variant import VariantSettings
-
 OWN = {"method", "title", "placement", "head", "photos", "captions", "data"}  # settings that no recipe has
 
 
 def fit_subject(
-    base: vlm.Base, subject: MethodSubject, settings: "VariantSettings", section: str, backbones: Backbones
+    base: vlm.Base, subject: MethodSubject, settings: VariantSettings, section: str, backbones: Backbones
 ) -> vlm.SoftPrompt:
     """The rows of the best epoch.
 
@@ -38,8 +36,7 @@ def fit_subject(
     rows = of_photos(rows, settings.photos, subject, section)
     held_out = samples.held_out_sources(rows, settings.held_out, backbones.seed, subject.id)
     training_set = samples.TrainingSet.of(rows, settings.balance, held_out)
-    said = io.read_parquet(subject.conversations, schema.CONVERSATIONS).to_pylist()
-    description = next(row["answer"] for row in said if row["kind"] == "description_short")
+    description = descriptions(read_conversations(subject.id))["short"]
     if settings.captions:
         more = captioned(backbones.base(), subject, training_set, description, settings.captions, backbones)
         training_set = replace(training_set, training=[*training_set.training, *more])

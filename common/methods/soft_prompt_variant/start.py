@@ -9,9 +9,9 @@ from common import vlm
 
 
 def init_from_words(base: vlm.Base, rows: vlm.SoftPrompt, description: str) -> vlm.SoftPrompt:
-    """Latent tokens at the embeddings of the description after "<id> is", over again until there are k.
+    """Start latent tokens at the embeddings of the description after "<id> is", over again until there are k.
 
-    As PEFT's prompt tuning starts from a text.
+    As PEFT's prompt tuning starts from a text. Returns `rows` with (1 + k, D) float32 embeddings.
     """
     text = description.removeprefix(f"{rows.token} is ").removesuffix(".")
     ids = base.layout.encode_continuation(base.layout.text_prefix, f" {text}")
@@ -21,9 +21,9 @@ def init_from_words(base: vlm.Base, rows: vlm.SoftPrompt, description: str) -> v
 
 
 def init_from_pooled_images(rows: vlm.SoftPrompt, photos: torch.Tensor) -> vlm.SoftPrompt:
-    """Latent tokens at the photos' image tokens, averaged over photos and over k stretches of positions.
+    """Start latent tokens at the photos' image tokens, averaged over photos and k stretches of positions.
 
-    photos: (n, P, D) float32.
+    photos: (n, P, D) float32. Returns `rows` with (1 + k, D) float32 embeddings.
     """
     if not rows.latent_tokens:
         return rows

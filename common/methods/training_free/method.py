@@ -1,46 +1,31 @@
-"""Nothing is trained: CLIP embeddings of reference photos recognize the subject, a sentence tells the rest.
-
-As retrieval-augmented systems do (RAP, R2P): a photo shows the subject if it is close enough to one of the
-reference photos; other questions are put to the base model, with the description that it wrote itself before
-them. What a subject costs is one pass of its photos through CLIP.
-"""
+"""Recognizes by the CLIP embeddings of reference photos; the base answers the rest with its description."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from pydantic import Field
+import torch
+from PIL import Image
 
+from common import clip, vlm
 from common.core import images, io, schema
-from common.core.settings import MethodSettings
+from common.core.conversations import descriptions, read_conversations
 from common.methods.interface import Cost, Method, MethodSubject, Photos, Request
+from common.methods.respond import answer_all, prompt_tokens
+from common.methods.training_free.settings import TrainingFreeSettings
 
 FILE = "reference.safetensors"  # of a subject
 SAME = 1e-3  # components of unit vectors of one picture differ by less, for their batches differ
 STEEPNESS = 50.0  # of P(yes) as a function of the cosine: it ranks photos and is .5 at the threshold
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-    from common import vlm
-
-
-class TrainingFreeSettings(MethodSettings):
-    """See params.yaml."""
-
-    threshold: Annotated[float, Field(ge=-1, le=1)] | None
-
 
 class TrainingFree(Method):
     """A file per subject: unit vectors of its photos, (n, d) float32, with threshold and description."""
 
-    Settings = TrainingFreeSettings
+    settings: TrainingFreeSettings
 
     def fit(self, subjects: Sequence[MethodSubject]) -> None:
         """Embed the train photos; choose the threshold on them and the negatives, if none is given."""
-        import torch
-
         for subject in subjects:
             rows = io.read_parquet(subject.dataset, schema.DATASET).to_pylist()
             unchanged = [row for row in rows if row["split"] == "validation"]
@@ -51,18 +36,15 @@ class TrainingFree(Method):
             threshold = self.settings.threshold
             if threshold is None:
                 threshold = best_threshold(similarities(vectors, vectors[own]), own)
-            spoken = io.read_parquet(subject.conversations, schema.CONVERSATIONS).to_pylist()
-            description = next(row["answer"] for row in spoken if row["kind"] == "description_short")
+            description = descriptions(read_conversations(subject.id))["short"]
             io.write_safetensors(
                 self.folder / subject.id / FILE,
                 {"photos": torch.from_numpy(vectors[own])},
                 {"description": description, "threshold": round(threshold, 6)},
             )
 
-    def answers(self, photos: Photos, requests: Sequence[Request]) -> "list[vlm.Answer]":
+    def answers(self, photos: Photos, requests: Sequence[Request]) -> list[vlm.Answer]:
         """Recognition by similarity; everything else by the base model with the description."""
-        from common.methods.respond import answer_all
-
         known = {s: self._read(s) for s in dict.fromkeys(s for request in requests for s in request.subjects)}
         told = [request for request in requests if request.task.kind != "recognition"]
         described = [" ".join(known[subject].description for subject in request.subjects) for request in told]
@@ -83,14 +65,10 @@ class TrainingFree(Method):
 
     def cost(self, name: str, subject: str) -> Cost:
         """Nothing is learned; vectors and description are stored."""
-        from common.methods.respond import prompt_tokens
-
         stored = (self.folder / subject / FILE).stat().st_size
         return Cost(0, stored, prompt_tokens(self.backbones.base(), self._read(subject).description))
 
-    def _embed(self, pictures: "Sequence[Image.Image]") -> np.ndarray:
-        from common import clip
-
+    def _embed(self, pictures: Sequence[Image.Image]) -> np.ndarray:
         return clip.embed(self.backbones.clip(), pictures)
 
     def _read(self, subject: str) -> "Reference":
@@ -110,19 +88,17 @@ class Reference:
 METHOD = TrainingFree
 
 
-def _recognized(vector: np.ndarray, reference: Reference) -> "vlm.Answer":
-    from common import vlm
-
+def _recognized(vector: np.ndarray, reference: Reference) -> vlm.Answer:
     near = similarities(vector[None], reference.photos)[0]
     p_yes = float(1 / (1 + np.exp(-STEEPNESS * (near - reference.threshold))))
     return vlm.Answer("Yes" if p_yes > 0.5 else "No", (p_yes, 1 - p_yes))
 
 
 def similarities(vectors: np.ndarray, references: np.ndarray) -> np.ndarray:
-    """Cosine (m,) of each of m unit vectors to the nearest of n references.
+    """Compute the cosine, (m,) float32, of each of m unit vectors to the nearest of n references.
 
-    A picture that is itself a reference is compared with the others only, or a train photo would be told by
-    what no test photo has.
+    vectors (m, d) and references (n, d) are float32. A picture that is itself a reference is compared with
+    the others only, or a train photo would be told by what no test photo has.
     """
     cosines = vectors @ references.T  # (m, n)
     rows, nearest = np.arange(len(vectors)), cosines.argmax(1)
@@ -132,9 +108,10 @@ def similarities(vectors: np.ndarray, references: np.ndarray) -> np.ndarray:
 
 
 def best_threshold(near: np.ndarray, own: np.ndarray) -> float:
-    """The midpoint between two neighboring similarities with the highest mean accuracy over both classes.
+    """Find the midpoint of two neighboring similarities with the highest mean accuracy over both classes.
 
-    near (m,) similarities, own (m,) bool. Of equal ones, the lowest.
+    near: (m,) similarities, float32. own: (m,) bool, whether they are the subject's. Of equal midpoints, the
+    lowest.
     """
     levels = np.unique(near[np.isfinite(near)])
     middles = (levels[1:] + levels[:-1]) / 2
