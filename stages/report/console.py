@@ -36,8 +36,7 @@ def _clause(domain: Domain) -> str:
     found = {measure: domain.scores.interval(SOFT_PROMPT, measure) for measure in SAID}
     said = [f"{SAID[measure]} {number_format.text(i)}" for measure, i in found.items() if i.value == i.value]
     positive = domain.scores.interval(SOFT_PROMPT, "recognition.positive")
-    count = len(domain.subjects)
     return (
-        f"{count} subject{'s' * (count != 1)} ({domain.title}): "
+        f"{number_format.subjects(len(domain.subjects))} ({domain.title}): "
         f"{', '.join(said) or ALONE.format(number_format.text(positive))}"
     )

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from common.core.paths import SOFT_PROMPT
 from common.methods.interface import CONTROLS
-from stages.report import figures, number_format
+from stages.report import figures, number_format, paper
 from stages.report.benchmarks import AT_THRESHOLD, BENCHMARKS, BY_SUBJECT, HEADS, MEASURES
 from stages.report.domains import Domain
 from stages.report.metrics import Interval
@@ -59,7 +59,7 @@ def render(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    for name in ("decimal", "signed", "count", "size", "percent"):
+    for name in ("decimal", "signed", "count", "size", "percent", "subjects"):
         environment.filters[name] = getattr(number_format, name)
     return environment.get_template("page.html.jinja").render(
         style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
@@ -82,6 +82,7 @@ def render(
             if method in scores.bins
         ],
         benchmarks=_benchmarks(scores),
+        comparisons=paper.compare([headline, *rest]),
         totals=totals,
         measures=BY_SUBJECT,
         kinds=_by_kind(scores, kinds),

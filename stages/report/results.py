@@ -165,6 +165,12 @@ def failure_rates(table: pd.DataFrame) -> dict[str, float]:
     return {method: failed / int(asked[method]) for method, failed in parse_failures(table).items()}
 
 
+def from_json(estimate: Mapping[str, float | None]) -> Interval:
+    """An interval as these files hold it, null for what was not measured."""
+    ends = (estimate[end] for end in Interval._fields)
+    return Interval(*(math.nan if end is None else end for end in ends))
+
+
 def _as_json(interval: Interval) -> dict[str, float | None]:
     return {name: _rounded(value) for name, value in interval._asdict().items()}
 

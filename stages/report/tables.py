@@ -33,15 +33,15 @@ def tables(
     lines = [
         "# Results",
         "",
-        f"{len(scores.subjects)} subjects ({headline.title}); means over subjects with 95 % bootstrap "
+        f"{number_format.subjects(len(scores.subjects))} ({headline.title}); means over subjects with 95 % bootstrap "
         "intervals over subjects and their photos.",
     ]
     for benchmark in BENCHMARKS:
         rows = _by_method(scores, list(benchmark.measures))
         if rows:
             lines += _section(benchmark.title, ["method", *benchmark.measures.values()], rows)
-    if published := paper.beside(scores):
-        lines += _section("Beside the paper, on the subjects of its dataset", paper.HEAD, published)
+    for comparison in paper.compare([headline, *rest]):
+        lines += _section(comparison.title, comparison.head, comparison.rows, comparison.about)
     lines += _section(
         "Soft prompt minus the other, on the same resamples",
         ["minus", *(HEADS[measure] for measure in scores.main())],
@@ -86,7 +86,7 @@ def tables(
     )
     for domain in rest:
         lines += _section(
-            f"Apart from these: {len(domain.subjects)} subjects ({domain.title}), each against its like",
+            f"Apart from these: {number_format.subjects(len(domain.subjects))} ({domain.title}), each against its like",
             ["method", *(HEADS[measure] for measure in APART), FOREIGN],
             _apart(domain),
         )

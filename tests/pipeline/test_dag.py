@@ -15,7 +15,7 @@ DAG: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")
 STAGES: dict[str, dict[str, Any]] = {name: stage.get("do", stage) for name, stage in DAG["stages"].items()}
 GIT_KEEPS = (
     *("params.yaml", "data/subjects", "models/base/llava", "models/base/clip"),
-    *("models/photographs/llava", "models/photographs/clip"),
+    *("models/photographs/llava", "models/photographs/clip", "reports/ablation"),
     *("${index.location}", "${evaluate.general}", "${evaluate.two_subjects}"),
 )
 CODE = ("stages/", "common/")
