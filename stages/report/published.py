@@ -9,9 +9,7 @@ from common.core.paths import SOFT_PROMPT
 
 WEIGHTED = ("recognition.weighted",)
 RECOGNITION = ("recognition.positive", "recognition.negative", *WEIGHTED)
-POPE = tuple(
-    f"general.pope.published.{setting}.accuracy" for setting in ("random", "popular", "adversarial")
-)
+POPE = tuple(f"general.pope.published.{setting}.accuracy" for setting in ("random", "popular", "adversarial"))
 MMBENCH = ("general.mmbench.published.accuracy",)
 NAMED = ("captions.named.recall",)
 BOTH_ORDERS = "ours asks in both orders of the options and parses strictly; theirs in one order"
@@ -45,9 +43,7 @@ class Published(NamedTuple):
 
 
 PUBLISHED = (
-    Published(
-        "4, 5", "recognition, a description of a sentence instead", ".82", method="short_description"
-    ),
+    Published("4, 5", "recognition, a description of a sentence instead", ".82", method="short_description"),
     Published("4, 5", "recognition, a long description", ".65", method="long_description"),
     Published(
         "4",
@@ -131,7 +127,9 @@ PUBLISHED = (
         "myvlm",
         protocol=f"{OF_MYVLM}; the question names the subject in both",
     ),
-    Published("7", "recognition questions and easy negatives", ".707", study="ladder", step="recognition only"),
+    Published(
+        "7", "recognition questions and easy negatives", ".707", study="ladder", step="recognition only"
+    ),
     Published("7", "and conversations", ".754", study="ladder", step="+ conversations"),
     Published("7", "and hard negatives", ".914", study="ladder", step="+ hard negatives, as params.yaml is"),
     Published(

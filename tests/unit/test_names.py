@@ -24,7 +24,7 @@ GONE = {
     ),
     *("sibling_folders", "sibling_photos", "Listed", "Course", "Ask", "asks", "cue", "later", "lay", "packs"),
 }
-FOLDERS = ("stages", "common", "commands", "benchmarks", "tests")
+FOLDERS = ("stages", "common", "commands", "benchmarks", "tools", "tests")
 MODULES = {
     *("splice", "store", "inline", "appended", "listed", "opener", "truth", "material", "wording", "exam"),
     *("chats", "choices", "talk", "gates", "together"),
