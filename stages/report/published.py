@@ -1,4 +1,4 @@
-"""What Yo'LLaVA's paper published (NeurIPS 2024): its Tables 4 to 8 and Figure 5, and which of our numbers fit.
+"""What Yo'LLaVA's paper published (NeurIPS 2024): Tables 4 to 8 and Figure 5, and which of our numbers fit.
 
 Plain data. Tables 3 and 9 to 14 are dialogs, which `own_questions` has a place for.
 """
@@ -48,8 +48,8 @@ PUBLISHED = (
     Published(
         "4",
         "recognition, one reference photo in the prompt",
-        ".901",
-        "of GPT-4V; with five photos .925",
+        ".901 (GPT-4V)",
+        "with five photos .925",
         method="reference_photo",
     ),
     Published(

@@ -33,8 +33,8 @@ def tables(
     lines = [
         "# Results",
         "",
-        f"{number_format.subjects(len(scores.subjects))} ({headline.title}); means over subjects with 95 % bootstrap "
-        "intervals over subjects and their photos.",
+        f"{number_format.subjects(len(scores.subjects))} ({headline.title}); means over subjects with 95 % "
+        "bootstrap intervals over subjects and their photos.",
     ]
     for benchmark in BENCHMARKS:
         rows = _by_method(scores, list(benchmark.measures))
@@ -86,7 +86,8 @@ def tables(
     )
     for domain in rest:
         lines += _section(
-            f"Apart from these: {number_format.subjects(len(domain.subjects))} ({domain.title}), each against its like",
+            f"Apart from these: {number_format.subjects(len(domain.subjects))} ({domain.title}), "
+            "each against its like",
             ["method", *(HEADS[measure] for measure in APART), FOREIGN],
             _apart(domain),
         )

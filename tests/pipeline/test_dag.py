@@ -69,7 +69,9 @@ def test_declared_params_are_those_read(stage: str):
     used = source.params_read(PACKAGE[stage])
     if "methods.${key}" in declared:  # of all sections it uses its own
         used = used - {"methods"} | {"methods.${key}"}
-    elif stage == "evaluate":  # the soft prompt has none
+    else:  # the names alone, and a preset holds settings
+        used -= {source.PRESET + "methods"}
+    if stage == "evaluate":  # the soft prompt has none
         used -= {"methods"}
     assert declared == used, f"missing {used - declared}, unused {declared - used}"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from common.core import io, params, paths
-from tools.agree import compare
 from tests.support.helpers import ROOT, set_params
+from tools.agree import compare
 
 # As many threads, and what torch (ATen) and oneDNN may use of the processor
 PROCESSORS = {
