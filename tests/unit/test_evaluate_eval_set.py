@@ -10,8 +10,8 @@ from common.core.errors import UserError
 from common.methods.interface import Backbones
 from common.methods.soft_prompt import SoftPrompts, majority_answer, other_subject
 from stages.evaluate.benchmarks import BENCHMARKS, open_benchmarks
+from stages.evaluate.benchmarks.threshold_set import draw_images
 from stages.evaluate.eval_set import load_eval_set
-from stages.evaluate.threshold_set import draw_images
 from stages.report.report import TABLES
 from tests.support.predictions import SETTINGS
 from tests.support.subjects import populate

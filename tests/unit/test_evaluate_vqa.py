@@ -11,9 +11,9 @@ from common.core import io, paths, schema
 from common.methods.interface import Photos, Request
 from stages.evaluate import vqa_scores
 from stages.evaluate.benchmarks import BENCHMARKS, open_benchmarks
+from stages.evaluate.benchmarks.vqa import VqaBenchmark
 from stages.evaluate.eval_set import EvalSet, load_eval_set
 from stages.evaluate.evaluate import evaluate
-from stages.evaluate.vqa import Vqa
 from stages.report import tasks
 from tests.support.predictions import SETTINGS, Drawn
 from tests.support.subjects import populate
@@ -100,7 +100,7 @@ def test_one_right_answer_is_read_as_its_scorer_reads_it(
 
 
 def test_every_question_is_asked_once_of_the_base_and_with_a_subject_in_place(eval_set: EvalSet) -> None:
-    (vqa,) = (benchmark for benchmark in open_benchmarks(eval_set) if isinstance(benchmark, Vqa))
+    (vqa,) = (benchmark for benchmark in open_benchmarks(eval_set) if isinstance(benchmark, VqaBenchmark))
     evaluate(Knowing("soft_prompt", eval_set.questions, {}, 0), eval_set, [vqa])
     rows = io.read_parquet(paths.predictions("soft_prompt", "vqa"), schema.VQA).to_pandas()
     assert rows.groupby("method").size().to_dict() == dict.fromkeys(
@@ -144,4 +144,6 @@ def test_some_photos_are_drawn_with_all_that_is_asked_about_them(eval_set: EvalS
 def test_without_these_folders_nothing_is_asked_or_written(workspace: Path) -> None:
     populate({"bo": "world"})
     eval_set = load_eval_set({"bo": "world"}, SETTINGS, 0)
-    assert Vqa in BENCHMARKS and not any(isinstance(one, Vqa) for one in open_benchmarks(eval_set))
+    assert VqaBenchmark in BENCHMARKS and not any(
+        isinstance(one, VqaBenchmark) for one in open_benchmarks(eval_set)
+    )

@@ -21,7 +21,7 @@ EXAMPLES = 3  # photos, and questions without a photo, per subject
 DIALOG_CONTROLS: tuple[Control, ...] = ("base",)
 
 
-class SampleDialogs(Benchmark):
+class SampleDialogsBenchmark(Benchmark):
     """Questions about the subject's first test photos, and its first questions without a photo."""
 
     name = "conversations"

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 PAIR = LETTERS[:2]
 MAX_NEW_TOKENS = 8  # a right answer is one letter and an end token; a model that says more has failed at once
-CHOICE_CONTROLS: tuple[Control, ...] = ("base", "short_description", "majority")
+CHOICE_CONTROLS: tuple[Control, ...] = ("base", "short_description", "long_description", "majority")
 
 
-class MultipleChoice(Benchmark):
+class MultipleChoiceBenchmark(Benchmark):
     """Questions of the truth, with their options; blind is a visual question with all but its photo."""
 
     name = "questions"

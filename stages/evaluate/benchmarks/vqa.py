@@ -15,7 +15,7 @@ from common.testdata import vqa
 from common.testdata.vqa import VqaQuestion
 from stages.evaluate import vqa_scores
 from stages.evaluate.benchmark import Row
-from stages.evaluate.general_vqa import CHOICE, YES_NO, GeneralVqa
+from stages.evaluate.benchmarks.general_vqa import CHOICE, YES_NO, GeneralVqaBenchmark
 
 if TYPE_CHECKING:
     from common import vlm
@@ -30,7 +30,7 @@ SCORES: dict[str, Callable[[str, Sequence[str]], float]] = {
 }
 
 
-class Vqa(GeneralVqa):
+class VqaBenchmark(GeneralVqaBenchmark):
     """What lies in the folders of these benchmarks below evaluate.general."""
 
     name = "vqa"
