@@ -15,7 +15,7 @@ from stages.report.published import PUBLISHED, Published
 from stages.report.scores import Scores
 
 STUDIES = paths.REPORTS / "ablation"  # kept in git: a file for each study that was run
-HEAD = ("table", "what", "paper", "beside it, there and elsewhere")
+HEAD = ("table", "what", "paper")
 
 
 class Comparison(NamedTuple):
@@ -39,7 +39,7 @@ def compare(domains: Sequence[Domain]) -> list[Comparison]:
     """This run's numbers, a column for each domain, then those of the studies that reports/ablation holds."""
     columns = [column for domain in domains for column in _columns(domain)]
     of_run = [
-        [*_printed(row), *(_measured(column, row) for column in columns), row.protocol]
+        [*_printed(row), row.others, *(_measured(column, row) for column in columns), row.protocol]
         for row in PUBLISHED
         if row.study is None
     ]
@@ -49,7 +49,12 @@ def compare(domains: Sequence[Domain]) -> list[Comparison]:
             "Beside the paper",
             "The paper's numbers are of LLaVA-1.5-13B and its forty subjects. With other subjects or another "
             "base, levels cannot be compared; which method leads can.",
-            [*HEAD, *(column.title for column in columns), "how ours differ"],
+            [
+                *HEAD,
+                "beside it, there and elsewhere",
+                *(column.title for column in columns),
+                "how ours differ",
+            ],
             of_run,
         ),
         Comparison(
@@ -72,7 +77,7 @@ def _columns(domain: Domain) -> list[Column]:
 
 
 def _printed(row: Published) -> list[str]:
-    return [row.table, row.what, row.value, row.others]
+    return [row.table, row.what, row.value]
 
 
 def _measured(column: Column, row: Published) -> str:

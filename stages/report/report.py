@@ -89,7 +89,7 @@ def report(
         drawn,
         curves,
         results.mean_costs(p.tables["methods"]),
-        results.failure_rates(pd.concat([p.tables[name][["method", "parsed"]] for name in results.READ])),
+        results.failure_rates(_read_strictly(p)),
         list(views.values()),
         failures(p, {subject: of.train[0] for subject, of in summaries.items()}, scores, 2 * examples),
         shown,
@@ -99,12 +99,18 @@ def report(
     return found
 
 
+def _read_strictly(predictions: Predictions) -> pd.DataFrame:
+    """All answers that had to be one of some words: method, and what they were read as."""
+    tables = (predictions.tables[name] for name in results.read_strictly(predictions.tables))
+    return pd.concat([table[["method", "parsed"]] for table in tables])
+
+
 def _tested(predictions: Predictions) -> dict[str, int]:
     """What the test consisted of."""
     groups = [group for _, group, _ in predictions.photos]
     answers = {
         f"{name}_answers_per_method": int((predictions.tables[name].method == SOFT_PROMPT).sum())
-        for name in results.READ
+        for name in results.read_strictly(predictions.tables)
     }
     return {"test_photos": groups.count("test"), "look-alikes": len(groups) - groups.count("test")} | answers
 

@@ -21,28 +21,6 @@ from stages.report.domains import Domain
 from stages.report.metrics import Interval
 from stages.report.scores import Scores
 
-FLAT = (  # of the soft prompt, under their own names
-    "recognition.positive",
-    "recognition.negative",
-    "recognition.weighted",
-    "recognition.auc",
-    "recognition.lookalikes.weighted",
-    "recognition.lookalikes.auc",
-    "recognition.lookalikes.marking_auc",
-    "questions.visual",
-    "questions.text",
-    "open.visual",
-    "open.text",
-    "open.named",
-    "two_subjects.weighted",
-    "two_subjects.sides",
-    "captions.named.f1",
-    "captions.unnamed.f1",
-    "general.pope.accuracy",
-    "general.pope.unchanged",
-    "general.mmbench.accuracy",
-    "general.mmbench.unchanged",
-)
 APART = (  # what is said of the soft prompt in another domain than the headline's
     "recognition.positive",
     "recognition.negative",
@@ -52,19 +30,17 @@ APART = (  # what is said of the soft prompt in another domain than the headline
     "questions.text",
     "captions.unnamed.f1",
 )
-# tables whose answers are one of some words
-READ = [benchmark.table for benchmark in BENCHMARKS if "parsed" in benchmark.columns.names]
 COST = ("trainable", "stored_bytes", "prompt_tokens")
 
 
 def flat_metrics(
     scores: Scores, questions: pd.DataFrame, counts: Mapping[str, Mapping[str, int]]
 ) -> dict[str, Interval]:
-    """What metrics.json names; `counts` is by subject (see material.py).
+    """What metrics.json names; `counts` is by subject (see subject_summary.py).
 
     Sums over subjects have the interval of the subjects that a resample draws.
     """
-    found = {measure: (SOFT_PROMPT, measure) for measure in FLAT}
+    found = {measure: (SOFT_PROMPT, measure) for benchmark in BENCHMARKS for measure in benchmark.flat}
     for control in CONTROLS:
         if control != "blind":
             found[f"recognition.control.{control}"] = (control, "recognition.weighted")
@@ -133,7 +109,7 @@ def intervals(scores: Scores, tables: Mapping[str, pd.DataFrame]) -> dict[str, A
         },
         "calibration_error": {method: _as_json(scores.calibration_error(method)) for method in scores.bins},
         "thresholds": {method: round(value, 4) for method, value in scores.thresholds.items()},
-        "parse_failures": {name: parse_failures(tables[name]) for name in READ},
+        "parse_failures": {name: parse_failures(tables[name]) for name in read_strictly(tables)},
     }
 
 
@@ -144,6 +120,12 @@ def differences(scores: Scores, measure: str) -> dict[str, Interval]:
         for method in scores.titles
         if method != SOFT_PROMPT and scores.has(method, measure) and scores.has(SOFT_PROMPT, measure)
     }
+
+
+def read_strictly(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    """The tables whose answers are one of some words, in the order of the benchmarks."""
+    asked = [benchmark.table for benchmark in BENCHMARKS if benchmark.table in tables]
+    return [name for name in asked if "parsed" in tables[name]]
 
 
 def mean_costs(costs: pd.DataFrame) -> dict[str, dict[str, float]]:

@@ -8,7 +8,7 @@ from common.methods.interface import CONTROLS
 from stages.report import number_format, paper
 from stages.report.benchmarks import AT_THRESHOLD, BENCHMARKS, BY_SUBJECT, HEADS, MEASURES
 from stages.report.domains import Domain
-from stages.report.results import APART, READ, differences, failure_rates, mean_costs
+from stages.report.results import APART, differences, failure_rates, mean_costs, read_strictly
 from stages.report.scores import Scores
 
 DIALOG = "## A dialog about a test picture of"
@@ -25,7 +25,7 @@ def tables(
 ) -> str:
     """The content of tables.md: by method, differences, cost, by kind, by subject, the data, other domains.
 
-    `counts` is by subject of the headline (see material.py), `dialog` as subject_view.dialog gives it.
+    `counts` is by subject of the headline (see subject_summary.py), `dialog` as subject_view.dialog gives it.
     """
     scores, found = headline.scores, headline.predictions.tables
     names = list(next(iter(counts.values())))
@@ -54,10 +54,10 @@ def tables(
         + [f"{MEASURES[measure]}, {by}" for measure in AT_THRESHOLD for by in ("answer", "threshold")],
         _thresholds(scores),
     )
-    rates = {name: failure_rates(found[name]) for name in READ}
+    rates = {name: failure_rates(found[name]) for name in read_strictly(found)}
     lines += _section(
         "Cost of a subject, and answers that could not be read (which count as wrong)",
-        ["method", "trainable values", "stored", "prompt tokens", *(f"unreadable: {name}" for name in READ)],
+        ["method", "trainable values", "stored", "prompt tokens", *(f"unreadable: {name}" for name in rates)],
         _costs(scores, mean_costs(found["methods"]), rates),
     )
     lines += _section(

@@ -97,6 +97,7 @@ def test_every_photo_meets_every_subject_and_method_and_a_second_run_gives_the_s
     assert set(questions[questions.kind == "visual"].method) == {
         "soft_prompt", "base", "short_description", "long_description", "majority", "blind"
     }  # fmt: skip
+    assert set(questions[questions.kind == "text"].method) == METHODS - {"other_subject", "empty_prompt"}
     for _, both in questions.groupby(["subject", "kind", "question", "method"]):
         assert both.order.tolist() == [0, 1] and set(both.truth) == {"A", "B"}
     assert (questions[questions.method == "majority"].groupby("subject").correct.mean() == 0.5).all()

@@ -56,8 +56,8 @@ def test_truth_is_explicit_and_own_subjects_do_without_siblings(workspace):
 
 
 def test_the_report_reads_what_every_benchmark_writes():
-    assert {benchmark.name: benchmark.schema for benchmark in BENCHMARKS}.items() <= TABLES.items()
     for benchmark in BENCHMARKS:
+        assert TABLES[benchmark.name] in (benchmark.schema, None)
         assert set(benchmark.sort_by) <= set(benchmark.schema.names)
 
 

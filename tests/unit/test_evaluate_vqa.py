@@ -14,7 +14,7 @@ from stages.evaluate.benchmarks import BENCHMARKS, open_benchmarks
 from stages.evaluate.benchmarks.vqa import VqaBenchmark
 from stages.evaluate.eval_set import EvalSet, load_eval_set
 from stages.evaluate.evaluate import evaluate
-from stages.report import tasks
+from stages.report.benchmarks import vqa as vqa_measures
 from tests.support.predictions import SETTINGS, Drawn
 from tests.support.subjects import populate
 from tests.support.vqa_files import TEN, write
@@ -113,7 +113,7 @@ def test_every_question_is_asked_once_of_the_base_and_with_a_subject_in_place(ev
     assert own.photo.isna().sum() == 1 and own.score["5"] == own.score["4"] == 1 and not own.strict["4"]
 
     (subject,) = own.subject.unique()
-    measured = tasks.vqa(rows, subject, seed=0, resamples=20)
+    measured = vqa_measures.score(rows, subject, seed=0, resamples=20)
     value = {(method, name): rates[0] for (method, name), rates in measured.items()}
     assert value["soft_prompt", "vqa.vqav2.accuracy"] == pytest.approx((0.6 + 1) / 2)
     assert value["base", "vqa.gqa.accuracy"] == 0.5 and value["base", "vqa.scienceqa.accuracy"] == 1
@@ -122,8 +122,8 @@ def test_every_question_is_asked_once_of_the_base_and_with_a_subject_in_place(ev
     for method, expected in (("soft_prompt", whole), ("empty_prompt", half)):
         assert {name: value[method, f"vqa.mme.{name}"] for name in expected} == expected
     other = next(name for name in eval_set.questions if name != subject)
-    assert tasks.vqa(rows, other, seed=0, resamples=20) == {}
-    assert tasks.vqa(rows[:0], subject, seed=0, resamples=20) == {}
+    assert vqa_measures.score(rows, other, seed=0, resamples=20) == {}
+    assert vqa_measures.score(rows[:0], subject, seed=0, resamples=20) == {}
 
 
 def test_some_photos_are_drawn_with_all_that_is_asked_about_them(eval_set: EvalSet) -> None:
@@ -144,6 +144,5 @@ def test_some_photos_are_drawn_with_all_that_is_asked_about_them(eval_set: EvalS
 def test_without_these_folders_nothing_is_asked_or_written(workspace: Path) -> None:
     populate({"bo": "world"})
     eval_set = load_eval_set({"bo": "world"}, SETTINGS, 0)
-    assert VqaBenchmark in BENCHMARKS and not any(
-        isinstance(one, VqaBenchmark) for one in open_benchmarks(eval_set)
-    )
+    opened = open_benchmarks(eval_set)
+    assert VqaBenchmark in BENCHMARKS and not any(isinstance(one, VqaBenchmark) for one in opened)

@@ -6,7 +6,7 @@ from pkgutil import iter_modules
 from stages.evaluate.benchmark import Benchmark
 from stages.evaluate.eval_set import EvalSet
 
-# Modules in the order in which they are asked, which last bits depend on; those not named here come after them.
+# Modules in the order in which they are asked, which last bits depend on; those not named come after them.
 ORDER = (
     *("recognition", "threshold_set", "multiple_choice", "open_answers", "sample_dialogs", "captions"),
     *("two_subjects", "general_vqa", "vqa", "own_questions", "token_explanations"),
