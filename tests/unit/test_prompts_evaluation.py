@@ -6,12 +6,12 @@ import pytest
 
 from common.prompts.evaluation import (
     brief,
-    choice_question,
     only_option,
     parse,
     recognition_question,
     right_letter,
 )
+from common.prompts.instructions import choice_question
 from common.testdata.ground_truth import ChoiceQuestion, Questions
 from stages.evaluate import published
 from stages.evaluate.benchmarks.multiple_choice import MultipleChoiceBenchmark

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from common.core import schema
 from common.core import seed as seeds
 from common.methods.interface import Control, Photos, Request, Responder, Task
-from common.prompts.evaluation import LETTERS, brief, choice_question, parse, right_letter
+from common.prompts.evaluation import brief, parse, right_letter
+from common.prompts.instructions import LETTERS, choice_question
 from common.testdata import general_vqa
 from common.testdata.general_vqa import GeneralQuestion
 from common.testdata.vqa import VqaQuestion

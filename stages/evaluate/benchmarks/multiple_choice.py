@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 from common.core import schema
 from common.methods.interface import Control, Request, Responder, Task
-from common.prompts.evaluation import LETTERS, choice_question, parse, right_letter
+from common.prompts.evaluation import parse, right_letter
+from common.prompts.instructions import LETTERS, choice_question
 from stages.evaluate.benchmark import Benchmark, Requests, Row
 from stages.evaluate.photos import photo_key
 

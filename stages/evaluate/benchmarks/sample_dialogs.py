@@ -37,7 +37,7 @@ class SampleDialogsBenchmark(Benchmark):
             spoken = io.read_parquet(paths.conversations(subject), schema.CONVERSATIONS)
             asked = _questions(spoken, "qa")
             about = [
-                *(question.format(subject=subject) for question in ABOUT_THE_PHOTO),
+                *(question.format(name=f"<{subject}>") for question in ABOUT_THE_PHOTO),
                 *asked[-1:],
                 *_questions(spoken, "caption")[:1],
             ]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from common.core import schema
 from common.methods.interface import Control, Photos, Request, Responder, Task
-from common.prompts.evaluation import SIDE, choice_question, parse, recognition_question, right_letter
+from common.prompts.evaluation import SIDE, parse, recognition_question, right_letter
+from common.prompts.instructions import choice_question
 from common.testdata.ground_truth import TwoSubjectPhoto, load_two_subjects
 from stages.evaluate.benchmark import Benchmark, Requests, Row
 from stages.evaluate.benchmarks import recognition

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from common.core import schema
 from common.methods.interface import Control, Task
-from common.prompts.evaluation import brief, choice_question, parse
+from common.prompts.evaluation import brief, parse
+from common.prompts.instructions import choice_question
 from common.testdata import vqa
 from common.testdata.vqa import VqaQuestion
 from stages.evaluate import vqa_scores
