@@ -46,8 +46,8 @@ def report(
     kinds = {subject: kind for subject, (kind, _) in subjects.items()}
     with log.phase("score"):
         sources = {subject: source for subject, (_, source) in subjects.items()}
-        found = domains.split(everything, sources, seed, resamples)
-    headline, *rest = found
+        scored = domains.split(everything, sources, seed, resamples)
+    headline, *rest = scored
     scores, p = headline.scores, headline.predictions
     recognition = p.tables["recognition"]
     summaries = {
@@ -67,7 +67,7 @@ def report(
     totals = {name: sum(count[name] for count in counts.values()) for name in next(iter(counts.values()))}
     views = {
         subject: subject_view(subject, summaries[subject], domain, examples)
-        for domain in found
+        for domain in scored
         for subject in domain.scores.worst_first()
     }
     shown = dialog([views[subject] for subject in scores.worst_first()])
@@ -96,7 +96,7 @@ def report(
         explanations.worth(p.tables["token_explanations"], seed, resamples),
     )
     io.write_bytes(paths.PAGE, html.encode())
-    return found
+    return scored
 
 
 def _read_strictly(predictions: Predictions) -> pd.DataFrame:

@@ -40,21 +40,21 @@ def flat_metrics(
 
     Sums over subjects have the interval of the subjects that a resample draws.
     """
-    found = {measure: (SOFT_PROMPT, measure) for benchmark in BENCHMARKS for measure in benchmark.flat}
+    named = {measure: (SOFT_PROMPT, measure) for benchmark in BENCHMARKS for measure in benchmark.flat}
     for control in CONTROLS:
         if control != "blind":
-            found[f"recognition.control.{control}"] = (control, "recognition.weighted")
-            found[f"recognition.lookalikes.control.{control}"] = (control, "recognition.lookalikes.weighted")
-    found["questions.control.base"] = ("base", "questions.text")
-    found["questions.control.majority"] = ("majority", "questions.text")
-    found["questions.control.blind"] = ("blind", "questions.visual")
-    found["open.control.base"] = ("base", "open.text")
-    found["open.control.blind"] = ("blind", "open.visual")
+            named[f"recognition.control.{control}"] = (control, "recognition.weighted")
+            named[f"recognition.lookalikes.control.{control}"] = (control, "recognition.lookalikes.weighted")
+    named["questions.control.base"] = ("base", "questions.text")
+    named["questions.control.majority"] = ("majority", "questions.text")
+    named["questions.control.blind"] = ("blind", "questions.visual")
+    named["open.control.base"] = ("base", "open.text")
+    named["open.control.blind"] = ("blind", "open.visual")
     for method in scores.methods:
         if method != SOFT_PROMPT:
-            found |= {f"methods.{method}.{name}": (method, measure) for measure, name in MAIN.items()}
+            named |= {f"methods.{method}.{name}": (method, measure) for measure, name in MAIN.items()}
     unreadable = questions[(questions.method == SOFT_PROMPT) & questions.parsed.isna()].subject.value_counts()
-    return {name: scores.interval(*where) for name, where in found.items()} | {
+    return {name: scores.interval(*where) for name, where in named.items()} | {
         "questions.parse_failures": scores.total({s: int(unreadable.get(s, 0)) for s in scores.subjects}),
         "calibration.error": scores.calibration_error(SOFT_PROMPT),
         "subjects.n": scores.total(dict.fromkeys(scores.subjects, 1)),
@@ -66,12 +66,12 @@ def flat_metrics(
 
 def apart(domains: Sequence[Domain]) -> dict[str, Interval]:
     """What metrics.json names besides, of subjects that are not part of the headline: `own.…`."""
-    found: dict[str, Interval] = {}
+    measured: dict[str, Interval] = {}
     for domain in domains:
-        found[f"{domain.source}.subjects.n"] = domain.scores.total(dict.fromkeys(domain.subjects, 1))
+        measured[f"{domain.source}.subjects.n"] = domain.scores.total(dict.fromkeys(domain.subjects, 1))
         for measure in APART:
-            found[f"{domain.source}.{measure}"] = domain.scores.interval(SOFT_PROMPT, measure)
-    return found
+            measured[f"{domain.source}.{measure}"] = domain.scores.interval(SOFT_PROMPT, measure)
+    return measured
 
 
 def as_json(metrics: Mapping[str, Interval]) -> dict[str, dict[str, float | None]]:

@@ -27,7 +27,7 @@ def tables(
 
     `counts` is by subject of the headline (see subject_summary.py), `dialog` as subject_view.dialog gives it.
     """
-    scores, found = headline.scores, headline.predictions.tables
+    scores, predicted = headline.scores, headline.predictions.tables
     names = list(next(iter(counts.values())))
     data = [[subject, *(f"{count[name]:,}" for name in names)] for subject, count in counts.items()]
     lines = [
@@ -54,11 +54,11 @@ def tables(
         + [f"{MEASURES[measure]}, {by}" for measure in AT_THRESHOLD for by in ("answer", "threshold")],
         _thresholds(scores),
     )
-    rates = {name: failure_rates(found[name]) for name in read_strictly(found)}
+    rates = {name: failure_rates(predicted[name]) for name in read_strictly(predicted)}
     lines += _section(
         "Cost of a subject, and answers that could not be read (which count as wrong)",
         ["method", "trainable values", "stored", "prompt tokens", *(f"unreadable: {name}" for name in rates)],
-        _costs(scores, mean_costs(found["methods"]), rates),
+        _costs(scores, mean_costs(predicted["methods"]), rates),
     )
     lines += _section(
         "By kind of subject (soft prompt)",
@@ -128,14 +128,14 @@ def _by_method(scores: Scores, measures: Sequence[str]) -> TextRows:
 
 
 def _differences(scores: Scores) -> TextRows:
-    found = {measure: differences(scores, measure) for measure in scores.main()}
+    by_measure = {measure: differences(scores, measure) for measure in scores.main()}
     return [
         [
             _title(scores, method),
-            *(number_format.difference(of[method]) if method in of else "" for of in found.values()),
+            *(number_format.difference(of[method]) if method in of else "" for of in by_measure.values()),
         ]
         for method in scores.titles
-        if any(method in of for of in found.values())
+        if any(method in of for of in by_measure.values())
     ]
 
 

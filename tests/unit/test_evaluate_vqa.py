@@ -11,7 +11,7 @@ from common.core import io, paths, schema
 from common.methods.interface import Photos, Request
 from stages.evaluate import vqa_scores
 from stages.evaluate.benchmarks import BENCHMARKS, open_benchmarks
-from stages.evaluate.benchmarks.vqa import VqaBenchmark
+from stages.evaluate.benchmarks.vqa import VqaFilesBenchmark
 from stages.evaluate.eval_set import EvalSet, load_eval_set
 from stages.evaluate.evaluate import evaluate
 from stages.report.benchmarks import vqa as vqa_measures
@@ -100,7 +100,9 @@ def test_one_right_answer_is_read_as_its_scorer_reads_it(
 
 
 def test_every_question_is_asked_once_of_the_base_and_with_a_subject_in_place(eval_set: EvalSet) -> None:
-    (vqa,) = (benchmark for benchmark in open_benchmarks(eval_set) if isinstance(benchmark, VqaBenchmark))
+    (vqa,) = (
+        benchmark for benchmark in open_benchmarks(eval_set) if isinstance(benchmark, VqaFilesBenchmark)
+    )
     evaluate(Knowing("soft_prompt", eval_set.questions, {}, 0), eval_set, [vqa])
     rows = io.read_parquet(paths.predictions("soft_prompt", "vqa"), schema.VQA).to_pandas()
     assert rows.groupby("method").size().to_dict() == dict.fromkeys(
@@ -145,4 +147,4 @@ def test_without_these_folders_nothing_is_asked_or_written(workspace: Path) -> N
     populate({"bo": "world"})
     eval_set = load_eval_set({"bo": "world"}, SETTINGS, 0)
     opened = open_benchmarks(eval_set)
-    assert VqaBenchmark in BENCHMARKS and not any(isinstance(one, VqaBenchmark) for one in opened)
+    assert VqaFilesBenchmark in BENCHMARKS and not any(isinstance(one, VqaFilesBenchmark) for one in opened)

@@ -56,13 +56,13 @@ def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_new_benchmark_is_asked_and_scored_from_two_files():
     populate({"bo": "world", "mam": "world"})
     eval_set = load_eval_set({"bo": "world", "mam": "world"}, SETTINGS, 0)
-    *known, new = asked._found()
+    *known, new = asked._discovered()
     assert known == asked.BENCHMARKS
     assert evaluate(Drawn("soft_prompt", eval_set.questions, {}, 0), eval_set, [new(eval_set)]) == {
         "photos": 0, "greetings": 4
     }  # fmt: skip
     rows = io.read_parquet(paths.predictions("soft_prompt", "greetings")).to_pandas()
-    *earlier, scored = measured._found()
+    *earlier, scored = measured._discovered()
     assert earlier == measured.BENCHMARKS and scored.table == "greetings"
     found = scored.score(pd.DataFrame(rows[rows.subject == "bo"]), "bo", 0, 5)
     assert {method: values[0] for (method, _), values in found.items()} == {"soft_prompt": 1, "base": 1}

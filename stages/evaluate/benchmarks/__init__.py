@@ -13,7 +13,7 @@ ORDER = (
 )
 
 
-def _found() -> list[type[Benchmark]]:
+def _discovered() -> list[type[Benchmark]]:
     """The benchmark of each module."""
     names = sorted(module.name for module in iter_modules(__path__))
     names.sort(key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
@@ -28,7 +28,7 @@ def _found() -> list[type[Benchmark]]:
     ]
 
 
-BENCHMARKS = _found()
+BENCHMARKS = _discovered()
 
 
 def open_benchmarks(eval_set: EvalSet) -> list[Benchmark]:

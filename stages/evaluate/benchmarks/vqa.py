@@ -31,7 +31,7 @@ SCORES: dict[str, Callable[[str, Sequence[str]], float]] = {
 }
 
 
-class VqaBenchmark(GeneralVqaBenchmark):
+class VqaFilesBenchmark(GeneralVqaBenchmark):
     """What lies in the folders of these benchmarks below evaluate.general."""
 
     name = "vqa"

@@ -13,14 +13,14 @@ from stages.report.benchmarks import multiple_choice, recognition
 ORDER = ("recognition", "multiple_choice", "open_answers", "two_subjects", "captions", "general_vqa", "vqa")
 
 
-def _found() -> list[BenchmarkMeasures]:
+def _discovered() -> list[BenchmarkMeasures]:
     """The measures of each module."""
     names = sorted(module.name for module in iter_modules(__path__))
     names.sort(key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
     return [import_module(f"{__name__}.{name}").BENCHMARK for name in names]
 
 
-BENCHMARKS = _found()
+BENCHMARKS = _discovered()
 MEASURES = {name: title for benchmark in BENCHMARKS for name, title in benchmark.measures.items()}
 # measure → its name after `methods.<method>.` in metrics.json; what the first tables show
 MAIN = {measure: name for benchmark in BENCHMARKS for measure, name in benchmark.main.items()}

@@ -13,7 +13,7 @@ def score(rows: pd.DataFrame, subject: str, seed: int, resamples: int) -> Measur
     From the subject's rows of CAPTIONS. There are as many photos of others as evaluate was told to draw, so
     precision is that at this proportion.
     """
-    found: Measured = {}
+    measured: Measured = {}
     rows = rows.assign(photo=rows.owner + "/" + rows.photo)
     weights = PhotoWeights(rows, seed, resamples, "captions", subject)
     for (method, named), answers in rows.groupby(["method", "named"]):
@@ -22,8 +22,8 @@ def score(rows: pd.DataFrame, subject: str, seed: int, resamples: int) -> Measur
         rates = detection(weights.of(answers), said, truth, said == truth)
         # where no photo of others was asked about, a caption cannot name the subject wrongly
         for name in ("recall", "precision", "f1") if not truth.all() else ("recall",):
-            found[method, f"captions.{'named' if named else 'unnamed'}.{name}"] = getattr(rates, name)
-    return found
+            measured[method, f"captions.{'named' if named else 'unnamed'}.{name}"] = getattr(rates, name)
+    return measured
 
 
 BENCHMARK = BenchmarkMeasures(

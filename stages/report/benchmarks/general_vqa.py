@@ -24,17 +24,19 @@ def score(rows: pd.DataFrame, subject: str, seed: int, resamples: int) -> Measur
         return {}  # it was not drawn
     own = own.assign(key=own.file + " " + own.question_id + " " + own.order.astype(str))
     before = own[own.subject.isna()].set_index("key").answer
-    found: Measured = {}
+    measured: Measured = {}
     weights = PhotoWeights(own, seed, resamples, "general")  # the same photos for all subjects
     for (benchmark, method), answers in own.groupby(["benchmark", "method"]):
         score = _pope if benchmark == "pope" else _mmbench
         for column, suffix in READINGS.items():
             rates = score(answers.assign(said=answers[column]), weights)
-            found |= {(method, f"general.{benchmark}{suffix}.{name}"): rate for name, rate in rates.items()}
+            measured |= {
+                (method, f"general.{benchmark}{suffix}.{name}"): rate for name, rate in rates.items()
+            }
         if len(before):
             same = answers.answer.to_numpy() == before[answers.key].to_numpy()
-            found[method, f"general.{benchmark}.unchanged"] = weights.mean(answers, same)
-    return found
+            measured[method, f"general.{benchmark}.unchanged"] = weights.mean(answers, same)
+    return measured
 
 
 def _pope(answers: pd.DataFrame, weights: PhotoWeights) -> dict[str, Array]:
@@ -50,8 +52,8 @@ def _pope(answers: pd.DataFrame, weights: PhotoWeights) -> dict[str, Array]:
     }
 
 
-def _averages(found: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
-    return {name: np.mean([rates[name] for rates in found], axis=0) for name in found[0]}
+def _averages(several: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    return {name: np.mean([rates[name] for rates in several], axis=0) for name in several[0]}
 
 
 def _mmbench(answers: pd.DataFrame, weights: PhotoWeights) -> dict[str, Array]:

@@ -11,14 +11,14 @@ def score(rows: pd.DataFrame, subject: str, seed: int, resamples: int) -> Measur
 
     Drawn by question: one about a photo together with what else is asked about it, text questions singly.
     """
-    found: Measured = {}
+    measured: Measured = {}
     rows = rows.assign(photo=rows.photo.fillna(rows.question))
     weights = PhotoWeights(rows, seed, resamples, "open answers", subject)
     for method, answers in rows.groupby("method"):
         for kind, part in answers.groupby("kind"):
-            found[method, f"open.{kind}"] = weights.mean(part, part.correct)
-        found[method, "open.named"] = weights.mean(answers, answers.named)
-    return found
+            measured[method, f"open.{kind}"] = weights.mean(part, part.correct)
+        measured[method, "open.named"] = weights.mean(answers, answers.named)
+    return measured
 
 
 BENCHMARK = BenchmarkMeasures(

@@ -9,7 +9,7 @@ from stages.report.benchmark import BenchmarkMeasures, Measured, PhotoWeights
 
 def score(rows: pd.DataFrame, subject: str, seed: int, resamples: int) -> Measured:
     """Presence and sides, from rows of TWO_SUBJECTS; a side's score is the mean of both orders."""
-    found: Measured = {}
+    measured: Measured = {}
     weights = PhotoWeights(rows, seed, resamples, "together", subject)
     for method, answers in rows.groupby("method"):
         parts = {
@@ -18,10 +18,10 @@ def score(rows: pd.DataFrame, subject: str, seed: int, resamples: int) -> Measur
             "sides": answers[answers.kind == "side"],
         }
         for name, part in parts.items():
-            found[method, f"two_subjects.{name}"] = weights.mean(part, part.correct)
-        both = found[method, "two_subjects.present"], found[method, "two_subjects.absent"]
-        found[method, "two_subjects.weighted"] = np.mean(both, axis=0)
-    return found
+            measured[method, f"two_subjects.{name}"] = weights.mean(part, part.correct)
+        both = measured[method, "two_subjects.present"], measured[method, "two_subjects.absent"]
+        measured[method, "two_subjects.weighted"] = np.mean(both, axis=0)
+    return measured
 
 
 BENCHMARK = BenchmarkMeasures(

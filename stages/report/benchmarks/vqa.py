@@ -28,7 +28,7 @@ def score(rows: pd.DataFrame, subject: str, seed: int, resamples: int) -> Measur
     keys = own.benchmark + " " + own.file + " " + own.question_id
     own = own.assign(key=keys, photo=own.photo.fillna(keys))
     before = own[own.subject.isna()].set_index("key").answer
-    found: Measured = {}
+    measured: Measured = {}
     weights = PhotoWeights(own, seed, resamples, "vqa")  # the same photos for all subjects
     for (benchmark, method), answers in own.groupby(["benchmark", "method"]):
         rates = {
@@ -40,8 +40,8 @@ def score(rows: pd.DataFrame, subject: str, seed: int, resamples: int) -> Measur
         if len(before):
             same = answers.answer.to_numpy() == before[answers.key].to_numpy()
             rates["unchanged"] = weights.mean(answers, same)
-        found |= {(method, f"vqa.{benchmark}.{name}"): rate for name, rate in rates.items()}
-    return found
+        measured |= {(method, f"vqa.{benchmark}.{name}"): rate for name, rate in rates.items()}
+    return measured
 
 
 def _mme(answers: pd.DataFrame, weights: PhotoWeights) -> dict[str, Array]:
