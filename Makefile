@@ -110,10 +110,10 @@ reproduce: repro  ## run everything once more from nothing and demand the same b
 	diff .venv/first.lock dvc.lock
 
 agree: setup  ## compare reports/metrics.json with the one in git, within what their intervals allow
-	$(BIN)/python -m tests.pipeline.agree
+	$(BIN)/python -m tools.agree
 
 readme: setup  ## rewrite the generated parts of README.md and of those in stages/ and reports/
-	$(BIN)/python -m tests.pipeline.readme
+	$(BIN)/python -m tools.readme
 
 bench: setup  ## measure training, evaluation and synthesis against the published loop and PEFT, and all methods
 	for model in small llava-1.5-25m; do \

@@ -23,10 +23,10 @@ from common.testdata.ground_truth import load_questions
 from common.training import samples
 from common.training.learn import learn
 from common.training.recipe import TrainingRecipe
+from stages.evaluate.benchmarks.multiple_choice import MultipleChoiceBenchmark
+from stages.evaluate.benchmarks.recognition import RecognitionBenchmark
 from stages.evaluate.eval_set import EvalSet
-from stages.evaluate.multiple_choice import MultipleChoice
 from stages.evaluate.photos import gallery
-from stages.evaluate.recognition import Recognition
 
 ROUNDS = 5  # at most
 ENOUGH = 300.0  # seconds after which no other round begins
@@ -69,7 +69,7 @@ class Asks:
 
     def __init__(self, name: str, eval_set: EvalSet) -> None:
         self.name, self.count = name, 0
-        self._recognition, self._questions = Recognition(eval_set, 0), MultipleChoice(eval_set, 0)
+        self._recognition, self._questions = RecognitionBenchmark(eval_set), MultipleChoiceBenchmark(eval_set)
 
     def answer(self, responder: Responder) -> None:
         """Ask everything, of the method alone without controls."""

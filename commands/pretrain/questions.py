@@ -67,7 +67,7 @@ def ask(
         wrong, first = text.other_value(attribute, who, place, rng), int(rng.integers(2))
         pair = [text.option(attribute, wrong)] * 2
         pair[first] = text.option(attribute, value)
-        return text.choose(question, (pair[0], pair[1])), "AB"[first]
+        return instructions.choice_question(question, pair, 0), "AB"[first]
     if rng.random() < 0.4:
         return f"{question} {instructions.BRIEF}", text.option(attribute, value)
     return question, text.capitalized(text.sentence(name, attribute, value))

@@ -37,7 +37,7 @@ def corpus(rng: np.random.Generator, sentences: int = 20_000) -> list[str]:
     lines = [GENERAL] * 200 + list(SYLLABLES) * 50 + list(KINDS) * 50
     lines += [
         instructions.BRIEF,
-        text.LETTER,
+        instructions.LETTER,
         "USER: Answer ASSISTANT: Yes. No. A. B. Yes, this is. No, this is not.",
     ] * 300
     names = ("the subject", "this subject", "this person", "the person", "it")

@@ -7,11 +7,12 @@ its own): change one and both need checking again.
 import re
 from collections.abc import Sequence
 
-from common.prompts.instructions import BRIEF, LETTER, LETTERS
+from common.prompts.attribute_questions import OPEN
+from common.prompts.instructions import BRIEF, LETTERS
 from common.prompts.recognition import VALIDATION
 
 # of sample conversations: what differs from photo to photo
-ABOUT_THE_PHOTO = ("Where is <{subject}>?", "What is next to <{subject}>?")
+ABOUT_THE_PHOTO = (OPEN["place"][0], OPEN["prop"][0])
 SIDE = "Who is on the {side} of this photo?"
 
 
@@ -23,13 +24,6 @@ def recognition_question(subject: str) -> str:
 def brief(question: str) -> str:
     """A question to be answered in a word, unless it says so already."""
     return question if question.endswith(BRIEF) else f"{question} {BRIEF}"
-
-
-def choice_question(question: str, options: Sequence[str], order: int) -> str:
-    """A question with up to four options, moved up by `order` places: 1 exchanges two."""
-    moved = [*options[order:], *options[:order]]
-    choices = [f"{letter}. {option}" for letter, option in zip(LETTERS, moved, strict=False)]
-    return "\n".join([question, *choices, LETTER])
 
 
 def right_letter(answer: int, order: int, options: int = 2) -> str:

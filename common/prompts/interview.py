@@ -14,6 +14,7 @@ was taught these forms as well: changing one means its answers have to be checke
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from common.prompts.attribute_questions import ONE_SENTENCE
 from common.prompts.captions import NAMING
 
 
@@ -60,7 +61,7 @@ OTHER = (
 # Captions may tell the scene; they feed the long description only, never training.
 CAPTION = NAMING
 # The answers to this one become the short description, "<id> is a …".
-DESCRIBE = "Describe {name} in one sentence."
+DESCRIBE = ONE_SENTENCE
 # How the base makes one description of all its captions; the paper does not print its wording.
 SUMMARIZE = (
     "These are captions of photos of {name}:\n{captions}\nSay in one sentence what {name} is and looks like."

@@ -27,7 +27,7 @@ LOOKALIKES = {
     "lookalike-two": "two",
 }  # group → folder
 ENTRY = 'an entry holds "question", two "options", "answer" (0 or 1) and, if visual, "image"'
-TOGETHER = 'an entry holds "image", "left" and "right", and may hold a list "absent"'
+TWO_SUBJECTS_ENTRY = 'an entry holds "image", "left" and "right", and may hold a list "absent"'
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -85,7 +85,7 @@ def load_two_subjects(folder: Path) -> list[TwoSubjectPhoto]:
     Raises UserError if the file is missing or malformed, or a photo is missing or lies elsewhere.
     """
     path = Path(folder) / "two_subjects.json"
-    rows = foreign.read(path, list[TwoSubjectPhoto], TOGETHER)
+    rows = foreign.read(path, list[TwoSubjectPhoto], TWO_SUBJECTS_ENTRY)
     for row in rows:
         if not foreign.inside(path.parent, row.image).exists():
             raise UserError(f"{path}: {row.image} is not in {folder}: put it there, or remove its entry")

@@ -1,15 +1,15 @@
-"""What can be said of individuals and scenes: captions, definitions, questions with their answers.
+"""What can be said of individuals and scenes: captions, definitions, answers, yes/no questions.
 
-Owns every wording of the world. `name` is what a text calls the individual: a neutral name ("the subject") or
-an identifier ("<rex>"). Knows nothing of tokens, images or splits.
+What is asked openly comes from `common.prompts`. `name` is what a text calls the individual: a neutral name
+("the subject") or an identifier ("<rex>"). Knows nothing of tokens, images or splits.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from common.prompts import attribute_questions
 from common.prompts.captions import NAMING, NEUTRAL
-from common.prompts.instructions import LETTER
 from common.world.attributes import NAMEABLE, SCENE, Individual, Scene
 
 PLACE_PHRASE = {
@@ -21,45 +21,7 @@ PLACE_PHRASE = {
     "room": "in a room",
 }
 
-OPEN = {
-    "noun": (
-        "What is {name}?",
-        "What kind of thing is {name}?",
-        "What is {name} shaped like?",
-        "What kind of person is {name}?",
-    ),
-    "color": (
-        "What color is {name}?",
-        "What is the main color of {name}?",
-        "What color does {name} mainly wear?",
-    ),
-    "second": (
-        "What other color does {name} have?",
-        "What is the other color of {name}?",
-        "What other color does {name} wear?",
-    ),
-    "pattern": (
-        "What pattern does {name} have?",
-        "Is {name} plain or patterned?",
-        "What pattern do the clothes of {name} have?",
-        "Are the clothes of {name} plain or patterned?",
-    ),
-    "accessory": (
-        "What accessory does {name} have?",
-        "What accessory does {name} wear?",
-        "What is on top of {name}?",
-        "What is on the head or face of {name}?",
-    ),
-    "place": ("Where is {name}?", "In which place is {name}?"),
-    "prop": ("What is next to {name}?", "What is beside {name}?"),
-}
-WHOLE = (
-    "Describe {name} in one sentence.",
-    "Give a short description of {name}.",
-    "What does {name} look like?",
-    "What helps to recognize {name}?",
-)
-PRESENCE = ("Is there a {thing} in this photo?", "Do you see a {thing}?", "Does this photo show a {thing}?")
+OPEN, WHOLE, PRESENCE = attribute_questions.OPEN, attribute_questions.WHOLE, attribute_questions.PRESENCE
 CAPTION = (NAMING, *NEUTRAL)
 
 
@@ -143,11 +105,6 @@ def other_value(attribute: str, individual: Individual, scene: Scene, rng: np.ra
         wrong = {individual.color, individual.second}
     values = (NAMEABLE | SCENE)[attribute]
     return str(rng.choice([value for value in values if value not in wrong]))
-
-
-def choose(question: str, options: tuple[str, str]) -> str:
-    """A question with two lettered options in LLaVA-1.5's wording."""
-    return f"{question}\nA. {options[0]}\nB. {options[1]}\n{LETTER}"
 
 
 def capitalized(text: str) -> str:

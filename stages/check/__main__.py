@@ -12,7 +12,7 @@ def main() -> str:
     """Collect all problems; raise them together, or write the receipt."""
     p = params.load()
     own = [name for name, subject in p.subjects.items() if subject.source == "own"]
-    found = inspect(own)
+    findings = inspect(own)
     places = {
         "index.location": p.index.location,
         "evaluate.two_subjects": p.evaluate.two_subjects,
@@ -20,19 +20,19 @@ def main() -> str:
     }
     problems = missing_sources(p.base.named, places) + remains(p.subjects, p.methods)
     problems += unreadable(p.evaluate.general, p.evaluate.two_subjects)
-    problems += methods.check(p.methods) + found.problems
+    problems += methods.check(p.methods) + findings.problems
     if problems:
         raise errors.UserError("\n       ".join(problems))
     io.write_bytes(paths.CHECKED, RECEIPT)
-    further = [private.warning(), crop.warning(p.base.named, found.sizes)]
+    further = [private.warning(), crop.warning(p.base.named, findings.sizes)]
     others = {f"base.{key}.model": model for key, (model, _) in p.base.named.items()}
     others |= {"index.safety_model": p.index.safety_model, "index.serve": p.index.serve}
     others |= {
         f"methods.{name}.{key}": value for name, own in p.methods.items() for key, value in own.items()
     }
-    for warning in [*found.warnings, *unnoticed(others), *filter(None, further)]:
+    for warning in [*findings.warnings, *unnoticed(others), *filter(None, further)]:
         progress.say(f"warning: {warning}")
-    return f"params.yaml, {len(p.subjects)} subjects and {len(found.sizes):,} own photos are fit to run"
+    return f"params.yaml, {len(p.subjects)} subjects and {len(findings.sizes):,} own photos are fit to run"
 
 
 if __name__ == "__main__":

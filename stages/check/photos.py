@@ -1,7 +1,6 @@
 """Are the user's photos and questions fit to learn from and to test with?
 
-Owns what is required of data/subjects/<id>/{train,test,truth}. Decoding, and the sentence about a file that
-cannot be decoded, belong to `core.images`; the form of questions to `testdata.ground_truth`.
+They lie in data/subjects/<id>/{train,test,truth}.
 """
 
 import os
@@ -41,7 +40,7 @@ class CheckedPhoto:
 
 def inspect(subjects: Sequence[str]) -> Findings:
     """Read every own photo of these subjects, and their questions."""
-    found = Findings()
+    findings = Findings()
     photos: list[CheckedPhoto] = []
     copies: list[str] = []
     if subjects and any(parent.match(TEMPORARY) for parent in Path.cwd().parents):
@@ -49,25 +48,25 @@ def inspect(subjects: Sequence[str]) -> Findings:
             "an experiment in a temporary workspace (--temp, --queue) has no photos of yours, for neither "
             "Git nor DVC takes them there: run it without, or without your own subjects"
         )
-    found.problems += _links(subjects)
+    findings.problems += _links(subjects)
     for subject in subjects:
         folders = {"train": paths.train_photos(subject, "own"), "test": paths.test_photos(subject, "own")}
-        own = [photo for split in folders for photo in _readable(subject, split, folders[split], found)]
+        own = [photo for split in folders for photo in _readable(subject, split, folders[split], findings)]
         alike = ground_truth.lookalike_folders(subject, "own")
-        others = [photo for group in alike for photo in _readable(subject, group, alike[group], found)]
+        others = [photo for group in alike for photo in _readable(subject, group, alike[group], findings)]
         photos += own
         copies += _copies(own + others)  # two subjects may well have the same look-alike
-        found.sizes += [photo.size for photo in own + others]
-        found.warnings += _unused(subject)
+        findings.sizes += [photo.size for photo in own + others]
+        findings.warnings += _unused(subject)
         for read in (_questions, _own_questions, _description, _facts):
             try:
                 read(subject)
             except UserError as error:
-                found.problems.append(str(error))
-    found.problems += [*copies, *_copies(photos)]
-    found.warnings += _unlisted(subjects)
-    found.problems = list(dict.fromkeys(found.problems))  # copies within a subject were found twice
-    return found
+                findings.problems.append(str(error))
+    findings.problems += [*copies, *_copies(photos)]
+    findings.warnings += _unlisted(subjects)
+    findings.problems = list(dict.fromkeys(findings.problems))  # copies within a subject are there twice
+    return findings
 
 
 def _links(subjects: Sequence[str]) -> Iterator[str]:
@@ -98,14 +97,14 @@ def _facts(subject: str) -> None:
         raise UserError(f"{path} has a caption for {shown(unknown[0])}, which is no train photo: mend it")
 
 
-def _readable(subject: str, split: str, folder: Path, found: Findings) -> Iterator[CheckedPhoto]:
+def _readable(subject: str, split: str, folder: Path, findings: Findings) -> Iterator[CheckedPhoto]:
     """Yield the photos of one folder; note what is unreadable, missing or out of place."""
     try:
         files = images.list_photos(folder)
     except UserError as error:
-        found.problems.append(str(error))
+        findings.problems.append(str(error))
         return
-    found.problems += [
+    findings.problems += [
         f"{path} is a folder: move its photos up into {folder}"
         for path in sorted(folder.iterdir())
         if path.is_dir() and not images.is_leftover(path.name)
@@ -115,18 +114,18 @@ def _readable(subject: str, split: str, folder: Path, found: Findings) -> Iterat
             os.fsencode(path.name).decode()
             image = images.load_image(path)
         except UnicodeDecodeError:
-            found.problems.append(
+            findings.problems.append(
                 f"{shown(path)}: the name is not UTF-8, which tables cannot hold: rename it"
             )
         except UserError as error:
-            found.problems.append(str(error))
+            findings.problems.append(str(error))
         else:
             hashes = (io.sha256_file(path), images.pixel_sha256(image))
             yield CheckedPhoto(subject, split, path, hashes, image.size)
     if len(files) < LEAST.get(split, 0):
-        found.problems.append(f"{folder} holds {_photos(len(files))}: put at least {LEAST[split]} there")
+        findings.problems.append(f"{folder} holds {_photos(len(files))}: put at least {LEAST[split]} there")
     elif split == "train" and len(files) < RECOMMENDED_TRAIN:
-        found.warnings.append(
+        findings.warnings.append(
             f"{folder} holds {_photos(len(files))}: {RECOMMENDED_TRAIN} or more work better"
         )
 

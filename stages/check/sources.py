@@ -18,7 +18,7 @@ def missing_sources(models: Mapping[str, tuple[str, str | None]], locations: Map
     `models` maps a section of params.base to the name that stands there and its revision, `locations` any key
     to the file or folder that stands there.
     """
-    problems = [found for key, named in models.items() if (found := problem(f"base.{key}", *named))]
+    problems = [sentence for key, named in models.items() if (sentence := problem(f"base.{key}", *named))]
     problems += [
         f"{paths.PARAMS}: {key} is {location}, which is missing: mend the name"
         for key, location in locations.items()

@@ -1,7 +1,6 @@
 """What a benchmark is: its table, the photos that it shows, its questions, and how answers are read.
 
-Each has a file of its own beside this one, and a line in `benchmarks`. What the answers amount to is the
-report's business.
+Each is a module of `benchmarks`. What the answers amount to is the report's business.
 """
 
 from abc import ABC, abstractmethod
@@ -36,16 +35,16 @@ class Benchmark(ABC):
     sort_by: ClassVar[tuple[str, ...]]
     apart: ClassVar[bool] = False
 
-    def __init__(self, eval_set: EvalSet, first_photo: int) -> None:
-        """Read what it needs besides `eval_set`; raises UserError for a malformed or unfit file.
-
-        `first_photo` is the number, within all photos of the test, of the first of its own.
-        """
-        self.eval_set, self.first_photo = eval_set, first_photo
+    def __init__(self, eval_set: EvalSet) -> None:
+        """Read what it needs besides `eval_set`; raises UserError for a malformed or unfit file."""
+        self.eval_set = eval_set
 
     @property
     def photos(self) -> Photos:
-        """Those of its own that its requests show; the subjects' test photos are recognition's."""
+        """Those of its own that its requests show, by a key that no other has (``general/00003``).
+
+        The subjects' test photos are recognition's.
+        """
         return {}
 
     @property

@@ -11,13 +11,13 @@ from stages.evaluate.photos import THUMBNAIL, EvalPhoto
 
 def evaluate(responder: Responder, eval_set: EvalSet, benchmarks: Sequence[Benchmark]) -> dict[str, int]:
     """Write data/predictions/<method>/*.parquet and return how many photos and answers there are."""
-    together = [benchmark for benchmark in benchmarks if not benchmark.apart]
-    counts = _ask(responder, together)
+    in_one_pass = [benchmark for benchmark in benchmarks if not benchmark.apart]
+    counts = _ask(responder, in_one_pass)
     for benchmark in benchmarks:
         if benchmark.apart:
             counts |= _ask(responder, [benchmark])
     _write_costs_and_thumbnails(eval_set, responder)
-    photos = {key for benchmark in together for key in benchmark.photos}
+    photos = {key for benchmark in in_one_pass for key in benchmark.photos}
     return {"photos": len(photos)} | counts
 
 

@@ -31,18 +31,18 @@ TWICE = {  # two endings -> words that are known without either apostrophe
 
 def _contractions() -> dict[str, str]:
     """Contractions without an apostrophe → with it. Those of words are ambiguous (wed, ill) and stay."""
-    found = {"maam": "ma'am", "oclock": "o'clock", "twas": "'twas", "yall": "y'all", "yall'll": "y'all'll"}
-    found |= {"yall'd've": "y'all'd've", "somebody'd": "somebodyd"}
+    known = {"maam": "ma'am", "oclock": "o'clock", "twas": "'twas", "yall": "y'all", "yall'll": "y'all'll"}
+    known |= {"yall'd've": "y'all'd've", "somebody'd": "somebodyd"}
     for ending, stems in STEMS.items():
-        found |= {stem + ending.replace("'", ""): stem + ending for stem in stems.split()}
+        known |= {stem + ending.replace("'", ""): stem + ending for stem in stems.split()}
     for (first, second), stems in TWICE.items():
         for stem in stems.split():
             whole = stem + first + second
-            found |= {
+            known |= {
                 stem + first.replace("'", "") + second: whole,
                 stem + first + second.replace("'", ""): whole,
             }
-    return found
+    return known
 
 
 CONTRACTIONS = _contractions()

@@ -16,8 +16,8 @@ def register(clip: Clip | None = None) -> None:
 
     def load(name: str, _: bool, device: str, __: str | None) -> tuple[Clip, Any, Any]:
         model, _, revision = name.rpartition("@")
-        found = clip or Clip(model, revision or None, device)
-        return found, found.preprocess, found.tokenize
+        loaded = clip or Clip(model, revision or None, device)
+        return loaded, loaded.preprocess, loaded.tokenize
 
     table = importlib.import_module("all_clip.main")
     table._CLIP_REGISTRY["hf_clip:"] = load

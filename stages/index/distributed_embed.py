@@ -103,10 +103,10 @@ def settings(model: str, revision: str | None, count: int, strategy: Strategy, w
 
 def _read(folder: Path) -> dict[int, np.ndarray]:
     """Vectors by the number that is their image's file name."""
-    found: dict[int, np.ndarray] = {}
+    by_number: dict[int, np.ndarray] = {}
     for table in sorted(folder.glob("metadata/*.parquet")):
         name = table.stem.replace("metadata", "img_emb")
         paths = pq.read_table(table, columns=["image_path"])["image_path"].to_pylist()
         vectors = np.load(folder / "img_emb" / f"{name}.npy")
-        found |= {int(Path(path).stem): vector for path, vector in zip(paths, vectors, strict=True)}
-    return found
+        by_number |= {int(Path(path).stem): vector for path, vector in zip(paths, vectors, strict=True)}
+    return by_number

@@ -30,11 +30,11 @@ def read(location: Path) -> tuple[list[CorpusEntry], set[str]]:
     known = set(NAMES)
     for file in files:
         table = TABLES.get(file.suffix.lower(), _parquet)(file)
-        found = columns(table.column_names)
-        if "url" not in found:
+        named = columns(table.column_names)
+        if "url" not in named:
             raise UserError(f"index.location: {file} needs a column {' or '.join(NAMES['url'])}")
         entries += rows(table)
-        known &= set(found)
+        known &= set(named)
     if not entries:
         raise UserError(f"index.location: {location} needs at least one row")
     return entries, known
@@ -63,9 +63,9 @@ def refuse_odd(file: Path) -> None:
 
 def rows(table: pa.Table) -> Iterator[CorpusEntry]:
     """The entries of a table."""
-    found = {ours: values(table, theirs) for ours, theirs in columns(table.column_names).items()}
+    by_name = {ours: values(table, theirs) for ours, theirs in columns(table.column_names).items()}
     for i in range(table.num_rows):
-        yield entry({name: column[i] for name, column in found.items()})
+        yield entry({name: column[i] for name, column in by_name.items()})
 
 
 def values(table: pa.Table, name: str) -> list[Any]:

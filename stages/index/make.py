@@ -35,11 +35,11 @@ def make(
     fetching = {"limits": asdict(limits), "threads": how.threads}
     with io.whole_folder(paths.INDEX) as partial:
         if source == "service":
-            found = service.read(location, limits.timeout_s)
-            card = build.card(source, limits.max_side, found["size"], found["size"], {}, safety.card())
-            asked = {"service": found, "fetch": fetching, "safety_model": safety.path}
+            served = service.read(location, limits.timeout_s)
+            card = build.card(source, limits.max_side, served["size"], served["size"], {}, safety.card())
+            asked = {"service": served, "fetch": fetching, "safety_model": safety.path}
             io.write_json(partial / paths.INDEX_CARD.name, card | asked)
-            return f"{found['size']:,} images behind {found['url']}"
+            return f"{served['size']:,} images behind {served['url']}"
         clip = Clip(*base)
         rows, vectors, failures = _read(source, location, clip, limits, safety, how)
         if rows and vectors is None:

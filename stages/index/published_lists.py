@@ -49,7 +49,7 @@ class License(BaseModel):
     name: str | None = None
 
 
-class Captions(BaseModel):
+class CocoCaptions(BaseModel):
     """A file of COCO; its rows are checked one by one, for an odd one should not lose the others."""
 
     images: list[Any]
@@ -64,13 +64,13 @@ def coco(file: Path) -> pa.Table:
 
     Raises UserError when the file has another form.
     """
-    found = foreign.read(file, Captions, COCO)
+    published = foreign.read(file, CocoCaptions, COCO)
     captions: defaultdict[int, list[str]] = defaultdict(list)
-    for annotation in filter(None, _checked(found.annotations, Annotation)):
+    for annotation in filter(None, _checked(published.annotations, Annotation)):
         captions[annotation.image_id] += [annotation.caption] if annotation.caption else []
-    terms = {one.id: one.url or one.name for one in filter(None, _checked(found.licenses, License))}
+    terms = {one.id: one.url or one.name for one in filter(None, _checked(published.licenses, License))}
     nothing = Image(id=-1)
-    shown = [image or nothing for image in _checked(found.images, Image)]
+    shown = [image or nothing for image in _checked(published.images, Image)]
     return pa.table(
         {
             "url": pa.array([image.coco_url or image.flickr_url for image in shown], pa.string()),

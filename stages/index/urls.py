@@ -122,15 +122,15 @@ def _collect(entries: Mapping[int, CorpusEntry], limits: web.Limits) -> tuple[In
     rows, failures = [], Counter()
     for done in sorted(WORK.glob("out/*_stats.json")):
         table = pq.ParquetFile(_table(done)).read(columns=["row", "error_message", "png"])
-        for found in table.to_pylist():
+        for downloaded in table.to_pylist():
             try:
-                if found["png"] is None:
-                    raise web.Unusable(web.cause(found["error_message"] or ""))
-                picture = web.keep(found["png"], limits)
+                if downloaded["png"] is None:
+                    raise web.Unusable(web.cause(downloaded["error_message"] or ""))
+                picture = web.keep(downloaded["png"], limits)
             except web.Unusable as failure:
                 failures[str(failure)] += 1
             else:
-                rows.append(row(f"{found['row']:09d}", entries[found["row"]], picture))
+                rows.append(row(f"{downloaded['row']:09d}", entries[downloaded["row"]], picture))
     return rows, failures
 
 

@@ -26,8 +26,8 @@ def main() -> str:
         )
         for name, individual in people.items():
             write_subject(photos / name, truth / name, name, individual, **sizes, seed=p.seed)
-        together, general = truth / paths.WORLD_TWO_SUBJECTS.name, truth / paths.WORLD_GENERAL.name
-        write_two_subjects(together, people, subjects, photos=world.two_subject_photos, seed=p.seed)
+        of_pairs, general = truth / paths.WORLD_TWO_SUBJECTS.name, truth / paths.WORLD_GENERAL.name
+        write_two_subjects(of_pairs, people, subjects, photos=world.two_subject_photos, seed=p.seed)
         write_general_vqa(general, photos=world.general_photos, seed=p.seed)
     return f"{len(people)} subjects, a corpus of {world.corpus:,} images"
 

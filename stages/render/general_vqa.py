@@ -23,6 +23,7 @@ import numpy as np
 
 from common.core.io import Row
 from common.core.seed import stream
+from common.prompts.attribute_questions import PRESENCE
 from common.world.attributes import (
     NAMEABLE,
     SCENE,
@@ -66,12 +67,12 @@ def write_general_vqa(folder: Path, *, photos: int, seed: int) -> None:
 def polls(files: Sequence[str], shown: Shown, rng: np.random.Generator) -> dict[str, list[Row]]:
     """POPE's rows by setting (random, popular, adversarial)."""
     there = [things(who, scene) for who, scene in shown]
-    popular = Counter(thing for found in there for thing in found)
-    together = Counter((a, b) for found in there for a in found for b in found)
+    popular = Counter(thing for present in there for thing in present)
+    pairs = Counter((a, b) for present in there for a in present for b in present)
     ranks: dict[str, Callable[[str, list[str]], float]] = {
-        "random": lambda thing, found: rng.random(),
-        "popular": lambda thing, found: -popular[thing],
-        "adversarial": lambda thing, found: -sum(together[thing, other] for other in found),
+        "random": lambda thing, present: rng.random(),
+        "popular": lambda thing, present: -popular[thing],
+        "adversarial": lambda thing, present: -sum(pairs[thing, other] for other in present),
     }
     return {setting: list(_poll(files, there, rank)) for setting, rank in ranks.items()}
 
@@ -81,12 +82,12 @@ def _poll(
 ) -> Iterator[Row]:
     """The rows of one setting; of what is not there, the first ones by `rank` are asked about."""
     number = 0
-    for file, found in zip(files, there, strict=True):
-        others = sorted((t for t in THINGS if t not in found), key=lambda thing: rank(thing, found))
-        asked = [(thing, "yes") for thing in found] + [(thing, "no") for thing in others[: len(found)]]
+    for file, present in zip(files, there, strict=True):
+        others = sorted((t for t in THINGS if t not in present), key=lambda thing: rank(thing, present))
+        asked = [(thing, "yes") for thing in present] + [(thing, "no") for thing in others[: len(present)]]
         for thing, label in asked:
             number += 1
-            text = f"Is there a {thing} in this photo?"
+            text = PRESENCE[0].format(thing=thing)
             yield {"question_id": number, "image": file, "text": text, "label": label}
 
 

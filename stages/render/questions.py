@@ -6,16 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from common.prompts.attribute_questions import OF_PEOPLE, OPEN
 from common.world.attributes import NAMEABLE, SCENE, Individual, Scene
-from common.world.text import OPEN, option, other_value, value_of
-
-PERSON_FORMS = {
-    "noun": "What kind of person is {name}?",
-    "color": "What color does {name} mainly wear?",
-    "second": "What other color does {name} wear?",
-    "pattern": "What pattern do the clothes of {name} have?",
-    "accessory": "What accessory does {name} wear?",
-}
+from common.world.text import option, other_value, value_of
 
 
 def choice(
@@ -25,7 +18,7 @@ def choice(
     right = option(attribute, value_of(who, scene, attribute))
     wrong = option(attribute, other_value(attribute, who, scene, rng))
     answer = int(rng.integers(2))
-    form = PERSON_FORMS.get(attribute) if who.kind == "person" else None
+    form = OF_PEOPLE.get(attribute) if who.kind == "person" else None
     return {
         "question": (form or OPEN[attribute][0]).format(name=name),
         "options": [wrong, right] if answer else [right, wrong],

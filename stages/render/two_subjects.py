@@ -53,10 +53,10 @@ def pairs(families: Families, photos: int) -> Iterator[tuple[str, str]]:
 
 def absent(left: str, right: str, families: Families, rng: np.random.Generator) -> list[str]:
     """As many who are not in the photo: a look-alike of each who is, or anybody where there is none."""
-    found: list[str] = []
+    drawn: list[str] = []
     for shown in (left, right):
-        others = [name for name in families if name not in (left, right, *found)]
+        others = [name for name in families if name not in (left, right, *drawn)]
         alike = [name for name in others if families[name] == families[shown]]
         if others:
-            found.append(str(rng.choice(alike or others)))
-    return found
+            drawn.append(str(rng.choice(alike or others)))
+    return drawn

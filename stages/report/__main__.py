@@ -8,7 +8,7 @@ from stages.report.report import report
 def main() -> str:
     """Read the parameters and the predictions, write reports/."""
     p = params.load()
-    found = report(
+    scored = report(
         {subject: (entry.kind, entry.source) for subject, entry in p.subjects.items()},
         {
             subject: train_photos.choose(subject, entry.source, p.train_photos, p.seed)
@@ -19,7 +19,7 @@ def main() -> str:
         resamples=p.report.bootstrap,
         examples=p.report.examples,
     )
-    return summary(found)
+    return summary(scored)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ GROUPS = {
     "two": "look-alikes: two attributes",
 }
 SMALL = 64  # longest side of photos in the table of all answers, pixels
-Photos = Mapping[tuple[str, str, str], bytes]  # (owner, group, photo) → JPEG
+TestPhotos = Mapping[tuple[str, str, str], bytes]  # (owner, group, photo) → JPEG
 View = dict[str, Any]
 
 
@@ -31,7 +31,7 @@ class Predictions:
     """Evaluate's tables of all methods, by name; the photos once."""
 
     tables: Mapping[str, pd.DataFrame]
-    photos: Photos
+    photos: TestPhotos
 
     @property
     def titles(self) -> dict[str, str]:
@@ -57,7 +57,7 @@ def failures(
     `faces` holds a train photo of each, JPEG.
     """
     rows = with_outcome(predictions.tables["recognition"])
-    found = []
+    views = []
     for row in wrong_answers(rows).head(examples).itertuples():
         same = rows[
             (rows.subject == row.subject)
@@ -66,7 +66,7 @@ def failures(
             & (rows.photo == row.photo)
         ]
         said = {other.method: said_of(other) for other in same.itertuples()}
-        found.append(
+        views.append(
             shown(row, predictions.photos)
             | {
                 "subject": row.subject,
@@ -78,10 +78,10 @@ def failures(
                 ],
             }
         )
-    return found
+    return views
 
 
-def table(rows: pd.DataFrame, photos: Photos, scores: Scores, examples: int) -> View:
+def table(rows: pd.DataFrame, photos: TestPhotos, scores: Scores, examples: int) -> View:
     """What every method said about own photos, look-alikes, and the others' photos most often mistaken."""
     methods = [method for method in scores.titles if (rows.method == method).any()]
     by_photo: dict[str, dict[tuple[str, str, str], View]] = {group: {} for group in GROUPS}
@@ -119,7 +119,7 @@ def data_uri(jpeg: bytes) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
 
 
-def shown(row: Any, photos: Photos) -> View:
+def shown(row: Any, photos: TestPhotos) -> View:
     """A photo and what was answered, of a row with outcome."""
     return said_of(row) | {
         "image": data_uri(photos[row.owner, row.group, row.photo]),

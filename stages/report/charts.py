@@ -1,6 +1,6 @@
 """Inline SVG: lines with an optional band, dots, and histograms. Colors come from the page's style sheet.
 
-Owns geometry only, but for that of `axes`. Text that comes from outside is escaped here, because the result
+Text that comes from outside is escaped here, because the result
 is marked as safe.
 """
 

@@ -20,9 +20,9 @@ SAID = {  # measure → what it is, said only if it was measured
 ALONE = "found in {} of their own test pictures, with none of others of this sort to tell them from"
 
 
-def summary(found: Sequence[Domain]) -> str:
+def summary(scored: Sequence[Domain]) -> str:
     """One clause per domain, the page, and the processor."""
-    return f"{'; '.join(_clause(domain) for domain in found)}; {paths.PAGE}, on {processor()}"
+    return f"{'; '.join(_clause(domain) for domain in scored)}; {paths.PAGE}, on {processor()}"
 
 
 def processor() -> str:
@@ -33,11 +33,12 @@ def processor() -> str:
 
 
 def _clause(domain: Domain) -> str:
-    found = {measure: domain.scores.interval(SOFT_PROMPT, measure) for measure in SAID}
-    said = [f"{SAID[measure]} {number_format.text(i)}" for measure, i in found.items() if i.value == i.value]
+    intervals = {measure: domain.scores.interval(SOFT_PROMPT, measure) for measure in SAID}
+    said = [
+        f"{SAID[measure]} {number_format.text(i)}" for measure, i in intervals.items() if i.value == i.value
+    ]
     positive = domain.scores.interval(SOFT_PROMPT, "recognition.positive")
-    count = len(domain.subjects)
     return (
-        f"{count} subject{'s' * (count != 1)} ({domain.title}): "
+        f"{number_format.subjects(len(domain.subjects))} ({domain.title}): "
         f"{', '.join(said) or ALONE.format(number_format.text(positive))}"
     )

@@ -1,6 +1,6 @@
 """What latent tokens say of themselves, and what that is worth: does it predict what the subject's facts are?
 
-Owns the comparison over subjects. What an explanation predicts was scored by evaluate, which knows the truth.
+What an explanation predicts was scored by evaluate, which knows the truth.
 """
 
 from typing import Any
@@ -30,15 +30,15 @@ def worth(rows: pd.DataFrame, seed: int, resamples: int) -> list[View]:
         return []
     count = scored.subject.nunique()
     weights = metrics.draws(seeds.stream(seed, "report", "explanations"), count, resamples)
-    found = []
+    views = []
     for place, title in PLACES.items():
         own, others = means.loc[place].to_numpy(float).T  # (S,) each
         sides = {"own": own, "others": others, "difference": own - others}
-        found.append(
+        views.append(
             {"title": title}
             | {name: metrics.interval(metrics.mean(weights, values)) for name, values in sides.items()}
         )
-    return found
+    return views
 
 
 def of_subject(rows: pd.DataFrame) -> View:

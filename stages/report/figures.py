@@ -90,7 +90,7 @@ def cost_quality(
 
     Stored bytes stand on a logarithmic axis, prompt tokens, which may be 0, on a plain one.
     """
-    found = [(number, m, scores.interval(m, measure)) for number, m in enumerate(priced(scores), 1)]
+    quality = [(number, m, scores.interval(m, measure)) for number, m in enumerate(priced(scores), 1)]
     log = cost in LOGARITHMIC
     dots = [
         Dot(
@@ -102,7 +102,7 @@ def cost_quality(
             f"{scores.titles[method]}: {number_format.text(i)}",
             None if math.isnan(i.low) else (i.low, i.high),
         )
-        for number, method, i in found
+        for number, method, i in quality
         if not math.isnan(i.value) and (costs[method][cost] > 0 or not log)
     ]
     low, high = min(dot.x for dot in dots), max(dot.x for dot in dots)

@@ -1,6 +1,6 @@
 """Tables of predictions to measures of one subject: an array over bootstrap resamples each.
 
-Owns which rows are the positives and negatives of which measure; their arithmetic is in metrics.py. A
+Which rows are the positives and negatives of which measure stands here, their arithmetic in metrics.py. A
 look-alike measure is the mean over the groups of look-alikes, so that every group counts alike.
 """
 
@@ -32,7 +32,7 @@ def with_outcome(recognition: pd.DataFrame) -> pd.DataFrame:
 
 def recognition(rows: pd.DataFrame, draw: Draw, thresholds: Mapping[str, float]) -> Measured:
     """All recognition measures of one subject; those at a threshold for the methods that have one."""
-    found = {}
+    measured = {}
     for method, parts, weights in _by_method(rows, draw):
         right = {
             group: metrics.mean(weights[group], part.correct.to_numpy(float)) for group, part in parts.items()
@@ -43,7 +43,7 @@ def recognition(rows: pd.DataFrame, draw: Draw, thresholds: Mapping[str, float])
             for group in GROUPS[1:]
         }
         negative, area = _over_lookalikes(right), _over_lookalikes(areas)
-        found |= {
+        measured |= {
             (method, "recognition.positive"): right["positive"],
             (method, "recognition.negative"): right["others"],
             (method, "recognition.weighted"): (right["positive"] + right["others"]) / 2,
@@ -60,11 +60,11 @@ def recognition(rows: pd.DataFrame, draw: Draw, thresholds: Mapping[str, float])
                 )
                 for group, part in parts.items()
             }
-            found |= {
+            measured |= {
                 (method, "threshold.weighted"): (above["positive"] + above["others"]) / 2,
                 (method, "threshold.lookalikes.weighted"): (above["positive"] + _over_lookalikes(above)) / 2,
             }
-    return found
+    return measured
 
 
 def calibration(rows: pd.DataFrame, draw: Draw) -> dict[str, Array]:
@@ -81,13 +81,13 @@ def calibration(rows: pd.DataFrame, draw: Draw) -> dict[str, Array]:
 
 def questions(rows: pd.DataFrame, draw: Draw) -> Measured:
     """The question measures of one subject: a question's score is its mean over both orders."""
-    found = {}
+    measured = {}
     for kind, answers in rows.groupby("kind"):
         per_question = answers.groupby(["method", "photo", "question"], dropna=False).correct.mean()
         for method, scores in per_question.groupby("method"):
             weights = draw(len(scores), "questions", str(kind))
-            found[str(method), f"questions.{kind}"] = metrics.mean(weights, scores.to_numpy(float))
-    return found
+            measured[str(method), f"questions.{kind}"] = metrics.mean(weights, scores.to_numpy(float))
+    return measured
 
 
 def _by_method(rows: pd.DataFrame, draw: Draw) -> list[tuple[str, dict[str, pd.DataFrame], dict[str, Array]]]:
@@ -107,5 +107,5 @@ def ranks_of(rows: pd.DataFrame) -> Array:
 
 
 def _over_lookalikes(groups: Mapping[str, Array]) -> Array:
-    found = np.stack([groups[group] for group in LOOKALIKES])
-    return metrics.macro(np.ones((found.shape[1], len(LOOKALIKES))), found)
+    stacked = np.stack([groups[group] for group in LOOKALIKES])
+    return metrics.macro(np.ones((stacked.shape[1], len(LOOKALIKES))), stacked)

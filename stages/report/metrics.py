@@ -1,6 +1,6 @@
 """Accuracy, AUC and bootstrap intervals over plain arrays.
 
-Owns the arithmetic only: no files, no column names. The bootstrap has two levels, subjects and the photos (or
+The bootstrap has two levels, subjects and the photos (or
 questions) of each subject. Every statistic is computed by the same lines for the data and for all resamples:
 arrays carry an axis of R = 1 + resamples, whose row 0 weighs every item once and so *is* the estimate.
 Methods that are compared share these weights, so the difference of two such arrays is a paired bootstrap.

@@ -43,6 +43,11 @@ def count(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 or value == round(value) else f"{value:.1f}"
 
 
+def subjects(number: int) -> str:
+    """`1 subject`, `12 subjects`."""
+    return f"{number} subject{'s' * (number != 1)}"
+
+
 def size(value: float) -> str:
     """Bytes in powers of 1000: 54 B, 15.2 kB, 3.1 MB."""
     for unit in ("B", "kB", "MB", "GB"):

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from common.core.io import Row
 from common.core.paths import SOFT_PROMPT
 from common.methods.interface import CONTROLS
-from stages.report import figures, number_format
+from stages.report import figures, number_format, paper
 from stages.report.benchmarks import AT_THRESHOLD, BENCHMARKS, BY_SUBJECT, HEADS, MEASURES
 from stages.report.domains import Domain
 from stages.report.metrics import Interval
@@ -59,7 +59,7 @@ def render(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    for name in ("decimal", "signed", "count", "size", "percent"):
+    for name in ("decimal", "signed", "count", "size", "percent", "subjects"):
         environment.filters[name] = getattr(number_format, name)
     return environment.get_template("page.html.jinja").render(
         style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
@@ -82,6 +82,7 @@ def render(
             if method in scores.bins
         ],
         benchmarks=_benchmarks(scores),
+        comparisons=paper.compare([headline, *rest]),
         totals=totals,
         measures=BY_SUBJECT,
         kinds=_by_kind(scores, kinds),
@@ -136,9 +137,9 @@ def _overview(scores: Scores, unread: Mapping[str, float]) -> list[Row]:
     for method in scores.titles:
         cells = []
         for measure in scores.main():
-            found, minus = scores.interval(method, measure), apart[measure].get(method)
+            estimate, minus = scores.interval(method, measure), apart[measure].get(method)
             sign = math.copysign(1, minus.value) if minus and minus.excludes_zero else 0
-            cells.append({"asked": scores.has(method, measure), "sign": sign, **_position(found)})
+            cells.append({"asked": scores.has(method, measure), "sign": sign, **_position(estimate)})
         rows.append(_row(scores, method) | {"cells": cells, "unread": unread.get(method, math.nan)})
     return rows
 
@@ -155,11 +156,11 @@ def _position(interval: Interval) -> Row:
 
 
 def _differences(scores: Scores) -> list[Row]:
-    found = {measure: differences(scores, measure) for measure in scores.main()}
+    by_measure = {measure: differences(scores, measure) for measure in scores.main()}
     return [
-        _row(scores, method) | {"cells": [of.get(method) for of in found.values()]}
+        _row(scores, method) | {"cells": [of.get(method) for of in by_measure.values()]}
         for method in scores.titles
-        if any(method in of for of in found.values())
+        if any(method in of for of in by_measure.values())
     ]
 
 
@@ -196,7 +197,7 @@ def _thresholds(scores: Scores) -> list[Row]:
 
 def _benchmarks(scores: Scores) -> list[Row]:
     """All measures, benchmark by benchmark; one that nobody was asked is left out."""
-    found = []
+    sections = []
     for benchmark in BENCHMARKS:
         rows = [
             _row(scores, method) | {"cells": [scores.interval(method, m) for m in benchmark.measures]}
@@ -204,8 +205,8 @@ def _benchmarks(scores: Scores) -> list[Row]:
             if any(scores.has(method, m) for m in benchmark.measures)
         ]
         if rows:
-            found.append({"benchmark": benchmark, "rows": rows})
-    return found
+            sections.append({"benchmark": benchmark, "rows": rows})
+    return sections
 
 
 def _by_kind(scores: Scores, kinds: Mapping[str, str]) -> list[Row]:

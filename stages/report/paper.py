@@ -1,107 +1,101 @@
-"""Our numbers on the paper's own subjects, beside those that it published, and how the protocols differ.
+"""Our numbers beside those that the paper published: those of this run, and those of studies over seeds.
 
-Owns the published numbers (Yo'LLaVA, NeurIPS 2024). Says something only where subjects of its dataset were
-evaluated: `python -m commands.add yollava` brings them in.
+The levels can be compared on the paper's own subjects alone, which `python -m commands.add yollava` brings:
+they have a column of their own.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from common.core.paths import SOFT_PROMPT, YOLLAVA_PREFIX
-from stages.report import number_format
+from common.core import io, paths
+from common.core.paths import YOLLAVA_PREFIX
+from stages.report import number_format, results
+from stages.report.domains import Domain
+from stages.report.published import PUBLISHED, Published
 from stages.report.scores import Scores
 
-POPE = ("random", "popular", "adversarial")  # its settings
-BOTH_ORDERS = "ours asks in both orders of the options and parses strictly; theirs in one order"
+STUDIES = paths.REPORTS / "ablation"  # kept in git: a file for each study that was run
+HEAD = ("table", "what", "paper")
 
 
-class Published(NamedTuple):
-    """A number of the paper; `others` are those printed beside it."""
+class Comparison(NamedTuple):
+    """A table of the paper's numbers beside ours."""
 
-    table: str
-    what: str
-    value: str
-    others: str
-    measures: tuple[str, ...]  # ours; none where nothing of ours is comparable
-    protocol: str
+    title: str
+    about: str
+    head: list[str]
+    rows: list[list[str]]
 
 
-PUBLISHED = (
-    Published(
-        "5",
-        "recognition: own photos / others' photos / mean",
-        ".949 / .898 / .924",
-        "LLaVA with a description .82; GPT-4V with one photo .901, with five .925",
-        ("recognition.positive", "recognition.negative", "recognition.weighted"),
-        "ours counts answers that cannot be read as wrong, theirs leaves them out; ours is a mean over "
-        "subjects, and test photos that training has seen are refused",
-    ),
-    Published(
-        "5",
-        "questions about a photo",
-        ".929",
-        "LLaVA .899, with a human's description .925; always A .582",
-        ("questions.visual",),
-        BOTH_ORDERS,
-    ),
-    Published(
-        "5",
-        "questions without a photo",
-        ".883",
-        "LLaVA .659, with a human's description .790; GPT-4V with five photos .987; always A .975",
-        ("questions.text",),
-        f"{BOTH_ORDERS}, in which always A is right in nearly all",
-    ),
-    Published(
-        "6",
-        "recognition on MyVLM's objects: own / others / mean",
-        ".970 / .957 / .964",
-        "MyVLM .938",
-        (),
-        "MyVLM's 29 objects are not part of the dataset",
-    ),
-    Published(
-        "6",
-        "captions that name the subject, MyVLM's objects",
-        "1.00",
-        "MyVLM .960",
-        ("captions.named.recall",),
-        "ours on the dataset's own subjects; the question names the subject in both",
-    ),
-    Published(
-        "8",
-        "POPE random / popular / adversarial, soft prompt in place",
-        ".86 / .86 / .85",
-        "LLaVA .87 / .87 / .86",
-        tuple(f"general.pope.published.{setting}.accuracy" for setting in POPE),
-        "ours over the questions of evaluate.general, read as published",
-    ),
-    Published(
-        "8",
-        "MMBench, soft prompt in place",
-        ".68",
-        "LLaVA .68",
-        ("general.mmbench.published.accuracy",),
-        "ours over the questions of evaluate.general, in all orders of the options",
-    ),
-)
-HEAD = ["table", "what", "paper", "beside it in the paper and elsewhere", "ours", "protocol"]
+class Column(NamedTuple):
+    """Subjects whose numbers stand below each other."""
+
+    title: str
+    scores: Scores
+    subjects: Sequence[str]
 
 
-def beside(scores: Scores) -> list[list[str]]:
-    """Rows of the comparison under HEAD; none if no subject comes from the dataset."""
-    subjects = [subject for subject in scores.subjects if subject.startswith(YOLLAVA_PREFIX)]
-    return [
-        [
-            row.table,
-            row.what,
-            row.value,
-            row.others,
-            " / ".join(
-                number_format.text(scores.interval(SOFT_PROMPT, measure, subjects))
-                for measure in row.measures
-            )
-            or "n/a",
-            row.protocol,
-        ]
-        for row in (PUBLISHED if subjects else ())
+def compare(domains: Sequence[Domain]) -> list[Comparison]:
+    """This run's numbers, a column for each domain, then those of the studies that reports/ablation holds."""
+    columns = [column for domain in domains for column in _columns(domain)]
+    of_run = [
+        [*_printed(row), row.others, *(_measured(column, row) for column in columns), row.protocol]
+        for row in PUBLISHED
+        if row.study is None
     ]
+    of_studies = [[*_printed(row), _studied(row)] for row in PUBLISHED if row.study is not None]
+    return [
+        Comparison(
+            "Beside the paper",
+            "The paper's numbers are of LLaVA-1.5-13B and its forty subjects. With other subjects or another "
+            "base, levels cannot be compared; which method leads can.",
+            [
+                *HEAD,
+                "beside it, there and elsewhere",
+                *(column.title for column in columns),
+                "how ours differ",
+            ],
+            of_run,
+        ),
+        Comparison(
+            "Beside the paper: what each part brings",
+            "Ours are means over the seeds of make ablation, of drawn subjects, and no numbers of this run. "
+            "Recognition is the mean of own photos and others'; Figure 5 shows own photos.",
+            [*HEAD, "ours"],
+            of_studies,
+        ),
+    ]
+
+
+def _columns(domain: Domain) -> list[Column]:
+    """The domain's subjects, and apart those of the paper's dataset, if there are some."""
+    published = [subject for subject in domain.subjects if subject.startswith(YOLLAVA_PREFIX)]
+    columns = [Column("the paper's subjects", domain.scores, published)] if published else []
+    if len(published) < len(domain.subjects):
+        columns.insert(0, Column(domain.title, domain.scores, domain.subjects))
+    return columns
+
+
+def _printed(row: Published) -> list[str]:
+    return [row.table, row.what, row.value]
+
+
+def _measured(column: Column, row: Published) -> str:
+    """The row's measures of a run; n/a for what was not asked."""
+    intervals = (column.scores.interval(row.method, measure, column.subjects) for measure in row.measures)
+    return _joined([number_format.text(interval) for interval in intervals])
+
+
+def _studied(row: Published) -> str:
+    """The row's measures of a step of a study, or how to run it."""
+    path = STUDIES / f"{row.study}.json"
+    steps: dict[str, Any] = io.read_json(path) if path.exists() else {}
+    if row.step not in steps:
+        return f"not run: make ablation STUDIES={row.study}"
+    estimates = steps[row.step]["estimates"]
+    return _joined([number_format.text(results.from_json(estimates[measure])) for measure in row.measures])
+
+
+def _joined(shown: Sequence[str]) -> str:
+    """Several as the paper prints them; n/a once where there are none."""
+    return "n/a" if all(text == "n/a" for text in shown) else " / ".join(shown)

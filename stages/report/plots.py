@@ -97,7 +97,7 @@ def roc(recognition: pd.DataFrame, method: str = SOFT_PROMPT) -> PlotRows:
             if len(values) and len(groups["positive"]):
                 curves[name].append(metrics.roc(groups["positive"], values, RATES))
     nothing = [np.full(len(RATES), np.nan)]
-    means = {name: np.mean(found or nothing, axis=0) for name, found in curves.items()}
+    means = {name: np.mean(of_subjects or nothing, axis=0) for name, of_subjects in curves.items()}
     return [
         {"false_positive_rate": round(float(rate), 4)}
         | {name: _rounded(float(curve[i])) for name, curve in means.items()}

@@ -46,8 +46,8 @@ def report(
     kinds = {subject: kind for subject, (kind, _) in subjects.items()}
     with log.phase("score"):
         sources = {subject: source for subject, (_, source) in subjects.items()}
-        found = domains.split(everything, sources, seed, resamples)
-    headline, *rest = found
+        scored = domains.split(everything, sources, seed, resamples)
+    headline, *rest = scored
     scores, p = headline.scores, headline.predictions
     recognition = p.tables["recognition"]
     summaries = {
@@ -67,7 +67,7 @@ def report(
     totals = {name: sum(count[name] for count in counts.values()) for name in next(iter(counts.values()))}
     views = {
         subject: subject_view(subject, summaries[subject], domain, examples)
-        for domain in found
+        for domain in scored
         for subject in domain.scores.worst_first()
     }
     shown = dialog([views[subject] for subject in scores.worst_first()])
@@ -89,14 +89,20 @@ def report(
         drawn,
         curves,
         results.mean_costs(p.tables["methods"]),
-        results.failure_rates(pd.concat([p.tables[name][["method", "parsed"]] for name in results.READ])),
+        results.failure_rates(_read_strictly(p)),
         list(views.values()),
         failures(p, {subject: of.train[0] for subject, of in summaries.items()}, scores, 2 * examples),
         shown,
         explanations.worth(p.tables["token_explanations"], seed, resamples),
     )
     io.write_bytes(paths.PAGE, html.encode())
-    return found
+    return scored
+
+
+def _read_strictly(predictions: Predictions) -> pd.DataFrame:
+    """All answers that had to be one of some words: method, and what they were read as."""
+    tables = (predictions.tables[name] for name in results.read_strictly(predictions.tables))
+    return pd.concat([table[["method", "parsed"]] for table in tables])
 
 
 def _tested(predictions: Predictions) -> dict[str, int]:
@@ -104,7 +110,7 @@ def _tested(predictions: Predictions) -> dict[str, int]:
     groups = [group for _, group, _ in predictions.photos]
     answers = {
         f"{name}_answers_per_method": int((predictions.tables[name].method == SOFT_PROMPT).sum())
-        for name in results.READ
+        for name in results.read_strictly(predictions.tables)
     }
     return {"test_photos": groups.count("test"), "look-alikes": len(groups) - groups.count("test")} | answers
 

@@ -21,28 +21,6 @@ from stages.report.domains import Domain
 from stages.report.metrics import Interval
 from stages.report.scores import Scores
 
-FLAT = (  # of the soft prompt, under their own names
-    "recognition.positive",
-    "recognition.negative",
-    "recognition.weighted",
-    "recognition.auc",
-    "recognition.lookalikes.weighted",
-    "recognition.lookalikes.auc",
-    "recognition.lookalikes.marking_auc",
-    "questions.visual",
-    "questions.text",
-    "open.visual",
-    "open.text",
-    "open.named",
-    "two_subjects.weighted",
-    "two_subjects.sides",
-    "captions.named.f1",
-    "captions.unnamed.f1",
-    "general.pope.accuracy",
-    "general.pope.unchanged",
-    "general.mmbench.accuracy",
-    "general.mmbench.unchanged",
-)
 APART = (  # what is said of the soft prompt in another domain than the headline's
     "recognition.positive",
     "recognition.negative",
@@ -52,33 +30,31 @@ APART = (  # what is said of the soft prompt in another domain than the headline
     "questions.text",
     "captions.unnamed.f1",
 )
-# tables whose answers are one of some words
-READ = [benchmark.table for benchmark in BENCHMARKS if "parsed" in benchmark.columns.names]
 COST = ("trainable", "stored_bytes", "prompt_tokens")
 
 
 def flat_metrics(
     scores: Scores, questions: pd.DataFrame, counts: Mapping[str, Mapping[str, int]]
 ) -> dict[str, Interval]:
-    """What metrics.json names; `counts` is by subject (see material.py).
+    """What metrics.json names; `counts` is by subject (see subject_summary.py).
 
     Sums over subjects have the interval of the subjects that a resample draws.
     """
-    found = {measure: (SOFT_PROMPT, measure) for measure in FLAT}
+    named = {measure: (SOFT_PROMPT, measure) for benchmark in BENCHMARKS for measure in benchmark.flat}
     for control in CONTROLS:
         if control != "blind":
-            found[f"recognition.control.{control}"] = (control, "recognition.weighted")
-            found[f"recognition.lookalikes.control.{control}"] = (control, "recognition.lookalikes.weighted")
-    found["questions.control.base"] = ("base", "questions.text")
-    found["questions.control.majority"] = ("majority", "questions.text")
-    found["questions.control.blind"] = ("blind", "questions.visual")
-    found["open.control.base"] = ("base", "open.text")
-    found["open.control.blind"] = ("blind", "open.visual")
+            named[f"recognition.control.{control}"] = (control, "recognition.weighted")
+            named[f"recognition.lookalikes.control.{control}"] = (control, "recognition.lookalikes.weighted")
+    named["questions.control.base"] = ("base", "questions.text")
+    named["questions.control.majority"] = ("majority", "questions.text")
+    named["questions.control.blind"] = ("blind", "questions.visual")
+    named["open.control.base"] = ("base", "open.text")
+    named["open.control.blind"] = ("blind", "open.visual")
     for method in scores.methods:
         if method != SOFT_PROMPT:
-            found |= {f"methods.{method}.{name}": (method, measure) for measure, name in MAIN.items()}
+            named |= {f"methods.{method}.{name}": (method, measure) for measure, name in MAIN.items()}
     unreadable = questions[(questions.method == SOFT_PROMPT) & questions.parsed.isna()].subject.value_counts()
-    return {name: scores.interval(*where) for name, where in found.items()} | {
+    return {name: scores.interval(*where) for name, where in named.items()} | {
         "questions.parse_failures": scores.total({s: int(unreadable.get(s, 0)) for s in scores.subjects}),
         "calibration.error": scores.calibration_error(SOFT_PROMPT),
         "subjects.n": scores.total(dict.fromkeys(scores.subjects, 1)),
@@ -90,12 +66,12 @@ def flat_metrics(
 
 def apart(domains: Sequence[Domain]) -> dict[str, Interval]:
     """What metrics.json names besides, of subjects that are not part of the headline: `own.…`."""
-    found: dict[str, Interval] = {}
+    measured: dict[str, Interval] = {}
     for domain in domains:
-        found[f"{domain.source}.subjects.n"] = domain.scores.total(dict.fromkeys(domain.subjects, 1))
+        measured[f"{domain.source}.subjects.n"] = domain.scores.total(dict.fromkeys(domain.subjects, 1))
         for measure in APART:
-            found[f"{domain.source}.{measure}"] = domain.scores.interval(SOFT_PROMPT, measure)
-    return found
+            measured[f"{domain.source}.{measure}"] = domain.scores.interval(SOFT_PROMPT, measure)
+    return measured
 
 
 def as_json(metrics: Mapping[str, Interval]) -> dict[str, dict[str, float | None]]:
@@ -133,7 +109,7 @@ def intervals(scores: Scores, tables: Mapping[str, pd.DataFrame]) -> dict[str, A
         },
         "calibration_error": {method: _as_json(scores.calibration_error(method)) for method in scores.bins},
         "thresholds": {method: round(value, 4) for method, value in scores.thresholds.items()},
-        "parse_failures": {name: parse_failures(tables[name]) for name in READ},
+        "parse_failures": {name: parse_failures(tables[name]) for name in read_strictly(tables)},
     }
 
 
@@ -144,6 +120,12 @@ def differences(scores: Scores, measure: str) -> dict[str, Interval]:
         for method in scores.titles
         if method != SOFT_PROMPT and scores.has(method, measure) and scores.has(SOFT_PROMPT, measure)
     }
+
+
+def read_strictly(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    """The tables whose answers are one of some words, in the order of the benchmarks."""
+    asked = [benchmark.table for benchmark in BENCHMARKS if benchmark.table in tables]
+    return [name for name in asked if "parsed" in tables[name]]
 
 
 def mean_costs(costs: pd.DataFrame) -> dict[str, dict[str, float]]:
@@ -163,6 +145,12 @@ def failure_rates(table: pd.DataFrame) -> dict[str, float]:
     """The same as shares of the answers."""
     asked = table.method.value_counts()
     return {method: failed / int(asked[method]) for method, failed in parse_failures(table).items()}
+
+
+def from_json(estimate: Mapping[str, float | None]) -> Interval:
+    """An interval as these files hold it, null for what was not measured."""
+    ends = (estimate[end] for end in Interval._fields)
+    return Interval(*(math.nan if end is None else end for end in ends))
 
 
 def _as_json(interval: Interval) -> dict[str, float | None]:

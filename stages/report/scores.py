@@ -1,7 +1,6 @@
 """Predictions to measures: one number per subject, method and bootstrap resample.
 
-Owns the two levels of resampling, and what is averaged or compared over subjects. What is measured of one
-subject is in measures.py.
+What is measured of one subject stands in measures.py and in benchmarks/.
 """
 
 import math
@@ -142,12 +141,12 @@ def score(
     for subject in subjects:
         draw = partial(_draw, seed, resamples, subject)
         photos, asked = (_of(tables[name], subject) for name in ("recognition", "questions"))
-        found = measures.recognition(photos, draw, limits) | measures.questions(asked, draw)
+        of_subject = measures.recognition(photos, draw, limits) | measures.questions(asked, draw)
         for benchmark in BENCHMARKS:
             if benchmark.score is not None and benchmark.table in tables:
                 rows = _of(tables[benchmark.table], subject)
-                found |= benchmark.score(rows, subject, seed, resamples)
-        measured.append(found)
+                of_subject |= benchmark.score(rows, subject, seed, resamples)
+        measured.append(of_subject)
         sums.append(measures.calibration(photos, draw))
     values = _stacked(measured, np.full(resamples + 1, np.nan))
     return Scores(
@@ -181,5 +180,5 @@ def _draw(seed: int, resamples: int, subject: str, n: int, *names: str) -> Array
 
 def _stacked(by_subject: list[dict], nothing: Array) -> dict:
     """Arrays by name with a first axis of subjects; `nothing` where a subject lacks the name."""
-    names = sorted({name for found in by_subject for name in found})
-    return {name: np.stack([found.get(name, nothing) for found in by_subject]) for name in names}
+    names = sorted({name for of_subject in by_subject for name in of_subject})
+    return {name: np.stack([of_subject.get(name, nothing) for of_subject in by_subject]) for name in names}

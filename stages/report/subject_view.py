@@ -11,7 +11,7 @@ from common.methods.interface import CONTROLS
 from common.prompts.kinds import NOT_KNOWN
 from common.prompts.prior_knowledge import INVENTED
 from stages.report import answers, axes, charts, explanations
-from stages.report.answers import GROUPS, Photos, View, data_uri, shown, wrong_answers
+from stages.report.answers import GROUPS, TestPhotos, View, data_uri, shown, wrong_answers
 from stages.report.axes import Axis
 from stages.report.charts import Line
 from stages.report.domains import Domain
@@ -99,21 +99,21 @@ def _methods(subject: str, rows: pd.DataFrame, scores: Scores) -> list[View]:
 
 def _wanted(rows: pd.DataFrame, titles: Mapping[str, str]) -> list[View]:
     """What the user asked, in the order of the file, with all answers."""
-    found = []
+    views = []
     for _, asked in rows.groupby("turn"):
         first = asked.iloc[0]
         image = data_uri(first.image["bytes"]) if first.image else None
-        found.append(_said(asked, image, first.photo, first.question, titles))
-    return found
+        views.append(_said(asked, image, first.photo, first.question, titles))
+    return views
 
 
-def _chats(rows: pd.DataFrame, photos: Photos, titles: Mapping[str, str]) -> list[View]:
+def _chats(rows: pd.DataFrame, photos: TestPhotos, titles: Mapping[str, str]) -> list[View]:
     """Questions with all answers; about photos first."""
-    found = []
+    views = []
     for (photo, _, question), asked in rows.groupby(["photo", "turn", "question"], dropna=False):
         image = None if pd.isna(photo) else data_uri(photos[asked.subject.iloc[0], "test", photo])
-        found.append(_said(asked, image, photo, question, titles))
-    return found
+        views.append(_said(asked, image, photo, question, titles))
+    return views
 
 
 def _said(

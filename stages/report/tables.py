@@ -8,7 +8,7 @@ from common.methods.interface import CONTROLS
 from stages.report import number_format, paper
 from stages.report.benchmarks import AT_THRESHOLD, BENCHMARKS, BY_SUBJECT, HEADS, MEASURES
 from stages.report.domains import Domain
-from stages.report.results import APART, READ, differences, failure_rates, mean_costs
+from stages.report.results import APART, differences, failure_rates, mean_costs, read_strictly
 from stages.report.scores import Scores
 
 DIALOG = "## A dialog about a test picture of"
@@ -25,23 +25,23 @@ def tables(
 ) -> str:
     """The content of tables.md: by method, differences, cost, by kind, by subject, the data, other domains.
 
-    `counts` is by subject of the headline (see material.py), `dialog` as subject_view.dialog gives it.
+    `counts` is by subject of the headline (see subject_summary.py), `dialog` as subject_view.dialog gives it.
     """
-    scores, found = headline.scores, headline.predictions.tables
+    scores, predicted = headline.scores, headline.predictions.tables
     names = list(next(iter(counts.values())))
     data = [[subject, *(f"{count[name]:,}" for name in names)] for subject, count in counts.items()]
     lines = [
         "# Results",
         "",
-        f"{len(scores.subjects)} subjects ({headline.title}); means over subjects with 95 % bootstrap "
-        "intervals over subjects and their photos.",
+        f"{number_format.subjects(len(scores.subjects))} ({headline.title}); means over subjects with 95 % "
+        "bootstrap intervals over subjects and their photos.",
     ]
     for benchmark in BENCHMARKS:
         rows = _by_method(scores, list(benchmark.measures))
         if rows:
             lines += _section(benchmark.title, ["method", *benchmark.measures.values()], rows)
-    if published := paper.beside(scores):
-        lines += _section("Beside the paper, on the subjects of its dataset", paper.HEAD, published)
+    for comparison in paper.compare([headline, *rest]):
+        lines += _section(comparison.title, comparison.head, comparison.rows, comparison.about)
     lines += _section(
         "Soft prompt minus the other, on the same resamples",
         ["minus", *(HEADS[measure] for measure in scores.main())],
@@ -54,11 +54,11 @@ def tables(
         + [f"{MEASURES[measure]}, {by}" for measure in AT_THRESHOLD for by in ("answer", "threshold")],
         _thresholds(scores),
     )
-    rates = {name: failure_rates(found[name]) for name in READ}
+    rates = {name: failure_rates(predicted[name]) for name in read_strictly(predicted)}
     lines += _section(
         "Cost of a subject, and answers that could not be read (which count as wrong)",
-        ["method", "trainable values", "stored", "prompt tokens", *(f"unreadable: {name}" for name in READ)],
-        _costs(scores, mean_costs(found["methods"]), rates),
+        ["method", "trainable values", "stored", "prompt tokens", *(f"unreadable: {name}" for name in rates)],
+        _costs(scores, mean_costs(predicted["methods"]), rates),
     )
     lines += _section(
         "By kind of subject (soft prompt)",
@@ -86,7 +86,8 @@ def tables(
     )
     for domain in rest:
         lines += _section(
-            f"Apart from these: {len(domain.subjects)} subjects ({domain.title}), each against its like",
+            f"Apart from these: {number_format.subjects(len(domain.subjects))} ({domain.title}), "
+            "each against its like",
             ["method", *(HEADS[measure] for measure in APART), FOREIGN],
             _apart(domain),
         )
@@ -127,14 +128,14 @@ def _by_method(scores: Scores, measures: Sequence[str]) -> TextRows:
 
 
 def _differences(scores: Scores) -> TextRows:
-    found = {measure: differences(scores, measure) for measure in scores.main()}
+    by_measure = {measure: differences(scores, measure) for measure in scores.main()}
     return [
         [
             _title(scores, method),
-            *(number_format.difference(of[method]) if method in of else "" for of in found.values()),
+            *(number_format.difference(of[method]) if method in of else "" for of in by_measure.values()),
         ]
         for method in scores.titles
-        if any(method in of for of in found.values())
+        if any(method in of for of in by_measure.values())
     ]
 
 

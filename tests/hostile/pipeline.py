@@ -114,8 +114,9 @@ def made(folder: Path, last: str = "report") -> Pipeline:
     for name in ("common", "stages"):
         compileall.compile_dir(ROOT / name, quiet=1)  # on a full disk, CPython 3.11 would leave torn ones
         shutil.copytree(ROOT / name, folder / name)
-    (folder / "data/subjects").mkdir(parents=True)
-    (folder / "data/subjects/README.md").touch()
+    for kept in ("data/subjects", "reports/ablation"):  # in git, and depended on
+        (folder / kept).mkdir(parents=True)
+        (folder / kept / "README.md").touch()
     for base in ("base", "photographs"):
         tiny.llava(folder / f"models/{base}/llava")
         tiny.clip(folder / f"models/{base}/clip")

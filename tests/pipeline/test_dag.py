@@ -15,7 +15,7 @@ DAG: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")
 STAGES: dict[str, dict[str, Any]] = {name: stage.get("do", stage) for name, stage in DAG["stages"].items()}
 GIT_KEEPS = (
     *("params.yaml", "data/subjects", "models/base/llava", "models/base/clip"),
-    *("models/photographs/llava", "models/photographs/clip"),
+    *("models/photographs/llava", "models/photographs/clip", "reports/ablation"),
     *("${index.location}", "${evaluate.general}", "${evaluate.two_subjects}"),
 )
 CODE = ("stages/", "common/")
@@ -69,7 +69,9 @@ def test_declared_params_are_those_read(stage: str):
     used = source.params_read(PACKAGE[stage])
     if "methods.${key}" in declared:  # of all sections it uses its own
         used = used - {"methods"} | {"methods.${key}"}
-    elif stage == "evaluate":  # the soft prompt has none
+    else:  # the names alone, and a preset holds settings
+        used -= {source.PRESET + "methods"}
+    if stage == "evaluate":  # the soft prompt has none
         used -= {"methods"}
     assert declared == used, f"missing {used - declared}, unused {declared - used}"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from common.core import io, params, paths
-from tests.pipeline.agree import compare
 from tests.support.helpers import ROOT, set_params
+from tools.agree import compare
 
 # As many threads, and what torch (ATen) and oneDNN may use of the processor
 PROCESSORS = {
@@ -63,7 +63,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             patch.chdir(folders[name])
             set_params(SMALL | {"threads": threads})
         running[name] = subprocess.Popen(
-            [sys.executable, "-m", "tests.pipeline.straight"],
+            [sys.executable, "-m", "tests.support.straight"],
             cwd=folders[name],
             env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
             stderr=subprocess.PIPE,

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from common.core import io
-from tests.pipeline import readme, source
+from tests.pipeline import source
 from tests.support.helpers import ROOT
+from tools import readme
 
 FILES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),

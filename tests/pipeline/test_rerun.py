@@ -86,7 +86,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
         text = STAND_IN.replace("OUTPUTS", repr(outputs(STAGES["report"])))
         (folder / f"stages/{name}/__main__.py").write_text(text)
     models = [f"models/{base}/{part}" for base in ("base", "photographs") for part in ("llava", "clip")]
-    for name in ("data/subjects", *models):
+    for name in ("data/subjects", "reports/ablation", *models):
         (folder / name).mkdir(parents=True)
         (folder / name / "README.md").touch()
     with pytest.MonkeyPatch.context() as patch:

@@ -71,7 +71,7 @@ def files(but: str) -> dict[str, bytes]:
 
 def test_every_photo_meets_every_subject_and_method_and_a_second_run_gives_the_same_bytes(evaluated):
     assert evaluated == (
-        "soft_prompt: 3 subjects, 45 photos, 273 recognition, 18 threshold_set, 36 questions, "
+        "soft_prompt: 3 subjects, 45 photos, 273 recognition, 18 threshold_set, 44 questions, "
         "14 open_answers, 84 conversations, 120 captions, 95 two_subjects, 45 general, 0 own_questions, "
         "27 token_explanations"
     )
@@ -95,8 +95,9 @@ def test_every_photo_meets_every_subject_and_method_and_a_second_run_gives_the_s
     questions = table("questions", schema.QUESTIONS)
     assert set(questions.subject) == {"bo", "mam"}  # own photos came without questions
     assert set(questions[questions.kind == "visual"].method) == {
-        "soft_prompt", "base", "short_description", "majority", "blind"
+        "soft_prompt", "base", "short_description", "long_description", "majority", "blind"
     }  # fmt: skip
+    assert set(questions[questions.kind == "text"].method) == METHODS - {"other_subject", "empty_prompt"}
     for _, both in questions.groupby(["subject", "kind", "question", "method"]):
         assert both.order.tolist() == [0, 1] and set(both.truth) == {"A", "B"}
     assert (questions[questions.method == "majority"].groupby("subject").correct.mean() == 0.5).all()

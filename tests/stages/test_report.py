@@ -89,7 +89,7 @@ def test_own_photos_beside_the_drawings_change_no_number_about_these(predicted):
     assert {name: value for name, value in beside.items() if not name.startswith("own.")} == alone
     assert beside["own.recognition.positive"] is not None
     assert beside["own.recognition.weighted"] is None  # no other photographs to tell it from
-    assert "## Apart from these: 1 subjects (own photos)" in tables
+    assert "## Apart from these: 1 subject (own photos)" in tables
     assert "## Apart" not in paths.TABLES.read_text()
 
 
@@ -109,7 +109,7 @@ def test_own_subjects_are_told_from_each_other_and_not_from_drawings(workspace):
     )
     assert row.endswith("| .00 |")  # which the last column says
     page = paths.PAGE.read_text()
-    assert "These subjects are drawings" in page and "Apart: 2 subjects (own photos)" in page
+    assert "This subject is a drawing" in page and "Apart: 2 subjects (own photos)" in page
 
 
 class Page(HTMLParser):
@@ -159,6 +159,10 @@ def test_the_page_is_whole_needs_no_network_and_shows_hostile_text_as_text(predi
     assert all(f"<{name}>" in top for name in ("bo", "mam", "my-dog"))
     assert "These subjects are drawings" in top and f"is red. {HOSTILE}" in top  # and a dialog
     assert "models/base/llava, float32, fingerprint 01234567" in page.text
+    beside = page.text.partition("Beside the paper")[2].partition("Latent tokens explained")[0]
+    tables = ("4", "4, 5", "5", "6", "7", "8", "Figure 5")
+    assert all(f"\n{table}" in beside for table in tables) and "own photos" in beside
+    assert "not run: make ablation STUDIES=photos" in beside
     assert "The base claims to know My-Dog, and 1 of 5 names that nobody bears" in page.text
 
 
@@ -227,6 +231,7 @@ def test_own_photos_without_truth_are_reported_with_what_is_missing_said(workspa
     page = Page()
     page.feed(paths.PAGE.read_text())
     assert "n/a" in page.text and "nan" not in page.text
+    assert "1 subject, learned from" in page.text and "1 subjects" not in page.text
     assert "drawings" not in page.text.partition("Results by method")[0]
 
 

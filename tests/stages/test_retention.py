@@ -8,8 +8,8 @@ import torch
 from common import methods, vlm
 from common.core import images
 from common.methods.interface import Backbones, Photos, Request
+from stages.evaluate.benchmarks.general_vqa import GeneralVqaBenchmark
 from stages.evaluate.eval_set import EvalSet
-from stages.evaluate.general_vqa import GeneralVqa
 from tests.support.helpers import set_params
 from tests.support.predictions import SETTINGS
 from tests.support.subjects import populate, teach
@@ -30,7 +30,7 @@ def backbones(workspace: Path, tiny_llava: Path) -> Backbones:
 
 @pytest.mark.parametrize("method", ["soft_prompt", "free"])
 def test_with_nobody_in_place_the_answers_are_the_base_s_bit_for_bit(backbones: Backbones, method: str):
-    benchmark = GeneralVqa(EvalSet(dict.fromkeys(["bo"]), {}, {}, {}, SETTINGS, 0), 0)
+    benchmark = GeneralVqaBenchmark(EvalSet(dict.fromkeys(["bo"]), {}, {}, {}, SETTINGS, 0))
     known = methods.fitted(method, SECTIONS, backbones, ["bo", "mam"])
     before = {name: weights.clone() for name, weights in backbones.base().model.state_dict().items()}
     requests = [request._replace(subjects=()) for _, request in benchmark.build_requests(known)]

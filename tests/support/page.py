@@ -188,7 +188,7 @@ def commit_made(folder: Path) -> None:
     from stages.index.__main__ import main as index
 
     for name in (
-        "data/subjects",
+        *("data/subjects", "reports/ablation"),
         *(f"models/{b}/{m}" for b in ("base", "photographs") for m in ("llava", "clip")),
     ):
         (folder / name).mkdir(parents=True)

@@ -11,11 +11,11 @@ from common.methods.interface import TITLES, Control, Cost, LatentTokens, Photos
 from common.methods.soft_prompt.method import SoftPrompts
 from stages.evaluate.benchmark import Benchmark
 from stages.evaluate.benchmarks import open_benchmarks
+from stages.evaluate.benchmarks.threshold_set import ThresholdImage, ThresholdSetBenchmark
+from stages.evaluate.benchmarks.two_subjects import TwoSubjectsBenchmark
 from stages.evaluate.eval_set import EvalSet, load_eval_set
 from stages.evaluate.evaluate import evaluate
 from stages.evaluate.photos import EvalPhoto
-from stages.evaluate.threshold_set import ThresholdImage, ThresholdSet
-from stages.evaluate.two_subjects import TwoSubjects
 from tests.support.subjects import HOSTILE
 
 # How far apart a method's logits of P(yes) lie, in standard deviations; 0 for all others.
@@ -91,8 +91,8 @@ def pictures(eval_set: EvalSet, benchmarks: Iterable[Benchmark]) -> Pictures:
     """All photos that a subject may be in, by key."""
     found: dict[str, EvalPhoto | ThresholdImage] = dict(eval_set.photos)
     for benchmark in benchmarks:
-        if isinstance(benchmark, ThresholdSet):
+        if isinstance(benchmark, ThresholdSetBenchmark):
             found |= {image.key: image for image in benchmark.images}
-        if isinstance(benchmark, TwoSubjects):
+        if isinstance(benchmark, TwoSubjectsBenchmark):
             found |= {photo.key: photo for photo in benchmark.shown}
     return found

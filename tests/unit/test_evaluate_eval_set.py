@@ -10,8 +10,8 @@ from common.core.errors import UserError
 from common.methods.interface import Backbones
 from common.methods.soft_prompt.method import SoftPrompts, majority_answer, other_subject
 from stages.evaluate.benchmarks import BENCHMARKS, open_benchmarks
+from stages.evaluate.benchmarks.threshold_set import draw_images
 from stages.evaluate.eval_set import load_eval_set
-from stages.evaluate.threshold_set import draw_images
 from stages.report.report import TABLES
 from tests.support.predictions import SETTINGS
 from tests.support.subjects import populate
@@ -56,8 +56,8 @@ def test_truth_is_explicit_and_own_subjects_do_without_siblings(workspace):
 
 
 def test_the_report_reads_what_every_benchmark_writes():
-    assert {benchmark.name: benchmark.schema for benchmark in BENCHMARKS}.items() <= TABLES.items()
     for benchmark in BENCHMARKS:
+        assert TABLES[benchmark.name] in (benchmark.schema, None)
         assert set(benchmark.sort_by) <= set(benchmark.schema.names)
 
 

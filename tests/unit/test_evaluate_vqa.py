@@ -11,10 +11,10 @@ from common.core import io, paths, schema
 from common.methods.interface import Photos, Request
 from stages.evaluate import vqa_scores
 from stages.evaluate.benchmarks import BENCHMARKS, open_benchmarks
+from stages.evaluate.benchmarks.vqa import VqaFilesBenchmark
 from stages.evaluate.eval_set import EvalSet, load_eval_set
 from stages.evaluate.evaluate import evaluate
-from stages.evaluate.vqa import Vqa
-from stages.report import tasks
+from stages.report.benchmarks import vqa as vqa_measures
 from tests.support.predictions import SETTINGS, Drawn
 from tests.support.subjects import populate
 from tests.support.vqa_files import TEN, write
@@ -100,7 +100,9 @@ def test_one_right_answer_is_read_as_its_scorer_reads_it(
 
 
 def test_every_question_is_asked_once_of_the_base_and_with_a_subject_in_place(eval_set: EvalSet) -> None:
-    (vqa,) = (benchmark for benchmark in open_benchmarks(eval_set) if isinstance(benchmark, Vqa))
+    (vqa,) = (
+        benchmark for benchmark in open_benchmarks(eval_set) if isinstance(benchmark, VqaFilesBenchmark)
+    )
     evaluate(Knowing("soft_prompt", eval_set.questions, {}, 0), eval_set, [vqa])
     rows = io.read_parquet(paths.predictions("soft_prompt", "vqa"), schema.VQA).to_pandas()
     assert rows.groupby("method").size().to_dict() == dict.fromkeys(
@@ -113,7 +115,7 @@ def test_every_question_is_asked_once_of_the_base_and_with_a_subject_in_place(ev
     assert own.photo.isna().sum() == 1 and own.score["5"] == own.score["4"] == 1 and not own.strict["4"]
 
     (subject,) = own.subject.unique()
-    measured = tasks.vqa(rows, subject, seed=0, resamples=20)
+    measured = vqa_measures.score(rows, subject, seed=0, resamples=20)
     value = {(method, name): rates[0] for (method, name), rates in measured.items()}
     assert value["soft_prompt", "vqa.vqav2.accuracy"] == pytest.approx((0.6 + 1) / 2)
     assert value["base", "vqa.gqa.accuracy"] == 0.5 and value["base", "vqa.scienceqa.accuracy"] == 1
@@ -122,8 +124,8 @@ def test_every_question_is_asked_once_of_the_base_and_with_a_subject_in_place(ev
     for method, expected in (("soft_prompt", whole), ("empty_prompt", half)):
         assert {name: value[method, f"vqa.mme.{name}"] for name in expected} == expected
     other = next(name for name in eval_set.questions if name != subject)
-    assert tasks.vqa(rows, other, seed=0, resamples=20) == {}
-    assert tasks.vqa(rows[:0], subject, seed=0, resamples=20) == {}
+    assert vqa_measures.score(rows, other, seed=0, resamples=20) == {}
+    assert vqa_measures.score(rows[:0], subject, seed=0, resamples=20) == {}
 
 
 def test_some_photos_are_drawn_with_all_that_is_asked_about_them(eval_set: EvalSet) -> None:
@@ -144,4 +146,5 @@ def test_some_photos_are_drawn_with_all_that_is_asked_about_them(eval_set: EvalS
 def test_without_these_folders_nothing_is_asked_or_written(workspace: Path) -> None:
     populate({"bo": "world"})
     eval_set = load_eval_set({"bo": "world"}, SETTINGS, 0)
-    assert Vqa in BENCHMARKS and not any(isinstance(one, Vqa) for one in open_benchmarks(eval_set))
+    opened = open_benchmarks(eval_set)
+    assert VqaFilesBenchmark in BENCHMARKS and not any(isinstance(one, VqaFilesBenchmark) for one in opened)

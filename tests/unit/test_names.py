@@ -17,7 +17,7 @@ GONE = {
     *("lay", "packs", "learners", "widest", "Room", "Tools", "opener", "splice", "appended", "spare"),
     *("inline", "INLINE", "check_inline", "Stored", "Talk", "Similarity", "NonNegativeFloat"),
 }
-FOLDERS = ("stages", "common", "commands", "benchmarks", "tests")
+FOLDERS = ("stages", "common", "commands", "benchmarks", "tools", "tests")
 MODULES = {
     *("splice", "store", "inline", "appended", "listed", "opener", "truth", "material", "wording", "exam"),
     *("chats", "choices", "talk", "gates", "together"),

@@ -6,17 +6,17 @@ import pytest
 
 from common.prompts.evaluation import (
     brief,
-    choice_question,
     only_option,
     parse,
     recognition_question,
     right_letter,
 )
+from common.prompts.instructions import choice_question
 from common.testdata.ground_truth import ChoiceQuestion, Questions
 from stages.evaluate import published
+from stages.evaluate.benchmarks.multiple_choice import MultipleChoiceBenchmark
+from stages.evaluate.benchmarks.open_answers import OpenAnswersBenchmark
 from stages.evaluate.eval_set import EvalSet
-from stages.evaluate.multiple_choice import MultipleChoice
-from stages.evaluate.open_answers import OpenAnswers
 from tests.support.predictions import SETTINGS
 
 
@@ -66,7 +66,7 @@ def test_a_question_is_asked_freely_once_and_the_photo_left_out_for_the_blind():
     beside = ChoiceQuestion(
         question="What is next to <bo>?", options=("a ball", "a box"), answer=1, image="00.png"
     )
-    benchmark = OpenAnswers(asking(Questions(visual=[beside], text=[color, again])), 0)
+    benchmark = OpenAnswersBenchmark(asking(Questions(visual=[beside], text=[color, again])))
     responder = SimpleNamespace(name="soft_prompt", controls={"blind"}.intersection)
     asked = benchmark.build_requests(responder)
     assert [(request.method, request.photo, request.question) for _, request in asked] == [
@@ -102,7 +102,7 @@ def test_the_right_letter_moves_with_the_order(answer, order, letter):
 
 def test_always_a_scores_half_over_both_orders_however_skewed_the_truth():
     skewed = [ChoiceQuestion(question=f"{i}?", options=("x", "y"), answer=0) for i in range(10)]
-    benchmark = MultipleChoice(asking(Questions(text=skewed)), 0)
+    benchmark = MultipleChoiceBenchmark(asking(Questions(text=skewed)))
     requests = benchmark.build_requests(SimpleNamespace(name="majority", controls=set().intersection))
     rows = [
         benchmark.parse_response(row, SimpleNamespace(text=request.task.options[0]))

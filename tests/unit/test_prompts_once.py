@@ -1,12 +1,13 @@
 """Training, test and world ask in the same words, each written once."""
 
 import ast
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from common.prompts import captions, evaluation, instructions, interview, recognition
+from common.prompts import attribute_questions, captions, evaluation, instructions, interview, recognition
 from common.world import text
-from stages.render.questions import PERSON_FORMS
 from tests.support.helpers import ROOT
 
 
@@ -21,17 +22,23 @@ def test_the_interview_asks_in_forms_that_the_base_has_learned(question: intervi
     assert question.text in {form for forms in (*text.OPEN.values(), text.WHOLE) for form in forms}
 
 
-def test_the_world_asks_people_in_forms_that_the_base_has_learned():
-    assert all(form in text.OPEN[attribute] for attribute, form in PERSON_FORMS.items())
-
-
 @pytest.mark.parametrize("prompt", [instructions.BRIEF, instructions.LETTER, captions.DESCRIBE])
 def test_an_instruction_is_written_in_one_place(prompt: str):
-    places = [
-        path
-        for room in ("stages", "common", "commands")
-        for path in (ROOT / room).glob("**/*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Constant) and node.value == prompt
-    ]
+    places = [path for path, text in typed("stages", "common", "commands") if text == prompt]
     assert len(places) == 1, places
+
+
+def test_world_and_stages_type_no_question_of_their_own():
+    asked = attribute_questions
+    forms = {form for forms in (*asked.OPEN.values(), asked.WHOLE, asked.PRESENCE) for form in forms}
+    forms |= {form.replace("{name}", "<{subject}>") for form in forms}
+    assert not [path for path, text in typed("stages", "common/world") if text in forms]
+
+
+def typed(*rooms: str) -> Iterator[tuple[Path, str]]:
+    """Every constant text in the source of these folders."""
+    for room in rooms:
+        for path in (ROOT / room).glob("**/*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    yield path, node.value

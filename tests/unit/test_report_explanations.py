@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from common.testdata.ground_truth import ChoiceQuestion
-from stages.evaluate.token_explanations import predicts
+from stages.evaluate.benchmarks.token_explanations import predicts
 from stages.report.explanations import worth
 
 QUESTIONS = [

@@ -98,12 +98,6 @@ def test_options_differ_and_the_right_one_is_where_the_answer_says():
     assert 0.45 < np.mean(places) < 0.55
 
 
-def test_two_options_are_asked_as_llava_does():
-    assert text.choose("What is it?", ("a dog", "a cat")) == (
-        "What is it?\nA. a dog\nB. a cat\nAnswer with the option's letter from the given choices directly."
-    )
-
-
 def test_a_sentence_starts_with_a_capital_unless_with_an_identifier():
     assert text.capitalized("it is red.") == "It is red."
     assert text.capitalized(f"{NAME} is red.") == f"{NAME} is red."

@@ -20,8 +20,9 @@ from commands.pretrain.photographs.captions import (
     Facts,
 )
 from commands.pretrain.photographs.objects import OBJECTS
+from common.prompts.instructions import choice_question
 from common.prompts.recognition import BRIEF, TEMPLATES, VALIDATION, Template
-from common.world.text import LETTER, capitalized
+from common.world.text import capitalized
 
 UNCOUNTED = frozenset(LEXICON["uncounted"].split())
 CLOSE_COLORS = {
@@ -142,7 +143,7 @@ def ask_choose(
     options[first] = said(attribute, value)
     if rng.random() < 0.4 and attribute in ("kind", "color"):
         options = [option.removeprefix("a ").removeprefix("an ") for option in options]
-    return f"{question}\nA. {options[0]}\nB. {options[1]}\n{LETTER}", "AB"[first]
+    return choice_question(question, options, 0), "AB"[first]
 
 
 def ask_presence(facts: Facts, rng: np.random.Generator) -> tuple[str, str] | None:

@@ -11,8 +11,9 @@ from commands.pretrain.photographs.captions import ACTIONS, COLORS, KINDS, PLACE
 from commands.pretrain.photographs.definitions import draw_name, invented
 from commands.pretrain.photographs.objects import OBJECTS
 from commands.pretrain.photographs.samples import ask
+from common.prompts.instructions import LETTER
 from common.prompts.recognition import BRIEF, TEMPLATES, VALIDATION
-from common.world.text import LETTER, capitalized
+from common.world.text import capitalized
 
 FORMS = ("caption", "open", "probe", "choose", "whole", "presence", "garment", "count")
 

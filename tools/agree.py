@@ -1,4 +1,4 @@
-"""python -m tests.pipeline.agree: does reports/ agree with the commit that is checked out?
+"""python -m tools.agree: does reports/ agree with the commit that is checked out?
 
 For a reproduction on another processor, where the last bits differ: rows that are trained end elsewhere, and
 answers near one half turn. How far a metric may then move follows from its own uncertainty, not from one

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from common import vlm
 
 
-class TokenExplanations(Benchmark):
+class TokenExplanationsBenchmark(Benchmark):
     """What each latent token is, in the model's words."""
 
     name = "token_explanations"

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 from common.core import schema
 from common.methods.interface import Control, Request, Responder, Task
-from common.prompts.evaluation import LETTERS, choice_question, parse, right_letter
+from common.prompts.evaluation import parse, right_letter
+from common.prompts.instructions import LETTERS, choice_question
 from stages.evaluate.benchmark import Benchmark, Requests, Row
 from stages.evaluate.photos import photo_key
 
@@ -13,10 +14,10 @@ if TYPE_CHECKING:
 
 PAIR = LETTERS[:2]
 MAX_NEW_TOKENS = 8  # a right answer is one letter and an end token; a model that says more has failed at once
-CHOICE_CONTROLS: tuple[Control, ...] = ("base", "short_description", "majority")
+CHOICE_CONTROLS: tuple[Control, ...] = ("base", "short_description", "long_description", "majority")
 
 
-class MultipleChoice(Benchmark):
+class MultipleChoiceBenchmark(Benchmark):
     """Questions of the truth, with their options; blind is a visual question with all but its photo."""
 
     name = "questions"

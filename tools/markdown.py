@@ -2,17 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from stages.report import number_format
-from stages.report.metrics import Interval
+from stages.report import number_format, results
 
 
 def cell(estimate: Mapping[str, float | None] | None) -> str:
     """An interval as the reports print it; empty where the method is not asked."""
-    if estimate is None:
-        return ""
-    return number_format.text(
-        Interval(*(float("nan") if estimate[end] is None else estimate[end] for end in Interval._fields))
-    )
+    return "" if estimate is None else number_format.text(results.from_json(estimate))
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -15,7 +15,7 @@ TASK = Task("recognition", max_new_tokens=8)  # a model that says more than one 
 RECOGNITION_CONTROLS = tuple(control for control in CONTROLS if control != "blind")
 
 
-class Recognition(Benchmark):
+class RecognitionBenchmark(Benchmark):
     """Can you see <bo> in this photo?"""
 
     name = "recognition"

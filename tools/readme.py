@@ -1,4 +1,4 @@
-"""python -m tests.pipeline.readme: write the parts of the README files that are made from other files.
+"""python -m tools.readme: write the parts of the README files that are made from other files.
 
 The graph comes from dvc.yaml, results and speed from the committed files in reports/. All else in these files
 is written by hand.
@@ -17,8 +17,8 @@ from common.core import errors, io, paths
 from stages.report import number_format
 from stages.report.metrics import Interval
 from stages.report.tables import DIALOG
-from tests.pipeline.markdown import cell, table
-from tests.pipeline.readme_paper import paper
+from tools.markdown import cell, table
+from tools.readme_paper import paper
 
 PARTS = {  # name of a generated part → the file that holds it
     "dialog": Path("README.md"),

@@ -21,7 +21,7 @@ EXAMPLES = 3  # photos, and questions without a photo, per subject
 DIALOG_CONTROLS: tuple[Control, ...] = ("base",)
 
 
-class SampleDialogs(Benchmark):
+class SampleDialogsBenchmark(Benchmark):
     """Questions about the subject's first test photos, and its first questions without a photo."""
 
     name = "conversations"
@@ -37,7 +37,7 @@ class SampleDialogs(Benchmark):
             spoken = read_conversations(subject)
             asked = _questions(spoken, "qa")
             about = [
-                *(question.format(subject=subject) for question in ABOUT_THE_PHOTO),
+                *(question.format(name=f"<{subject}>") for question in ABOUT_THE_PHOTO),
                 *asked[-1:],
                 *_questions(spoken, "caption")[:1],
             ]

@@ -1,4 +1,4 @@
-"""python -m tests.pipeline.straight: all stages one after another in one process, in the current folder.
+"""python -m tests.support.straight: all stages one after another in one process, in the current folder.
 
 What `dvc repro` does, without its receipts and without importing torch anew for each stage.
 """

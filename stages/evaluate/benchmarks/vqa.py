@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from common.core import schema
 from common.methods.interface import Control, Task
-from common.prompts.evaluation import brief, choice_question, parse
+from common.prompts.evaluation import brief, parse
+from common.prompts.instructions import choice_question
 from common.testdata import vqa
 from common.testdata.vqa import VqaQuestion
 from stages.evaluate import vqa_scores
 from stages.evaluate.benchmark import Row
-from stages.evaluate.general_vqa import CHOICE, YES_NO, GeneralVqa
+from stages.evaluate.benchmarks.general_vqa import CHOICE, YES_NO, GeneralVqaBenchmark
 
 if TYPE_CHECKING:
     from common import vlm
@@ -30,7 +31,7 @@ SCORES: dict[str, Callable[[str, Sequence[str]], float]] = {
 }
 
 
-class Vqa(GeneralVqa):
+class VqaFilesBenchmark(GeneralVqaBenchmark):
     """What lies in the folders of these benchmarks below evaluate.general."""
 
     name = "vqa"

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.pipeline.agree import compare, unshared_methods, without
+from tools.agree import compare, unshared_methods, without
 
 
 def value(value: float | None, half_width: float = 0.0) -> dict[str, float | None]:

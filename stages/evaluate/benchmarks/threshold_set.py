@@ -14,8 +14,8 @@ from common.core import seed as seeds
 from common.methods.interface import Photos, Request, Responder
 from common.prompts.evaluation import recognition_question
 from stages.evaluate.benchmark import Benchmark, Requests, Row
+from stages.evaluate.benchmarks.recognition import TASK, read_yes_no
 from stages.evaluate.eval_set import EvalSet
-from stages.evaluate.recognition import TASK, read_yes_no
 
 if TYPE_CHECKING:
     from common import vlm
@@ -36,16 +36,16 @@ class ThresholdImage(NamedTuple):
         return f"{self.subject}/threshold_set/{self.sample}"
 
 
-class ThresholdSet(Benchmark):
+class ThresholdSetBenchmark(Benchmark):
     """The recognition question about photos that training has seen."""
 
     name = "threshold_set"
     schema = schema.THRESHOLD_SET
     sort_by = ("subject", "method", "role", "image_sha256")
 
-    def __init__(self, eval_set: EvalSet, first_photo: int) -> None:
+    def __init__(self, eval_set: EvalSet) -> None:
         """Draw the photos."""
-        super().__init__(eval_set, first_photo)
+        super().__init__(eval_set)
         self.images = [
             image
             for subject in eval_set.questions

@@ -20,7 +20,7 @@ PROMPTS = {True: NAMING, False: DESCRIBE}
 CAPTION_CONTROLS: tuple[Control, ...] = ("base", "short_description", "other_subject")
 
 
-class Captions(Benchmark):
+class CaptionsBenchmark(Benchmark):
     """Captions of the subject's test photos, and of some of others', in both wordings."""
 
     name = "captions"

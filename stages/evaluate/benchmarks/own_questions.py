@@ -9,14 +9,14 @@ from common.core import images, schema
 from common.methods.interface import Photos, Request, Responder, Task
 from common.testdata.own_questions import OwnQuestion
 from stages.evaluate.benchmark import Benchmark, Requests, Row
+from stages.evaluate.benchmarks.sample_dialogs import DIALOG_CONTROLS
 from stages.evaluate.photos import THUMBNAIL, photo_key
-from stages.evaluate.sample_dialogs import DIALOG_CONTROLS
 
 if TYPE_CHECKING:
     from common import vlm
 
 
-class OwnQuestions(Benchmark):
+class OwnQuestionsBenchmark(Benchmark):
     """The questions of every subject's questions.yaml."""
 
     name = "own_questions"

@@ -8,32 +8,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.core import schema
-from common.methods.interface import Photos, Request, Responder, Task
-from common.prompts.evaluation import SIDE, choice_question, parse, recognition_question, right_letter
+from common.methods.interface import Control, Photos, Request, Responder, Task
+from common.prompts.evaluation import SIDE, parse, recognition_question, right_letter
+from common.prompts.instructions import choice_question
 from common.testdata.ground_truth import TwoSubjectPhoto, load_two_subjects
-from stages.evaluate import recognition
 from stages.evaluate.benchmark import Benchmark, Requests, Row
+from stages.evaluate.benchmarks import recognition
+from stages.evaluate.benchmarks.multiple_choice import MAX_NEW_TOKENS, PAIR
 from stages.evaluate.eval_set import EvalSet
-from stages.evaluate.multiple_choice import CHOICE_CONTROLS, MAX_NEW_TOKENS, PAIR
 from stages.evaluate.photos import refuse_leaks, two_subject_photos
 
 if TYPE_CHECKING:
     from common import vlm
 
 SIDES = ("left", "right")
+SIDE_CONTROLS: tuple[Control, ...] = ("base", "short_description", "majority")
 SIDE_TASK = Task("two_subjects", MAX_NEW_TOKENS, PAIR)
 
 
-class TwoSubjects(Benchmark):
+class TwoSubjectsBenchmark(Benchmark):
     """Presence of each subject, and sides where both are known."""
 
     name = "two_subjects"
     schema = schema.TWO_SUBJECTS
     sort_by = ("subject", "method", "kind", "photo", "order")
 
-    def __init__(self, eval_set: EvalSet, first_photo: int) -> None:
+    def __init__(self, eval_set: EvalSet) -> None:
         """Read who is in which photo; raises UserError if a photo was trained on."""
-        super().__init__(eval_set, first_photo)
+        super().__init__(eval_set)
         folder = Path(eval_set.settings.two_subjects)
         self.rows = load_two_subjects(folder)
         self.shown = two_subject_photos(folder, self.rows)
@@ -90,7 +92,7 @@ def _sides(photo: str, row: TwoSubjectPhoto, responder: Responder) -> Requests:
             known = _row(row, subject, "side", side, order) | {"truth": right_letter(answer, order)}
             requests += [
                 (known | {"method": method}, Request(SIDE_TASK, method, row.shown, photo, question))
-                for method in (responder.name, *responder.controls(CHOICE_CONTROLS))
+                for method in (responder.name, *responder.controls(SIDE_CONTROLS))
             ]
     return requests
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 OPEN_CONTROLS: tuple[Control, ...] = ("base", "short_description")
 
 
-class OpenAnswers(Benchmark):
+class OpenAnswersBenchmark(Benchmark):
     """Each question once, however often its options differ."""
 
     name = "open_answers"

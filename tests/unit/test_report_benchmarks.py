@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.report import results, tasks
+from stages.report import results
+from stages.report.benchmarks import captions, general_vqa, open_answers, two_subjects
 from stages.report.detection import detection
 
 
@@ -49,7 +50,7 @@ def test_free_answers_count_by_kind_and_by_the_name():
             ("text", None, "Color?", False, True),
         ]
     ]
-    found = tasks.open_answers(pd.DataFrame(rows), "bo", seed=0, resamples=5)
+    found = open_answers.score(pd.DataFrame(rows), "bo", seed=0, resamples=5)
     value = {name: array[0] for (_, name), array in found.items()}
     assert value == pytest.approx({"open.visual": 2 / 3, "open.text": 0, "open.named": 0.5})
 
@@ -61,7 +62,7 @@ def two(kind: str, role: str, correct: bool, photo: str = "0.png", method: str =
 def test_presence_counts_both_sides_alike_and_a_side_is_right_on_the_mean_of_its_orders():
     rows = [two("presence", "left", True), two("presence", "right", False), two("presence", "left", True)]
     rows += [two("presence", "absent", False), two("side", "left", True), two("side", "left", False)]
-    found = tasks.two_subjects(pd.DataFrame(rows), "bo", seed=0, resamples=5)
+    found = two_subjects.score(pd.DataFrame(rows), "bo", seed=0, resamples=5)
     value = {name.removeprefix("two_subjects."): found["soft_prompt", name][0] for _, name in found}
     assert value == pytest.approx({"present": 2 / 3, "absent": 0, "weighted": 1 / 3, "sides": 0.5})
     assert found["soft_prompt", "two_subjects.sides"].shape == (6,)
@@ -74,14 +75,14 @@ def test_a_caption_names_the_subject_by_the_exact_token():
         | {"answer": answer, "label": label}
         for i, (answer, label) in enumerate(answers)
     ]
-    found = tasks.captions(pd.DataFrame(rows), "bo", seed=0, resamples=5)
+    found = captions.score(pd.DataFrame(rows), "bo", seed=0, resamples=5)
     value = {name.rpartition(".")[2]: array[0] for (_, name), array in found.items()}
     assert value == pytest.approx({"recall": 1 / 3, "precision": 0.5, "f1": 0.4})
 
     own = pd.DataFrame(
         row for row in rows if row["label"]
     )  # no photo of another: nothing can be named wrongly
-    assert {name for _, name in tasks.captions(own, "bo", seed=0, resamples=5)} == {"captions.unnamed.recall"}
+    assert {name for _, name in captions.score(own, "bo", seed=0, resamples=5)} == {"captions.unnamed.recall"}
 
 
 def asked(
@@ -100,13 +101,13 @@ def test_pope_is_scored_strictly_and_as_published_and_compared_with_the_base():
     base = [("Yes", "yes", "yes", "yes"), ("No", "no", "no", "no")]
     now = [("Yes, I see", "yes", None, "yes"), ("No", "no", "no", "no")]
     rows = asked("pope", "base", base) + asked("pope", "soft_prompt", now)
-    found = tasks.general(pd.DataFrame(rows), "bo", seed=0, resamples=5)
+    found = general_vqa.score(pd.DataFrame(rows), "bo", seed=0, resamples=5)
     assert found["base", "general.pope.accuracy"][0] == 1
     assert found["soft_prompt", "general.pope.accuracy"][0] == 0.5
     assert found["soft_prompt", "general.pope.recall"][0] == 0
     assert found["soft_prompt", "general.pope.published.f1"][0] == 1
     assert found["soft_prompt", "general.pope.unchanged"][0] == 0.5
-    assert tasks.general(pd.DataFrame(rows), "mam", seed=0, resamples=5) == {}
+    assert general_vqa.score(pd.DataFrame(rows), "mam", seed=0, resamples=5) == {}
     assert results.failure_rates(pd.DataFrame(rows)) == {"base": 0, "soft_prompt": 0.5}
 
 
@@ -114,7 +115,7 @@ def test_pope_s_settings_count_alike():
     right, wrong = ("No", "no", "no", "no"), ("Yes", "no", "yes", "yes")
     rows = asked("pope", "soft_prompt", [right] * 9 + [wrong])
     rows += asked("pope", "soft_prompt", [wrong], category="popular")
-    found = tasks.general(pd.DataFrame(rows), "bo", seed=0, resamples=5)
+    found = general_vqa.score(pd.DataFrame(rows), "bo", seed=0, resamples=5)
     assert found["soft_prompt", "general.pope.accuracy"][0] == pytest.approx(0.45)
     assert found["soft_prompt", "general.pope.popular.accuracy"][0] == 0
     assert found["soft_prompt", "general.pope.published.random.accuracy"][0] == pytest.approx(0.9)
@@ -127,7 +128,7 @@ def test_mmbench_needs_all_orders_for_the_circular_score():
         row = asked("mmbench", "soft_prompt", [("A", truth, "A", "A")], category="color")[0]
         row |= {"question_id": str(i)}
         rows += [row, row | {"order": 1, "truth": "B" if truth == "A" else "A"}]
-    found = tasks.general(pd.DataFrame(rows), "bo", seed=0, resamples=5)
+    found = general_vqa.score(pd.DataFrame(rows), "bo", seed=0, resamples=5)
     assert found["soft_prompt", "general.mmbench.accuracy"][0] == 0.5
     assert found["soft_prompt", "general.mmbench.circular"][0] == 0
     assert found["soft_prompt", "general.mmbench.category.color"][0] == 0.5

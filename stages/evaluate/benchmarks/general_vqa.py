@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from common.core import schema
 from common.core import seed as seeds
 from common.methods.interface import Control, Photos, Request, Responder, Task
-from common.prompts.evaluation import LETTERS, brief, choice_question, parse, right_letter
+from common.prompts.evaluation import brief, parse, right_letter
+from common.prompts.instructions import LETTERS, choice_question
 from common.testdata import general_vqa
 from common.testdata.general_vqa import GeneralQuestion
 from common.testdata.vqa import VqaQuestion
 from stages.evaluate import published
 from stages.evaluate.benchmark import Benchmark, Requests, Row
+from stages.evaluate.benchmarks.multiple_choice import MAX_NEW_TOKENS, PAIR
 from stages.evaluate.eval_set import EvalSet
-from stages.evaluate.multiple_choice import MAX_NEW_TOKENS, PAIR
 
 if TYPE_CHECKING:
     from common import vlm
@@ -29,7 +30,7 @@ CHOICE = Task("general", MAX_NEW_TOKENS, PAIR)
 Question = GeneralQuestion | VqaQuestion
 
 
-class GeneralVqa(Benchmark):
+class GeneralVqaBenchmark(Benchmark):
     """POPE's and MMBench's questions."""
 
     name = "general"
@@ -37,18 +38,18 @@ class GeneralVqa(Benchmark):
     sort_by = ("method", "subject", "benchmark", "file", "question_id", "order")
     asked_controls: ClassVar[tuple[Control, ...]] = ("base", "short_description", "empty_prompt", "majority")
 
-    def __init__(self, eval_set: EvalSet, first_photo: int) -> None:
+    def __init__(self, eval_set: EvalSet) -> None:
         """Read the questions."""
-        super().__init__(eval_set, first_photo)
+        super().__init__(eval_set)
         self.questions = self._drawn(self._load(Path(eval_set.settings.general)))
-        self.numbers = {
-            image: number for number, image in enumerate(general_vqa.photos(self.questions), self.first_photo)
-        }
+        # numbers in keys, for MMBench's photos have no names; with zeros in front, so that they sort alike
+        images = enumerate(general_vqa.photos(self.questions))
+        self.keys = {image: f"{self.name}/{number:05}" for number, image in images}
 
     @property
     def photos(self) -> Photos:
         """Each once, however much is asked about it."""
-        return {f"general/{number}": image for image, number in self.numbers.items()}
+        return {key: image for image, key in self.keys.items()}
 
     def build_requests(self, responder: Responder) -> Requests:
         """Each question with the columns known beforehand.
@@ -64,7 +65,7 @@ class GeneralVqa(Benchmark):
                 requests += [
                     (
                         row | {"method": method, "subject": subject},
-                        Request(task, method, in_place, _key(row["photo"]), text),
+                        Request(task, method, in_place, row["photo"], text),
                     )
                     for row, task, text in forms
                 ]
@@ -104,7 +105,7 @@ class GeneralVqa(Benchmark):
             "file": question.file,
             "question_id": question.id,
             "category": question.category,
-            "photo": None if question.image is None else self.numbers[question.image],
+            "photo": None if question.image is None else self.keys[question.image],
         }
 
     def _forms(self, question: Any) -> Iterator[tuple[Row, Task, str]]:
@@ -125,7 +126,3 @@ class GeneralVqa(Benchmark):
         lots = {s: seeds.stream(seed, "evaluate", "general", s).random() for s in subjects}
         drawn = sorted(subjects, key=lots.__getitem__)[: self.eval_set.settings.general_subjects]
         return [subject for subject in subjects if subject in drawn]
-
-
-def _key(number: int | None) -> str | None:
-    return None if number is None else f"general/{number}"
