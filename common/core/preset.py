@@ -62,9 +62,16 @@ class Augment(Section):
 
 
 class Pictures(Stored):
-    """How pictures are kept and changed for training."""
+    """How pictures are kept and changed for training, and what set of prompts.yaml asks about them."""
 
+    recognition: str
     augment: Augment
+
+
+class Interview(Responder):
+    """How the base is asked about photos: a set of prompts.yaml, and how long answers may be."""
+
+    questions: str
 
 
 class Talk(Responder):
@@ -86,7 +93,7 @@ class Preset(Section):
     base: PresetBase
     index: Stored
     retrieve: Similarity
-    synthesize: Responder
+    synthesize: Interview
     assemble: Pictures
     train: TrainPreset
     evaluate: Responder

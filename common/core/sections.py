@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints, model_validator
 from common.core.preset import (
     ClipModel,
     Cosine,
+    Interview,
     Pictures,
     Responder,
     Share,
@@ -132,7 +133,7 @@ class Retrieve(Similarity):
         return self
 
 
-class Synthesize(Responder):
+class Synthesize(Interview):
     """Conversations by the base model."""
 
     summary: bool

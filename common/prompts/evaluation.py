@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from common.prompts.instructions import BRIEF, LETTER, LETTERS
-from common.prompts.recognition import VALIDATION
+from common.prompts.recognition import validation
 
 # of sample conversations: what differs from photo to photo
 ABOUT_THE_PHOTO = ("Where is <{subject}>?", "What is next to <{subject}>?")
@@ -17,7 +17,7 @@ SIDE = "Who is on the {side} of this photo?"
 
 def recognition_question(subject: str) -> str:
     """The one question of the recognition test."""
-    return VALIDATION.question.format(name=f"<{subject}>")
+    return validation().question.format(name=f"<{subject}>")
 
 
 def brief(question: str) -> str:
