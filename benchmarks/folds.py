@@ -72,7 +72,9 @@ def read(p: params.Params, subject: str) -> Subject:
             "add more"
         )
     negatives = inputs.negatives(paths.negatives(subject).resolve())
-    return Subject(MethodSubject(subject, entry.kind), [path.resolve() for path in photos], negatives)
+    return Subject(
+        MethodSubject(subject, entry.kind, entry.noun), [path.resolve() for path in photos], negatives
+    )
 
 
 def learn_from(p: params.Params, base: vlm.Base, subject: Subject, number: int) -> list[Path]:
