@@ -6,7 +6,7 @@ Answers are kept in `.cache/endpoint` by request (see `cache`), so a rerun asks 
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 class EndpointSettings(prompt_context.ContextSettings):
     """What is told (`ContextSettings`), and how the server is asked."""
 
+    # own: what its model says of all train photos, asked once
+    description: Literal["human", "short", "long", "summary", "own"] | None
+    description_tokens: Annotated[int, Field(gt=0, le=10_000)] = 200  # at most, of its own
     url: Annotated[str, StringConstraints(pattern=r"^https?://")]  # to which /chat/completions is added
     model: str  # as the server calls it
     key_variable: str | None  # environment variable that holds the key; None for a server without one
@@ -50,8 +53,12 @@ class Endpoint(Method):
     Settings = EndpointSettings
 
     def fit(self, subjects: Sequence[MethodSubject]) -> None:
-        """Choose the words and copy the photos; nothing is sent yet."""
-        prompt_context.keep(self.folder, subjects, self.settings, self.name)
+        """Choose the words, or let the server's model write them, and copy the photos.
+
+        Raises UserError as `answers` does, and if the model writes nothing.
+        """
+        written = self._described(subjects) if self.settings.description == "own" else None
+        prompt_context.keep(self.folder, subjects, self.settings, self.name, written)
 
     def answers(self, photos: Photos, requests: Sequence[Request]) -> "list[vlm.Answer]":
         """Ask the server, several questions at a time.
@@ -93,6 +100,17 @@ class Endpoint(Method):
         return Cost(
             0, prompt_context.stored_bytes(self.folder, subject), longer.prompt_tokens - shorter.prompt_tokens
         )
+
+    def _described(self, subjects: Sequence[MethodSubject]) -> dict[str, str]:
+        from common.methods.endpoint import describe
+
+        size, longest = self.settings.image_size, self.settings.description_tokens
+        bodies = [self._body(describe.request(subject, size), longest) for subject in subjects]
+        replies = self._client().ask_all(bodies, self.name)
+        return {
+            subject.id: describe.description(subject, reply.text, self.name)
+            for subject, reply in zip(subjects, replies, strict=True)
+        }
 
     def _told(self, subject: str) -> list[dict]:
         from common.methods.endpoint import chat
