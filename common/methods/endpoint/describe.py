@@ -9,9 +9,9 @@ from common.methods.interface import MethodSubject
 from common.methods.prompt_context import PromptContext, train_photos
 
 DESCRIBE = (
-    "These are photos of {name}. Describe {name} in a few sentences, by which one can tell {name} from others "
-    "of its kind in new photos: what it is, and all that stays the same from photo to photo. Do not speak of the "
-    'photos. Begin with "{name} is".'
+    "These are photos of {name}. Describe {name} in a few sentences, by which one can tell {name} from "
+    "others of its kind in new photos: what it is, and what stays the same from photo to photo. Do not "
+    'speak of the photos. Begin with "{name} is".'
 )
 
 
