@@ -37,7 +37,7 @@ def main(folder: str = "") -> str:
             found = score(
                 rows.answer.tolist(),
                 [f"<{subject}>" for subject in rows.subject],
-                [p.subjects[subject].kind for subject in rows.subject],
+                [p.subjects[subject].category for subject in rows.subject],
                 clip.embed(model, shown),
                 [captioned[row.subject].get(row.photo, described[row.subject]) for row in rows.itertuples()],
                 by_clip,

@@ -11,8 +11,9 @@ from PIL import Image
 from benchmarks.models import ARCHITECTURES, SMALL
 from common.core import errors, params, paths, seed
 from common.core.images import list_photos
-from common.prompts.interview import OTHER
-from common.prompts.recognition import TEMPLATES, VALIDATION
+from common.prompts.interview import questions_for
+from common.prompts.prompt_sets import DRAWN, OTHER
+from common.prompts.recognition import templates, validation
 from common.training import samples
 from common.training.samples import Sample, TrainingSet
 from stages.evaluate.photos import EvalPhoto, gallery
@@ -78,22 +79,24 @@ def papers(subject: str, side: int) -> TrainingSet:
     images = [*noise(PHOTOS + HARD, side, subject), *noise(EASY, side, "easy")]
 
     def recognition(number: int, image: int, label: bool) -> Sample:
-        template = TEMPLATES[number % len(TEMPLATES)]
+        template = templates(DRAWN)[number % len(templates(DRAWN))]
         answer = template.yes if label else template.no
         return Sample(template.question.format(name=token), answer.format(name=token), image, label)
 
     shown = PHOTOS // 2
     training = [recognition(number, number % shown, True) for number in range(POSITIVE)]
     training += [recognition(number, PHOTOS + number, False) for number in range(HARD + EASY)]
+    questions = questions_for(OTHER, DRAWN)
     for number in range(TEXT):
-        question = OTHER[number % len(OTHER)].text.format(name=token)
+        question = questions[number % len(questions)].text.format(name=token)
         training.append(Sample(question, f"{token} is yellow with a striped pattern.", None, None))
-    question = VALIDATION.question.format(name=token)
-    validation = [
-        Sample(question, VALIDATION.yes if image < PHOTOS else VALIDATION.no, image, image < PHOTOS)
+    asked = validation()
+    question = asked.question.format(name=token)
+    validation_samples = [
+        Sample(question, asked.yes if image < PHOTOS else asked.no, image, image < PHOTOS)
         for image in range(len(images))
     ]
-    return TrainingSet(images, training, validation, validation)
+    return TrainingSet(images, training, validation_samples, validation_samples)
 
 
 def share(training_set: TrainingSet, one_in: int) -> TrainingSet:

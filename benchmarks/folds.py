@@ -21,6 +21,7 @@ from common.core import errors, images, io, params, paths, schema, seed
 from common.methods.interface import Backbones, MethodSubject, Request, Responder, Task
 from common.prompts.captions import DESCRIBE, NAMING
 from common.prompts.evaluation import parse, recognition_question
+from common.prompts.recognition import templates
 from stages.assemble import dataset, inputs
 from stages.assemble.augment import Strength
 from stages.synthesize.interview import interview, read_photo
@@ -71,7 +72,9 @@ def read(p: params.Params, subject: str) -> Subject:
             "add more"
         )
     negatives = inputs.negatives(paths.negatives(subject).resolve())
-    return Subject(MethodSubject(subject, entry.kind), [path.resolve() for path in photos], negatives)
+    return Subject(
+        MethodSubject(subject, entry.kind, entry.noun), [path.resolve() for path in photos], negatives
+    )
 
 
 def learn_from(p: params.Params, base: vlm.Base, subject: Subject, number: int) -> list[Path]:
@@ -84,13 +87,18 @@ def learn_from(p: params.Params, base: vlm.Base, subject: Subject, number: int) 
         subject.about.id,
         subject.about.kind,
         photos,
+        questions=p.synthesize.questions,
         max_new_tokens=p.synthesize.max_new_tokens,
         batch_size=p.base.device.batch_size,
     )
     pictures = [dataset.SourceImage("positive", photo.image, photo.name, photo.sha256) for photo in photos]
     how = p.assemble
     recipe = dataset.DatasetRecipe(
-        p.seed, how.image_size, how.positive_copies, Strength(**how.augment.model_dump())
+        p.seed,
+        how.image_size,
+        how.positive_copies,
+        Strength(**how.augment.model_dump()),
+        templates(how.recognition),
     )
     talk = [row for row in spoken if row["kind"] == "qa"]
     rows = dataset.rows(subject.about.id, pictures, subject.negatives, talk, recipe)

@@ -51,7 +51,9 @@ def compare(p: params.Params, rounds: int = ROUNDS, enough: float = ENOUGH) -> d
         for name, requests in asked.items():
             base = vlm.load(**p.base.load_kwargs)  # one for each: a method may change it
             backbones = Backbones(lambda base=base: base, lambda: clip, p.seed, p.base.device.batch_size)
-            runs[name] = partial(_round, p, backbones, MethodSubject(subject, entry.kind), requests)
+            runs[name] = partial(
+                _round, p, backbones, MethodSubject(subject, entry.kind, entry.noun), requests
+            )
         *_, taken = measure.alternate(runs, rounds, enough)
     return {
         "subject": subject,

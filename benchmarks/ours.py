@@ -15,6 +15,7 @@ from common.core.seed import torch_stream
 from common.methods.interface import Request, Task
 from common.methods.respond import answer_all
 from common.prompts.evaluation import recognition_question
+from common.prompts.prompt_sets import DRAWN
 from common.training import learn, steps
 from common.training.recipe import TrainingRecipe
 from common.training.run import TrainingRun
@@ -177,6 +178,12 @@ def interview(base: vlm.Base, model: str, photos: int, words: int) -> list[str]:
     """Raw answers of the base model about the subject's first photos, in `synthesize`'s order."""
     subject, kind, shown = data.interviewed(model)
     rows = interviewing.interview(
-        base, subject, kind, shown[:photos], max_new_tokens=words, batch_size=at_once(base.device)
+        base,
+        subject,
+        kind,
+        shown[:photos],
+        questions=DRAWN,
+        max_new_tokens=words,
+        batch_size=at_once(base.device),
     )
     return [row["raw_answer"] for row in rows if "raw_answer" in row]

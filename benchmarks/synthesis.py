@@ -15,6 +15,7 @@ from benchmarks.reference import Plain
 from common import vlm
 from common.core import errors, params
 from common.prompts.interview import CAPTION, DESCRIBE, neutral_names, questions_for
+from common.prompts.prompt_sets import DRAWN
 from common.training.samples import Sample
 
 QUESTIONS = 12  # that the reference is timed on
@@ -25,7 +26,7 @@ def sequences(base: vlm.Base, model: str) -> list[Whole]:
     """Every question about every photo as a whole sequence, photo by photo."""
     _, kind, photos = data.interviewed(model)
     name = neutral_names(kind)[0]
-    prompts = [*(question.text for question in questions_for(kind)), CAPTION, DESCRIBE]
+    prompts = [*(question.text for question in questions_for(kind, DRAWN)), CAPTION, DESCRIBE]
     questions = [(photo, prompt.format(name=name)) for photo in range(len(photos)) for prompt in prompts]
     samples = [Sample(question, "", photo, None) for photo, question in questions]
     return wholes(base, None, samples, answered=False)

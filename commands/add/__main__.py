@@ -15,7 +15,7 @@ def main(*words: str) -> str:
         found = yollava.read(options.folder, options.negatives)
         kinds, change, untaught, cut = found.kinds, str, [], None
     else:
-        kinds = {options.subject: options.kind}
+        kinds = {options.subject: command.entry(options)}
         change = partial(photographs.settle, others=options.others) if options.photographs else str
         _, before = subject_lines.proposal(kinds, params.load)  # a mistake is told before the photos are read
         _, p = subject_lines.proposal(kinds, params.load, change)

@@ -24,7 +24,8 @@ def read(words: Sequence[str], kinds: Sequence[str]) -> argparse.Namespace:
         prog="python -m commands.add",
         usage=None
         if dataset
-        else "%(prog)s [-h] ID FOLDER --kind KIND [--test SHARE] [--photographs [--others PICTURES]]",
+        else "%(prog)s [-h] ID FOLDER --kind KIND [--noun NOUN] [--test SHARE] "
+        "[--photographs [--others PICTURES]]",
         description=PUBLISHED if dataset else OWN,
         epilog=None if dataset else f"The Yo'LLaVA dataset: %(prog)s {DATASET} --help",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -39,6 +40,9 @@ def read(words: Sequence[str], kinds: Sequence[str]) -> argparse.Namespace:
     if not dataset:
         parser.add_argument(
             "--kind", required=True, choices=kinds, help="what it is: " + ", ".join(kinds), metavar="KIND"
+        )
+        parser.add_argument(
+            "--noun", metavar="NOUN", help="what one calls it, as dog or teapot, for texts that say 'the dog'"
         )
         parser.add_argument(
             "--test",
@@ -69,6 +73,11 @@ def read(words: Sequence[str], kinds: Sequence[str]) -> argparse.Namespace:
     if not dataset and options.others and not options.photographs:
         parser.error("--others belongs to --photographs: add it")
     return options
+
+
+def entry(options: argparse.Namespace) -> dict[str, str]:
+    """What the subject's line in params.yaml says."""
+    return {"kind": options.kind} | ({"noun": options.noun} if options.noun is not None else {})
 
 
 def _count(word: str) -> int:

@@ -23,7 +23,7 @@ from commands.convert.job import Job
 from common.core import foreign, io, names, paths, schema
 from common.core.errors import UserError
 from common.core.io import Row
-from common.prompts.recognition import VALIDATION
+from common.prompts.recognition import validation
 
 ABOUT = '{"image path": [{"Human": "question", "AI": "answer"}]} is expected'
 IMAGES = {"positive": "positive", "hard": "laion", "easy": "random-imgs"}  # role → folder
@@ -169,7 +169,7 @@ def _text(path: Path) -> Row:
 def _validation(token: str, training: list[Row]) -> Iterator[Row]:
     pictures = {row["source"]: row for row in training if row["label"]}
     for row in pictures.values():
-        answer = {"question": VALIDATION.question.format(name=token), "answer": row["label"].title()}
+        answer = {"question": validation().question.format(name=token), "answer": row["label"].title()}
         yield row | answer | {"split": "validation"}
 
 

@@ -18,14 +18,14 @@ from commands.pretrain.criterion import Criterion
 from commands.pretrain.perception import perception
 from commands.pretrain.questions import ask
 from common import vlm
-from common.prompts.recognition import VALIDATION
+from common.prompts.evaluation import recognition_question
 from common.world import text
 from common.world.attributes import Individual, Scene, draw_individual, draw_scene, lookalike
 from common.world.draw import sprite, view
 
-NAME = "<boka>"
+SUBJECT = "boka"
+NAME = f"<{SUBJECT}>"
 FORMS = ("open", "whole", "probe", "choose")  # of questions
-RECOGNIZE = VALIDATION.question.format(name=NAME)
 
 
 def photograph(who: Individual, scene: Scene, rng: np.random.Generator) -> Image.Image:
@@ -150,7 +150,8 @@ def by_sentence(base: vlm.Base) -> Asker:
 
     def asker(images: list, people: list, references: list) -> tuple[list[bool], np.ndarray]:
         prefixes = vlm.encode_prefixes(base, images, 64)
-        queries = [vlm.Query(RECOGNIZE, i, text.definition(NAME, who)) for i, who in enumerate(people)]
+        question = recognition_question(SUBJECT)
+        queries = [vlm.Query(question, i, text.definition(NAME, who)) for i, who in enumerate(people)]
         answers = vlm.answer(base, queries, prefixes, max_new_tokens=4, batch_size=64)
         return [answer.text == "Yes" for answer in answers], np.array(
             [answer.probabilities[0] for answer in answers]
@@ -165,7 +166,7 @@ def by_photo(base: vlm.Base) -> Asker:
 
     def asker(images: list, people: list, references: list) -> tuple[list[bool], np.ndarray]:
         yes, no = (base.layout.first_id(word) for word in ("Yes", "No"))
-        prompt = f"USER: <image>\n{NAME} is <image>. {RECOGNIZE} ASSISTANT:"
+        prompt = f"USER: <image>\n{NAME} is <image>. {recognition_question(SUBJECT)} ASSISTANT:"
         said, scores = [], []
         for start in range(0, len(images), 50):
             pairs = list(zip(images[start : start + 50], references[start : start + 50], strict=True))

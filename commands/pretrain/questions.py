@@ -6,7 +6,8 @@ import numpy as np
 
 from commands.pretrain.tokenizer import SYLLABLES
 from common.prompts import instructions
-from common.prompts.recognition import TEMPLATES, VALIDATION
+from common.prompts.prompt_sets import DRAWN
+from common.prompts.recognition import templates, validation
 from common.world import text
 from common.world.attributes import NAMEABLE, SCENE, THINGS, Individual, Scene, things
 
@@ -99,6 +100,7 @@ def state(name: str, who: Individual, rng: np.random.Generator) -> tuple[str, se
 
 def recognition(name: str, present: bool, rng: np.random.Generator) -> tuple[str, str]:
     """Whether the named one is in the photo, in the wordings that assemble uses."""
-    template = VALIDATION if rng.random() < 0.25 else TEMPLATES[rng.integers(len(TEMPLATES))]
+    drawn = templates(DRAWN)
+    template = validation() if rng.random() < 0.25 else drawn[rng.integers(len(drawn))]
     answer = template.yes if present else template.no
     return template.question.format(name=name), answer.format(name=name)

@@ -14,7 +14,8 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 from transformers import PreTrainedTokenizerFast
 
 from common.prompts import instructions
-from common.prompts.recognition import TEMPLATES
+from common.prompts.prompt_sets import DRAWN
+from common.prompts.recognition import templates
 from common.world import text
 from common.world.attributes import KINDS, draw_individual, draw_scene
 
@@ -40,13 +41,14 @@ def corpus(rng: np.random.Generator, sentences: int = 20_000) -> list[str]:
         instructions.LETTER,
         "USER: Answer ASSISTANT: Yes. No. A. B. Yes, this is. No, this is not.",
     ] * 300
+    drawn = templates(DRAWN)
     names = ("the subject", "this subject", "this person", "the person", "it")
     for _ in range(sentences):
         individual, scene = draw_individual(rng), draw_scene(rng)
         name = str(rng.choice(names))
         lines.append(text.caption(individual, scene))
         attribute = str(rng.choice(list(text.OPEN)))
-        template = TEMPLATES[rng.integers(len(TEMPLATES))]
+        template = drawn[rng.integers(len(drawn))]
         for form in (*text.OPEN[attribute], *text.WHOLE, *text.CAPTION, *template):
             lines.append(form.format(name=name))
         value = text.value_of(individual, scene, attribute)

@@ -61,9 +61,16 @@ class Augment(Section):
 
 
 class TrainingPictures(ImageSize):
-    """How pictures are kept and augmented for training."""
+    """How pictures are kept and augmented for training, and what set of prompts.yaml asks about them."""
 
+    recognition: str
     augment: Augment
+
+
+class Interview(AnswerLimits):
+    """How the base is asked about photos: a set of prompts.yaml, and how long answers may be."""
+
+    questions: str
 
 
 class ChatLimits(AnswerLimits):
@@ -85,7 +92,7 @@ class Preset(Section):
     base: PresetBase
     index: ImageSize
     retrieve: DuplicateThresholds
-    synthesize: AnswerLimits
+    synthesize: Interview
     assemble: TrainingPictures
     train: TrainPreset
     evaluate: AnswerLimits

@@ -15,6 +15,7 @@ from common.core.preset import (
     Cosine,
     DuplicateThresholds,
     ImageSize,
+    Interview,
     TrainingPictures,
     VlmModel,
 )
@@ -132,7 +133,7 @@ class Retrieve(DuplicateThresholds):
         return self
 
 
-class Synthesize(AnswerLimits):
+class Synthesize(Interview):
     """Conversations by the base model."""
 
     summary: bool

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -18,12 +18,13 @@ from common.core import io, paths
 from common.core.errors import UserError
 
 Params = TypeVar("Params")
+Kinds: TypeAlias = Mapping[str, str | Mapping[str, str]]  # id → its kind, or all that its line says
 
 
 def proposal(
-    kinds: Mapping[str, str], load: Callable[[Path], Params], change: Callable[[str], str] = str
+    kinds: Kinds, load: Callable[[Path], Params], change: Callable[[str], str] = str
 ) -> tuple[str, Params]:
-    """params.yaml with a line for each subject of `kinds` (id → kind), as text and as loaded by `load`.
+    """params.yaml with a line for each subject of `kinds`, as text and as loaded by `load`.
 
     `change` is what else happens to the text, once it has these lines.
 
@@ -39,13 +40,13 @@ def proposal(
         raise UserError(
             f"{paths.PARAMS} lists {', '.join(again)} already: use another id, or remove the line"
         )
-    new = change(_insert(text, key, section, [_line(name, kind) for name, kind in kinds.items()]))
+    new = change(_insert(text, key, section, [_line(*entry) for entry in kinds.items()]))
     return new, _loaded(new, load)
 
 
 @contextmanager
 def written_last(
-    kinds: Mapping[str, str], load: Callable[[Path], Params], change: Callable[[str], str] = str
+    kinds: Kinds, load: Callable[[Path], Params], change: Callable[[str], str] = str
 ) -> Iterator[None]:
     """Add the lines to params.yaml once the body has ended well; its room on the disk is taken before.
 
@@ -89,11 +90,12 @@ def _subjects() -> tuple[str, ScalarNode, Node] | None:
     return next(((text, key, value) for key, value in pairs if key.value == "subjects"), None)
 
 
-def _line(name: str, kind: str) -> str:
+def _line(name: str, entry: str | Mapping[str, str]) -> str:
     """`name: {kind: kind}`, the name quoted if YAML would read a number or the like."""
     yaml, out = YAML(), memory.StringIO()
     yaml.default_flow_style = None  # braces for the innermost mapping alone
-    yaml.dump({name: {"kind": kind}}, out)
+    yaml.width = 1000  # a line is one line
+    yaml.dump({name: {"kind": entry} if isinstance(entry, str) else dict(entry)}, out)
     return out.getvalue().rstrip("\n")
 
 

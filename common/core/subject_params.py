@@ -20,6 +20,12 @@ class SubjectParams(Section):
     kind: Kind
     source: Source = "own"
     name: SpokenName | None = None
+    noun: SpokenName | None = None
+
+    @property
+    def category(self) -> str:
+        """What texts call it, for whom the name means nothing: "the dog"."""
+        return self.noun or self.kind
 
 
 class WorldSubject(Section):

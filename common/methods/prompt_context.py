@@ -3,7 +3,7 @@
 Shared by the methods that put them before the frozen base (`prompting`) and before other models (`endpoint`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -50,14 +50,20 @@ class PromptContext(NamedTuple):
 
 
 def write_context(
-    folder: Path, subjects: Sequence[MethodSubject], settings: ContextSettings, section: str
+    folder: Path,
+    subjects: Sequence[MethodSubject],
+    settings: ContextSettings,
+    section: str,
+    written: Mapping[str, str] | None = None,
 ) -> None:
     """Choose words and photos of every subject, and write folder/<id>.
+
+    `written` are descriptions by subject, in place of those that the settings choose from.
 
     Raises UserError, which names the section, if a subject lacks them.
     """
     for subject in subjects:
-        words = _description(subject, settings.description, section)
+        words = written[subject.id] if written else _description(subject, settings.description, section)
         photos = _references(subject, settings.references, section)
         with io.whole_folder(folder / subject.id) as place:
             for number, photo in enumerate(photos):
@@ -92,16 +98,26 @@ def _description(subject: MethodSubject, by: DescribedBy | None, section: str) -
     return said
 
 
+def train_photos(subject: MethodSubject) -> "list[Image.Image]":
+    """All train photos, by name, unchanged."""
+    return [images.load_image(photo) for photo in _train_photos(subject)]
+
+
 def _references(subject: MethodSubject, count: int, section: str) -> list[bytes]:
     """The first train photos by name, unchanged, as PNG."""
     if not count:
         return []
-    rows = io.read_parquet(subject.dataset, schema.DATASET).to_pylist()
-    photos = [row for row in rows if row["split"] == "validation" and row["label"] == "yes"]
+    photos = _train_photos(subject)
     if len(photos) < count:
         raise UserError(
             f"{subject.id} has {len(photos)} train photos, but methods.{section}.references is {count}: "
             f"set it to {len(photos)} or less"
         )
+    return photos[:count]
+
+
+def _train_photos(subject: MethodSubject) -> list[bytes]:
+    rows = io.read_parquet(subject.dataset, schema.DATASET).to_pylist()
+    photos = [row for row in rows if row["split"] == "validation" and row["label"] == "yes"]
     photos.sort(key=lambda row: PurePath(row["source"]).name)
-    return [row["image"]["bytes"] for row in photos[:count]]
+    return [row["image"]["bytes"] for row in photos]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from common.prompts.attribute_questions import OPEN
 from common.prompts.instructions import BRIEF, LETTERS
-from common.prompts.recognition import VALIDATION
+from common.prompts.recognition import validation
 
 # of sample conversations: what differs from photo to photo
 ABOUT_THE_PHOTO = (OPEN["place"][0], OPEN["prop"][0])
@@ -18,7 +18,7 @@ SIDE = "Who is on the {side} of this photo?"
 
 def recognition_question(subject: str) -> str:
     """The one question of the recognition test."""
-    return VALIDATION.question.format(name=f"<{subject}>")
+    return validation().question.format(name=f"<{subject}>")
 
 
 def brief(question: str) -> str:

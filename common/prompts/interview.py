@@ -1,12 +1,10 @@
-"""What the base model is asked about each training photo: plain data, no logic.
+"""What the base model is asked about each training photo.
 
-Owns the wording of the ten attribute questions (one list for people, one for everything else), of the caption
-and the describe prompt, and the neutral names. It neither asks (`interview`) nor judges answers (`filters`).
+Owns which of the sets of questions in prompts.yaml is put to a subject, the wording of the caption and the
+describe prompt, and the neutral names. It neither asks (`interview`) nor judges answers (`filters`).
 
 Yo'LLaVA (arXiv 2406.09400, section 3.3) asks ten template questions per photo and trains on the answers
-without the photo, so every question must concern what stays true of the subject from photo to photo: nothing
-here asks about place, pose or company. The wordings are ours. They are short because the embedded base model
-was taught these forms as well: changing one means its answers have to be checked again.
+without the photo, so every question must concern what stays true of the subject from photo to photo.
 
 `{name}` stands for the neutral name while the base model answers, and for the identifier `<id>` afterwards.
 """
@@ -16,6 +14,7 @@ from typing import Any, NamedTuple
 
 from common.prompts.attribute_questions import ONE_SENTENCE
 from common.prompts.captions import NAMING
+from common.prompts.prompt_sets import OTHER, QuestionSet, choose, prompt_sets
 
 
 class AttributeQuestion(NamedTuple):
@@ -32,32 +31,6 @@ NEUTRAL_NAMES = {
     "other": ("the subject", "this subject"),
 }
 
-PERSON = (
-    AttributeQuestion("clothing color", "What color does {name} mainly wear?"),
-    AttributeQuestion("kind", "What kind of person is {name}?"),
-    AttributeQuestion("clothing pattern", "What pattern do the clothes of {name} have?"),
-    AttributeQuestion("second color", "What other color does {name} wear?"),
-    AttributeQuestion("accessory", "What accessory does {name} wear?"),
-    AttributeQuestion("clothing", "Are the clothes of {name} plain or patterned?"),
-    AttributeQuestion("head and face", "What is on the head or face of {name}?"),
-    AttributeQuestion("notable traits", "What helps to recognize {name}?"),
-    AttributeQuestion("appearance", "What does {name} look like?"),
-    AttributeQuestion("whole", "Give a short description of {name}."),
-)
-
-OTHER = (
-    AttributeQuestion("color", "What is the main color of {name}?"),
-    AttributeQuestion("kind", "What kind of thing is {name}?"),
-    AttributeQuestion("markings", "What pattern does {name} have?"),
-    AttributeQuestion("second color", "What other color does {name} have?"),
-    AttributeQuestion("accessory", "What accessory does {name} have?"),
-    AttributeQuestion("texture", "Is {name} plain or patterned?"),
-    AttributeQuestion("shape", "What is {name} shaped like?"),
-    AttributeQuestion("details", "What helps to recognize {name}?"),
-    AttributeQuestion("appearance", "What does {name} look like?"),
-    AttributeQuestion("whole", "Give a short description of {name}."),
-)
-
 # Captions may tell the scene; they feed the long description only, never training.
 CAPTION = NAMING
 # The answers to this one become the short description, "<id> is a …".
@@ -68,9 +41,12 @@ SUMMARIZE = (
 )
 
 
-def questions_for(kind: str) -> tuple[AttributeQuestion, ...]:
-    """Return the ten questions for a subject of this declared kind (person, pet, landmark, …)."""
-    return PERSON if kind == "person" else OTHER
+def questions_for(kind: str, chosen: str) -> tuple[AttributeQuestion, ...]:
+    """Return the questions for a subject of this declared kind (person, pet, landmark, …).
+
+    `chosen` names their set. Raises UserError if prompts.yaml has no such set, or cannot be read.
+    """
+    return _of_kind(choose(prompt_sets().questions, chosen, "synthesize.questions"), kind)
 
 
 def neutral_names(kind: str) -> tuple[str, ...]:
@@ -79,7 +55,19 @@ def neutral_names(kind: str) -> tuple[str, ...]:
 
 
 def kinds_said(spoken: Sequence[Mapping[str, Any]], subject: str, kind: str) -> list[str]:
-    """Answers to the question for the kind among rows of the CONVERSATIONS schema, one of each photo."""
-    (text,) = [question.text for question in questions_for(kind) if question.intent == "kind"]
-    asked = text.format(name=f"<{subject}>")
-    return [row["answer"] for row in spoken if row["kind"] == "qa" and row["question"] == asked]
+    """Answers to the question for the kind among rows of the CONVERSATIONS schema, one of each photo.
+
+    None, if the set that was asked has no such question.
+    """
+    asked = {
+        question.text.format(name=f"<{subject}>")
+        for questions in prompt_sets().questions.values()
+        for question in _of_kind(questions, kind)
+        if question.intent == "kind"
+    }
+    return [row["answer"] for row in spoken if row["kind"] == "qa" and row["question"] in asked]
+
+
+def _of_kind(questions: QuestionSet, kind: str) -> tuple[AttributeQuestion, ...]:
+    texts = questions[kind if kind in questions else OTHER]
+    return tuple(AttributeQuestion(intent, text) for intent, text in texts.items())

@@ -4,6 +4,7 @@ from collections import Counter
 
 from common.core import io, params, paths, progress, schema, train_photos
 from common.core.errors import run
+from common.prompts.recognition import templates
 from stages.assemble import inputs
 from stages.assemble.augment import Strength
 from stages.assemble.dataset import DatasetRecipe, rows
@@ -15,7 +16,8 @@ def main() -> str:
     settings = params.load()
     subjects, how = settings.subjects, settings.assemble
     strength = Strength(**how.augment.model_dump())
-    recipe = DatasetRecipe(settings.seed, how.image_size, how.positive_copies, strength)
+    asked = templates(how.recognition)
+    recipe = DatasetRecipe(settings.seed, how.image_size, how.positive_copies, strength, asked)
     made: Counter[str] = Counter()
     for name in progress.bar(subjects, "assemble"):
         chosen = train_photos.choose(name, subjects[name].source, settings.train_photos, settings.seed)

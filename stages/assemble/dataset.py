@@ -15,7 +15,7 @@ from PIL import Image
 
 from common.core.io import Row, sha256_bytes
 from common.core.seed import stream
-from common.prompts.recognition import IDENTITY, TEMPLATES, VALIDATION, Template
+from common.prompts.recognition import IDENTITY, Template, validation
 from stages.assemble.augment import Strength, augment, fit, png, put_into
 
 Draw = Callable[..., np.random.Generator]  # names → their own random stream
@@ -43,6 +43,7 @@ class DatasetRecipe:
     image_size: int  # longest side, pixels
     copies: int  # pictures made of each train photo, the first of them unchanged
     strength: Strength
+    templates: Sequence[Template]  # what pictures are asked about by
 
 
 def rows(
@@ -71,13 +72,11 @@ def rows(
     if any(turn["kind"] == "fact" for turn in conversations):
         shown += [_identity(token, row) for row in shown[::TENTH]]
     training = [*shown, *map(_text, conversations), *_captions(captions, photos, recipe)]
-    validation = [
-        _recognition(token, picture, _unchanged(picture, recipe), None, VALIDATION)
+    held_in = [
+        _recognition(token, picture, _unchanged(picture, recipe), None, validation())
         for picture in (*photos, *negatives)
     ]
-    both = [row | {"split": "train"} for row in training] + [
-        row | {"split": "validation"} for row in validation
-    ]
+    both = [row | {"split": "train"} for row in training] + [row | {"split": "validation"} for row in held_in]
     return [row | {"sample": number} for number, row in enumerate(both)]
 
 
@@ -98,11 +97,13 @@ def _positives(
         else _changed(photo, negatives, recipe, draw("copy", photo.sha256, copy))
         for photo, copy in copies
     ]
-    orders = [draw("templates", photo.sha256, copy).permutation(len(TEMPLATES)) for photo, copy in copies]
+    orders = [
+        draw("templates", photo.sha256, copy).permutation(len(recipe.templates)) for photo, copy in copies
+    ]
     for number in range(max(len(negatives), len(copies))):
         turn, place = divmod(number, len(copies))
-        template = int(orders[place][turn % len(TEMPLATES)])
-        yield _recognition(token, copies[place][0], made[place], template, TEMPLATES[template])
+        template = int(orders[place][turn % len(recipe.templates)])
+        yield _recognition(token, copies[place][0], made[place], template, recipe.templates[template])
 
 
 def _negatives(
@@ -111,10 +112,10 @@ def _negatives(
     """Every negative once, unchanged as seldom as positives are, or being changed would come to mean yes."""
     for picture in negatives:
         rng = draw(picture.role, picture.sha256)
-        template = int(rng.integers(len(TEMPLATES)))
+        template = int(rng.integers(len(recipe.templates)))
         unchanged = rng.random() * recipe.copies < 1
         made = _unchanged(picture, recipe) if unchanged else _changed(picture, negatives, recipe, rng)
-        yield _recognition(token, picture, made, template, TEMPLATES[template])
+        yield _recognition(token, picture, made, template, recipe.templates[template])
 
 
 def _unchanged(picture: SourceImage, recipe: DatasetRecipe) -> tuple[bytes, str]:

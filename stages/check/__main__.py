@@ -3,7 +3,7 @@
 from common import methods
 from common.core import crop, errors, io, params, paths, private, progress
 from stages.check.photos import inspect
-from stages.check.sources import missing_sources, remains, unnoticed, unreadable
+from stages.check.sources import missing_sources, remains, unknown_prompts, unnoticed, unreadable
 
 RECEIPT = b"params.yaml and data/subjects are fit to run.\n"
 
@@ -20,6 +20,7 @@ def main() -> str:
     }
     problems = missing_sources(p.base.named, places) + remains(p.subjects, p.methods)
     problems += unreadable(p.evaluate.general, p.evaluate.two_subjects)
+    problems += unknown_prompts(p.synthesize.questions, p.assemble.recognition)
     problems += methods.check(p.methods) + findings.problems
     if problems:
         raise errors.UserError("\n       ".join(problems))

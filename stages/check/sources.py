@@ -9,6 +9,7 @@ from pathlib import Path
 from common.core import io, paths
 from common.core.errors import UserError, shown
 from common.core.models import problem
+from common.prompts.prompt_sets import choose, prompt_sets
 from common.testdata import general_vqa, ground_truth, vqa
 
 
@@ -42,6 +43,18 @@ def unreadable(general: str, two_subjects: str) -> list[str]:
                 load(Path(place))
             except UserError as error:
                 problems.append(str(error))
+    return problems
+
+
+def unknown_prompts(questions: str, recognition: str) -> list[str]:
+    """The mistakes in prompts.yaml, else what is wrong with the names of the sets that are used of it."""
+    problems = []
+    try:
+        sets = prompt_sets()
+        choose(sets.questions, questions, "synthesize.questions")
+        choose(sets.recognition, recognition, "assemble.recognition")
+    except UserError as error:
+        problems.append(str(error))
     return problems
 
 

@@ -14,7 +14,7 @@ def main(method: str) -> str:
         p.base.load_kwargs, p.base.clip.model, p.base.clip.revision, p.seed, p.base.device.batch_size
     )
     fitted = methods.prepare(method, p.methods, backbones)
-    fitted.fit([MethodSubject(subject, entry.kind) for subject, entry in p.subjects.items()])
+    fitted.fit([MethodSubject(subject, entry.kind, entry.noun) for subject, entry in p.subjects.items()])
     return f"{method}: {len(p.subjects)} subjects"
 
 

@@ -27,6 +27,7 @@ def main() -> str:
     return make(
         model,
         subjects,
+        questions=p.synthesize.questions,
         summary=p.synthesize.summary,
         max_new_tokens=p.synthesize.max_new_tokens,
         batch_size=p.base.device.batch_size,

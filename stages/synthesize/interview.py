@@ -31,19 +31,21 @@ def interview(
     photos: Sequence[TrainPhoto],
     told: Told | None = None,
     *,
+    questions: str,
     max_new_tokens: int,
     batch_size: int,
 ) -> list[Row]:
     """Return everything the base model says about the subject, photo by photo, and the descriptions.
 
-    `told` is what people tell of it, None for nothing.
+    `questions` names the set of prompts.yaml that is asked; `told` is what people tell of the subject, None
+    for nothing.
 
     The images go through the model once each, whatever is asked. Subjects are never mixed in a batch, so that
     a further subject cannot change the last bits, and with them the words, of the answers about this one.
     """
     names = neutral_names(kind)
     prompts = [
-        *(("qa", question.text) for question in questions_for(kind)),
+        *(("qa", question.text) for question in questions_for(kind, questions)),
         ("caption", CAPTION),
         ("caption", DESCRIBE),
     ]

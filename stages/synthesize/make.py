@@ -27,13 +27,15 @@ def make(
     base: vlm.Base,
     subjects: Mapping[str, InterviewSubject],
     *,
+    questions: str,
     summary: bool,
     max_new_tokens: int,
     batch_size: int,
 ) -> str:
     """Write data/conversations/<id>.parquet and data/prior_knowledge.parquet; return what was made.
 
-    `summary`: whether the base also describes each subject by what its captions say.
+    `questions` names the set of prompts.yaml that is asked; `summary` says whether the base also describes
+    each subject by what its captions say.
 
     Raises UserError for a photo that cannot be read.
     """
@@ -42,7 +44,7 @@ def make(
     known = []
     for name, subject in progress.bar(subjects.items(), "synthesize"):
         photos = [read_photo(photo) for photo in subject.photos]
-        rows = interview(base, name, subject.kind, photos, subject.told, **options)
+        rows = interview(base, name, subject.kind, photos, subject.told, questions=questions, **options)
         if summary:
             rows += summarize(base, name, subject.kind, rows, **options)
         io.write_parquet(paths.conversations(name), rows, schema.CONVERSATIONS, sort_by=["photo", "turn"])

@@ -109,7 +109,7 @@ class Pipeline:
 def made(folder: Path, last: str = "report") -> Pipeline:
     """Run the pipeline with DVC up to a stage."""
     folder.mkdir()
-    for name in ("dvc.yaml", "params.yaml", ".dvcignore"):
+    for name in ("dvc.yaml", "params.yaml", "prompts.yaml", ".dvcignore"):
         shutil.copy(ROOT / name, folder)
     for name in ("common", "stages"):
         compileall.compile_dir(ROOT / name, quiet=1)  # on a full disk, CPython 3.11 would leave torn ones

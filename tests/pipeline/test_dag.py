@@ -14,7 +14,7 @@ from tests.support.helpers import ROOT
 DAG: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")
 STAGES: dict[str, dict[str, Any]] = {name: stage.get("do", stage) for name, stage in DAG["stages"].items()}
 GIT_KEEPS = (
-    *("params.yaml", "data/subjects", "models/base/llava", "models/base/clip"),
+    *("params.yaml", "prompts.yaml", "data/subjects", "models/base/llava", "models/base/clip"),
     *("models/photographs/llava", "models/photographs/clip", "reports/ablation"),
     *("${index.location}", "${evaluate.general}", "${evaluate.two_subjects}"),
 )
@@ -58,6 +58,12 @@ def test_declared_code_is_the_import_closure(stage: str):
     declared = {dep for dep in STAGES[stage]["deps"] if dep.startswith(CODE)}
     used = code_used(stage)
     assert declared == used, f"missing {used - declared}, unused {declared - used}"
+
+
+@each_stage
+def test_who_reads_the_users_prompts_says_so(stage: str):
+    declared = "prompts.yaml" in STAGES[stage]["deps"]
+    assert declared == ("common/prompts/prompt_sets.py" in source.code_deps(PACKAGE[stage]))
 
 
 @each_stage

@@ -37,6 +37,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "dvc.yaml",
         "reports/dvc.yaml",
         "params.yaml",
+        "prompts.yaml",
         ".dvc/config",
         ".dvc/plots.html",
     ):

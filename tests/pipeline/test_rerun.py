@@ -77,7 +77,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.pipeline.test_dag import STAGES, outputs
 
     folder = tmp_path_factory.mktemp("repository")
-    for name in ("dvc.yaml", "params.yaml", ".dvcignore"):
+    for name in ("dvc.yaml", "params.yaml", "prompts.yaml", ".dvcignore"):
         shutil.copy(ROOT / name, folder)
     for name in ("common", "stages/check"):
         shutil.copytree(ROOT / name, folder / name)

@@ -43,6 +43,14 @@ def test_photos_are_split_placed_and_named_in_params():
     assert "8 own photos are fit to run" in run_stage("check").stderr
 
 
+def test_what_one_calls_it_stands_in_its_line():
+    added("my-dog", "photos", "--kind", "pet", "--noun", "guide dog")
+    assert paths.PARAMS.read_text().endswith("\n  my-dog: {kind: pet, noun: guide dog}\n")
+    found = params.load()
+    assert (found.subject("my-dog").category, found.subject("bo").category) == ("guide dog", "pet")
+    assert "subjects.rex.noun is ''" in refused("rex", "photos", "--kind", "pet", "--noun", "")
+
+
 def test_the_split_follows_seed_and_pixels_but_not_names():
     added("my-dog", "photos", "--kind", "pet")
     first = pixels(BO / "test")

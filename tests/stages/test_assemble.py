@@ -6,12 +6,13 @@ from pathlib import Path
 import datasets
 import pytest
 from PIL import Image
+from ruamel.yaml import YAML
 
 from common.core import io, paths, schema
 from common.core.errors import UserError
 from common.core.images import load_image, photo_row
 from stages.assemble.__main__ import main
-from tests.support.helpers import REAL_PHOTOS, run_here, save_photo, set_params
+from tests.support.helpers import REAL_PHOTOS, ROOT, run_here, save_photo, set_params
 
 BOTH = {"mam": {"kind": "person", "source": "world"}, "bo": {"kind": "pet", "source": "world"}}
 
@@ -103,6 +104,27 @@ def test_bytes_stay_when_run_again_or_with_another_subject_and_removed_ones_go(j
     main()
     assert [path.name for path in paths.DATASET.iterdir()] == ["bo.parquet"]
     assert paths.dataset("bo").read_bytes() == alone
+
+
+@pytest.mark.parametrize(("name", "other"), [("drawn", "real"), ("real", "drawn")])
+def test_pictures_are_asked_about_by_the_chosen_templates(joined: Path, name: str, other: str) -> None:
+    set_params({"assemble.recognition": name, "assemble.positive_copies": 10})
+    main()
+    rows = io.read_parquet(paths.dataset("bo"), schema.DATASET).to_pylist()
+    asked = {(row["question"], row["label"], row["answer"]) for row in rows if row["template"] is not None}
+    sentences = {answer for answer in asked if "single word" not in answer[0]}
+    assert {label for _, label, _ in sentences} == {"yes", "no"} and len(asked - sentences) > 5
+    assert sentences <= written(name) and not sentences & written(other)
+
+
+def written(name: str) -> set[tuple[str, str, str]]:
+    """Question, label and answer of the sentences in prompts.yaml."""
+    sentences = YAML(typ="safe").load(ROOT / "prompts.yaml")["recognition"][name]["sentences"]
+    return {
+        (each["question"].replace("{name}", "<bo>"), label, each[label].replace("{name}", "<bo>"))
+        for each in sentences
+        for label in ("yes", "no")
+    }
 
 
 def test_a_test_photo_among_the_train_photos_is_refused_even_as_another_format(joined: Path) -> None:

@@ -13,6 +13,7 @@ from common.core import paths
 from common.core.errors import UserError
 from common.methods.interface import MethodSubject
 from tests.support.chat_server import Server, ask, completion, endpoint, failure, kept
+from tests.support.methods_helpers import PHOTOS
 
 
 def test_references_come_before_the_photo_and_the_question(
@@ -43,6 +44,39 @@ def test_references_come_before_the_photo_and_the_question(
     with Image.open(io.BytesIO(base64.b64decode(data))) as sent:
         assert sent.size == (64, 32) and sent.getpixel((9, 9))[0] > 240
     assert method.cost("gpt", "bo").trainable == 0
+
+
+def test_its_own_description_is_asked_with_all_photos_and_stands_before_the_questions(
+    chat_server: Server, subject: MethodSubject
+) -> None:
+    said = ["<bo> is a dog with one white ear.", "Yes", "Yes"]
+    chat_server.answer = lambda number, body: completion(said[number])
+    method = endpoint(chat_server, description="own", description_tokens=77, references=0)
+    method.fit([subject])
+    (body,) = chat_server.requests
+    content = body["messages"][0]["content"]
+    assert [part["type"] for part in content] == [*["text", "image_url"] * PHOTOS, "text"]
+    assert body["max_tokens"] == 77 and "Describe <bo>" in content[-1]["text"]
+    ask(method, ["Is it <bo>?", "Is it really <bo>?"])
+    for asked in chat_server.requests[1:]:
+        assert asked["messages"][0]["content"][0]["text"] == said[0]
+    method.fit([subject])
+    assert len(chat_server.requests) == 3 and len(kept()) == 3  # a description is kept as answers are
+
+
+@pytest.mark.parametrize(("text", "expected"), [("A dog.", "<bo>: A dog."), ("", None)])
+def test_its_own_description_names_the_subject_or_is_refused(
+    chat_server: Server, subject: MethodSubject, text: str, expected: str | None
+) -> None:
+    chat_server.answer = lambda number, body: completion(text)
+    method = endpoint(chat_server, description="own")
+    if expected is None:
+        with pytest.raises(UserError, match=r"wrote no description of bo: set methods\.gpt\.description"):
+            method.fit([subject])
+        return
+    method.fit([subject])
+    ask(method, ["Is it <bo>?"])
+    assert chat_server.requests[1]["messages"][0]["content"][0]["text"] == expected
 
 
 def test_probabilities_are_those_of_the_options(chat_server: Server, subject: MethodSubject) -> None:

@@ -9,8 +9,9 @@ from common import vlm
 from common.core import io, paths, schema
 from common.core.errors import UserError
 from common.core.images import list_photos, load_image
-from common.prompts.interview import CAPTION, DESCRIBE, OTHER, PERSON, SUMMARIZE
+from common.prompts.interview import CAPTION, DESCRIBE, SUMMARIZE, questions_for
 from common.prompts.prior_knowledge import INVENTED, KNOWS, TELLS
+from common.prompts.prompt_sets import DRAWN
 from common.vlm.answer import decode
 from stages.synthesize.__main__ import main
 from stages.synthesize.interview import doubtful, interview, read_photo
@@ -19,6 +20,7 @@ from stages.synthesize.summary import summarize
 from tests.support.helpers import REAL_PHOTOS, run_here, save_photo, set_params
 
 PHOTOS = 3
+PERSON, OTHER = (questions_for(kind, DRAWN) for kind in ("person", "pet"))
 
 
 @pytest.fixture
@@ -62,6 +64,23 @@ def test_a_person_is_asked_as_a_person(photos: Path) -> None:
     asked = [row["question"] for row in rows("bo") if row["photo"] == "00.png"]
     assert asked[:10] == [question.text.format(name="<bo>") for question in PERSON]
     assert set(PERSON) != set(OTHER) and len(PERSON) == 10
+
+
+ABOUT = {  # what the paper's ten questions are about, by words of ours
+    "person": "hair, wear the hair, eyes, skin, tall, build, clothes, glasses, expression, facial",
+    "object": "colors, shaped, large, made of, surface, kind of thing, markings, details, impression, whole",
+}
+
+
+@pytest.mark.parametrize("kind", ABOUT)
+def test_a_real_model_is_asked_the_papers_ten_by_kind(photos: Path, kind: str) -> None:
+    set_params({"synthesize.questions": "real", "subjects.bo.kind": kind})
+    main()
+    for photo in ("00.png", "01.png", "02.png"):
+        asked = [row["question"] for row in rows("bo") if row["photo"] == photo]
+        assert len(asked) == 10 + 2
+        for question, words in zip(asked[:10], ABOUT[kind].split(", "), strict=True):
+            assert words in question and "<bo>" in question
 
 
 def test_both_descriptions_are_there_whatever_was_dropped(photos: Path) -> None:
@@ -130,7 +149,7 @@ def test_a_missing_photo_folder_is_one_sentence(photos: Path) -> None:
 def test_real_photos_go_through(tiny_llava: Path) -> None:
     photos = [read_photo(path) for path in list_photos(REAL_PHOTOS / "dog")]
     base = vlm.load(str(tiny_llava))
-    table = interview(base, "dog", "pet", photos, max_new_tokens=3, batch_size=16)
+    table = interview(base, "dog", "pet", photos, questions="real", max_new_tokens=3, batch_size=16)
     assert len(table) == 12 * len(photos) + 2
 
 

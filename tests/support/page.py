@@ -40,7 +40,7 @@ def drawn_world(place: Path, tiny_llava: Path, clip_folder: Path) -> Iterator[No
     """A drawn world with bo and rex in this folder, which is the current one; bo has a soft prompt."""
     from stages.render.__main__ import main as render
 
-    for name in ("params.yaml", "dvc.yaml", ".dvcignore"):
+    for name in ("dvc.yaml", "params.yaml", "prompts.yaml", ".dvcignore"):
         shutil.copy(ROOT / name, place)
     for name in ("common", "stages", "commands"):
         shutil.copytree(ROOT / name, place / name)

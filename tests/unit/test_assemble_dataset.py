@@ -9,10 +9,14 @@ import pytest
 from PIL import Image
 
 from common.core.io import sha256_bytes
+from common.prompts.prompt_sets import DRAWN
+from common.prompts.recognition import templates
 from stages.assemble.augment import Strength, fit
 from stages.assemble.dataset import DatasetRecipe, SourceImage, rows
 
-RECIPE = DatasetRecipe(seed=0, image_size=32, copies=4, strength=Strength(0.1, 0.1, 5, 0.1, 0.02))
+RECIPE = DatasetRecipe(
+    seed=0, image_size=32, copies=4, strength=Strength(0.1, 0.1, 5, 0.1, 0.02), templates=templates(DRAWN)
+)
 TURNS = [
     {
         "kind": "qa",

@@ -11,10 +11,12 @@ from sentence_transformers.sentence_transformer.modules import Pooling, Transfor
 from transformers import BertConfig, BertModel
 
 from benchmarks import captions_similarity as measures
-from benchmarks.captions import of_photos
+from benchmarks.captions import TABLE, main, of_photos
 from common.clip import Clip, embed
-from common.core import io, paths
+from common.core import io, paths, schema
 from common.core.errors import UserError
+from tests.support.helpers import save_photo, set_params
+from tests.support.methods_helpers import learnable
 from tests.support.tiny import tokenizer
 from tests.support.vlm_helpers import noise_images
 
@@ -85,6 +87,30 @@ def test_scores_with_real_models(clip_folder: Path, tmp_path: Path) -> None:
     assert found["sentence_similarity"] == pytest.approx(50 + 50 * (said[1] * wanted[1]).sum(), rel=1e-5)
     cosines = (texts(SAID) * photos).sum(1)
     assert found["image_similarity"] == pytest.approx(100 * np.maximum(cosines, 0).mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("noun", ["teapot", None])
+def test_captions_are_compared_with_the_noun_of_params_yaml(
+    workspace: Path, clip_folder: Path, noun: str | None
+) -> None:
+    """Where there is none, with the kind: what the table says is what the sentences so written score."""
+    learnable("bo", human="a red thing")
+    entry = {"kind": "object"} | ({"noun": noun} if noun else {})
+    set_params({"subjects": {"bo": entry}, "methods": {}, "base.clip.model": str(clip_folder)})
+    said = ["<bo> stands on a rug.", "A <bo>, red."]
+    for number in range(len(said)):
+        save_photo(paths.test_photos("bo", "own") / f"{number}.png", 40 * number)
+    columns = {"subject": "bo", "owner": "bo", "label": True, "named": True, "method": "soft_prompt"}
+    rows = [columns | {"photo": f"{n}.png", "answer": caption} for n, caption in enumerate(said)]
+    io.write_parquet(paths.predictions("soft_prompt", "captions"), rows, schema.CAPTIONS, ["photo"])
+    main()
+    row = TABLE.read_text().splitlines()[-1]
+    assert row.startswith("| soft_prompt | yes | 1.00 | ")
+    clip = Clip(str(clip_folder), None, "cpu")
+    word = noun or "object"
+    captions = measures.embed_texts(clip, [f"The {word} stands on a rug.", f"A {word}, red."])
+    wanted = measures.embed_texts(clip, [f"The {word} is a red thing."] * 2)
+    assert row.endswith(f" | {100 * (captions * wanted).sum(1).mean():.2f} |")
 
 
 def bert(folder: Path) -> Path:

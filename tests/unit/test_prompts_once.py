@@ -7,16 +7,19 @@ from pathlib import Path
 import pytest
 
 from common.prompts import attribute_questions, captions, evaluation, instructions, interview, recognition
+from common.prompts.prompt_sets import DRAWN, OTHER
 from common.world import text
 from tests.support.helpers import ROOT
 
 
 def test_the_test_asks_what_the_epoch_is_chosen_on():
-    assert evaluation.recognition_question("bo") == recognition.VALIDATION.question.format(name="<bo>")
+    assert evaluation.recognition_question("bo") == recognition.validation().question.format(name="<bo>")
 
 
 @pytest.mark.parametrize(
-    "question", [*interview.PERSON, *interview.OTHER], ids=lambda question: question.intent
+    "question",
+    [question for kind in ("person", OTHER) for question in interview.questions_for(kind, DRAWN)],
+    ids=lambda question: question.intent,
 )
 def test_the_interview_asks_in_forms_that_the_base_has_learned(question: interview.AttributeQuestion):
     assert question.text in {form for forms in (*text.OPEN.values(), text.WHOLE) for form in forms}

@@ -21,7 +21,8 @@ from commands.pretrain.photographs.captions import (
 )
 from commands.pretrain.photographs.objects import OBJECTS
 from common.prompts.instructions import choice_question
-from common.prompts.recognition import BRIEF, TEMPLATES, VALIDATION, Template
+from common.prompts.prompt_sets import DRAWN
+from common.prompts.recognition import BRIEF, Template, templates, validation
 from common.world.text import capitalized
 
 UNCOUNTED = frozenset(LEXICON["uncounted"].split())
@@ -197,9 +198,10 @@ def recognition(name: str, yes: bool, rng: np.random.Generator) -> tuple[str, st
     """Whether the named one is in the photo: in the wordings of assemble, and in those that people type."""
     draw = rng.random()
     if draw < 0.25:
-        template = VALIDATION
+        template = validation()
     elif draw < 0.6:
-        template = TEMPLATES[rng.integers(len(TEMPLATES))]
+        drawn = templates(DRAWN)
+        template = drawn[rng.integers(len(drawn))]
     else:
         question = loosely(str(rng.choice(wordings.RECOGNITION)), rng)
         long = not question.endswith(BRIEF) and rng.random() < 0.4

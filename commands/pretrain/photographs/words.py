@@ -12,7 +12,8 @@ from commands.pretrain.photographs.definitions import draw_name, invented
 from commands.pretrain.photographs.objects import OBJECTS
 from commands.pretrain.photographs.samples import ask
 from common.prompts.instructions import LETTER
-from common.prompts.recognition import BRIEF, TEMPLATES, VALIDATION
+from common.prompts.prompt_sets import DRAWN
+from common.prompts.recognition import BRIEF, templates, validation
 from common.world.text import capitalized
 
 FORMS = ("caption", "open", "probe", "choose", "whole", "presence", "garment", "count")
@@ -27,7 +28,7 @@ def corpus(facts: list[Facts], rng: np.random.Generator) -> list[str]:
         lines += [text for pair in asked if pair for text in pair]
     typed = [*wordings.RECOGNITION, *wordings.CAPTION, *wordings.WHOLE, *wordings.PRESENCE]
     typed += [text for forms in (*wordings.OPEN.values(), *wordings.PROBE.values()) for text in forms]
-    typed += [text for template in (*TEMPLATES, VALIDATION) for text in template]
+    typed += [text for template in (*templates(DRAWN), validation()) for text in template]
     words = [
         *KINDS,
         *COLORS,

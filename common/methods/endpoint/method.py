@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from common import vlm
 from common.methods import prompt_context
-from common.methods.endpoint import chat
+from common.methods.endpoint import chat, describe
 from common.methods.endpoint.client import Client, Limits
 from common.methods.endpoint.settings import EndpointSettings
 from common.methods.interface import Cost, Method, MethodSubject, Photos, Request
@@ -16,8 +16,12 @@ class Endpoint(Method):
     settings: EndpointSettings
 
     def fit(self, subjects: Sequence[MethodSubject]) -> None:
-        """Choose the words and copy the photos; nothing is sent yet."""
-        prompt_context.write_context(self.folder, subjects, self.settings, self.name)
+        """Choose the words, or let the server's model write them, and copy the photos.
+
+        Raises UserError as `answers` does, and if the model writes nothing.
+        """
+        written = self._described(subjects) if self.settings.description == "own" else None
+        prompt_context.write_context(self.folder, subjects, self.settings, self.name, written)
 
     def answers(self, photos: Photos, requests: Sequence[Request]) -> list[vlm.Answer]:
         """Ask the server, several questions at a time.
@@ -54,6 +58,15 @@ class Endpoint(Method):
         return Cost(
             0, prompt_context.stored_bytes(self.folder, subject), longer.prompt_tokens - shorter.prompt_tokens
         )
+
+    def _described(self, subjects: Sequence[MethodSubject]) -> dict[str, str]:
+        size, longest = self.settings.image_size, self.settings.description_tokens
+        bodies = [self._body(describe.request(subject, size), longest) for subject in subjects]
+        replies = self._client().ask_all(bodies, self.name)
+        return {
+            subject.id: describe.description(subject, reply.text, self.name)
+            for subject, reply in zip(subjects, replies, strict=True)
+        }
 
     def _told(self, subject: str) -> list[dict]:
         return chat.context_parts(

@@ -1,6 +1,6 @@
 """What a section of params.yaml that asks a server may hold."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator
 
@@ -12,6 +12,9 @@ from common.methods.prompt_context import ContextSettings
 class EndpointSettings(ContextSettings):
     """What is told (`ContextSettings`), and how the server is asked."""
 
+    # own: what its model says of all train photos, asked once
+    description: Literal["human", "short", "long", "summary", "own"] | None
+    description_tokens: Annotated[int, Field(gt=0, le=10_000)] = 200  # at most, of its own
     url: Annotated[str, StringConstraints(pattern=r"^https?://")]  # to which /chat/completions is added
     model: str  # as the server calls it
     key_variable: str | None  # environment variable that holds the key; None for a server without one
