@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from common import vlm
-from common.methods.lora.learn import backward, mean_losses
+from common.methods.lora.losses import Losses
 from common.methods.lora.pictures import PrefixTokens
 from common.methods.lora.rows import draw_batches, forwards
 from common.methods.lora.sequences import Example, examples
@@ -45,17 +45,18 @@ def test_loss_and_gradients_are_those_of_a_row_for_each_question(base: vlm.Base)
     assert max(shared) > 1 and sum(shared) == len(made)
 
     with put_on(base) as put:
+        losses = Losses(base, put, features, len(made))
 
         def alone() -> torch.Tensor:
             loss = torch.zeros(())
             for example in made:
-                each = mean_losses(base, put.projector, features, [[example]]) * example.sample.weight
+                each = losses.of_each([[example]]) * example.sample.weight
                 (each.sum() / len(made)).backward()
                 loss += each.detach().sum()
             return loss
 
         wanted = gradients(put, alone)
-        found = gradients(put, lambda: backward(base, put, features, made, len(made)))
+        found = gradients(put, lambda: losses.backward(made))
     assert found[0] == pytest.approx(wanted[0], rel=1e-5)
     for mine, theirs in zip(found[1], wanted[1], strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-5 * theirs.abs().max().item())

@@ -16,6 +16,7 @@ from pydantic import Field, field_validator
 
 from common.core import io, paths
 from common.core.settings import (
+    AtOnce,
     Epochs,
     MethodSettings,
     NonNegativeFloat,
@@ -28,6 +29,7 @@ from common.training import samples
 
 if TYPE_CHECKING:
     from common import vlm
+    from common.methods.lora.processes import Processes
 
 ALL = "all"  # folder of the one adapter for all
 
@@ -75,6 +77,18 @@ class LoraSettings(MethodSettings):
     max_length: PositiveInt | None = None
     conversations: Conversations | None = None
     early_stop: EarlyStop | None = None
+    group_by_modality: bool = False
+    processes: AtOnce = 1
+    accelerate: str | None = None
+
+    @field_validator("accelerate")
+    @classmethod
+    def _is_there(cls, file: str | None) -> str | None:
+        if file is not None and not Path(file).is_file():
+            raise ValueError(
+                f"accelerate is {file}, which is not there: run `accelerate config --config_file {file}`"
+            )
+        return file
 
 
 class Lora(Method):
@@ -83,8 +97,21 @@ class Lora(Method):
     Settings = LoraSettings
 
     def fit(self, subjects: Sequence[MethodSubject]) -> None:
-        """Train an adapter on each subject's dataset, or one on all of them."""
-        base, chosen = self.backbones.base(), self.settings  # the base first: it quietens what PEFT imports
+        """Train an adapter on each subject's dataset, or one on all of them, in one process or several."""
+        from common.methods.lora import launching
+
+        count = self.settings.processes
+        if count > 1 and not launching.launched():
+            launching.launch(count, self.settings.accelerate, "stages.fit_baseline", self.name)
+            return
+        # the base before PEFT, whose imports it quietens
+        base, processes = launching.join(self.backbones.base)
+        with processes.quiet():
+            self._fit(subjects, base, processes)
+        processes.leave()
+
+    def _fit(self, subjects: Sequence[MethodSubject], base: "vlm.Base", processes: "Processes") -> None:
+        chosen = self.settings
         from torch import get_num_threads
 
         from common.methods.lora import adapter, stored
@@ -103,6 +130,8 @@ class Lora(Method):
         for together in [subjects] if chosen.scope == "all" else [[subject] for subject in subjects]:
             folder = self._folder(together[0].id)
             data = {subject.id: io.sha256_file(subject.dataset) for subject in together}
+            if chosen.accelerate:
+                data["accelerate"] = io.sha256_file(Path(chosen.accelerate))
             if chosen.conversations:
                 data["conversations"] = io.sha256_file(Path(chosen.conversations.file))
             # settings left at their defaults did nothing
@@ -115,7 +144,7 @@ class Lora(Method):
                     base=[base.name, base.fingerprint, str(base.model.dtype), base.image_size],
                     bits=str(getattr(base.model.config, "quantization_config", None)),
                     layout=base.layout.describe("", image=True, end_token=True),
-                    device=[str(base.device), get_num_threads(), self.backbones.batch_size],
+                    device=[base.device.type, get_num_threads(), self.backbones.batch_size, processes.count],
                 )
             )
             rows = [
@@ -135,10 +164,12 @@ class Lora(Method):
                 micro_batch_size=self.backbones.batch_size,
                 curves=Curves(f"{self.name}/{folder.name}"),
                 checkpoint=checkpoints[-1],
+                processes=processes,
             )
-            stored.save(folder, base, config, values, {**info, **learned})
+            if processes.rank == 0:
+                stored.save(folder, base, config, values, {**info, **learned})
         # not before all are there: DVC empties the folder of a killed run
-        for checkpoint in checkpoints:
+        for checkpoint in checkpoints if processes.rank == 0 else ():
             checkpoint.remove()
 
     def answers(self, photos: Photos, requests: Sequence[Request]) -> "list[vlm.Answer]":
