@@ -108,3 +108,20 @@ def test_questions_about_a_picture_come_in_one_batch_but_never_fill_it() -> None
         ]
         assert len(apart) <= 4  # no more than batches end within a picture
     assert orders[0] == orders[1] != orders[2]
+
+
+def test_grouped_by_modality_no_batch_mixes_pictures_and_text() -> None:
+    batch = made_up([0] * 5 + [*range(1, 14)] + [None] * 17)
+    orders = []
+    for seed in (0, 0, 1):
+        generator = torch.Generator().manual_seed(seed)
+        batches = draw_batches(batch, 8, generator, group_by_modality=True)
+        kinds = [{bool(example.images) for example in drawn} for drawn in batches]
+        assert all(len(kind) == 1 for kind in kinds)
+        assert sorted(map(len, batches)) == [1, 2, 8, 8, 8, 8]
+        orders.append([example.sample.answer for drawn in batches for example in drawn])
+        assert sorted(orders[-1]) == sorted(example.sample.answer for example in batch)
+        assert kinds not in (sorted(kinds, key=str), sorted(kinds, key=str, reverse=True))  # in turns
+    assert orders[0] == orders[1] != orders[2]
+    mixed = draw_batches(batch, 8, torch.Generator().manual_seed(0))
+    assert any(len({bool(example.images) for example in drawn}) == 2 for drawn in mixed)

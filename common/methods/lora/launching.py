@@ -5,6 +5,7 @@ Owns the launcher, and refusals of what processes cannot share. Does not own wha
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -36,13 +37,14 @@ def launch(count: int, file: str | None, *command: str) -> None:
     """
     from accelerate.commands.config.config_args import load_config_from_file
     from accelerate.commands.launch import launch_command, launch_command_parser
+    from accelerate.utils import DistributedType
     from torch.distributed.elastic.multiprocessing import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
     how = ["--multi_gpu", "--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no"]
     if file:
         try:
-            chosen = load_config_from_file(file).distributed_type
+            chosen = DistributedType(load_config_from_file(file).distributed_type).value
         except Exception as error:  # accelerate checks nothing of its files
             raise UserError(f"{file} cannot be read ({error!r}): {_REMEDY.format(file)}") from None
         if chosen not in ("FSDP", "MULTI_GPU"):
@@ -51,12 +53,16 @@ def launch(count: int, file: str | None, *command: str) -> None:
     words = [*how, f"--num_processes={count}", "--main_process_port=0", "--module", *command]
     # a process that failed has said why
     logging.getLogger("torch.distributed.elastic.multiprocessing.api").setLevel(logging.CRITICAL)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     try:
         launch_command(launch_command_parser().parse_args(words))
     except ChildFailedError:
         raise UserError(f"one of {count} processes of `{' '.join(command)}` failed, see above") from None
     except SignalException as error:
         sys.exit(128 + error.sigval)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def join(open_base: "Callable[[], vlm.Base]") -> "tuple[vlm.Base, Processes]":
@@ -81,7 +87,7 @@ def join(open_base: "Callable[[], vlm.Base]") -> "tuple[vlm.Base, Processes]":
 
 def _check(base: "vlm.Base", accelerator: "Accelerator") -> None:
     places = set(getattr(base.model, "hf_device_map", {}).values())
-    if base.device != accelerator.device or len(places) > 1:
+    if len(places) > 1 or (base.device.type == "cuda" and base.device != accelerator.device):
         raise UserError("several processes need base.device.type cuda, a GPU for each, or cpu")
     file = "the file that the section names under accelerate"
     if accelerator.mixed_precision not in ("no", "bf16"):
