@@ -8,7 +8,7 @@ MINUTES ?= 10
 PORT ?= 7860
 # of photographs: a folder of photos for each subject, and classes.csv (subject,class)
 PHOTOS ?= ../shared/photos
-# of ablation; all if empty: ladder, latent_tokens, photos, methods, further, published
+# of ablation; all if empty: ladder, latent_tokens, photos, lora, methods, further, published
 STUDIES ?=
 
 BIN := .venv/bin

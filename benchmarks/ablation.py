@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from ruamel.yaml import YAML
 
 from benchmarks import experiments
-from benchmarks.ablation_report import by_method, curve, methods_table, summary, table
+from benchmarks.ablation_report import KEPT, MEASURES, by_method, curve, methods_table, summary, table
 from common.core import errors, io, paths
 
 AS_IS = "as params.yaml is"
@@ -22,11 +22,16 @@ FURTHER, PUBLISHED = (Path(__file__).with_name(f"{name}_methods.yaml") for name 
 
 
 class Study(NamedTuple):
-    """Steps by name, each with its changes of params.yaml; `axis` names what grows from step to step."""
+    """Steps by name, each with its changes of params.yaml; `axis` names what grows from step to step.
+
+    What is measured is said of one method.
+    """
 
     title: str
     steps: dict[str, tuple[str, ...]]
     axis: str | None = None
+    method: str = "soft_prompt"
+    measures: tuple[str, ...] = MEASURES
 
 
 def added(section: Any) -> str:
@@ -62,6 +67,21 @@ STUDIES = {
         {str(n): ("world.train_photos=10", f"train_photos={n}", *LIGHT) for n in (1, 2, 3, 5, 10)},
         "train photos per subject",
     ),
+    # facts are learned as texts in every step: the conversations without their photos are in each dataset.
+    # Replay has no step: of general questions with pictures, the world draws those of the test alone
+    "lora": Study(
+        "LoRA: what it adds, and what it keeps",
+        {
+            AS_IS: (),
+            "rate 0.0005": ("methods.lora.learning_rate=0.0005",),
+            "rate 0.0002": ("methods.lora.learning_rate=0.0002",),
+            "one epoch": ("methods.lora.epochs=1",),
+            "one epoch, rate 0.0005": ("methods.lora.epochs=1", "methods.lora.learning_rate=0.0005"),
+            "captions that name the subject, too": ("assemble.captions=true", "~methods.myvlm"),
+        },
+        method="lora",
+        measures=KEPT,
+    ),
     "methods": Study("Methods over seeds", {AS_IS: ()}),
     "further": Study("Further methods over seeds", all_added(FURTHER)),
     "published": Study("Methods with their published numbers over seeds", all_added(PUBLISHED)),
@@ -87,9 +107,10 @@ def main(*words: str) -> str:
     }
     runs = experiments.run(changes)
     for study in chosen:
-        title, steps, axis = STUDIES[study]
+        title, steps, axis, method, measures = STUDIES[study]
         found = {
-            name: summary({seed: runs[_name(step, seed)] for seed in seeds}) for name, step in steps.items()
+            name: summary({seed: runs[_name(step, seed)] for seed in seeds}, method, measures)
+            for name, step in steps.items()
         }
         text = table(title, found, seeds)
         if study in BY_METHOD:
@@ -104,13 +125,13 @@ def main(*words: str) -> str:
 
 
 def _name(changes: tuple[str, ...], seed: str) -> str:
-    """Of an experiment: DVC allows letters, digits and hyphens."""
+    """Of an experiment: letters, digits and hyphens."""
     changed = [change.removeprefix("+").replace("~methods.", "no-").partition("=") for change in changes]
     words = [
         f"{key.rpartition('.')[2]}{f'-{value}' if value and value[0] != '{' else ''}"
         for key, _, value in changed
     ]
-    return "-".join([*words, "seed", seed]).replace("_", "-")
+    return "-".join([*words, "seed", seed]).replace("_", "-").replace(".", "-")
 
 
 if __name__ == "__main__":

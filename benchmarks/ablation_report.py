@@ -30,6 +30,7 @@ ASKED = (
     "general.pope.accuracy",
     "general.mmbench.accuracy",
 )
+KEPT = ("recognition.weighted", "questions.text", "general.pope.accuracy", "general.mmbench.accuracy")
 KINDS = {  # in intervals.json → title, None for that of the study
     "estimates": None,
     "soft_prompt_minus": "Lead of the soft prompt, paired",
@@ -38,10 +39,12 @@ Run = Mapping[str, Any]
 Estimate = dict[str, Any]  # value, low, high, None where a seed measured nothing; by_seed
 
 
-def summary(runs: Mapping[str, Run]) -> dict[str, Any]:
-    """Of one step, by seed: all metrics, and each measure's mean over the seeds."""
+def summary(
+    runs: Mapping[str, Run], method: str = "soft_prompt", measures: Sequence[str] = MEASURES
+) -> dict[str, Any]:
+    """Of one step, by seed: all metrics, and the mean over the seeds of each measure of a method."""
     return {
-        "estimates": {measure: _estimate(runs, "estimates", measure, "soft_prompt") for measure in MEASURES},
+        "estimates": {measure: _estimate(runs, "estimates", measure, method) for measure in measures},
         "metrics": {seed: run["metrics"] for seed, run in runs.items()},
     }
 
@@ -67,7 +70,7 @@ def _of_kind(runs: Mapping[str, Run], kind: str) -> dict[str, dict[str, Estimate
 def table(title: str, found: Mapping[str, Any], seeds: Sequence[str]) -> str:
     """The estimates of a study's steps as Markdown, with the lowest and highest seed of each."""
     rows = {step: of["estimates"] for step, of in found.items()}
-    return _markdown(title, "step", MEASURES, rows, seeds)
+    return _markdown(title, "step", list(next(iter(rows.values()))), rows, seeds)
 
 
 def methods_table(

@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from benchmarks.ablation import FURTHER, PUBLISHED, STUDIES, _name, main
 from benchmarks.ablation_report import ASKED, MEASURES, by_method, curve, methods_table, summary, table
 from common import methods
+from common.core import params
 from common.core.errors import UserError
 from tests.support.helpers import ROOT
 
@@ -44,6 +45,25 @@ def test_the_table_gives_mean_interval_and_range_over_seeds():
     lines = table("Steps", found, ["0", "1"]).splitlines()
     assert lines[0] == "# Steps" and "Means over seeds 0, 1," in lines[2]
     assert "| one |" + " 0.600 (0.388 to 0.883)<br>0.500 to 0.700 |" * len(MEASURES) in lines
+
+
+def test_the_study_of_lora_is_about_lora_and_what_it_keeps(tmp_path: Path):
+    """Every step is one that the pipeline takes, and its row has LoRA's numbers, not the soft prompt's."""
+    study = STUDIES["lora"]
+    for changes in study.steps.values():
+        changed = tmp_path / "params.yaml"
+        shutil.copy(ROOT / "params.yaml", changed)
+        apply_overrides(changed, list(changes))
+        params.load(changed)
+    one = run(0.5)
+    lora = {"value": 0.9, "low": 0.6, "high": 1.0}
+    one["intervals"]["estimates"] = {
+        measure: {"soft_prompt": None, "lora": lora} for measure in study.measures
+    }
+    found = {step: summary({"0": one}, study.method, study.measures) for step in study.steps}
+    lines = table(study.title, found, ["0"]).splitlines()
+    assert any("questions.text | general.pope.accuracy | general.mmbench.accuracy" in line for line in lines)
+    assert "| one epoch |" + " 0.900 (0.600 to 1.000)<br>0.900 to 0.900 |" * 4 in lines
 
 
 def test_what_a_seed_has_not_measured_is_not_averaged():
@@ -86,7 +106,7 @@ def test_dvc_adds_methods_as_they_are_written_and_the_pipeline_takes_them(
     yaml = YAML(typ="safe")
     sections, written = yaml.load(changed)["methods"], yaml.load(file)
     assert len(written) > 2 and {name: sections[name] for name in written} == written
-    assert methods.check(sections) == []
+    assert methods.check(params.load(changed).methods) == []
 
 
 def test_published_methods_have_the_published_numbers():

@@ -12,7 +12,8 @@ from transformers import AutoModelForImageTextToText
 from common import vlm
 from common.core.errors import UserError
 from common.methods.lora import adapter, sequences, stored
-from common.methods.lora.learn import _fitting, backward
+from common.methods.lora.learn import _fitting
+from common.methods.lora.losses import Losses
 from common.methods.lora.run import _optimizer
 from common.training.samples import Sample
 from common.vlm.suffix import IGNORE
@@ -61,7 +62,8 @@ def test_loss_and_gradients_are_those_of_the_plain_forward_over_each_sample(any_
             any_base.model.model.multi_modal_projector = own
         for micro_batch_size in (4, 3):  # in one forward, and in two
             found = gradients(
-                put, lambda n=micro_batch_size: backward(any_base, put, features, made, n) / len(made)
+                put,
+                lambda n=micro_batch_size: Losses(any_base, put, features, n).backward(made) / len(made),
             )
             assert found[0] == pytest.approx(wanted[0], rel=2e-5)
             for mine, theirs in zip(found[1], wanted[1], strict=True):
@@ -75,7 +77,7 @@ def test_checkpointing_changes_no_gradient_and_ends_with_the_training(base: vlm.
     for checkpointing in (False, True):
         with put_on(base, checkpointing=checkpointing) as put:
             assert base.model.model.language_model.is_activation_checkpointing == checkpointing
-            found.append(gradients(put, lambda: backward(base, put, features, made, 4)))
+            found.append(gradients(put, lambda: Losses(base, put, features, 4).backward(made)))
     assert found[0][0] == found[1][0]
     assert all(map(torch.equal, found[0][1], found[1][1]))
     assert not base.model.model.language_model.is_activation_checkpointing
@@ -192,7 +194,7 @@ def test_a_base_in_bfloat16_learns_in_float32_and_nearly_the_same(tmp_path: Path
         features = seen(base, IMAGES)
         made = sequences.examples(base, SAMPLES, IMAGES)
         with put_on(base, checkpointing=True) as put:
-            _, values = gradients(put, partial(backward, base, put, features, made, 4))
+            _, values = gradients(put, partial(Losses(base, put, features, 4).backward, made))
             assert {value.dtype for value in [*put.values, *put.projector_values]} == {torch.float32}
             kept = {value.dtype for tensors in put.snapshot().values() for value in tensors.values()}
             assert kept == {getattr(torch, dtype)}

@@ -9,7 +9,7 @@ import torch
 
 from common import vlm
 from common.methods.lora import adapter, pictures, sequences, stored
-from common.methods.lora.learn import backward
+from common.methods.lora.losses import Losses
 from common.methods.lora.rows import forwards
 from tests.support.helpers import ROOT
 from tests.support.lora_helpers import IMAGES, SAMPLES, gradients, plain_loss, state, unchanged
@@ -53,7 +53,7 @@ def test_loss_and_gradients_are_those_of_the_plain_forward(base: vlm.Base) -> No
     with put_on(base, 0) as put:
         assert {value.dtype for value in put.values} == {torch.float32}
         wanted = gradients(put, lambda: plain_loss(base))
-        found = gradients(put, lambda: backward(base, put, features, made, 4) / len(made))
+        found = gradients(put, lambda: Losses(base, put, features, 4).backward(made) / len(made))
         assert found[0] == pytest.approx(wanted[0], rel=2e-5)
         for mine, theirs in zip(found[1], wanted[1], strict=True):
             torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-4 * theirs.abs().max().item())

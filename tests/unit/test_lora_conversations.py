@@ -13,7 +13,7 @@ from common import vlm
 from common.core.errors import UserError
 from common.methods.lora.conversations import Conversation, load
 from common.methods.lora.conversations import sequences as as_sequences
-from common.methods.lora.learn import backward
+from common.methods.lora.losses import Losses
 from common.methods.lora.settings import Conversations
 from common.vlm.suffix import IGNORE
 from tests.support import families, tiny
@@ -81,7 +81,7 @@ def test_loss_and_gradients_are_those_of_the_plain_forward(base: vlm.Base) -> No
         base.model.model.multi_modal_projector = put.projector
         wanted = gradients(put, plain)
         base.model.model.multi_modal_projector = own
-        step = partial(backward, base, put, features, made, 2)
+        step = partial(Losses(base, put, features, 2).backward, made)
         found = gradients(put, lambda: step() / len(made))
     assert found[0] == pytest.approx(wanted[0], rel=1e-5)
     for mine, theirs in zip(found[1], wanted[1], strict=True):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from common import vlm
-from common.methods.lora.learn import backward, mean_losses
+from common.methods.lora.losses import Losses
 from common.methods.lora.pictures import PrefixTokens
 from common.methods.lora.rows import draw_batches, forwards
 from common.methods.lora.sequences import Example, examples
@@ -45,17 +45,18 @@ def test_loss_and_gradients_are_those_of_a_row_for_each_question(base: vlm.Base)
     assert max(shared) > 1 and sum(shared) == len(made)
 
     with put_on(base) as put:
+        losses = Losses(base, put, features, len(made))
 
         def alone() -> torch.Tensor:
             loss = torch.zeros(())
             for example in made:
-                each = mean_losses(base, put.projector, features, [[example]]) * example.sample.weight
+                each = losses.of_each([[example]]) * example.sample.weight
                 (each.sum() / len(made)).backward()
                 loss += each.detach().sum()
             return loss
 
         wanted = gradients(put, alone)
-        found = gradients(put, lambda: backward(base, put, features, made, len(made)))
+        found = gradients(put, lambda: losses.backward(made))
     assert found[0] == pytest.approx(wanted[0], rel=1e-5)
     for mine, theirs in zip(found[1], wanted[1], strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-5 * theirs.abs().max().item())
@@ -107,3 +108,20 @@ def test_questions_about_a_picture_come_in_one_batch_but_never_fill_it() -> None
         ]
         assert len(apart) <= 4  # no more than batches end within a picture
     assert orders[0] == orders[1] != orders[2]
+
+
+def test_grouped_by_modality_no_batch_mixes_pictures_and_text() -> None:
+    batch = made_up([0] * 5 + [*range(1, 14)] + [None] * 17)
+    orders = []
+    for seed in (0, 0, 1):
+        generator = torch.Generator().manual_seed(seed)
+        batches = draw_batches(batch, 8, generator, group_by_modality=True)
+        kinds = [{bool(example.images) for example in drawn} for drawn in batches]
+        assert all(len(kind) == 1 for kind in kinds)
+        assert sorted(map(len, batches)) == [1, 2, 8, 8, 8, 8]
+        orders.append([example.sample.answer for drawn in batches for example in drawn])
+        assert sorted(orders[-1]) == sorted(example.sample.answer for example in batch)
+        assert kinds not in (sorted(kinds, key=str), sorted(kinds, key=str, reverse=True))  # in turns
+    assert orders[0] == orders[1] != orders[2]
+    mixed = draw_batches(batch, 8, torch.Generator().manual_seed(0))
+    assert any(len({bool(example.images) for example in drawn}) == 2 for drawn in mixed)

@@ -7,7 +7,7 @@ import torch
 
 from common import vlm
 from common.methods.lora import adapter, sequences, stored
-from common.methods.lora.learn import backward
+from common.methods.lora.losses import Losses
 from tests.support import families, tiny
 from tests.support.lora_helpers import (
     IMAGES,
@@ -40,7 +40,7 @@ def test_gradients_are_those_of_the_plain_model_and_the_tower_has_none(base: vlm
         assert tower and not any("language_model" in name or "lm_head" in name for name in tower)
         wanted = gradients(put, lambda: plain_loss(base))
     with adapter.unfrozen(base, train_projector=trains, checkpointing=True) as put:
-        found = gradients(put, lambda: backward(base, put, features, made, 4) / len(made))
+        found = gradients(put, lambda: Losses(base, put, features, 4).backward(made) / len(made))
     assert found[0] == pytest.approx(wanted[0], rel=2e-5)
     for mine, theirs in zip(found[1], wanted[1], strict=False):  # the last of mine are the projector's
         torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=3e-5 * theirs.abs().max().item())
@@ -84,7 +84,7 @@ def test_a_base_in_bfloat16_learns_in_float32_and_is_as_before(tmp_path: Path) -
     before = state(base)
     made = sequences.examples(base, SAMPLES, IMAGES)
     with adapter.unfrozen(base, train_projector=True, checkpointing=False) as put:
-        _, found = gradients(put, lambda: backward(base, put, seen(base, IMAGES), made, 4))
+        _, found = gradients(put, lambda: Losses(base, put, seen(base, IMAGES), 4).backward(made))
         assert {value.dtype for value in [*put.values, *found]} == {torch.float32}
         kept = {value.dtype for tensors in put.snapshot().values() for value in tensors.values()}
         assert kept == {torch.bfloat16}

@@ -19,6 +19,7 @@ from torch import nn
 from common import vlm
 from common.core.errors import UserError
 from common.methods.lora.pictures import PROJECTOR
+from common.methods.lora.processes import whole
 from common.vlm.families import INTERLEAVED
 
 # PEFT 0.21 still calls this; transformers 5 only tells so.
@@ -71,7 +72,10 @@ class Learned:
         if self.projector:
             learned[PROJECTOR_WEIGHTS] = self.projector.state_dict()
         return {
-            file: {name: value.detach().to("cpu", self._dtype, copy=True) for name, value in tensors.items()}
+            file: {
+                name: whole(value.detach()).to("cpu", self._dtype, copy=True)
+                for name, value in tensors.items()
+            }
             for file, tensors in learned.items()
         }
 
@@ -161,7 +165,11 @@ def unfrozen(base: vlm.Base, *, train_projector: bool, checkpointing: bool) -> I
     That is LLaVA's script without LoRA, finetune_task.sh. Arguments are as for `attached`.
     """
     dtype, parts = base.model.dtype, (f"{decoder_name(base)}.", "lm_head.")
-    own = {name: value for name, value in base.model.named_parameters() if name.startswith(parts)}
+
+    def current() -> dict[str, torch.Tensor]:
+        return {name: value for name, value in base.model.named_parameters() if name.startswith(parts)}
+
+    own = current()
     before = {name: value.data for name, value in own.items()}
     try:
         for value in own.values():
@@ -172,7 +180,7 @@ def unfrozen(base: vlm.Base, *, train_projector: bool, checkpointing: bool) -> I
                 base,
                 base.language_model,
                 list(own.values()),
-                (ALL_WEIGHTS, lambda: own),
+                (ALL_WEIGHTS, current),
                 dtype=dtype,
                 train_projector=train_projector,
             )

@@ -9,8 +9,9 @@ from torch import get_num_threads
 from common import vlm
 from common.core import io, paths
 from common.methods.interface import Cost, Method, MethodSubject, Photos, Request
-from common.methods.lora import adapter, stored
+from common.methods.lora import adapter, launching, stored
 from common.methods.lora.learn import learn
+from common.methods.lora.processes import Processes
 from common.methods.lora.settings import LoraSettings
 from common.methods.respond import answer_all
 from common.training import samples
@@ -26,8 +27,18 @@ class Lora(Method):
     settings: LoraSettings
 
     def fit(self, subjects: Sequence[MethodSubject]) -> None:
-        """Train an adapter on each subject's dataset, or one on all of them."""
-        base, chosen = self.backbones.base(), self.settings
+        """Train an adapter on each subject's dataset, or one on all of them, in one process or several."""
+        count = self.settings.processes
+        if count > 1 and not launching.launched():
+            launching.launch(count, self.settings.accelerate, "stages.fit_baseline", self.name)
+            return
+        base, processes = launching.join(self.backbones.base)
+        with processes.quiet():
+            self._fit(subjects, base, processes)
+        processes.leave()
+
+    def _fit(self, subjects: Sequence[MethodSubject], base: vlm.Base, processes: Processes) -> None:
+        chosen = self.settings
         config = adapter.describe(
             base,
             rank=chosen.rank,
@@ -39,6 +50,8 @@ class Lora(Method):
         for together in [subjects] if chosen.scope == "all" else [[subject] for subject in subjects]:
             folder = self._folder(together[0].id)
             data = {subject.id: io.sha256_file(subject.dataset) for subject in together}
+            if chosen.accelerate:
+                data["accelerate"] = io.sha256_file(Path(chosen.accelerate))
             if chosen.conversations:
                 data["conversations"] = io.sha256_file(Path(chosen.conversations.file))
             # settings left at their defaults did nothing
@@ -51,7 +64,7 @@ class Lora(Method):
                     base=[base.name, base.fingerprint, str(base.model.dtype), base.image_size],
                     bits=str(getattr(base.model.config, "quantization_config", None)),
                     layout=base.layout.describe("", image=True, end_token=True),
-                    device=[str(base.device), get_num_threads(), self.backbones.batch_size],
+                    device=[base.device.type, get_num_threads(), self.backbones.batch_size, processes.count],
                 )
             )
             rows = [
@@ -71,10 +84,12 @@ class Lora(Method):
                 micro_batch_size=self.backbones.batch_size,
                 curves=Curves(f"{self.name}/{folder.name}"),
                 checkpoint=checkpoints[-1],
+                processes=processes,
             )
-            stored.save(folder, base, config, values, {**info, **learned})
+            if processes.rank == 0:
+                stored.save(folder, base, config, values, {**info, **learned})
         # not before all are there: DVC empties the folder of a killed run
-        for checkpoint in checkpoints:
+        for checkpoint in checkpoints if processes.rank == 0 else ():
             checkpoint.remove()
 
     def answers(self, photos: Photos, requests: Sequence[Request]) -> list[vlm.Answer]:

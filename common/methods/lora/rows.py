@@ -19,9 +19,20 @@ _ABOUT_ONE = 0.25  # of a batch, at most about one picture: a batch of like answ
 
 
 def draw_batches(
-    examples: Sequence[Example], batch_size: int, generator: torch.Generator
+    examples: Sequence[Example],
+    batch_size: int,
+    generator: torch.Generator,
+    *,
+    group_by_modality: bool = False,
 ) -> list[list[Example]]:
-    """Draw the batches of an epoch; questions about one picture come together, a few at a time."""
+    """Draw the batches of an epoch; questions about one picture come together, a few at a time.
+
+    With `group_by_modality`, as in LLaVA's script, no batch has samples with pictures and others without.
+    """
+    if group_by_modality:
+        kinds = [[one for one in examples if bool(one.images) == shown] for shown in (True, False)]
+        batches = [batch for kind in kinds for batch in draw_batches(kind, batch_size, generator)]
+        return [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]
     together: dict[Hashable, list[int]] = defaultdict(list)
     for i in torch.randperm(len(examples), generator=generator).tolist():
         together[examples[i].images or i].append(i)

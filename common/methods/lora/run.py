@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.utils._pytree import tree_map
 from transformers import get_cosine_schedule_with_warmup
 
 from common.core.progress import bar
 from common.methods.lora.adapter import Learned, Values
 from common.methods.lora.early_stop import best_epoch
+from common.methods.lora.processes import ALONE, Processes, part_of, whole
 from common.methods.lora.sequences import Example
 from common.training.curves import Curves
 
@@ -29,6 +31,7 @@ class AdapterRun:
     Attributes:
         curve: a row for each epoch that was judged.
         values: after the best of them, the latest of equal ones.
+        optimizer: its values are all that is learned.
 
     """
 
@@ -41,18 +44,23 @@ class AdapterRun:
         *,
         name: str,
         curves: Curves,
+        processes: Processes = ALONE,
     ) -> None:
         """Begin before the first of the epochs, which are batches; `backward` adds a batch's gradient."""
         self.curve: list[dict[str, Any]] = []
         self.values: Values = {}
         self._adapter, self._epochs, self._settings = adapter, epochs, settings
-        self._backward, self._name, self._curves = backward, name, curves
-        self._optimizer, self._schedule = _optimizer(adapter, settings, sum(map(len, epochs)))
+        self._backward, self._name, self._curves, self._processes = backward, name, curves, processes
+        self.optimizer, self._schedule = _optimizer(adapter, settings, sum(map(len, epochs)))
 
     @property
     def best(self) -> dict[str, Any]:
         """The row of the epoch that is kept."""
         return best_epoch(self.curve)
+
+    @property
+    def _learned(self) -> list[torch.Tensor]:
+        return [value for group in self.optimizer.param_groups for value in group["params"]]
 
     @property
     def ended(self) -> bool:
@@ -83,10 +91,10 @@ class AdapterRun:
         if self.ended:
             return state
         return state | {
-            "learned": [value.detach() for value in self._adapter.parameters],
-            "optimizer": self._optimizer.state_dict(),
+            "learned": [whole(value.detach()) for value in self._learned],
+            "optimizer": tree_map(whole, self.optimizer.state_dict()),
             "schedule": self._schedule.state_dict(),
-            "random": _random_states(),
+            "random": self._processes.gather(_random_states()),
         }
 
     def resume(self, state: dict[str, Any]) -> None:
@@ -95,20 +103,25 @@ class AdapterRun:
         if self.ended:
             return
         with torch.no_grad():
-            for value, saved in zip(self._adapter.parameters, state["learned"], strict=True):
-                value.copy_(saved)
-        self._optimizer.load_state_dict(state["optimizer"])
+            for value, saved in zip(self._learned, state["learned"], strict=True):
+                value.copy_(part_of(saved, value))
+        self.optimizer.load_state_dict(state["optimizer"])
+        for value, moments in self.optimizer.state.items():
+            for name, moment in moments.items():
+                if moment.shape == value.shape:
+                    moments[name] = part_of(moment, value)
         self._schedule.load_state_dict(state["schedule"])
-        torch.set_rng_state(state["random"][0])
-        torch.cuda.set_rng_state_all(state["random"][1:])
+        random = state["random"][self._processes.rank]
+        torch.set_rng_state(random[0])
+        torch.cuda.set_rng_state_all(random[1:])
 
     def _step(self, batch: Sequence[Example]) -> torch.Tensor:
         losses = self._backward(batch)
-        norm = torch.nn.utils.clip_grad_norm_(self._adapter.parameters, self._settings.max_grad_norm)
-        self._optimizer.step()
+        norm = torch.nn.utils.clip_grad_norm_(self._learned, self._settings.max_grad_norm)
+        self.optimizer.step()
         self._schedule.step()
-        self._optimizer.zero_grad()
-        shown = {"loss": losses / len(batch), "gradient_norm": norm}
+        self.optimizer.zero_grad()
+        shown = {"loss": losses / len(batch), "gradient_norm": whole(norm)}
         self._curves.add("step", self._schedule.last_epoch, shown)
         return losses
 

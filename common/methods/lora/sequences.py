@@ -94,7 +94,12 @@ def examples(base: vlm.Base, samples: Sequence[Sample], images: Sequence[Image.I
 
 
 def predict(
-    base: vlm.Base, projector: nn.Module | None, features: Features, rows: Sequence[Sequence[Example]]
+    base: vlm.Base,
+    projector: nn.Module | None,
+    features: Features,
+    rows: Sequence[Sequence[Example]],
+    *,
+    every_value: bool = False,
 ) -> AnswerLogits:
     """One forward over R rows of examples, each of which sees its prefix and itself alone.
 
@@ -104,6 +109,7 @@ def predict(
             where features are image tokens already.
         features: what `vision_features` gave of the pictures that the examples refer to.
         rows: examples that begin with the same pictures; prefixes of all rows are equally long.
+        every_value: whether the projector gets gradients, of zeros, without pictures as well.
 
     """
     examples = [example for row in rows for example in row]
@@ -124,6 +130,8 @@ def predict(
     tokens, *added = _shown(base, projector, features, [image for row in rows for image in row[0].images])
     if tokens is not None:
         embeddings = embeddings.masked_scatter(places.unsqueeze(-1), tokens.to(embeddings.dtype))
+    elif projector is not None and every_value:
+        embeddings = embeddings + 0 * sum(value.sum() for value in projector.parameters())
     mask, seen = mask_and_places(embeddings, segment_ids)
     hidden = base.language_model(
         inputs_embeds=embeddings,

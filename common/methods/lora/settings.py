@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from common.core.settings import (
+    AtOnce,
     Count,
     Epochs,
     MethodSettings,
@@ -58,6 +59,18 @@ class LoraSettings(MethodSettings):
     max_length: Count | None = None
     conversations: Conversations | None = None
     early_stop: EarlyStop | None = None
+    group_by_modality: bool = False
+    processes: AtOnce = 1
+    accelerate: str | None = None
+
+    @field_validator("accelerate")
+    @classmethod
+    def _is_there(cls, file: str | None) -> str | None:
+        if file is not None and not Path(file).is_file():
+            raise ValueError(
+                f"accelerate is {file}, which is not there: run `accelerate config --config_file {file}`"
+            )
+        return file
 
 
 SETTINGS = LoraSettings
