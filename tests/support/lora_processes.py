@@ -12,12 +12,13 @@ from typing import Any
 import torch
 
 from common import vlm
-from common.methods.lora import EarlyStop, LoraSettings, adapter, launching
+from common.methods.lora import adapter, launching
 from common.methods.lora.learn import learn
 from common.methods.lora.losses import Losses
 from common.methods.lora.processes import ALONE, Processes, whole
 from common.methods.lora.run import _optimizer
 from common.methods.lora.sequences import examples
+from common.methods.lora.settings import EarlyStop, LoraSettings
 from common.training.checkpoint import Checkpoint
 from common.training.curves import Curves
 from common.training.samples import TrainingSet
