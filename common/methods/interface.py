@@ -95,6 +95,7 @@ class MethodSubject:
 
     id: str
     kind: str  # person | pet | landmark | object | character
+    noun: str | None = None  # the word for what it is, such as dog; None for its kind
 
     @property
     def token(self) -> str:

@@ -19,6 +19,7 @@ Written from the paper and from facts about the published code; params.yaml says
 
 from collections.abc import Mapping, Sequence
 from copy import copy
+from functools import partial
 from typing import TYPE_CHECKING
 
 from common.core import images, progress
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from common import vlm
+    from common.clip import Clip
     from common.methods.myvlm.captioner import Captioner
     from common.methods.myvlm.concept import Concept
     from common.methods.myvlm.features import FeatureExtractor
@@ -61,18 +63,25 @@ class MyVLM(Method, Checkpoints):
         """
         from common.methods.myvlm.concept import Concept
         from common.methods.myvlm.fitting import ConceptData, fit_head, fit_vector, refuse_untaught
+        from common.methods.myvlm.fitting_state import FittingState
         from common.training.curves import Curves
 
         words = {subject.id: self.word(subject.id, subject.kind) for subject in subjects}
         refuse_untaught(subjects, words, self.name, self.settings)
-        base, chosen, seed = self.model(), self.settings, self.backbones.seed
+        base, chosen, seed, features = self.model(), self.settings, self.backbones.seed, self._features()
+        states = []
         for subject in progress.bar(subjects, self.name):
             data, word = ConceptData.of(subject), words[subject.id]
             curves = Curves(f"{self.name}/{subject.id}")
-            head, keys, split = fit_head(subject, data, self._features(), chosen, seed, curves)
-            vectors = fit_vector(base, subject, data, word, chosen, seed, self.backbones.batch_size, curves)
+            states.append(state := FittingState.of(self, base, features, subject))
+            head, keys, split = state.head(partial(fit_head, subject, data, features, chosen, seed, curves))
+            vectors = fit_vector(
+                base, subject, data, word, chosen, seed, self.backbones.batch_size, curves, state
+            )
             concept = Concept(word, head, keys, vectors[chosen.embedding.steps], self.info(base))
             concept.save(self.folder / subject.id, vectors, split)
+        for state in states:  # not before all are there: DVC empties the folder of a killed run
+            state.checkpoint.remove()
 
     def answers(self, photos: Photos, requests: Sequence[Request]) -> "list[vlm.Answer]":
         """Recognition by the heads; all else by the base, with the vectors of the concepts that they see."""
@@ -109,6 +118,11 @@ class MyVLM(Method, Checkpoints):
         """Where params.yaml names the model that vectors are placed in."""
         return f"methods.{self.name}.captioner" if self.settings.captioner else "base.vlm"
 
+    @property
+    def backbone_key(self) -> str:
+        """Where params.yaml names, or may name, the CLIP of heads apart from the base's."""
+        return f"methods.{self.name}.head.backbone"
+
     def model(self) -> "vlm.Base | Captioner":
         """What the vectors are placed in."""
         if self.settings.captioner is None:
@@ -117,6 +131,15 @@ class MyVLM(Method, Checkpoints):
 
         chosen, device = self.settings.captioner, self.backbones.clip().device
         return load(self.model_key, chosen.model, chosen.revision, chosen.dtype, device)
+
+    def clip(self) -> "Clip":
+        """What heads see photos with, people's faces apart: base.clip, or their own."""
+        chosen, base_clip = self.settings.head.backbone, self.backbones.clip()
+        if chosen is None:
+            return base_clip
+        from common.methods.myvlm.features import open_clip
+
+        return open_clip(chosen.model, chosen.revision, base_clip.device, self.backbone_key)
 
     def _ask(
         self,
@@ -182,7 +205,7 @@ class MyVLM(Method, Checkpoints):
     def _features(self) -> "FeatureExtractor":
         from common.methods.myvlm.features import FeatureExtractor
 
-        return FeatureExtractor(self.backbones.clip, self.settings.face_model)
+        return FeatureExtractor(self.clip, self.settings.face_model)
 
     def _read(self, subject: str) -> "Concept":
         from common.methods.myvlm.concept import Concept

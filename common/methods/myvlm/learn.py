@@ -35,9 +35,11 @@ def after_image_tokens(base: vlm.Base, recipe: Embeddings, batch_size: int, titl
         views: Sequence[Image.Image], pairs: Sequence[Pair], steps: Sequence[Sequence[int]]
     ) -> Losses:
         suffixes = [vlm.suffix(base, None, *pair) for pair in pairs]
-        prefixes = vlm.encode_prefixes(base, views, batch_size, progress=f"{title}: views")
-        lengths = token_lengths(base, views, recipe.norm, batch_size).to(base.device)  # of every view
-        shown = prefixes.batches(steps)
+        first = steps[0][0]  # of the steps to come: after a resumption not the first of all views
+        prefixes = vlm.encode_prefixes(base, views[first:], batch_size, progress=f"{title}: views")
+        # of every view, for in batches of others the last bits are others
+        lengths = token_lengths(base, views, recipe.norm, batch_size).to(base.device)
+        shown = prefixes.batches([[view - first for view in step] for step in steps])
 
         def of_step(step: Sequence[int], direction: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             vectors = direction * lengths[step].unsqueeze(-1)  # (B, D)
