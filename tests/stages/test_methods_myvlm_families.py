@@ -3,13 +3,15 @@
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
-from common import vlm
+from common import methods, vlm
 from common.clip import Clip
 from common.core import io, paths
 from common.methods.interface import Backbones, MethodSubject, Request, Task
 from common.prompts.myvlm import REFER
 from tests.support.families import BUILDERS
+from tests.support.helpers import ROOT
 from tests.support.myvlm_helpers import SECTION, image_tokens, plain_answer, prepared, write_tables
 from tests.support.vlm_helpers import SHAPES, noise_images
 
@@ -28,6 +30,15 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         picture.save(file)
     write_tables(BO, files[:4])
     return files[4:]
+
+
+def test_the_published_section_is_one_that_params_yaml_takes() -> None:
+    (section,) = YAML(typ="safe").load(ROOT / "benchmarks/minigpt_v2_methods.yaml").values()
+    assert methods.check({"myvlm_minigpt_v2": section}) == []
+    embedding = section["embedding"]
+    assert (embedding["steps"], embedding["penalty_weight"], embedding["norm"]) == (200, 1.0, "mean")
+    assert (embedding["penalty"], embedding["learning_rate"], embedding["clip"]) == ("paid", 1.0, 0.05)
+    assert section["instruction"] == CAPTION.format("{identifier}")
 
 
 @pytest.mark.parametrize(
