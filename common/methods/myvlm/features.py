@@ -1,6 +1,7 @@
 """What frozen models make of photos, which heads decide by: CLIP embeddings, or the faces in them.
 
-Faces are an optional extra by insightface. Its model is a folder on this machine: nothing is downloaded.
+Faces are an optional extra by insightface (the dependency group `faces`). Its model is a folder on this
+machine: nothing is downloaded.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from PIL import Image
 
 from common import clip
 from common.core import io
+from common.core.errors import UserError
 from common.vlm.load import fingerprint
 
 if TYPE_CHECKING:
@@ -50,14 +52,21 @@ class FeatureExtractor:
     def _faces(self, photos: Sequence[Image.Image]) -> list[np.ndarray]:
         from insightface.app import FaceAnalysis
 
-        analysis = FaceAnalysis(
-            str(Path(self.face_model).resolve()),
-            allowed_modules=["detection", "recognition"],
-            providers=["CPUExecutionProvider"],
-        )
+        try:
+            analysis = FaceAnalysis(
+                str(Path(self.face_model).resolve()),
+                allowed_modules=["detection", "recognition"],
+                providers=["CPUExecutionProvider"],
+            )
+            _, width = analysis.models["recognition"].output_shape
+        except (AssertionError, KeyError):  # of detection, and of recognition
+            raise UserError(
+                f"face_model is {self.face_model}, whose .onnx files do not both find and tell faces: unpack "
+                "a whole model of insightface there, such as buffalo_l, or set face_model to null"
+            ) from None
         analysis.prepare(ctx_id=-1, det_size=DETECTION)
         found = [analysis.get(np.asarray(photo)[:, :, ::-1]) for photo in photos]  # it reads BGR
         return [
-            np.array([face.normed_embedding for face in faces], np.float32).reshape(len(faces), -1)
+            np.array([face.normed_embedding for face in faces], np.float32).reshape(len(faces), width)
             for faces in found
         ]

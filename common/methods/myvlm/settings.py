@@ -138,7 +138,7 @@ class MyVLMSettings(MethodSettings):
         if find_spec("insightface") is None:
             raise ValueError(
                 f"face_model is {folder}, but insightface, which runs it, is not installed: "
-                "`pip install insightface onnxruntime`, or set face_model to null"
+                "`.venv/bin/uv pip install --python .venv --group faces`, or set face_model to null"
             )
         if not list(Path(folder).glob("*.onnx")):
             raise ValueError(
