@@ -137,9 +137,9 @@ class MyVLM(Method, Checkpoints):
         chosen, base_clip = self.settings.head.backbone, self.backbones.clip()
         if chosen is None:
             return base_clip
-        from common.methods.myvlm.features import open_clip
+        from common.methods.myvlm.features import load_clip
 
-        return open_clip(chosen.model, chosen.revision, base_clip.device, self.backbone_key)
+        return load_clip(chosen.model, chosen.revision, base_clip.device, self.backbone_key)
 
     def _ask(
         self,

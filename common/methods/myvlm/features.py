@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 DETECTION = (640, 640)  # pixels at which faces are looked for, as published
 Feature = Literal["clip", "face"]
 
-open_clip = cache(clip.Clip)  # heads' own, once for all checkpoints
+load_clip = cache(clip.Clip)  # heads' own, once for all checkpoints
 
 
 class FeatureExtractor:
@@ -58,7 +58,7 @@ class FeatureExtractor:
                 allowed_modules=["detection", "recognition"],
                 providers=["CPUExecutionProvider"],
             )
-            _, width = analysis.models["recognition"].output_shape
+            width = analysis.models["recognition"].output_shape[-1]
         except (AssertionError, KeyError):  # of detection, and of recognition
             raise UserError(
                 f"face_model is {self.face_model}, whose .onnx files do not both find and tell faces: unpack "

@@ -2,8 +2,9 @@
 
 All weights are frozen. Everything before the vector is a kept prefix, so a step computes the vector, what
 follows it and the answer, about 30 of 600 positions in LLaVA-1.5, with the same numbers as the forward over
-everything (tests/unit/test_myvlm_exact.py). Does not own the steps (`optimize`), texts (`training_pairs`) or
-files (`concept`).
+everything (tests/unit/test_myvlm_exact.py). In LLaVA-1.6 it stands behind the tokens of all tiles, where the
+published code shows the model one square of 336 pixels alone. Does not own the steps (`optimize`), texts
+(`training_pairs`) or files (`concept`).
 """
 
 from collections.abc import Sequence
