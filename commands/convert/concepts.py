@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 WEIGHT, BIAS = "classifier.weight", "classifier.bias"
 MAX_KEYS = 4096  # train photos, of which MyVLM takes four
+PUBLISHED = "apple/DFN5B-CLIP-ViT-H-14-384"  # the CLIP of MyVLM's heads
 AGAIN = "name the file that MyVLM's training wrote"
 
 
@@ -57,11 +58,12 @@ def read_head(job: Job) -> str:
         raise UserError(f"{job.path} holds no head, {WEIGHT} and {BIAS} for two classes: {AGAIN}")
     weight = tensors.check_table(job.path, values[WEIGHT], 2)
     bias = tensors.check_table(job.path, values[BIAS].unsqueeze(0), 1)
-    width = method.backbones.clip().dimension
-    if weight.shape != (2, width):
+    clip = method.clip()
+    if weight.shape != (2, clip.dimension):
         raise UserError(
-            f"{job.path} is a head for embeddings of {weight.shape[1]} numbers, those of base.clip have "
-            f"{width}: set base.clip.model in params.yaml to the CLIP that it was trained on"
+            f"{job.path} is a head for embeddings of {weight.shape[1]} numbers, those of {clip.name} have "
+            f"{clip.dimension}: set {method.backbone_key} in params.yaml to the CLIP that it was trained on, "
+            f"model and revision (published heads: {PUBLISHED})"
         )
     threshold = method.settings.head.threshold
     head = heads.LinearHead(

@@ -149,9 +149,8 @@ def load(
         if type(module).__name__ == "Linear4bit":
             # its CPU kernel for inference gives no gradients, and rounds otherwise than the one for training
             module.support_avx512bf16_for_cpu = False
-    fingerprint = f"{model}@{revision}" if revision else folder_fingerprint(Path(model))
     kept = None if prefix_gb is None else int(prefix_gb * 1e9)
-    return Base(weights, processor, layout, model, fingerprint, kept, image_size)
+    return Base(weights, processor, layout, model, fingerprint(model, revision), kept, image_size)
 
 
 def _complete(processor: "ProcessorMixin", config: "PretrainedConfig") -> None:
@@ -192,10 +191,12 @@ def _quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def folder_fingerprint(folder: Path) -> str:
-    """Return ``sha256:…`` over the config, weights and tokenizer of a folder."""
+def fingerprint(model: str, revision: str | None) -> str:
+    """Return ``id@commit`` of a hub model, ``sha256:…`` over config, weights and tokenizer of a folder."""
+    if revision:
+        return f"{model}@{revision}"
     digest = hashlib.sha256()
-    for path in sorted({path for pattern in _IDENTITY for path in folder.glob(pattern)}):
+    for path in sorted({path for pattern in _IDENTITY for path in Path(model).glob(pattern)}):
         with path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         digest.update(f"{path.name} {content}\n".encode())

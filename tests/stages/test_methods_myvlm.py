@@ -1,6 +1,5 @@
 """MyVLM on two made-up subjects and tiny random models: fitted, asked, and fitted again."""
 
-import copy
 from pathlib import Path
 
 import numpy as np
@@ -11,20 +10,17 @@ from common import methods, vlm
 from common.clip import Clip
 from common.core import io, paths, schema
 from common.core.errors import UserError
-from common.core.params import load
-from common.methods.interface import Backbones, Method, MethodSubject, Request, Task
+from common.methods.interface import Backbones, MethodSubject, Request, Task
 from common.methods.myvlm.own_questions import ask as ask_own
 from common.methods.myvlm.own_questions import named
 from common.methods.myvlm.settings import OwnQuestions
 from common.methods.myvlm.training_pairs import Identifier
 from common.methods.respond import answer_all
 from common.prompts.myvlm import PERSON, THING
-from tests.support.helpers import ROOT
+from tests.support.myvlm_helpers import PHOTOS, SECTION, fitted_files, prepared, write_tables
 from tests.support.vlm_helpers import noise_images
 
 SUBJECTS = [MethodSubject("bo", "pet"), MethodSubject("ana", "person")]
-PHOTOS = 2  # per subject; fewer than a step takes
-SECTION = load(ROOT / "params.yaml").methods["myvlm"]
 RECOGNITION, CHAT = Task("recognition", 8), Task("chat", 6)
 
 
@@ -41,50 +37,10 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     return {str(number): file for number, file in enumerate(files[8:])}
 
 
-def write_tables(subject: MethodSubject, files: list[Path]) -> None:
-    """The first PHOTOS files are the subject's, the others negatives."""
-    empty = dict.fromkeys(schema.DATASET.names) | {"task": "recognition", "split": "validation"}
-    rows = [
-        empty
-        | {
-            "sample": number,
-            "role": "positive" if number < PHOTOS else "hard",
-            "label": "yes" if number < PHOTOS else "no",
-            "image": {"bytes": file.read_bytes(), "path": file.name},
-            "source": file.name,
-            "source_sha256": io.sha256_file(file),
-        }
-        for number, file in enumerate(files)
-    ]
-    io.write_parquet(subject.dataset, rows, schema.DATASET, ["sample"])
-    turns = [
-        dict.fromkeys(schema.CONVERSATIONS.names)
-        | {"kind": kind, "photo": row["source"], "photo_sha256": row["source_sha256"], "turn": turn}
-        | {"question": f"What is {subject.token}?", "answer": f"{subject.token} is a dog."}
-        for row in rows[:PHOTOS]
-        for turn, kind in enumerate(("qa", "caption"))
-    ]
-    io.write_parquet(subject.conversations, turns, schema.CONVERSATIONS, ["photo", "turn"])
-
-
 @pytest.fixture(scope="module")
 def backbones(base: vlm.Base, clip_folder: Path) -> Backbones:
     clip = Clip(str(clip_folder), None, "cpu")
     return Backbones(lambda: base, lambda: clip, 0, 4)
-
-
-def prepared(
-    backbones: Backbones, mode: str = "captioning", threshold: float = 0.5, **changes: object
-) -> Method:
-    """The section of params.yaml, shortened; the threshold decides whether heads fire at all."""
-    section = copy.deepcopy(dict(SECTION)) | {"mode": mode} | changes
-    section["head"] = dict(section["head"]) | {"steps": 20, "pictures": 6, "threshold": threshold}
-    section["embedding"] = dict(section["embedding"]) | {"steps": 5, "checkpoints": 2}
-    return methods.prepare("myvlm", {"myvlm": section}, backbones)
-
-
-def read_all() -> dict[Path, bytes]:
-    return {path: path.read_bytes() for path in sorted(paths.FITTED.rglob("*")) if path.is_file()}
 
 
 @pytest.mark.parametrize("mode", ["captioning", "vqa"])
@@ -93,7 +49,7 @@ def test_fitting_writes_heads_and_vectors_and_a_second_time_the_same_bytes(
 ) -> None:
     method = prepared(backbones, mode)
     method.fit(SUBJECTS)
-    first = read_all()
+    first = fitted_files()
     folder = paths.fitted("myvlm") / "bo"
     values = io.read_safetensors(folder / "embedding.safetensors")[0]
     assert values["keys"].shape == (PHOTOS, 2) and values["values"].shape == (1, base.hidden_size)
@@ -107,7 +63,7 @@ def test_fitting_writes_heads_and_vectors_and_a_second_time_the_same_bytes(
     assert method.cost("myvlm", "bo").prompt_tokens == 1
     assert method.cost("myvlm", "bo").trainable == base.hidden_size + 2 * 16 + 2
     method.fit(SUBJECTS)
-    assert read_all() == first
+    assert fitted_files() == first
 
 
 def test_its_own_questions_are_answered_by_the_base_with_the_category_for_the_name(base) -> None:

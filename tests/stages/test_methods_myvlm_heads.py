@@ -1,4 +1,4 @@
-"""Heads over all other concepts: the evaluation's accuracies are their hits and their false alarms."""
+"""Heads over all other concepts, whose hits and false alarms evaluation counts; what they are kept from."""
 
 from pathlib import Path
 
@@ -6,16 +6,19 @@ import numpy as np
 import pytest
 import torch
 
-from common import vlm
+from common import methods, vlm
 from common.clip import Clip, embed
 from common.core import images, io, paths, schema
+from common.methods.interface import Backbones, MethodSubject
 from common.methods.myvlm.concept import Concept
-from common.methods.myvlm.heads import LinearHead
+from common.methods.myvlm.heads import LinearHead, load
 from common.methods.myvlm.training_pairs import Identifier
 from stages.evaluate.__main__ import main
 from stages.report.scores import score
 from tests.support.helpers import set_params
+from tests.support.myvlm_helpers import shortened, write_tables
 from tests.support.subjects import populate
+from tests.support.vlm_helpers import noise_images
 
 SUBJECTS = ("bo", "mam", "tom")
 TABLES = {
@@ -88,3 +91,38 @@ def test_hits_and_false_alarms_over_all_other_concepts(heads, clip_folder) -> No
         assert scores.of(subject, "myvlm", "recognition.positive") == pytest.approx(hits)
         assert scores.of(subject, "myvlm", "recognition.negative") == pytest.approx(rejected)
     assert len(set(rates)) > 2 and 0 < np.mean(rates) < 1
+
+
+def test_what_is_held_out_teaches_no_head_and_measures_it(
+    base: vlm.Base, clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    bo, clip = MethodSubject("bo", "pet"), Clip(str(clip_folder), None, "cpu")
+    backbones = Backbones(lambda: base, lambda: clip, 0, 4)
+    files = [tmp_path / f"{number}.png" for number in range(11)]
+    for file, picture in zip(files, noise_images(11), strict=True):
+        picture.save(file)
+    write_tables(bo, files[:10])  # of which eight are negatives
+    section = shortened()
+    section["head"] |= {"held_out": 0.4}
+    folder = paths.fitted("myvlm") / "bo"
+
+    def fit() -> tuple[bytes, dict]:
+        methods.prepare("myvlm", {"myvlm": section}, backbones).fit([bo])
+        return (folder / "head.safetensors").read_bytes(), io.read_json(folder / "split.json")
+
+    head, split = fit()
+    assert split["positives"] == ["0.png", "1.png"]
+    assert len(split["held_out"]) == 3 and len(split["negatives"]) == 5  # 0.4 of eight, rounded down
+    assert sorted(split["held_out"] + split["negatives"]) == [f"{number}.png" for number in range(2, 10)]
+    held_out = [images.load_image(tmp_path / name) for name in split["held_out"]]
+    fires = load(folder).probabilities(embed(clip, held_out)) >= 0.5
+    assert split["held_out_rejected"] == round(1 - fires.mean(), 6)
+
+    for lists, same in ((split["held_out"], True), (split["negatives"], False)):
+        rows = io.read_parquet(bo.dataset, schema.DATASET).to_pylist()
+        other = {"bytes": files[10].read_bytes(), "path": "10.png"}
+        rows = [row | {"image": other} if row["source"] in lists else row for row in rows]
+        write_tables(bo, files[:10])
+        io.write_parquet(bo.dataset, rows, schema.DATASET, ["sample"])
+        assert (fit()[0] == head) is same

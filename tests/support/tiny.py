@@ -137,8 +137,8 @@ def llama(text: PreTrainedTokenizerFast, kv_heads: int = 2) -> LlamaConfig:
     )
 
 
-def clip(folder: str | Path, seed: int = 0) -> Path:
-    """Write a random CLIP (embedding size 16) with its processor."""
+def clip(folder: str | Path, seed: int = 0, width: int = 16) -> Path:
+    """Write a random CLIP, whose embeddings have so many numbers, with its processor."""
     text = tokenizer(context=64)
     torch.manual_seed(seed)
     model = CLIPModel(
@@ -155,7 +155,7 @@ def clip(folder: str | Path, seed: int = 0) -> Path:
                 eos_token_id=text.eos_token_id,
                 pad_token_id=text.pad_token_id,
             ).to_dict(),
-            projection_dim=16,
+            projection_dim=width,
         )
     )
     model.save_pretrained(folder)

@@ -1,57 +1,48 @@
 """A vector appended behind a kept prefix is the vector appended to the image features of transformers' model.
 
 Loss, attention penalties, gradients and answers are compared with the plain forward over the whole sequence,
-sample by sample, without padding and without a cache.
+sample by sample, without padding and without a cache. For the families that MyVLM was published on: LLaVA,
+LLaVA-1.6, of whose image tokens each photo has another number, and MiniGPT-v2 with its tasks' marks.
 """
 
-import copy
-from types import SimpleNamespace
+from functools import partial
 
 import pytest
 import torch
 import torch.nn.functional as F
-from PIL import Image
 
 from common import vlm
+from common.core.errors import UserError
 from common.methods.myvlm.learn import losses, token_lengths
 from common.vlm.image_suffix_tokens import append, appended_ids
 from tests.support import tiny
-from tests.support.vlm_helpers import full_inputs, noise_images
+from tests.support.families import BUILDERS
+from tests.support.myvlm_helpers import appended_inputs, image_tokens, plain_answer
+from tests.support.vlm_helpers import SHAPES, noise_images
 
-IMAGES = noise_images(3)
+IMAGES = noise_images(3, SHAPES)
 PAIRS = [
-    ("Please caption this image of sks.", "sks is next to a tree."),
-    ("What color is sks in this photo?", "It is brown."),
-    ("Where?", "No, I do not see the cat in this photo, it is a red ball."),
+    ("[caption] A short image caption of sks:", "sks is next to a tree."),
+    ("[refer] sks in the image", "{<10><20><50><100>}"),
+    ("What color is sks in this photo?", "No, I do not see the cat in this photo, it is a red ball."),
 ]
+MODELS = {
+    "grouped-query": partial(tiny.llava, kv_heads=2),
+    "multi-head": partial(tiny.llava, kv_heads=4),
+    "llava_next": BUILDERS["llava_next"],
+    "minigpt_v2": BUILDERS["minigpt_v2"],
+}
 
 
-@pytest.fixture(scope="module", params=[2, 4], ids=["grouped-query", "multi-head"])
+@pytest.fixture(scope="module", params=MODELS)
 def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> vlm.Base:
-    folder = tiny.llava(tmp_path_factory.mktemp("llava"), kv_heads=request.param)
-    base = vlm.load(str(folder), system="Be brief.")
+    base = vlm.load(str(MODELS[request.param](tmp_path_factory.mktemp("model"))), system="Be brief.")
     base.model.lm_head.weight[base.model.config.image_token_id] = 0  # which it would be another image to say
     return base
 
 
 def vectors(count: int, rows: int = 1, width: int = 32) -> torch.Tensor:
     return torch.randn(count, rows, width, generator=torch.Generator().manual_seed(count))
-
-
-def appended_inputs(
-    base: vlm.Base, image: Image.Image, suffix: vlm.Suffix, vector: torch.Tensor
-) -> tuple[torch.nn.Module, dict[str, torch.Tensor]]:
-    """Transformers' model, its image features longer by the vector's rows, and inputs with as many ids."""
-    model = copy.deepcopy(base.model)
-    model.set_attn_implementation("eager")
-    inputs = full_inputs(base, image, suffix)
-    features = model.model.get_image_features(pixel_values=inputs["pixel_values"]).pooler_output[0]
-    longer = SimpleNamespace(pooler_output=[torch.cat([features, vector])])
-    model.model.get_image_features = lambda *args, **kwargs: longer
-    ids, token = inputs["input_ids"][0], model.config.image_token_id
-    after = int((ids == token).nonzero().max()) + 1
-    ids = torch.cat([ids[:after], ids.new_full((len(vector),), token), ids[after:]])
-    return model, inputs | {"input_ids": ids[None], "attention_mask": torch.ones_like(ids)[None]}
 
 
 def plain(base: vlm.Base, vectors: torch.Tensor, penalty: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -97,7 +88,7 @@ def test_the_penalties_differ(base: vlm.Base) -> None:
     suffixes = [vlm.suffix(base, None, *pair) for pair in PAIRS]
     prefixes = vlm.encode_prefixes(base, IMAGES, 2).batch([0, 1, 2])
     paid, received = (losses(base, prefixes, suffixes, vectors(3), kind)[1] for kind in ("paid", "received"))
-    assert abs(paid - received) > 1e-4
+    assert abs(paid - received) > 1e-3 * paid
 
 
 @pytest.mark.parametrize("rows", [1, 2])
@@ -110,28 +101,34 @@ def test_answers_behind_appended_vectors_equal_plain_generation(base: vlm.Base, 
     unlike = vlm.answer(base, queries, prefixes, max_new_tokens=6, batch_size=4)
     assert [a.text for a in found] != [a.text for a in unlike]
     for query, answer in zip(queries, found, strict=True):
-        suffix = vlm.suffix(base, None, query.question)
-        model, inputs = appended_inputs(base, IMAGES[query.image], suffix, placed[query.image])
-        new: list[int] = []
-        while len(new) < 6 and base.tokenizer.eos_token_id not in new:
-            new.append(int(model(**inputs).logits[0, -1].argmax()))
-            ids = torch.cat([inputs["input_ids"], torch.tensor([new[-1:]])], 1)
-            inputs |= {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-        said = [i for i in new if i != base.tokenizer.eos_token_id]
-        assert answer.text == base.layout.decode(said, base.vocab_size, [])
+        assert answer.text == plain_answer(base, IMAGES[query.image], query.question, placed[query.image], 6)
 
 
 def test_vectors_stand_right_after_the_last_image_token(base: vlm.Base) -> None:
-    text = base.layout.prefix_text(image=True)
-    newline = base.layout.tokenizer(text).input_ids[-1]
-    assert appended_ids(base, 2) == [base.vocab_size, base.vocab_size + 1, newline]
+    before, behind = base.layout.prefix_text(image=True).split(base.processor.image_token)
+    cut = len(base.layout.tokenizer(before + base.processor.image_token).input_ids)
+    whole = base.layout.tokenizer(before + base.processor.image_token + behind).input_ids
+    assert appended_ids(base, 2) == [base.vocab_size, base.vocab_size + 1, *whole[cut:]]
 
 
 def test_lengths_are_those_of_the_tokens_named(base: vlm.Base) -> None:
-    tokens = vlm.image_tokens(base, IMAGES).norm(dim=-1)
-    found = {norm: token_lengths(base, IMAGES, norm, 2) for norm in ("patch", "mean", "cls")}
-    torch.testing.assert_close(found["patch"], tokens[:, 0])
-    torch.testing.assert_close(found["mean"], tokens.mean(1))
-    pixels = base.processor.image_processor(IMAGES, return_tensors="pt").pixel_values
-    seen = base.model.model.vision_tower(pixels, output_hidden_states=True).hidden_states[-2]
-    torch.testing.assert_close(found["cls"], seen[:, 0].norm(dim=-1))
+    family = base.model.config.model_type
+    tokens, classes = [], []
+    for image in IMAGES:
+        inputs = base.processor(images=[image], text=[base.processor.image_token], return_tensors="pt")
+        tokens.append(image_tokens(base, inputs).norm(dim=-1))
+        if family == "minigpt_v2":
+            continue
+        whole = inputs["pixel_values"].flatten(0, -4)[:1]  # LLaVA-1.6 has its tiles behind it
+        seen = base.model.model.vision_tower(whole, output_hidden_states=True).hidden_states[-2]
+        classes.append(seen[0, 0].norm())
+    counts = {len(each) for each in tokens}
+    assert len(counts) == (3 if family == "llava_next" else 1)
+    found = {norm: token_lengths(base, IMAGES, norm, 2) for norm in ("patch", "mean")}
+    torch.testing.assert_close(found["patch"], torch.stack([each[0] for each in tokens]))
+    torch.testing.assert_close(found["mean"], torch.stack([each.mean() for each in tokens]))
+    if classes:
+        torch.testing.assert_close(token_lengths(base, IMAGES, "cls", 2), torch.stack(classes))
+    else:
+        with pytest.raises(UserError, match=r"no \[CLS\] in its vision tower: set norm to patch or mean"):
+            token_lengths(base, IMAGES, "cls", 2)

@@ -1,13 +1,18 @@
 """Concept heads: what they decide, what training them does, what faces are kept, and their files."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
+from ruamel.yaml import YAML
 
 from common.core import io
 from common.methods.myvlm import heads
+from common.methods.myvlm.features import FeatureExtractor
 from common.methods.myvlm.settings import Changes, Heads
 from common.training.curves import Curves
+from tests.support.helpers import ROOT
 
 RECIPE = Heads(
     steps=200,
@@ -47,6 +52,41 @@ def test_training_draws_from_its_generator_alone() -> None:
     both, none = (around([1, 0], 3, 1), around([0, 1], 9, 2)), Curves("bo")
     made = [heads.train(*both, RECIPE, generator(), none) for _ in range(2)]
     assert torch.equal(made[0].weight, made[1].weight) and torch.equal(made[0].bias, made[1].bias)
+
+
+def test_training_is_adamw_along_a_cosine_to_the_published_floor() -> None:
+    (section,) = YAML(typ="safe").load(ROOT / "benchmarks/blip2_methods.yaml").values()
+    recipe = Heads(**section["head"])
+    assert (recipe.steps, recipe.batch_size, recipe.learning_rate) == (500, 16, 0.001)
+    positives, negatives = around([1, 0.2, 0], 5, 1), around([0.2, 1, 0], 40, 2)
+    found = heads.train(positives, negatives, recipe, generator(), Curves("bo"))
+
+    draws = generator()
+    layer = torch.nn.Linear(3, 2)
+    for values in (layer.weight, layer.bias):
+        values.data.uniform_(-(3**-0.5), 3**-0.5, generator=draws)
+    features = torch.from_numpy(np.concatenate([positives, negatives]))
+    labels = torch.tensor([1] * 5 + [0] * 40)
+    alike = torch.tensor([1 / 5] * 5 + [1 / 40] * 40)  # so that half of all draws are of each class
+    order = torch.multinomial(alike, 500 * 16, replacement=True, generator=draws).view(500, 16)
+    assert abs(labels[order].float().mean() - 0.5) < 0.02
+    optimizer = torch.optim.AdamW(layer.parameters(), weight_decay=0.01)
+    for step, batch in enumerate(order):
+        cosine = (1 + math.cos(math.pi * step / 500)) / 2
+        optimizer.param_groups[0]["lr"] = 5e-6 + (0.001 - 5e-6) * cosine
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(layer(features[batch]), labels[batch]).backward()
+        torch.nn.utils.clip_grad_norm_(layer.parameters(), 0.1)
+        optimizer.step()
+    torch.testing.assert_close(found.weight, layer.weight.detach(), rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(found.bias, layer.bias.detach(), rtol=1e-3, atol=1e-5)
+
+
+def test_faces_tell_people_alone_and_only_where_there_is_a_face_model() -> None:
+    kinds = ("person", "pet", "landmark", "object", "character")
+    with_faces, without = (FeatureExtractor(lambda: None, model) for model in ("buffalo_l", None))
+    assert [with_faces.feature(kind) for kind in kinds] == ["face", *["clip"] * 4]
+    assert {without.feature(kind) for kind in kinds} == {"clip"}
 
 
 def test_the_file_has_the_published_names_and_the_threshold(tmp_path) -> None:

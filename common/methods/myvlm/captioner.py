@@ -10,7 +10,6 @@ a base (`common.vlm`): it has no chat template, and behind a Q-Former nothing co
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -21,7 +20,7 @@ from common import vlm
 from common.core.errors import UserError
 from common.core.models import explained, refuse_gaps
 from common.methods.myvlm.qformer import as_long_as_patches, cross_attention
-from common.vlm.load import folder_fingerprint
+from common.vlm.load import fingerprint
 from common.vlm.suffix import IGNORE
 
 if TYPE_CHECKING:
@@ -174,5 +173,5 @@ def load(key: str, model: str, revision: str | None, dtype: str, device: str) ->
         )
         refuse_gaps(key, model, loaded)
         processor = Blip2Processor.from_pretrained(model, revision=revision)
-    fingerprint = f"{model}@{revision}" if revision else folder_fingerprint(Path(model))
-    return Captioner(weights.to(device).eval().requires_grad_(False), processor, model, fingerprint)
+    weights = weights.to(device).eval().requires_grad_(False)
+    return Captioner(weights, processor, model, fingerprint(model, revision))

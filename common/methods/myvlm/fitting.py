@@ -5,7 +5,7 @@ what was said about them, teach the vector. Does not own either training (`heads
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from common.methods.myvlm.augment import augmented
 from common.methods.myvlm.captioner import Captioner
 from common.methods.myvlm.captions import before_qformer
 from common.methods.myvlm.features import FeatureExtractor
+from common.methods.myvlm.fitting_state import FittedHead, FittingState
 from common.methods.myvlm.learn import after_image_tokens
 from common.methods.myvlm.optimize import ConceptPhoto, optimize
 from common.methods.myvlm.own_questions import ask
@@ -77,13 +78,13 @@ def fit_head(
     settings: MyVLMSettings,
     seed: int,
     curves: Curves,
-) -> tuple[heads.Head, torch.Tensor, dict[str, Any]]:
+) -> FittedHead:
     """The head, the keys of the train photos, and what it was trained on and how it did on the rest.
 
     Raises UserError if no train photo shows one face alone, where faces are used.
     """
     photos = [_image(row) for row in data.photos]
-    if subject.kind == "person" and settings.face_model:
+    if features.feature(subject.kind) == heads.FaceHead.feature:
         faces = features.of(heads.FaceHead.feature, photos)
         keys = torch.from_numpy(heads.own_faces(faces, settings.face_distance))
         if not len(keys):
@@ -132,6 +133,7 @@ def fit_vector(
     seed: int,
     batch_size: int,
     curves: Curves,
+    state: FittingState,
 ) -> dict[int, torch.Tensor]:
     """The vector after steps, (1, D) float32 (see `optimize`)."""
     own = settings.own_questions if settings.mode == "vqa" else None
@@ -152,7 +154,7 @@ def fit_vector(
         prepare = before_qformer(base, batch_size)
     else:
         prepare = after_image_tokens(base, recipe, batch_size, title)
-    return optimize(base.hidden_size, base.device, prepare, photos, recipe, rng, title, curves)
+    return optimize(base.hidden_size, base.device, prepare, photos, recipe, rng, title, curves, state)
 
 
 def _image(row: Row) -> Image.Image:

@@ -6,10 +6,10 @@ those of the train photos. Owns heads, their training and their file; does not o
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -54,10 +54,14 @@ class Head(ABC):
     def probabilities(self, features: Sequence[np.ndarray]) -> np.ndarray:
         """P(the photo shows the concept) of n photos' signals, (n,) float32."""
 
+    @property
+    def info(self) -> dict[str, Any]:
+        """What its file says beside them."""
+        return {"signal": self.feature, "threshold": self.threshold}
+
     def save(self, folder: Path) -> None:
         """Write `FILE`."""
-        info = {"signal": self.feature, "threshold": self.threshold}
-        io.write_safetensors(folder / FILE, self.tensors, info)
+        io.write_safetensors(folder / FILE, self.tensors, self.info)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +138,11 @@ class FaceHead(Head):
 
 def load(folder: Path) -> Head:
     """Read a head of either kind."""
-    tensors, info = io.read_safetensors(folder / FILE)
+    return of(*io.read_safetensors(folder / FILE))
+
+
+def of(tensors: Mapping[str, torch.Tensor], info: Mapping[str, Any]) -> Head:
+    """The head that these tensors and info are of."""
     if info["signal"] == FaceHead.feature:
         return FaceHead(info["threshold"], tensors["keys"])
     return LinearHead(info["threshold"], tensors["classifier.weight"], tensors["classifier.bias"])

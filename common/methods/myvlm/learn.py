@@ -2,8 +2,9 @@
 
 All weights are frozen. Everything before the vector is a kept prefix, so a step computes the vector, what
 follows it and the answer, about 30 of 600 positions in LLaVA-1.5, with the same numbers as the forward over
-everything (tests/unit/test_myvlm_exact.py). Does not own the steps (`optimize`), texts (`training_pairs`) or
-files (`concept`).
+everything (tests/unit/test_myvlm_exact.py). In LLaVA-1.6 it stands behind the tokens of all tiles, where the
+published code shows the model one square of 336 pixels alone. Does not own the steps (`optimize`), texts
+(`training_pairs`) or files (`concept`).
 """
 
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from common.vlm.attention import attention_weights
 from common.vlm.forward import hidden_states
 from common.vlm.image_suffix_tokens import appended_ids, appended_rows, through_image
 from common.vlm.packing import pad_left, segment_ids_of
+from common.vlm.prefix import image_features
 from common.vlm.suffix import IGNORE
 
 
@@ -34,9 +36,11 @@ def after_image_tokens(base: vlm.Base, recipe: Embeddings, batch_size: int, titl
         views: Sequence[Image.Image], pairs: Sequence[Pair], steps: Sequence[Sequence[int]]
     ) -> Losses:
         suffixes = [vlm.suffix(base, None, *pair) for pair in pairs]
-        prefixes = vlm.encode_prefixes(base, views, batch_size, progress=f"{title}: views")
-        lengths = token_lengths(base, views, recipe.norm, batch_size).to(base.device)  # of every view
-        shown = prefixes.batches(steps)
+        first = steps[0][0]  # of the steps to come: after a resumption not the first of all views
+        prefixes = vlm.encode_prefixes(base, views[first:], batch_size, progress=f"{title}: views")
+        # of every view, for in batches of others the last bits are others
+        lengths = token_lengths(base, views, recipe.norm, batch_size).to(base.device)
+        shown = prefixes.batches([[view - first for view in step] for step in steps])
 
         def of_step(step: Sequence[int], direction: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             vectors = direction * lengths[step].unsqueeze(-1)  # (B, D)
@@ -102,27 +106,27 @@ def token_lengths(base: vlm.Base, images: Sequence[Image.Image], norm: str, batc
     """How long a vector appended to the image tokens of each of n images shall be, (n,) float32 on the CPU.
 
     patch: as the first projected image token (as coded for LLaVA). mean: as they are on average (as coded for
-    MiniGPT-v2). cls: as the vision tower's [CLS] before projection (the paper, for LLaVA).
+    MiniGPT-v2). cls: as the vision tower's [CLS] before projection (the paper, for LLaVA); of LLaVA-1.6 that
+    of the whole image, not of its tiles. Images may have different numbers of image tokens.
 
     Raises UserError for cls if the base's vision tower has none.
     """
-    parts = []
-    for start in range(0, len(images), batch_size):
-        batch = images[start : start + batch_size]
-        if norm == "cls":
-            parts.append(_class_token(base, batch).float().norm(dim=-1).cpu())
-        else:
-            lengths = vlm.image_tokens(base, batch, batch_size).norm(dim=-1)  # (B, P)
-            parts.append(lengths[:, 0] if norm == "patch" else lengths.mean(1))
-    return torch.cat(parts)
+    if norm != "cls":
+        seen = image_features(base, images, batch_size)
+        lengths = [tokens.norm(dim=-1) for tokens, *_ in seen]  # (P,) of each image
+        return torch.stack([each[0] if norm == "patch" else each.mean() for each in lengths])
+    batches = (images[start : start + batch_size] for start in range(0, len(images), batch_size))
+    return torch.cat([_class_token(base, batch).float().norm(dim=-1).cpu() for batch in batches])
 
 
 def _class_token(base: vlm.Base, images: Sequence[Image.Image]) -> torch.Tensor:
     """(B, vision width), from the layer that image tokens are taken from."""
     config = base.model.config
-    if config.model_type != "llava" or config.vision_feature_select_strategy != "default":
+    if config.model_type not in ("llava", "llava_next") or config.vision_feature_select_strategy != "default":
         raise UserError(f"{base.name} has no [CLS] in its vision tower: set norm to patch or mean")
     pixels = base.processor.image_processor(list(images), return_tensors="pt").pixel_values
+    if config.model_type == "llava_next":  # (B, tiles, 3, side, side), first the whole image
+        pixels = pixels[:, 0]
     seen = base.model.model.vision_tower(
         vlm.to_device(pixels.to(base.model.dtype), base.device), output_hidden_states=True
     )

@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from copy import copy
+from functools import partial
 
 import numpy as np
 
 from common import vlm
+from common.clip import Clip
 from common.core import images, progress
 from common.methods.interface import Checkpoints, Cost, Method, MethodSubject, Photos, Request
 from common.methods.myvlm.captioner import Captioner, load
 from common.methods.myvlm.captions import answer_captioner
 from common.methods.myvlm.concept import Concept, PlacedRequest, answer_placed, stored_bytes
-from common.methods.myvlm.features import FeatureExtractor
+from common.methods.myvlm.features import FeatureExtractor, load_clip
 from common.methods.myvlm.fitting import ConceptData, fit_head, fit_vector, refuse_untaught
+from common.methods.myvlm.fitting_state import FittingState
 from common.methods.myvlm.settings import MyVLMSettings
 from common.methods.myvlm.training_pairs import Identifier
 from common.methods.respond import answer_all
@@ -38,14 +41,20 @@ class MyVLM(Method, Checkpoints):
         """
         words = {subject.id: self.word(subject.id, subject.kind) for subject in subjects}
         refuse_untaught(subjects, words, self.name, self.settings)
-        base, chosen, seed = self.model(), self.settings, self.backbones.seed
+        base, chosen, seed, features = self.model(), self.settings, self.backbones.seed, self._features()
+        states = []
         for subject in progress.bar(subjects, self.name):
             data, word = ConceptData.of(subject), words[subject.id]
             curves = Curves(f"{self.name}/{subject.id}")
-            head, keys, split = fit_head(subject, data, self._features(), chosen, seed, curves)
-            vectors = fit_vector(base, subject, data, word, chosen, seed, self.backbones.batch_size, curves)
+            states.append(state := FittingState.of(self, base, features, subject))
+            head, keys, split = state.head(partial(fit_head, subject, data, features, chosen, seed, curves))
+            vectors = fit_vector(
+                base, subject, data, word, chosen, seed, self.backbones.batch_size, curves, state
+            )
             concept = Concept(word, head, keys, vectors[chosen.embedding.steps], self.info(base))
             concept.save(self.folder / subject.id, vectors, split)
+        for state in states:  # not before all are there: DVC empties the folder of a killed run
+            state.checkpoint.remove()
 
     def answers(self, photos: Photos, requests: Sequence[Request]) -> list[vlm.Answer]:
         """Recognition by the heads; all else by the base, with the vectors of the concepts that they see."""
@@ -76,12 +85,24 @@ class MyVLM(Method, Checkpoints):
         """Where params.yaml names the model that vectors are placed in."""
         return f"methods.{self.name}.captioner" if self.settings.captioner else "base.vlm"
 
+    @property
+    def backbone_key(self) -> str:
+        """Where params.yaml names, or may name, the CLIP of heads apart from the base's."""
+        return f"methods.{self.name}.head.backbone"
+
     def model(self) -> vlm.Base | Captioner:
         """What the vectors are placed in."""
         if self.settings.captioner is None:
             return self.backbones.base()
         chosen, device = self.settings.captioner, self.backbones.clip().device
         return load(self.model_key, chosen.model, chosen.revision, chosen.dtype, device)
+
+    def clip(self) -> Clip:
+        """What heads see photos with, people's faces apart: base.clip, or their own."""
+        chosen, base_clip = self.settings.head.backbone, self.backbones.clip()
+        if chosen is None:
+            return base_clip
+        return load_clip(chosen.model, chosen.revision, base_clip.device, self.backbone_key)
 
     def _ask(self, photos: Photos, placed: Sequence[PlacedRequest]) -> list[vlm.Answer]:
         """Ask the model, with the vectors of concepts in place, or as it is; see `concept.answer_placed`."""
@@ -127,8 +148,8 @@ class MyVLM(Method, Checkpoints):
             for subject, concept in concepts.items()
         }
 
-    def _features(self) -> "FeatureExtractor":
-        return FeatureExtractor(self.backbones.clip, self.settings.face_model)
+    def _features(self) -> FeatureExtractor:
+        return FeatureExtractor(self.clip, self.settings.face_model)
 
     def _read(self, subject: str) -> Concept:
         chosen = self.settings.checkpoint if self.step is None else self.step

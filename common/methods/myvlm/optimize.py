@@ -15,13 +15,14 @@ from PIL import Image
 from common.core.errors import UserError
 from common.core.progress import bar
 from common.methods.myvlm.augment import augmented
+from common.methods.myvlm.fitting_state import FittingState
 from common.methods.myvlm.settings import Embeddings
 from common.methods.myvlm.training_pairs import Pair
 from common.training.curves import Curves
 
 # Views of a step, by number, and the vector (1, D) float32 of length 1 → loss and attention penalty, () each.
 Losses = Callable[[Sequence[int], torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
-# All views, with what each is asked and answers, and the views of each step in their order.
+# All views, with what each is asked and answers, and the views of each step to come in their order.
 Prepare = Callable[[Sequence[Image.Image], Sequence[Pair], Sequence[Sequence[int]]], Losses]
 
 
@@ -41,11 +42,12 @@ def optimize(
     rng: np.random.Generator,
     title: str,
     curves: Curves,
+    state: FittingState | None = None,
 ) -> dict[int, torch.Tensor]:
     """Learn one vector; return it, (1, D) float32 of length 1, after every `checkpoints` steps and the last.
 
-    A step takes `recipe.batch_size` of the photos, or all if there are fewer. Raises UserError when the loss
-    is no longer finite.
+    A step takes `recipe.batch_size` of the photos, or all if there are fewer. What an earlier run with the
+    same `state` has reached is not learned again. Raises UserError when the loss is no longer finite.
 
     Args:
         width: D.
@@ -56,18 +58,26 @@ def optimize(
         rng: draws photos, texts, changes and the start.
         title: of the progress bar.
         curves: of the training, if they are drawn.
+        state: keeps where the training stands after every step that a vector is kept after.
 
     """
     at_once = min(recipe.batch_size, len(photos))
     drawn = _draw(photos, recipe.steps, at_once, rng)
     views = [augmented(photo.image, recipe.changes, rng) for photo, _ in drawn]
     steps = [step.tolist() for step in torch.arange(len(views)).split(at_once)]
-    losses = prepare(views, [pair for _, pair in drawn], steps)
     start = torch.from_numpy(rng.uniform(size=(1, width))).float().to(device)
     values = F.normalize(start).requires_grad_()
     optimizer = torch.optim.AdamW([values], lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
-    kept = {}
-    for done, step in enumerate(bar(steps, f"{title}: steps"), 1):
+    kept: dict[int, torch.Tensor] = {}
+    reached = state.vector(title) if state else None
+    if reached:
+        kept, steps = reached["kept"], steps[reached["step"] :]
+        values.data.copy_(reached["values"])
+        optimizer.load_state_dict(reached["optimizer"])
+        if not steps:
+            return kept
+    losses = prepare(views, [pair for _, pair in drawn], steps)
+    for done, step in enumerate(bar(steps, f"{title}: steps"), recipe.steps - len(steps) + 1):
         loss, penalty = losses(step, F.normalize(values))
         total = loss + recipe.penalty_weight * penalty
         if not total.isfinite():
@@ -82,6 +92,9 @@ def optimize(
         if done % recipe.checkpoints == 0 or done == recipe.steps:
             kept[done] = F.normalize(values.detach()).cpu()
             curves.write()
+            if state:
+                reached = {"step": done, "values": values.detach(), "optimizer": optimizer.state_dict()}
+                state.keep("vector", reached | {"kept": kept})
     return kept
 
 

@@ -27,7 +27,8 @@ def ask(
 
     As published, an answer is in small letters, and the category in it becomes the subject's name.
     """
-    category = settings.category.replace("{kind}", subject.kind)
+    category = settings.category.replace("{noun}", subject.noun or subject.kind)
+    category = category.replace("{kind}", subject.kind)
     questions = questions_for(subject.kind)
     prefixes = vlm.encode_prefixes(base, list(photos.values()), batch_size)
     answers = vlm.answer(

@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -19,6 +19,33 @@ class Changes(Section):
     rotation: Annotated[float, Field(ge=0, le=180)]  # degrees, either way
 
 
+class HubModel(Section):
+    """A frozen model of the method's own.
+
+    Attributes:
+        model: folder or hub id.
+        revision: 40-digit commit of a hub model; null for a folder.
+
+    """
+
+    _key: ClassVar[str]  # of the section, as messages call it
+    model: str
+    revision: str | None
+
+    @model_validator(mode="after")
+    def _there(self) -> Self:
+        found = problem(self._key, self.model, self.revision)
+        if found:
+            raise ValueError(found.removeprefix(f"{paths.PARAMS}: "))
+        return self
+
+
+class HeadBackbone(HubModel):
+    """A CLIP for heads alone, in place of base.clip; published is DFN5B's ViT-H/14."""
+
+    _key: ClassVar[str] = "head.backbone"
+
+
 class Heads(Section):
     """How concept heads are trained."""
 
@@ -31,6 +58,7 @@ class Heads(Section):
     held_out: Annotated[float, Field(ge=0, lt=1)]
     threshold: Share
     changes: Changes
+    backbone: HeadBackbone | None = None
 
 
 class Embeddings(Section):
@@ -55,26 +83,16 @@ class OwnQuestions(Section):
     max_new_tokens: Count
 
 
-class BLIP2(Section):
+class BLIP2(HubModel):
     """BLIP-2 in place of the base: the vector stands before its Q-Former.
 
     Attributes:
-        model: folder or hub id.
-        revision: 40-digit commit of a hub model; null for a folder.
         dtype: of the weights.
 
     """
 
-    model: str
-    revision: str | None
+    _key: ClassVar[str] = "captioner"
     dtype: Literal["float32", "bfloat16", "float16"]
-
-    @model_validator(mode="after")
-    def _there(self) -> Self:
-        found = problem("captioner", self.model, self.revision)
-        if found:
-            raise ValueError(found.removeprefix(f"{paths.PARAMS}: "))
-        return self
 
 
 class MyVLMSettings(MethodSettings):
@@ -123,7 +141,7 @@ class MyVLMSettings(MethodSettings):
         if find_spec("insightface") is None:
             raise ValueError(
                 f"face_model is {folder}, but insightface, which runs it, is not installed: "
-                "`pip install insightface onnxruntime`, or set face_model to null"
+                "`.venv/bin/uv pip install --python .venv --group faces`, or set face_model to null"
             )
         if not list(Path(folder).glob("*.onnx")):
             raise ValueError(
