@@ -1,1 +1,1 @@
-"""What the importers of published datasets share: photos without copies, findings, the report, and placing."""
+"""What importers of published datasets share: photos without copies, findings, report, and placing."""

@@ -1,4 +1,4 @@
-"""A published dataset as it is imported: its subjects placed in data/subjects, with a report of what is wrong."""
+"""A published dataset as imported: its subjects, placed in data/subjects, and the report of what is wrong."""
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
