@@ -20,7 +20,7 @@ Trained = tuple[vlm.Base, vlm.SoftPrompt]
 
 @pytest.fixture
 def trained(workspace: Path, tiny_llava: Path) -> tuple[vlm.Base, vlm.SoftPrompt]:
-    """A workspace where `bo` has a soft prompt of 5 latent tokens, all with output rows, for the tiny base."""
+    """A workspace where `bo` has a soft prompt of 5 latent tokens with output rows, for the tiny base."""
     set_params({"base.vlm.model": str(tiny_llava)})
     base = vlm.load(str(tiny_llava))
     return base, saved(base, paths.subject_model("bo"), all_rows=True)
