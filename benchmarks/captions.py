@@ -11,8 +11,9 @@ from functools import partial
 
 from benchmarks.captions_similarity import embed_texts, score, sentence_model
 from common import clip
-from common.core import errors, foreign, images, io, names, params, paths, schema
+from common.core import errors, images, io, params, paths, schema
 from common.core.conversations import descriptions, read_conversations
+from common.testdata import ground_truth
 
 TABLE = paths.REPORTS / "captions.md"
 HEAD = ("method", "question names the subject", "recall", "image similarity", "sentence similarity")
@@ -55,11 +56,8 @@ def main(folder: str = "") -> str:
 
 def of_photos(subject: str, source: str) -> dict[str, str]:
     """What a human wrote of test photos, by name, with the subject as ``<id>``; none without a file."""
-    path = paths.truth_dir(subject, source) / "captions.json"
-    if not path.is_file():
-        return {}
-    written = foreign.read(path, dict[str, list[str]], '{"file name": ["caption", …]} is expected')
-    return {photo: names.about(subject, captions[0]) for photo, captions in written.items() if captions}
+    written = ground_truth.load_captions(subject, source)
+    return {photo: captions[0] for photo, captions in written.items() if captions}
 
 
 def _written(subject: str) -> str:

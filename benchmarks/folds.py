@@ -2,8 +2,10 @@
 
 The photos of a subject's two folders are one pool. In each fold a seed draws `PHOTOS` of them, from which all
 that the method has of a subject is learned, heads and vectors alike; it is asked about the rest of the pool,
-and about what the others keep. METHOD is a section under `methods`. Needs what `retrieve` makes. Writes
-reports/folds/METHOD.json: each measure's mean over subjects by fold, and over the folds.
+and about what the others keep. What people wrote of photos, in facts.yaml and truth/captions.json as of
+MyVLM's dataset, is learned as it is; of photos without captions the base is interviewed. METHOD is a section
+under `methods`. Needs what `retrieve` makes. Writes reports/folds/METHOD.json: each measure's mean over
+subjects by fold, and over the folds.
 """
 
 import contextlib
@@ -17,14 +19,16 @@ from typing import NamedTuple
 from benchmarks.captions_similarity import names
 from common import methods, vlm
 from common.clip import Clip
-from common.core import errors, images, io, params, paths, schema, seed
+from common.core import errors, facts, images, io, params, paths, schema, seed
 from common.methods.interface import Backbones, MethodSubject, Request, Responder, Task
 from common.prompts.captions import DESCRIBE, NAMING
 from common.prompts.evaluation import parse, recognition_question
 from common.prompts.recognition import templates
+from common.testdata import ground_truth
 from stages.assemble import dataset, inputs
 from stages.assemble.augment import Strength
-from stages.synthesize.interview import interview, read_photo
+from stages.synthesize.interview import descriptions, interview, read_photo
+from stages.synthesize.people import Row, Told, TrainPhoto
 
 FOLDS = 5
 PHOTOS = 4  # learned from, as in MyVLM
@@ -33,10 +37,11 @@ MEASURES = ("hits", "false_alarms", "recall_named", "recall_unnamed")
 
 
 class Subject(NamedTuple):
-    """A subject, all its photos and its negatives."""
+    """A subject, all its photos, what people wrote of each, and its negatives."""
 
     about: MethodSubject
     photos: list[Path]
+    captions: dict[Path, Sequence[str]]
     negatives: list[dataset.SourceImage]
 
 
@@ -64,34 +69,35 @@ def main(name: str) -> str:
 def read(p: params.Params, subject: str) -> Subject:
     """All of one subject; raises UserError if its photos are too few."""
     entry = p.subjects[subject]
-    folders = paths.train_photos(subject, entry.source), paths.test_photos(subject, entry.source)
-    photos = [path for folder in folders for path in images.list_photos(folder)]
+    written = {
+        paths.train_photos(subject, entry.source): facts.read(
+            paths.facts(subject, entry.source), subject
+        ).captions,
+        paths.test_photos(subject, entry.source): ground_truth.load_captions(subject, entry.source),
+    }
+    photos = [path.resolve() for folder in written for path in images.list_photos(folder)]
+    captions = {
+        (folder / name).resolve(): texts for folder, known in written.items() for name, texts in known.items()
+    }
     if len(photos) <= PHOTOS:
         raise errors.UserError(
             f"{subject} has {len(photos)} photos, and a fold learns from {PHOTOS} and asks about others: "
             "add more"
         )
     negatives = inputs.negatives(paths.negatives(subject).resolve())
-    return Subject(
-        MethodSubject(subject, entry.kind, entry.noun), [path.resolve() for path in photos], negatives
-    )
+    about = MethodSubject(subject, entry.kind, entry.noun)
+    return Subject(about, photos, captions, negatives)
 
 
 def learn_from(p: params.Params, base: vlm.Base, subject: Subject, number: int) -> list[Path]:
     """Write the tables of a fold's photos; return the photos that it does not learn from."""
     lots = {photo: seed.stream(number, "folds", io.sha256_file(photo)).random() for photo in subject.photos}
     drawn = sorted(subject.photos, key=lots.__getitem__)
-    photos = [read_photo(path) for path in drawn[:PHOTOS]]
-    spoken = interview(
-        base,
-        subject.about.id,
-        subject.about.kind,
-        photos,
-        questions=p.synthesize.questions,
-        max_new_tokens=p.synthesize.max_new_tokens,
-        batch_size=p.base.device.batch_size,
-    )
-    pictures = [dataset.SourceImage("positive", photo.image, photo.name, photo.sha256) for photo in photos]
+    photos = {path: read_photo(path) for path in drawn[:PHOTOS]}
+    spoken = said_of(p, base, subject, photos)
+    pictures = [
+        dataset.SourceImage("positive", photo.image, photo.name, photo.sha256) for photo in photos.values()
+    ]
     how = p.assemble
     recipe = dataset.DatasetRecipe(
         p.seed,
@@ -106,6 +112,29 @@ def learn_from(p: params.Params, base: vlm.Base, subject: Subject, number: int) 
     spoken = [dict.fromkeys(schema.CONVERSATIONS.names) | row for row in spoken]
     io.write_parquet(subject.about.conversations, spoken, schema.CONVERSATIONS, ["photo", "turn"])
     return drawn[PHOTOS:]
+
+
+def said_of(
+    p: params.Params, base: vlm.Base, subject: Subject, photos: Mapping[Path, TrainPhoto]
+) -> list[Row]:
+    """Rows of CONVERSATIONS: captions by people, and interviews about the photos that have none."""
+    name, kind = subject.about.id, subject.about.kind
+    rows: list[Row] = []
+    for path, photo in photos.items():
+        told = facts.Facts(captions={photo.name: tuple(subject.captions.get(path, ()))})
+        rows += Told(None, told).rows(f"<{name}>", [photo])
+    untold = [photo for path, photo in photos.items() if not subject.captions.get(path)]
+    if not untold:
+        return rows + descriptions(f"<{name}>", kind, rows, None)
+    return rows + interview(
+        base,
+        name,
+        kind,
+        untold,
+        questions=p.synthesize.questions,
+        max_new_tokens=p.synthesize.max_new_tokens,
+        batch_size=p.base.device.batch_size,
+    )
 
 
 def measure(

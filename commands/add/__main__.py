@@ -1,9 +1,9 @@
-"""Add your photos or a dataset: `python -m commands.add ID FOLDER --kind KIND`, or `… yollava FOLDER`."""
+"""Add photos or a dataset: `python -m commands.add ID FOLDER --kind KIND`, or `… yollava | myvlm FOLDER`."""
 
 from functools import partial
 from typing import get_args
 
-from commands.add import command, folder, photographs, yollava
+from commands.add import command, folder, myvlm, photographs, yollava
 from common.core import crop, params, progress, subject_lines
 from common.core.errors import run
 
@@ -11,8 +11,11 @@ from common.core.errors import run
 def main(*words: str) -> str:
     """Read and judge the photos, then place them, then write params.yaml; return what was added."""
     options = command.read(words, get_args(params.Kind))
-    if options.subject == command.DATASET:
-        found = yollava.read(options.folder, options.negatives)
+    if options.subject in command.PUBLISHED:
+        if options.subject == command.YOLLAVA:
+            found = yollava.read(options.folder, options.negatives)
+        else:
+            found = myvlm.read(options.folder, params.load().seed)
         kinds, change, untaught, cut = found.kinds, str, [], None
     else:
         kinds = {options.subject: command.entry(options)}

@@ -1,37 +1,46 @@
-"""The command line of add: one subject with its kind, or the dataset. Owns the words, not what they do."""
+"""The command line of add: one subject with its kind, or a dataset. Owns the words, not what they do."""
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-DATASET = "yollava"  # in place of a subject's id
+YOLLAVA, MYVLM = "yollava", "myvlm"  # in place of a subject's id
 OWN = """Copy a folder of photos into data/subjects/ID and add ID to params.yaml.
 
 The copies are upright JPEG, PNG or WebP (HEIC is converted) without metadata such as the place and the time.
 Left out, and named: files that are no photo, the same or nearly the same picture again, and pictures that
 another subject has. Five photos are to learn from, chosen by the seed in params.yaml, the others test."""
-PUBLISHED = """Import the Yo'LLaVA dataset: photos, questions and hard negatives of forty subjects.
+PUBLISHED = {
+    YOLLAVA: """Import the Yo'LLaVA dataset: photos, questions and hard negatives of forty subjects.
 
 FOLDER is yollava-data as published, or the repository that holds it. Text questions come from a file beside
 yollava-visual-qa.json whose name holds "text" and "qa", as in yollava-text-only-qa.json; hard negatives from
-train/SUBJECT/negative_example. What is wrong in it is left out, and named in data/yollava/report.md."""
+train/SUBJECT/negative_example. What is wrong in it is left out, and named in data/yollava/report.md.""",
+    MYVLM: """Import the MyVLM dataset: photos and captions of 29 objects.
+
+FOLDER holds the concepts' folders as published, each with its photos and captions.json. Four photos of each,
+which the seed in params.yaml draws, are to learn from, the others test. What is wrong in it is left out, and
+named in data/myvlm/report.md.""",
+}
 
 
 def read(words: Sequence[str], kinds: Sequence[str]) -> argparse.Namespace:
-    """`subject` and `folder` with their options, or DATASET with its own; ends the process on mistakes."""
-    dataset = words[:1] == (DATASET,)
+    """`subject` and `folder` with their options, or a dataset with its own; ends the process on mistakes."""
+    dataset = next((name for name in PUBLISHED if words[:1] == (name,)), None)
     parser = argparse.ArgumentParser(
         prog="python -m commands.add",
         usage=None
         if dataset
         else "%(prog)s [-h] ID FOLDER --kind KIND [--noun NOUN] [--test SHARE] "
         "[--photographs [--others PICTURES]]",
-        description=PUBLISHED if dataset else OWN,
-        epilog=None if dataset else f"The Yo'LLaVA dataset: %(prog)s {DATASET} --help",
+        description=PUBLISHED[dataset] if dataset else OWN,
+        epilog=None
+        if dataset
+        else "Published datasets: " + ", ".join(f"%(prog)s {name} --help" for name in PUBLISHED),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     if dataset:
-        parser.add_argument("subject", choices=[DATASET], metavar=DATASET, help="the dataset's name")
+        parser.add_argument("subject", choices=[dataset], metavar=dataset, help="the dataset's name")
     else:
         parser.add_argument("subject", metavar="ID", help="name of the subject: a-z, 0-9 and -, as in my-dog")
     parser.add_argument(
@@ -62,7 +71,7 @@ def read(words: Sequence[str], kinds: Sequence[str]) -> argparse.Namespace:
             help="with --photographs: pictures of anything else, from which negatives are taken: a folder, "
             "or a list of URLs, as COCO's captions_val2017.json, Open Images' CSV, or Parquet",
         )
-    else:
+    if dataset == YOLLAVA:
         parser.add_argument(
             "--negatives",
             type=_count,

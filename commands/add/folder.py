@@ -6,7 +6,7 @@ from pathlib import Path
 
 from commands.add import pictures
 from commands.add.pictures import AddedPhoto
-from common.core import images, io, paths, progress, seed
+from common.core import images, io, paths, progress
 from common.core.errors import UserError, shown
 
 TRAIN = 5  # as many as the paper learns from
@@ -79,10 +79,10 @@ def read(folder: Path, name: str, share: float | None, number: int) -> NewSubjec
 def split(
     photos: Sequence[AddedPhoto], share: float | None, number: int
 ) -> tuple[list[AddedPhoto], list[AddedPhoto]]:
-    """Train and test photos, by the seed `number` and the pictures' pixels, whatever the files are called."""
-    order = sorted(photos, key=lambda photo: seed.stream(number, "add", photo.pixels).random())
+    """Train and test photos, by the seed `number`; `share` as of `read`."""
     tests = len(photos) - TRAIN if share is None else round(share * len(photos))
     tests = min(max(tests, 1), len(photos) - 1)
+    order = pictures.drawn(photos, number)
     return order[tests:], order[:tests]
 
 

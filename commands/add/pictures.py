@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from common.core import images, paths, progress
+from common.core import images, paths, progress, seed
 from common.core.errors import UserError, shown
 
 # Of the 128 bits of two difference hashes, and of 255 in every cell of an 8 x 8 miniature in color. On 64
@@ -81,6 +81,11 @@ def of_other_subjects() -> list[AddedPhoto]:
         for path in images.list_photos(folder)
     ]
     return read(files, paths.OWN_SUBJECTS.as_posix())[0]
+
+
+def drawn(photos: Iterable[AddedPhoto], number: int) -> list[AddedPhoto]:
+    """The photos as the seed `number` and their pixels order them, whatever the files are called."""
+    return sorted(photos, key=lambda photo: seed.stream(number, "add", photo.pixels).random())
 
 
 def clean(path: Path) -> tuple[bytes, str]:

@@ -16,14 +16,14 @@ def main(*words: str) -> str:
     from common.assistant import Assistant  # seconds, which a missing file need not wait for
 
     assistant = Assistant.of(p)
-    reply = partial(batch.reply, assistant)
+    decoding = command.decoding(options, assistant.decoding)
+    reply = partial(batch.draw if decoding.temperature else batch.reply, assistant, decoding)
     if options.vllm:
         from commands.ask import vllm
 
-        reply = vllm.Client(assistant, p.base.vlm.system, options.vllm, options.vllm_model).reply
-    asked = batch.Asked(
-        options.method, tuple(options.subject), p.chat.max_new_tokens, p.base.device.batch_size
-    )
+        server = options.vllm, options.vllm_model
+        reply = vllm.Client(assistant, p.base.vlm.system, *server, decoding).reply
+    asked = batch.Asked(options.method, tuple(options.subject), decoding, p.base.device.batch_size)
     with answers.opened(options.answers, found.form) as kept:
         return batch.answer(assistant, found, kept, asked, reply)
 

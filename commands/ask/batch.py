@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from commands.ask.answers import Answered, Kept
 from commands.ask.questions import Questions, Row
-from common.assistant import Assistant, reply_all
+from common.assistant import Assistant, Conversation, reply_all
 from common.core.errors import UserError
 from common.core.foreign import printable
+from common.core.images import load_image
 from common.core.progress import bar
-from common.methods.interface import Checkpoints, Photos, Request
-from common.vlm import Answer
+from common.methods.interface import Checkpoints, InPrompt, Photos, Request
+from common.vlm import Answer, Decoding
 
 SHOWN = 10  # bad rows that are named
 GROUPS = 4  # forwards between two writes
@@ -20,30 +21,54 @@ Reply = Callable[[Photos, Sequence[Request]], list[Answer]]
 
 @dataclass(frozen=True)
 class Asked:
-    """Of whom is asked: method, who is always in place, tokens of an answer, rows of a forward."""
+    """Of whom is asked, and how: method, who is always in place, decoding, rows of a forward."""
 
     method: str
     subjects: tuple[str, ...]
-    max_new_tokens: int
+    decoding: Decoding
     batch_size: int
 
     @property
     def model(self) -> str:
-        """How answer files call it: as the server does."""
-        return "/".join(filter(None, (self.method, "+".join(self.subjects))))
+        """How answer files call it: as the server does, and by which draws, so that no file mixes them."""
+        name = "/".join(filter(None, (self.method, "+".join(self.subjects))))
+        how = self.decoding
+        drawn = f" (temperature {how.temperature:g}, top_p {how.top_p:g}, seed {how.seed})"
+        return name + drawn if how.temperature else name
 
 
-def reply(assistant: Assistant, photos: Photos, requests: Sequence[Request]) -> list[Answer]:
-    """Answer with our own models; all requests are to one method."""
+def reply(assistant: Assistant, _: Decoding, photos: Photos, requests: Sequence[Request]) -> list[Answer]:
+    """Answer with our own models, greedily; all requests are to one method."""
     return reply_all(assistant, requests[0].method, photos, requests)
+
+
+def draw(
+    assistant: Assistant, decoding: Decoding, photos: Photos, requests: Sequence[Request]
+) -> list[Answer]:
+    """Answer with our own models, each as a chat that begins with it; neighbors about one photo share it.
+
+    The draws of an answer hang on the seed and the question alone, whatever else is asked.
+    """
+    answers, talk, about = [], None, None
+    for request in requests:
+        if talk is None or about != (request.photo, request.subjects):
+            image = None if request.photo is None else load_image(photos[request.photo])
+            talk = Conversation(assistant, request.subjects, request.method, image)
+            about = request.photo, request.subjects
+        talk.reset()
+        *_, answer = talk.ask(request.question, decoding)
+        answers.append(answer)
+    return answers
 
 
 def answer(assistant: Assistant, questions: Questions, kept: Kept, asked: Asked, reply: Reply) -> str:
     """Answer the rows that are not answered yet; return what was done, as words.
 
-    Raises UserError if the method is unknown, has not learned a subject, or another one's answers are kept.
+    Raises UserError if the method is unknown, has not learned a subject, cannot draw as asked, or another
+    one's answers are kept.
     """
-    assistant.method(asked.method)
+    if asked.decoding.temperature and not isinstance(assistant.method(asked.method), InPrompt):
+        raise UserError(f"{asked.method} answers greedily: ask with --temperature 0")
     assistant.check_learned(asked.method, asked.subjects)
     steps = {row.checkpoint for row in questions.rows}
     if len(steps) > 1 and not isinstance(assistant.method(asked.method), Checkpoints):
@@ -88,7 +113,7 @@ def _answered(
                 [*asked.subjects, *row.subjects],
                 row.question,
                 str(row.path) if row.path else None,
-                asked.max_new_tokens,
+                asked.decoding.max_new_tokens,
             )
             for row in rows
         ]

@@ -38,7 +38,9 @@ KEY = "VLLM_API_KEY"  # environment variable, as vLLM calls it on its own side
 class Client:
     """A vLLM that serves the base."""
 
-    def __init__(self, assistant: Assistant, system: str, url: str, model: str) -> None:
+    def __init__(
+        self, assistant: Assistant, system: str, url: str, model: str, decoding: vlm.Decoding
+    ) -> None:
         """Ask nothing yet.
 
         Args:
@@ -46,10 +48,13 @@ class Client:
             system: the sentence that the base is always told; empty for none.
             url: of the server, up to ``/v1``.
             model: as the server calls the base.
+            decoding: with a temperature, vLLM draws from it, by draws of its own.
 
         """
         self.base, self.prompts = assistant.base, assistant.method(paths.SOFT_PROMPT)
         self.system, self.model = system, model
+        drawn = {"top_p": decoding.top_p, "seed": decoding.seed} if decoding.temperature else {}
+        self.how = {"temperature": decoding.temperature or 0} | drawn
         key = KEY if os.environ.get(KEY) else None
         self.endpoint = Endpoint(url, key, LIMITS, "--vllm")
 
@@ -67,7 +72,7 @@ class Client:
         ]
 
     def body(self, request: Request, photo: dict[str, Any] | None) -> dict[str, Any]:
-        """The request as vLLM wants it, greedy."""
+        """The request as vLLM wants it."""
         if request.subjects:
             rows = self.rows(request.subjects, request.question, image=photo is not None)
             asked = {"type": "prompt_embeds", "data": encoded(rows)}
@@ -81,7 +86,7 @@ class Client:
         return {
             "model": self.model,
             "messages": messages,
-            "temperature": 0,
+            **self.how,
             "max_tokens": request.task.max_new_tokens,
             "logprobs": True,
             "top_logprobs": TOP,

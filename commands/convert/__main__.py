@@ -1,9 +1,10 @@
-"""Exchange with other systems: `python -m commands.convert <format> <id> <path> [--read]`."""
+"""Exchange with other systems: `python -m commands.convert <format> <id | all> <path> [--read]`."""
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from commands.convert import formats
+from commands.convert import formats, several
 from commands.convert.job import Job
 from common.core import params, paths, seed
 from common.core.errors import run
@@ -14,10 +15,12 @@ if TYPE_CHECKING:
 
 
 def main(*words: str) -> str:
-    """Write one subject in a foreign format, or read it; return what was made."""
+    """Write one subject in a foreign format, or read it, or all of them; return what was made."""
     options = formats.parser().parse_args(words)
     p = params.load()
-    subject = p.subject(options.subject)
+    chosen = {options.subject: Path(options.path)}
+    if options.subject == several.ALL and several.ALL not in p.subjects:
+        chosen = several.paths_of(p.subjects, options.path, read=options.read)
 
     def load_base() -> "vlm.Base":
         from common import vlm  # seconds, which formats without a model need not wait for
@@ -30,10 +33,15 @@ def main(*words: str) -> str:
 
         return Clip(p.base.clip.model, p.base.clip.revision, p.base.device.type)
 
-    photos = paths.train_photos(options.subject, subject.source)
-    of = options.subject, subject.kind, photos, Path(options.path), p.base.vlm.system
-    job = Job(*of, load_base, load_clip, p.methods)
-    return formats.convert(options.format, job, read=options.read)
+    # what is written may use the model up, as in huggingface
+    base, clip = (cache(load) if options.read else load for load in (load_base, load_clip))
+    done = []
+    for name, path in chosen.items():
+        subject = p.subject(name)
+        photos = paths.train_photos(name, subject.source)
+        job = Job(name, subject.kind, photos, path, p.base.vlm.system, base, clip, p.methods)
+        done.append(formats.convert(options.format, job, read=options.read))
+    return done[0] if options.subject in chosen else several.told(dict(zip(chosen, done, strict=True)))
 
 
 if __name__ == "__main__":

@@ -92,12 +92,14 @@ FORMATS = {
 def parser() -> argparse.ArgumentParser:
     """One subcommand per format."""
     top = argparse.ArgumentParser(
-        prog="python -m commands.convert", description="Exchange one subject with other systems."
+        prog="python -m commands.convert", description="Exchange one subject, or all, with other systems."
     )
     commands = top.add_subparsers(dest="format", metavar="format", required=True)
     for name, known in FORMATS.items():
         command = commands.add_parser(name, help=known.about, description=known.about)
-        command.add_argument("subject", metavar="id", help="id of the subject, as in params.yaml")
+        command.add_argument(
+            "subject", metavar="id", help="id of the subject, as in params.yaml; all, with {} in the path"
+        )
         command.add_argument("path", help=known.path)
         command.set_defaults(read=False)
         if known.read:

@@ -9,7 +9,7 @@ Needs no code of ours to be used.
 
 The added tokens take the ids after the tokenizer's last. Rows there that only padded the tables are written
 over; no answer uses them. Latent tokens without an output row of their own cannot be said: theirs is silent
-(`rows.silent_output_row`), and generation_config suppresses them besides, for those who sample.
+(`silent_output_row`), and generation_config suppresses them besides, for those who sample.
 """
 
 import copy
@@ -24,6 +24,7 @@ from common.core.errors import UserError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import torch
     from transformers import ProcessorMixin
 
     from common import vlm
@@ -123,15 +124,13 @@ def _put_rows(base: "vlm.Base", prompt: "vlm.SoftPrompt", ids: list[int]) -> Non
     """Grow the tables to hold `ids`, the identifier's first, and fill them in."""
     import torch
 
-    from commands.convert.rows import output_table
-
     model, config = base.model, base.model.config
     if model.get_output_embeddings().weight is model.get_input_embeddings().weight:
         # one table for both ends of the model cannot hold a token's two rows
         config.tie_word_embeddings = config.text_config.tie_word_embeddings = False
         head = model.get_output_embeddings()
         head.weight = torch.nn.Parameter(head.weight.detach().clone(), requires_grad=False)
-    output = output_table(base, prompt)
+    output = _output_table(base, prompt)
     if base.vocab_size <= ids[-1]:
         model.resize_token_embeddings(ids[-1] + 1, mean_resizing=False)
     for table, rows in (
@@ -139,3 +138,25 @@ def _put_rows(base: "vlm.Base", prompt: "vlm.SoftPrompt", ids: list[int]) -> Non
         (model.get_output_embeddings(), output),
     ):
         table.weight.data[ids] = rows.to(table.weight)
+
+
+def _output_table(base: "vlm.Base", prompt: "vlm.SoftPrompt") -> "torch.Tensor":
+    """(k+1, D) float32, on the base's device: the rows that were learned, then silent ones."""
+    import torch
+
+    silent = silent_output_row(base)
+    return torch.cat(
+        [
+            prompt.output_row.to(silent.device),
+            silent.expand(len(prompt.embeddings) - len(prompt.output_row), -1),
+        ]
+    )
+
+
+def silent_output_row(base: "vlm.Base") -> "torch.Tensor":
+    """(1, D) float32, on the base's device: a row whose logit is the mean of all the base's logits.
+
+    A mean is never above the largest, so a greedy answer cannot contain its token; sampling draws it no more
+    often than the average token. A row of zeros would win wherever all other logits are negative.
+    """
+    return base.model.get_output_embeddings().weight.detach().float().mean(0, keepdim=True)

@@ -15,20 +15,19 @@ the folder's, beside the names that all formats may use (`core.names`), and leav
 its name.
 """
 
-import re
 from pathlib import Path
 
 from commands.convert import conversations, files
 from commands.convert.job import Job
-from common.core import foreign, io
+from common.core import foreign, io, myvlm_json
 from common.core.errors import UserError
 from common.core.images import read_bytes
+from common.core.myvlm_json import AUGMENTED, CAPTIONS
 from common.core.progress import printable
 
-CAPTIONS, AUGMENTED, VQA = "captions.json", "captions_augmented.json", "additional_llava_vqa_data.json"
+VQA = "additional_llava_vqa_data.json"
 ORIGINAL = "original_llava_captions.json"
 QUESTION = "Please caption this image of {}."  # MyVLM's own, of which its captions are the answers
-ABOUT = '{"file name": ["caption", …]} is expected'
 ABOUT_VQA = '{"path of the photo": [["question", "answer"], …]} is expected'
 
 
@@ -77,16 +76,13 @@ def read(job: Job) -> str:
 
     Raises UserError if there are no captions, or a file is of another form.
     """
-    present = [name for name in (AUGMENTED, CAPTIONS) if (job.path / name).is_file()]
-    if not present:
+    captions = myvlm_json.read(job.path, AUGMENTED, CAPTIONS)
+    if captions is None:
         raise UserError(f"{job.path} has neither {AUGMENTED} nor {CAPTIONS}: name the folder of one concept")
-    name = re.compile(rf"(?<![\w<]){re.escape(job.path.resolve().name)}(?![\w>])", re.IGNORECASE)
 
     def named(text: str) -> str:
-        return name.sub(job.token, text)
+        return myvlm_json.with_token(text, job.path.resolve().name, job.token)
 
-    # the augmented file, where there is one, takes the other's place, as in MyVLM
-    captions = foreign.read(job.path / present[0], dict[str, list[str]], ABOUT)
     asked: dict[str, list[tuple[str, str]]] = {}
     if (job.path / VQA).is_file():
         asked = foreign.read(job.path / VQA, dict[str, list[tuple[str, str]]], ABOUT_VQA)

@@ -1,9 +1,13 @@
 """Yo'LLaVA's learned rows: ``<epoch>-token.pt`` and ``<epoch>-lmhead.pt``.
 
 Two bare bfloat16 tensors, row 0 the identifier, then the k latent tokens: (k+1, D) input rows and (k+1, D)
-rows of the output layer. All are read, and written where they were learned; a head file with the identifier's
-row alone, (1, D), is read as well. `stages.train` learns no output rows for latent tokens, which are never
-answers: in their place rows are written that cannot win (`rows.output_table`).
+rows of the output layer. Known of the published loaders: they assign the head file to all k+1 rows at once,
+so that a file with fewer rows is refused by torch, and one with a single row gives that row to every token,
+which may then be said in the identifier's place. Nothing is made up on the way out: written are soft prompts
+that have learned all output rows, and others are refused. `stages.train` learns the identifier's alone, for
+latent tokens are never answers; the method soft_prompt_variant with `head: all` learns all, as the published
+code does, and is what is written where train's has not. A head file with the identifier's row alone, (1, D),
+is read as well.
 
 The originals store neither name, base model nor wording. ``<epoch>-info.json``, written beside them, does,
 and says how many of the output rows were learned; without it the name is the one on the command line and the
@@ -24,6 +28,9 @@ from common.core.errors import UserError
 if TYPE_CHECKING:
     import torch
 
+    from common.vlm import SoftPrompt
+
+SECTION = "soft_prompt_all_rows"  # that learns all output rows
 TOKEN, HEAD, INFO = "-token.pt", "-lmhead.pt", "-info.json"
 MAX_ROWS = 1025  # an identifier and far more latent tokens than a context has room for
 ABOUT = 'a card with "base" and "output_rows" is expected'
@@ -44,23 +51,17 @@ class Card(BaseModel):
 
 
 def write(job: Job) -> str:
-    """Write the pair and its card from models/subjects/<id>.
+    """Write the pair and its card from models/subjects/<id>, or from a variant that learned all output rows.
 
-    Raises UserError if the subject is not trained, was for another base, or a file exists already.
+    Raises UserError if neither has them, the subject is not trained, was for another base, or a file exists.
     """
     token, head, card = _paths(job.path)
     files.refuse_existing(token, head, card)
-    from commands.convert.rows import output_table
-    from common.vlm import SoftPrompt
-
-    base = job.load_base()
-    prompt = SoftPrompt.load(paths.subject_model(job.subject), base.fingerprint)
-    output = output_table(base, prompt).cpu()
-    for path, rows in ((token, prompt.embeddings), (head, output)):
+    prompt = _with_all_rows(job, job.load_base().fingerprint)
+    for path, rows in ((token, prompt.embeddings), (head, prompt.output_row)):
         tensors.save(path, rows.bfloat16())
     io.write_json(card, prompt.info | {"output_rows": len(prompt.output_row)})
-    learned = "" if len(prompt.output_row) == len(output) else ", of which the head learned the first"
-    return f"{token} and {head.name}, {len(output)} rows each{learned}"
+    return f"{token} and {head.name}, {len(prompt.embeddings)} rows each"
 
 
 def read(job: Job) -> str:
@@ -102,6 +103,30 @@ def read(job: Job) -> str:
     }
     SoftPrompt(job.subject, embeddings, output, info).save(paths.subject_model(job.subject))
     return f"{len(embeddings)} rows read for {job.token} ({files.kept_by(f'train@{job.subject}')})"
+
+
+def _with_all_rows(job: Job, fingerprint: str) -> "SoftPrompt":
+    """The subject's soft prompt, or the first variant's of params.yaml, that has k+1 output rows."""
+    from common.vlm import SoftPrompt
+
+    folders = {f"train@{job.subject}": paths.subject_model(job.subject)}
+    for name, section in job.methods.items():
+        folder = paths.fitted(name) / job.subject
+        if (
+            section.get("method") == "soft_prompt_variant"
+            and section.get("head") == "all"
+            and folder.is_dir()
+        ):
+            folders[f"fit_baseline@{name}"] = folder
+    for stage, folder in folders.items():
+        prompt = SoftPrompt.load(folder, fingerprint, made_by=stage)
+        if len(prompt.output_row) == len(prompt.embeddings):
+            return prompt
+    raise UserError(
+        f"{job.subject} has learned an output row for {job.token} alone, and this format has one for each of "
+        f"{len(prompt.embeddings)} tokens: put {SECTION} of benchmarks/further_methods.yaml under methods in "
+        f"{paths.PARAMS} and run `dvc repro fit_baseline@{SECTION}`"
+    )
 
 
 def _paths(token: Path) -> tuple[Path, Path, Path]:

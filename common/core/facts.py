@@ -4,6 +4,7 @@
       - {question: How old is <bo>?, answer: <bo> is four years old.}
     captions:
       00.jpg: <bo> runs after a ball at the beach.
+      01.jpg: [<bo> sleeps., A basket with <bo> in it.]
 
 The file is data/subjects/<id>/facts.yaml; description.txt beside it is read here as well.
 """
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, StringConstraints
 
 from common.core import settings, texts, yaml_file
 from common.core.errors import UserError, shown
@@ -44,17 +45,21 @@ class Fact(Section):
     answer: Text
 
 
+def _as_several(value: object) -> object:
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
 class Facts(Section):
     """All that a file tells.
 
     Attributes:
         facts: questions that need no photo.
-        captions: file name of a train photo → what it shows.
+        captions: file name of a train photo → what it shows, in one sentence or several.
 
     """
 
     facts: tuple[Fact, ...] = ()
-    captions: Mapping[str, Text] = {}
+    captions: Mapping[str, Annotated[tuple[Text, ...], BeforeValidator(_as_several)]] = {}
 
 
 def read(path: Path, subject: str) -> Facts:
@@ -73,7 +78,10 @@ def read(path: Path, subject: str) -> Facts:
                 Fact(question=about(subject, fact.question), answer=about(subject, fact.answer))
                 for fact in told.facts
             ),
-            captions={photo: about(subject, caption) for photo, caption in told.captions.items()},
+            captions={
+                photo: tuple(about(subject, caption) for caption in captions)
+                for photo, captions in told.captions.items()
+            },
         )
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from common.core.errors import UserError
-from common.core.paths import YOLLAVA_PREFIX
+from common.core.paths import MYVLM_PREFIX, YOLLAVA_PREFIX
 
 PUBLISHED = re.compile(r"<sks>|(?<![\w<])sks(?![\w>])", re.IGNORECASE)
 NAME = re.compile(r"<[A-Za-z0-9][\w|-]*>")
@@ -16,7 +16,7 @@ NAME = re.compile(r"<[A-Za-z0-9][\w|-]*>")
 
 def spoken(subject: str) -> str:
     """An id as people would say it, without an import's prefix: ``my-dog`` is "My Dog"."""
-    return subject.removeprefix(YOLLAVA_PREFIX).replace("-", " ").title()
+    return subject.removeprefix(YOLLAVA_PREFIX).removeprefix(MYVLM_PREFIX).replace("-", " ").title()
 
 
 def about(subject: str, text: str) -> str:

@@ -23,7 +23,7 @@ CORPUS_URLS = CORPUS / "urls.parquet"
 
 # Photos that the user brings.
 OWN_SUBJECTS = DATA / "subjects"
-YOLLAVA_PREFIX = "yollava-"  # of the ids of subjects that come from the published dataset
+YOLLAVA_PREFIX, MYVLM_PREFIX = "yollava-", "myvlm-"  # of the ids of subjects that come from these datasets
 
 # The CLIP index of the corpus (index).
 INDEX = DATA / "index"

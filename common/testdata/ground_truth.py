@@ -1,9 +1,10 @@
 """What a subject is tested with besides its test photos: questions.json and look-alikes, in its truth folder.
 
     questions.json                  {"visual": [question, …], "text": [question, …]}
+    captions.json                   {test photo: [caption, …]}, what people wrote, for the benchmarks
     lookalikes/{marking,one,two}/     photos of others that differ in a marking, in one or two attributes
 
-Both are optional. Of several subjects at once there are photos in a folder of their own, beside
+All are optional. Of several subjects at once there are photos in a folder of their own, beside
 
     two_subjects.json                   [{"image": …, "left": id, "right": id, "absent": [id, …]}, …]
 
@@ -16,7 +17,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from common.core import foreign, images, paths
+from common.core import facts, foreign, images, myvlm_json, names, paths
 from common.core.errors import UserError
 from common.core.progress import UNKNOWN, plain
 from common.core.vocabulary import Source
@@ -102,14 +103,25 @@ def load_questions(subject: str, source: Source) -> Questions:
         return Questions()
     questions = foreign.read(path, Questions, ENTRY)
     folder = paths.test_photos(subject, source)
-    names = {photo.name for photo in images.list_photos(folder)} if questions.visual else set()
+    there = {photo.name for photo in images.list_photos(folder)} if questions.visual else set()
     for question in questions.visual:
-        if question.image not in names:
+        if question.image not in there:
             raise UserError(
                 f'{path}: "{question.question}" is about {question.image}, which is not in {folder}: '
                 "name one of its photos"
             )
     return questions
+
+
+def load_captions(subject: str, source: Source) -> dict[str, list[str]]:
+    """What people wrote of test photos, by file name, with the subject as ``<id>``; none without the file.
+
+    Raises UserError if it is malformed or a caption names somebody else.
+    """
+    folder = paths.truth_dir(subject, source)
+    found = myvlm_json.read(folder, myvlm_json.CAPTIONS) or {}
+    with facts.named(folder / myvlm_json.CAPTIONS):
+        return {photo: [names.about(subject, text) for text in texts] for photo, texts in found.items()}
 
 
 def lookalike_folders(subject: str, source: Source) -> dict[str, Path]:

@@ -8,14 +8,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from common.core import facts, images, io, paths, progress
+from common.core import facts, images, io, myvlm_json, paths, progress
 from common.core.errors import UserError, shown
 from common.testdata import ground_truth, own_questions
 
 LEAST = {"train": 1, "test": 1}
 RECOMMENDED_TRAIN = 5
 TEMPORARY = ".dvc/tmp/exps"  # folders in here are DVC's workspaces for one experiment
-TRUTH = ("questions.json", *(f"lookalikes/{name}" for name in ground_truth.LOOKALIKES.values()))
+TRUTH = (
+    "questions.json",
+    myvlm_json.CAPTIONS,
+    *(f"lookalikes/{name}" for name in ground_truth.LOOKALIKES.values()),
+)
 
 
 @dataclass
@@ -58,7 +62,7 @@ def inspect(subjects: Sequence[str]) -> Findings:
         copies += _copies(own + others)  # two subjects may well have the same look-alike
         findings.sizes += [photo.size for photo in own + others]
         findings.warnings += _unused(subject)
-        for read in (_questions, _own_questions, _description, _facts):
+        for read in (_questions, _captions, _own_questions, _description, _facts):
             try:
                 read(subject)
             except UserError as error:
@@ -79,6 +83,10 @@ def _links(subjects: Sequence[str]) -> Iterator[str]:
 
 def _questions(subject: str) -> None:
     ground_truth.load_questions(subject, "own")
+
+
+def _captions(subject: str) -> None:
+    ground_truth.load_captions(subject, "own")
 
 
 def _own_questions(subject: str) -> None:

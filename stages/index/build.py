@@ -65,9 +65,11 @@ def _mapper(clip: Clip) -> Any:
 
 
 def exact_index(vectors: np.ndarray) -> bytes:
-    """The faiss file of an exact inner-product index, from clip-retrieval's builder autofaiss.
+    """The faiss file of an exact inner-product index, by autofaiss, which clip-retrieval builds indices with.
 
-    "Flat" because the kinds autofaiss would choose itself are tuned by timing and so differ from run to run.
+    Called as `clip-retrieval index` (clip_index) calls it, but for what that leaves no choice of: the kind
+    is "Flat", where autofaiss would take HNSW from 1,000 images on, which does not find all neighbors and is
+    tuned by timing, so that two runs differ; and no file of infos, at which autofaiss fails with NumPy 2.
     """
     import faiss
     from autofaiss import build_index

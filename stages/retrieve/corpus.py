@@ -1,7 +1,7 @@
 """The corpus that is searched: data/index/ on disk, with images it knows by URL alone fetched on demand.
 
-Owns exact search (the faiss call that clip-retrieval's KnnService makes, without its server) and reading
-rows. A corpus that is a remote service is `service.Service`, with the same three members.
+Owns reading rows; the search is clip-retrieval's (`knn`). A corpus that is a remote service is
+`service.Service`, with the same three members.
 """
 
 from collections import Counter, defaultdict
@@ -19,6 +19,7 @@ from common.core.images import load_image
 from common.core.vectors import read_index
 from common.corpus import web
 from common.corpus.corpus_entry import CorpusEntry
+from stages.retrieve import knn
 from stages.retrieve.select import Candidate
 
 COLUMNS = CorpusEntry._fields
@@ -61,10 +62,11 @@ class LocalIndex:
                 f"{paths.INDEX} has vectors of size {self.index.d}, base.clip.model makes {clip.dimension}: "
                 "run `dvc repro index` with this base.clip.model"
             )
+        self.service = knn.knn_service(self.index)
 
     def search(self, vectors: np.ndarray, neighbors: int) -> tuple[np.ndarray, np.ndarray]:
         """See Corpus.search; exact."""
-        return self.index.search(vectors, min(neighbors, self.size))
+        return knn.search(self.service, vectors, min(neighbors, self.size))
 
     def candidates(self, ids: Sequence[int], failures: Counter) -> list[Candidate]:
         """See Corpus.candidates; images come from the table, or from their URL where it has none."""

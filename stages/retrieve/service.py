@@ -19,6 +19,7 @@ from common.core.progress import printable
 from common.corpus import web
 from common.corpus.corpus_entry import from_service
 from common.corpus.safety import Safety
+from stages.retrieve import knn
 from stages.retrieve.corpus import fetch
 from stages.retrieve.select import Candidate
 
@@ -64,16 +65,12 @@ class RemoteService:
         scores = np.full((len(vectors), neighbors), -np.inf, np.float32)
         ids = np.full((len(vectors), neighbors), -1, np.int64)
         for q, vector in enumerate(vectors):
-            question = {
-                "embedding_input": vector.tolist(),
-                "modality": "image",
-                "num_images": neighbors,
-                "num_result_ids": neighbors,
-                "indice_name": self.service["indice_name"],
-                "deduplicate": False,
-                "use_safety_model": self.safety.max_punsafe is not None,
-                "use_violence_detector": False,
-            }
+            question = knn.question(
+                vector,
+                neighbors,
+                self.service["indice_name"],
+                safety=self.safety.max_punsafe is not None,
+            )
             for place, found in enumerate(self._post("knn-service", question, Found)[:neighbors]):
                 if found.id >= self.size:
                     raise self._error(f"a result is row {found.id:,} of {self.size:,}: mend size")

@@ -79,10 +79,10 @@ def interview(
             }
         )
     rows += told.rows(token, photos) if told else []
-    return rows + _descriptions(token, kind, rows, told and told.description(token))
+    return rows + descriptions(token, kind, rows, told and told.description(token))
 
 
-def _descriptions(token: str, kind: str, rows: Sequence[Row], human: str | None) -> list[Row]:
+def descriptions(token: str, kind: str, rows: Sequence[Row], human: str | None) -> list[Row]:
     """Short: from the answers to DESCRIBE; long: from all that was kept; and people's, if there is one."""
     describe = DESCRIBE.format(name=token)
     kept = [row for row in rows if row["kind"] != "dropped"]

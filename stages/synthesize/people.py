@@ -52,9 +52,9 @@ class Told:
         asked, captions = CAPTION.format(name=token), self.known.captions
         return [
             *(
-                _row("caption", asked, captions[photo.name], 0, photo.name, photo.sha256)
+                _row("caption", asked, caption, turn, photo.name, photo.sha256)
                 for photo in photos
-                if photo.name in captions
+                for turn, caption in enumerate(captions.get(photo.name, ()))
             ),
             *(
                 _row("fact", fact.question, fact.answer, turn)

@@ -16,28 +16,14 @@ from common.assistant import BASE, Assistant
 from common.core import io, params, paths, schema
 from common.core.errors import UserError
 from common.methods.interface import MethodSubject
-from tests.support.ask_helpers import LONGEST, expected, lines, write_lines
-from tests.support.helpers import ROOT, save_photo, set_params
+from tests.support.ask_helpers import expected, lines, make_assistant, write_lines
+from tests.support.helpers import ROOT, set_params
 from tests.support.methods_helpers import learnable
-from tests.support.vlm_helpers import save_soft_prompts
 
 
 @pytest.fixture
 def assistant(workspace: Path, tiny_llava: Path) -> Assistant:
-    """Of a tiny model with the subjects bo and mam, rex not trained; photos a.png and b.png."""
-    set_params(
-        {
-            "base.vlm.model": str(tiny_llava),
-            "chat.max_new_tokens": LONGEST,
-            "base.device.batch_size": 2,
-            "subjects": {name: {"kind": "pet", "source": "world"} for name in ("bo", "mam", "rex")},
-        }
-    )
-    found = Assistant.of(params.load())
-    save_soft_prompts(found.base, "bo", "mam")
-    for number, name in enumerate("ab"):
-        save_photo(Path(f"photos/{name}.png"), 200 * number)
-    return found
+    return make_assistant(tiny_llava)
 
 
 def test_llavas_question_file(assistant: Assistant, capsys: pytest.CaptureFixture[str]) -> None:

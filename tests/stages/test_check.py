@@ -116,7 +116,7 @@ def test_questions_and_look_alikes_are_read_too():
     said = accepted()
     assert "3 subjects and 13 own photos are fit to run" in said
     assert (
-        f"warning: {truth}/question.json is not used: {truth} may hold questions.json, lookalikes/mark"
+        f"warning: {truth}/question.json is not used: {truth} may hold questions.json, captions.json, look"
         in said
     )
     paths.CHECKED.unlink()
@@ -150,6 +150,16 @@ def test_facts_are_read_too():
     paths.CHECKED.unlink()
     (REX / "facts.yaml").write_text("captions: {none.png: <rex> sleeps.}")
     assert refusal() == [f"{REX}/facts.yaml has a caption for none.png, which is no train photo: mend it"]
+
+
+def test_captions_of_test_photos_are_read_too():
+    (REX / "truth").mkdir(exist_ok=True)
+    (REX / "truth/captions.json").write_text('{"0.png": ["<rex> sleeps.", "sks on a rug"]}')
+    assert "is not used" not in accepted()
+    paths.CHECKED.unlink()
+    (REX / "truth/captions.json").write_text('{"0.png": ["<bo> sleeps."]}')
+    (sentence,) = refusal()
+    assert sentence.startswith(f"{REX}/truth/captions.json: <bo> is unknown, for this is about <rex>")
 
 
 def test_a_folder_without_a_line_is_mentioned():

@@ -119,3 +119,40 @@ def test_files_that_do_not_fit_are_refused(base: vlm.Base) -> None:
     set_params({"-methods.myvlm": None})
     with pytest.raises(UserError, match="lists no method whose package is myvlm"):
         main("myvlm-head", "bo", HEAD, "--read")
+
+
+def test_all_concepts_are_read_at_once(base: vlm.Base) -> None:
+    """As published: heads and vectors in a folder for each concept and seed."""
+    set_params(
+        {"subjects": {name: {"kind": "object"} for name in ("bo", "myvlm-my-cat", "myvlm-skulls-mug")}}
+    )
+    main("myvlm-head", "bo", "bo.pt")
+    main("myvlm-embedding", "bo", "vectors.pt")
+    head = torch.load("bo.pt", weights_only=True)
+    for number, name in enumerate(("my_cat", "skulls_mug"), 1):
+        folder = Path(f"models/{name}/seed_0")
+        folder.mkdir(parents=True)
+        own = {key: values + number for key, values in head.items()}
+        torch.save(own, folder / f"DFN5B-{name}-step-500.pt")
+        (folder / "concept_embeddings_llava_captioning.pt").write_bytes(Path("vectors.pt").read_bytes())
+    before = {path: path.read_bytes() for path in FOLDER.iterdir()}
+    assert main("myvlm-head", "all", "models/{}/seed_0/*-step-500.pt", "--read") == "2 subjects"
+    vectors = "models/{}/seed_0/concept_embeddings_llava_captioning.pt"
+    assert main("myvlm-embedding", "all", str(Path(vectors).absolute()), "--read") == "2 subjects"
+    for number, name in enumerate(("myvlm-my-cat", "myvlm-skulls-mug"), 1):
+        concept = Concept.load(paths.fitted("myvlm") / name, base)
+        assert concept.identifier.token == f"<{name}>"
+        assert torch.equal(concept.head.weight, head["classifier.weight"] + number)
+        torch.testing.assert_close(concept.values, unit(1, 32, seed=5), rtol=0, atol=4e-3)
+    assert {path: path.read_bytes() for path in FOLDER.iterdir()} == before  # there is no file of bo's
+
+    for words, reason in [
+        (("models/my_cat/seed_0/a.pt", "--read"), "is the same for all subjects: write {} where"),
+        (("heads/{}.pt", "--read"), "there for none of the subjects"),
+        (("models/{}/seed_0/*.pt", "--read"), "may both be myvlm-my-cat's: write more"),
+    ]:
+        with pytest.raises(UserError, match=reason):
+            main("myvlm-head", "all", *words)
+    set_params({"subjects": {name: {"kind": "object"} for name in ("myvlm-my-cat", "myvlm-skulls-mug")}})
+    main("myvlm-head", "all", "out/{}.pt")
+    assert sorted(path.name for path in Path("out").iterdir()) == ["myvlm-my-cat.pt", "myvlm-skulls-mug.pt"]

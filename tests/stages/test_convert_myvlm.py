@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -10,6 +11,9 @@ from commands.convert.__main__ import main
 from common.core import io, paths, schema
 from common.core.errors import UserError
 from common.core.images import photo_row
+from common.methods.lora import Conversations
+from common.methods.lora.conversations import load
+from common.training import samples as train
 from stages.assemble.__main__ import main as assemble
 from tests.support.convert_helpers import make_subject, talk, write
 from tests.support.helpers import save_photo, set_params
@@ -79,6 +83,16 @@ def test_myvlm_s_captions_reach_the_training_set_and_llava_s_json(subject: Path)
     (caption,) = [item for item in items if item["conversations"][1]["value"] == "<bo> on a rug"]
     assert Image.open(Path("out", caption["image"])).tobytes() == Image.open(subject / "00.png").tobytes()
     assert caption["conversations"][0]["value"] == "<image>\nPlease caption this image of <bo>."
+
+    # which LoRA learns, from the pipeline's training set and from the file
+    question = "Please caption this image of <bo>."
+    rows = train.read_rows(paths.dataset("bo"), conversations=True, hard=True, easy=True)
+    own = train.TrainingSet.of(rows, balance=False)
+    (sample,) = [one for one in own.training if one.answer == "<bo> on a rug"]
+    assert sample.question == question and sample.image is not None
+    pictures, items = load(Conversations(file="out/bo.json"), 0, 0, np.random.default_rng(0))
+    (item,) = [one for one in items if tuple(one.turns) == ((question, "<bo> on a rug"),)]
+    assert pictures[item.images[0]].tobytes() == Image.open(subject / "00.png").tobytes()
 
 
 def test_captions_of_the_model_as_it_was_go_with_myvlm_s_data(subject: Path) -> None:

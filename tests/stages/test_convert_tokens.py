@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from ruamel.yaml import YAML
 
 from commands.convert.__main__ import main
-from commands.convert.rows import silent_output_row
 from common import vlm
 from common.core import io, paths
 from common.core.errors import UserError
-from tests.support.helpers import set_params
+from tests.support.helpers import ROOT, set_params
 from tests.support.vlm_helpers import soft_prompt
 
 Trained = tuple[vlm.Base, vlm.SoftPrompt]
@@ -20,40 +20,62 @@ Trained = tuple[vlm.Base, vlm.SoftPrompt]
 
 @pytest.fixture
 def trained(workspace: Path, tiny_llava: Path) -> tuple[vlm.Base, vlm.SoftPrompt]:
-    """A workspace where `bo` has a soft prompt of 5 latent tokens for the tiny base."""
+    """A workspace where `bo` has a soft prompt of 5 latent tokens with output rows, for the tiny base."""
     set_params({"base.vlm.model": str(tiny_llava)})
     base = vlm.load(str(tiny_llava))
-    prompt = soft_prompt(base, "bo", 5)
+    return base, saved(base, paths.subject_model("bo"), all_rows=True)
+
+
+def saved(base: vlm.Base, folder: Path, *, all_rows: bool) -> vlm.SoftPrompt:
+    prompt = soft_prompt(base, "bo", 5, latent_output_rows=all_rows)
     prompt.info["base"] = {"model": base.name, "fingerprint": base.fingerprint}
-    prompt.save(paths.subject_model("bo"))
-    return base, prompt
+    prompt.save(folder)
+    return prompt
 
 
 def test_tokens_round_trip(trained: Trained) -> None:
     base, prompt = trained
-    said = main("tokens", "bo", "out/9-token.pt")
-    assert said == "out/9-token.pt and 9-lmhead.pt, 6 rows each, of which the head learned the first"
+    assert main("tokens", "bo", "out/9-token.pt") == "out/9-token.pt and 9-lmhead.pt, 6 rows each"
     token, head = (torch.load(f"out/9-{name}.pt", weights_only=True) for name in ("token", "lmhead"))
     assert token.dtype == head.dtype == torch.bfloat16 and token.shape == head.shape == (6, 32)
     assert torch.equal(token, prompt.embeddings.bfloat16())
-    assert torch.equal(head[:1], prompt.output_row.bfloat16())
-    assert torch.equal(head[1:], silent_output_row(base).bfloat16().expand(5, -1))
+    assert torch.equal(head, prompt.output_row.bfloat16())
 
     assert main("tokens", "bo", "out/9-token.pt", "--read").startswith("6 rows read for <bo>")
     again = vlm.SoftPrompt.load(paths.subject_model("bo"), base.fingerprint)
     assert again.subject == "bo" and again.info["imported"]["9-token.pt"]
-    assert torch.equal(again.embeddings, token.float()) and torch.equal(again.output_row, head[:1].float())
+    assert torch.equal(again.embeddings, token.float()) and torch.equal(again.output_row, head.float())
 
     main("tokens", "bo", "again/best-token.pt")
     for name in ("token", "lmhead"):
         assert Path(f"again/best-{name}.pt").read_bytes() == Path(f"out/9-{name}.pt").read_bytes()
 
+    Path("out/9-info.json").unlink()
     torch.save(
         torch.nn.Parameter(head[:1].cuda() if torch.cuda.is_available() else head[:1]), "out/9-lmhead.pt"
     )
     main("tokens", "bo", "out/9-token.pt", "--read")
     again = vlm.SoftPrompt.load(paths.subject_model("bo"), base.fingerprint)
     assert torch.equal(again.output_row, head[:1].float())
+
+
+def test_rows_that_were_never_learned_are_not_written(trained: Trained) -> None:
+    """The published loaders put the head file into all k+1 rows, so that one row would become everybody's."""
+    base, _ = trained
+    saved(base, paths.subject_model("bo"), all_rows=False)
+    with pytest.raises(
+        UserError, match=r"an output row for <bo> alone, .* each of 6 tokens: put soft_prompt_all"
+    ):
+        main("tokens", "bo", "out/9-token.pt")
+    assert not Path("out").exists()
+    section = YAML(typ="safe").load(ROOT / "benchmarks/further_methods.yaml")["soft_prompt_all_rows"]
+    set_params({"methods.soft_prompt_all_rows": section})
+    variant = saved(base, paths.fitted("soft_prompt_all_rows") / "bo", all_rows=True)
+    main("tokens", "bo", "out/9-token.pt")
+    head = torch.load("out/9-lmhead.pt", weights_only=True)
+    table = torch.zeros(9, 32, dtype=torch.bfloat16)
+    table[[3, 4, 5, 6, 7, 8]] = head  # as they do
+    assert torch.equal(table[3:], variant.output_row.bfloat16()) and len(set(table[3:, 0].tolist())) == 6
 
 
 def test_all_output_rows_come_back(trained: Trained) -> None:
@@ -75,7 +97,7 @@ def test_the_card_says_whose_rows_they_are(trained: Trained, tmp_path: Path) -> 
     base, prompt = trained
     main("tokens", "bo", "a-token.pt")
     card = io.read_json(Path("a-info.json"))
-    assert card["subject"] == "bo" and card["base"] == prompt.info["base"] and card["output_rows"] == 1
+    assert card["subject"] == "bo" and card["base"] == prompt.info["base"] and card["output_rows"] == 6
     Path("a-info.json").unlink()
     main("tokens", "bo", "a-token.pt", "--read")  # as the originals come
     assert len(vlm.SoftPrompt.load(paths.subject_model("bo"), base.fingerprint).output_row) == 6

@@ -4,12 +4,17 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from commands.convert.__main__ import main
-from common.core import paths
+from common import vlm
+from common.core import paths, schema
 from common.core.errors import UserError
-from tests.support.convert_helpers import make_subject, samples, talk
+from common.methods.lora import Conversations
+from common.methods.lora.conversations import load, sequences
+from common.vlm.suffix import IGNORE
+from tests.support.convert_helpers import make_subject, samples, talk, write
 
 SCHEMES = {
     "yollava": (
@@ -60,6 +65,23 @@ def test_yollava_round_trip(scheme: str, subject: Path) -> None:
     from common.training import samples as train
 
     assert train.read_rows(paths.dataset("bo"), conversations=True, hard=True, easy=True)  # as training does
+
+
+def test_yollava_s_jsons_become_llava_s_and_a_lora_s_training_set(subject: Path, tiny_llava: Path) -> None:
+    main("yollava-example", "bo", "out")
+    before = samples("train", "image_sha256", "question", "answer")
+    write(paths.dataset("bo"), [], schema.DATASET, ["sample"])  # all is in the JSONs
+    main("yollava-example", "bo", "out", "--read")
+    main("llava", "bo", "out/bo.json")
+    pictures, items = load(Conversations(file="out/bo.json"), 0, 0, np.random.default_rng(0))
+    learned = Counter(turn for item in items for turn in item.turns)
+    assert learned == Counter((question, answer) for _, question, answer in before.elements())
+    assert sum(len(item.images) for item in items) == sum(bool(sha256) for sha256, *_ in before.elements())
+    assert len(pictures) == len({sha256 for sha256, *_ in before} - {None})
+    base = vlm.load(str(tiny_llava))
+    for item, made in zip(items, sequences(base, items, pictures), strict=True):
+        answer = [i for i, label in zip(made.ids, made.labels, strict=True) if label != IGNORE]
+        assert base.tokenizer.decode(answer[:-1]).strip() == item.turns[0][1]
 
 
 def test_yollava_without_its_images_or_roles(subject: Path) -> None:

@@ -175,7 +175,7 @@ def test_what_people_tell_is_kept_beside_what_the_model_says(photos: Path) -> No
     path = paths.facts("bo", "world")
     path.write_text(
         "facts:\n  - {question: How old is sks?, answer: <BO> is four years old.}\n"
-        "captions:\n  01.png: <bo> is at the beach.\n"
+        "captions:\n  01.png: <bo> is at the beach.\n  00.png: [<bo> sleeps., A basket with <BO> in it.]\n"
     )
     main()
     table = rows("bo")
@@ -186,6 +186,8 @@ def test_what_people_tell_is_kept_beside_what_the_model_says(photos: Path) -> No
     assert len(facts) == PHOTOS  # it weighs as much as a question that was asked of every photo
     (caption,) = [row for row in table if row["answer"] == "<bo> is at the beach."]
     assert (caption["kind"], caption["photo"]) == ("caption", "01.png")
+    told = ("<bo> sleeps.", "A basket with <bo> in it.")
+    assert [row["answer"] for row in table if row["photo"] == "00.png" and row["answer"] in told] == [*told]
     (human,) = [row for row in table if row["kind"] == "description_human"]
     assert human["answer"] == "<bo> is four years old."
     said = {row["answer"] for row in before}
@@ -279,7 +281,7 @@ def test_a_base_out_of_its_depth_is_said_so() -> None:
         ("facts: [{question: Who owns <rex>?, answer: Ann}]", "<rex> is unknown"),
         ("facts: {a: b", "is not valid YAML"),
         ("age: 4", "age"),
-        ("captions: {00.png: [a]}", "captions"),
+        ("captions: {00.png: {a: b}}", "captions"),
         ("[" * 5000, "is not valid YAML"),
     ],
 )

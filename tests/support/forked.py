@@ -29,7 +29,7 @@ PRELOADED = [
     *(f"stages.{path.parent.name}.__main__" for path in sorted(ROOT.glob("stages/*/__main__.py"))),
     *("stages.synthesize.interview", "stages.train.outputs", "common.clip", "common.training.learn"),
     *("common.methods.training_free.method", "common.methods.respond"),
-    *("autofaiss", "clip_retrieval.clip_inference.mapper"),
+    *("autofaiss", "clip_retrieval.clip_inference.mapper", "clip_retrieval.clip_back"),
     *("transformers.models.clip.modeling_clip", "transformers.models.clip.processing_clip"),
     *("transformers.models.llava.modeling_llava", "transformers.models.llava.processing_llava"),
     *("dvc.cli", "dvc.commands.repro", "dvc.repo.reproduce"),

@@ -111,6 +111,23 @@ def test_pope_is_scored_strictly_and_as_published_and_compared_with_the_base():
     assert results.failure_rates(pd.DataFrame(rows)) == {"base": 0, "soft_prompt": 0.5}
 
 
+def test_answers_are_paired_by_question_in_whatever_order_they_come():
+    """Two files number their questions alike; the published script pairs lines, and so mixes them up."""
+    said = [("Yes", "yes", "yes", "yes"), ("No", "no", "no", "no"), ("No, none", "yes", "no", "no")]
+    one = asked("pope", "base", said) + asked("pope", "soft_prompt", said)
+    said = [("No", "yes", "no", "no"), ("Yes", "no", "yes", "yes"), ("Yes", "yes", "yes", "yes")]
+    other = asked("pope", "base", said) + asked("pope", "soft_prompt", said)
+    rows = pd.DataFrame(one + [row | {"file": "other", "photo": row["photo"] + 3} for row in other])
+    found = general_vqa.score(rows, "bo", seed=0, resamples=5)
+    assert found["soft_prompt", "general.pope.unchanged"][0] == 1
+    assert found["soft_prompt", "general.pope.accuracy"][0] == pytest.approx((2 / 3 + 1 / 3) / 2)
+    turned = pd.concat([rows[rows.method == "base"], rows[rows.method != "base"][::-1]])
+    again = general_vqa.score(turned, "bo", seed=0, resamples=5)
+    assert {key: values[0] for key, values in again.items()} == pytest.approx(
+        {key: values[0] for key, values in found.items()}
+    )
+
+
 def test_pope_s_settings_count_alike():
     right, wrong = ("No", "no", "no", "no"), ("Yes", "no", "yes", "yes")
     rows = asked("pope", "soft_prompt", [right] * 9 + [wrong])

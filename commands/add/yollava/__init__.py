@@ -11,6 +11,6 @@ questions lie beside the visual ones; scores.json is a list of records, a mappin
 files of questions may say `option` or `options` and `sks` or `<sks>`, for their copies differ in that.
 """
 
-from commands.add.yollava.dataset import Dataset, read
+from commands.add.yollava.dataset import read
 
-__all__ = ["Dataset", "read"]
+__all__ = ["read"]

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from commands.add import pictures
 from commands.add.pictures import AddedPhoto
-from commands.add.yollava.findings import Findings
+from commands.add.published.findings import Findings
 from common.core import foreign, images
 from common.core.progress import printable
 

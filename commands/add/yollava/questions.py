@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from commands.add.yollava.findings import Findings
+from commands.add.published.findings import Findings
 from commands.add.yollava.subjects import subject_id
 from common.core import foreign, names
 from common.core.errors import UserError

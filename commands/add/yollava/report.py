@@ -1,12 +1,10 @@
-"""The report about the dataset as Markdown: what was imported, and what is wrong in it."""
+"""What the report about the dataset says of its subjects, questions and negatives."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from commands.add.yollava.findings import CAUSES, Findings
 from commands.add.yollava.questions import always_a
-from commands.add.yollava.subjects import KIND
 from common.testdata.ground_truth import ChoiceQuestion
 
 if TYPE_CHECKING:
@@ -33,30 +31,15 @@ BALANCE = (
 )
 
 
-def markdown(subjects: Sequence["DatasetSubject"], found: Findings, corpus: Path) -> str:
-    """The whole report; `corpus` is where the hard negatives are put."""
-    parts = [
-        "# The Yo'LLaVA dataset as imported",
-        table(subjects),
-        BALANCE,
-        _on_negatives(subjects, corpus),
-    ]
-    for cause, cases in in_order(found):
-        parts += [f"## {cause} ({len(cases)}): {CAUSES[cause]}", "\n".join(f"- {case}" for case in cases)]
-    return "\n\n".join(parts) + "\n"
+def notes(subjects: Sequence["DatasetSubject"], corpus: Path) -> list[str]:
+    """What to know of the table; `corpus` is where the hard negatives are put."""
+    return [BALANCE, _on_negatives(subjects, corpus)]
 
 
-def table(subjects: Sequence["DatasetSubject"]) -> str:
-    """One row a subject, and the sums."""
-    rows = [COLUMNS, ("---",) * len(COLUMNS)]
-    rows += [(subject.id, KIND[subject.name], *_cells([subject])) for subject in subjects]
-    rows.append(("all", "", *_cells(subjects)))
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def in_order(found: Findings) -> Iterable[tuple[str, list[str]]]:
-    """The causes that have cases."""
-    return [(cause, found[cause]) for cause in CAUSES if found[cause]]
+def table(subjects: Sequence["DatasetSubject"]) -> list[tuple[str, ...]]:
+    """The head, one row a subject, and the sums."""
+    rows = [(subject.id, subject.kind, *_cells([subject])) for subject in subjects]
+    return [COLUMNS, *rows, ("all", "", *_cells(subjects))]
 
 
 def _cells(subjects: Sequence["DatasetSubject"]) -> tuple[str, ...]:
