@@ -206,15 +206,20 @@ def leaves(tokenizer: PreTrainedTokenizerFast, tree: Tree) -> list[str]:
     ]
 
 
+def directions() -> np.ndarray:
+    """Of a projector, (WIDTH, 64) float32: one for each of the tower's channels, and others."""
+    noise = np.random.default_rng(1).normal(size=(WIDTH, 64))
+    return np.float32(np.eye(WIDTH, 64) + 0.01 * noise)
+
+
 def begun(shown: Material, tokenizer: PreTrainedTokenizerFast, layers: int) -> tuple:
     """A new Llama of so many layers, its projector, and where they hold what."""
     torch.manual_seed(0)
-    directions = np.eye(WIDTH, 64) + 0.01 * np.random.default_rng(1).normal(size=(WIDTH, 64))
     seen = shown.views[0].astype(np.float32).reshape(-1, WIDTH)
     sizes = SIZES | {"num_hidden_layers": layers}
     laid = settings.settings().comparison.model_copy(update={"channels": WIDTH})
     channels = model.Channels(SIZES["hidden_size"], WIDTH)
-    return *model.begin(tokenizer, sizes, laid, directions.astype(np.float32), seen), channels
+    return *model.begin(tokenizer, sizes, laid, directions(), seen), channels
 
 
 def fetched(
@@ -271,7 +276,7 @@ def test_a_further_round_goes_on_from_the_weights_as_they_are_shipped(
 ):
     tokenizer.save_pretrained(tmp_path / "tokenizer")
     tokens = shown.views[0].astype(np.float32).reshape(-1, WIDTH)
-    np.savez(tmp_path / "geometry.npz", directions=np.eye(WIDTH, 64, dtype=np.float32), tokens=tokens)
+    np.savez(tmp_path / "geometry.npz", directions=directions(), tokens=tokens)
     shipped = settings.settings()
     chosen = shipped.model_copy(
         update={
