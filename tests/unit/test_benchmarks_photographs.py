@@ -4,7 +4,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from benchmarks import photographs
-from benchmarks.photographs import PETS, QUESTIONS, _write_questions, classes
+from benchmarks.photographs_subjects import PETS, QUESTIONS, classes, write_questions
 from benchmarks.photographs_table import table
 from common.core import io
 from common.core.errors import UserError
@@ -58,11 +58,15 @@ def test_what_was_not_run_yet_is_said():
     assert lines[-3:] == ["", "- drawings, seed 8", "- LoRA, seed 7"]
 
 
-def test_what_is_computed_is_taken_while_photos_and_definition_of_the_run_are_the_same(workspace: Path):
+def test_what_is_computed_is_taken_while_photos_and_definition_of_the_run_are_the_same(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(photographs, "run_command", lambda *words: f"{words[-1]}\n")  # no repository here
     counts = {"0": {"cat": {"train": 3, "test": 2}}}
     assert photographs._computed(counts) == {"photos": counts, "runs": {}}
-    of = {"changes": dict(photographs.RUNS[photographs.USUAL].changes), "commit": "abc"}
-    runs = {photographs.USUAL: {"0": of, "1": of}, photographs.LORA: {"0": of}}
+    of = {**photographs.RUNS[photographs.USUAL].definition(), "commit": "abc"}
+    assert of["base"] == "HEAD:models/photographs/llava"
+    runs = {photographs.USUAL: {"0": of, "1": of, "2": of | {"base": "older"}}, photographs.LORA: {"0": of}}
     io.write_json(photographs.JSON, {"photos": counts, "runs": runs})
     assert photographs._computed(counts) == {
         "photos": counts,
@@ -74,7 +78,7 @@ def test_what_is_computed_is_taken_while_photos_and_definition_of_the_run_are_th
 
 def test_questions_are_asked_in_both_orders_and_are_what_evaluate_reads(workspace: Path):
     for subject in YAML(typ="safe").load(QUESTIONS.read_text(encoding="utf-8")):
-        _write_questions(subject)
+        write_questions(subject)
         text = load_questions(subject, "own").text
         assert len(text) == 8 and [one.answer for one in text] == [0, 1] * 4
         for first, second in zip(text[::2], text[1::2], strict=True):

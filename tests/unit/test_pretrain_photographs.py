@@ -1,5 +1,6 @@
 """Pretraining on photographs: facts of captions, questions, samples, and weights that compare at once."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,18 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from commands.pretrain.language import hidden_states
-from commands.pretrain.photographs import captions, looks, model, questions, samples, settings, train, words
+from commands.pretrain.photographs import (
+    captions,
+    looks,
+    model,
+    natures,
+    questions,
+    recipe,
+    samples,
+    settings,
+    train,
+    words,
+)
 from commands.pretrain.photographs.looks import Ground, Material, Shot
 from commands.pretrain.trees import Tree, Writer, collate
 from common.core.errors import UserError
@@ -75,6 +87,47 @@ def test_facts_are_what_most_captions_say():
     assert not man.absent("person"), "captions do not tell people apart well enough to deny one"
 
 
+def kind_of(kind: str) -> captions.Facts:
+    return captions.Facts(("",), kind, (), (), None, None, None, frozenset(), None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted"),
+    [
+        ("teapot", {"Is <bo> an animal or a thing?": "a thing", "Does <bo> have wheels?": "No"}),
+        ("dog", {"Is <bo> a thing or an animal?": "an animal", "Does <bo> have fur?": "Yes"}),
+        ("teddy bear", {"Is <bo> an animal or a toy?": "a toy", "What is <bo> made of?": "plush"}),
+        ("piggy bank", {"What is <bo> made of?": "clay", "Is <bo> a person or a thing?": "a thing"}),
+    ],
+)
+def test_what_follows_from_a_kind_is_asked_and_answered_right(kind: str, wanted: dict[str, str]):
+    rng = np.random.default_rng(0)
+    pairs = [natures.ask_nature("<bo>", kind_of(kind), rng) for _ in range(3000)]
+    for question, answer in wanted.items():
+        said = {pair[1] for pair in pairs if pair and pair[0].startswith(question)}
+        bare = {one for one in said if one not in "AB" and "<bo>" not in one.lower()}
+        assert bare == {answer}
+        for pair in pairs:
+            if pair and pair[0].startswith(f"{question}\n"):
+                assert pair[0].splitlines()["AB".index(pair[1]) + 1][3:] == answer
+    assert natures.ask_nature("<bo>", kind_of("people"), rng) is None
+
+
+def test_attributes_are_asked_for_as_often_as_they_weigh(facts: list[captions.Facts]):
+    rng, weights = np.random.default_rng(0), {"kind": 3.0, "color": 3.0, "place": 1.0, "action": 0.5}
+    drawn = [samples.draw_attribute(["action", "color", "kind", "place"], weights, rng) for _ in range(3000)]
+    assert drawn.count("kind") == pytest.approx(1200, abs=120)
+    assert drawn.count("action") == pytest.approx(200, abs=60)
+
+
+def test_people_are_no_kind_where_the_phase_says_so(shown: Material, tokenizer: PreTrainedTokenizerFast):
+    crowd = replace(shown, facts=[kind_of("people")] * 8)
+    for people, kind in ((True, "people"), (False, None)):
+        phase = settings.TrainingPhase(steps=1, trees=1, photo={}, people=people)
+        sampler = samples.Sampler(Writer(tokenizer, TOKENS), crowd, np.arange(8), phase)
+        assert {one.kind for one in sampler.facts} == {kind}
+
+
 def test_wrong_values_are_none_that_captions_confuse():
     dog = captions.read(DOG)
     assert not {"brown", "white", "tan"} & set(questions.others("color", dog))
@@ -125,7 +178,10 @@ def test_class_directions_find_the_means_of_classes():
     assert cosine.min() > 0.99
 
 
-@pytest.mark.parametrize("course", settings.settings().courses, ids=lambda course: f"{course.steps} steps")
+PHASES = [phase for part in settings.settings().rounds for phase in part.phases]
+
+
+@pytest.mark.parametrize("course", PHASES, ids=lambda course: f"{course.steps} steps")
 def test_every_leaf_ends_in_an_answer(
     course: settings.TrainingPhase, shown: Material, tokenizer: PreTrainedTokenizerFast
 ):
@@ -150,15 +206,20 @@ def leaves(tokenizer: PreTrainedTokenizerFast, tree: Tree) -> list[str]:
     ]
 
 
+def directions() -> np.ndarray:
+    """Of a projector, (WIDTH, 64) float32: one for each of the tower's channels, and others."""
+    noise = np.random.default_rng(1).normal(size=(WIDTH, 64))
+    return np.float32(np.eye(WIDTH, 64) + 0.01 * noise)
+
+
 def begun(shown: Material, tokenizer: PreTrainedTokenizerFast, layers: int) -> tuple:
     """A new Llama of so many layers, its projector, and where they hold what."""
     torch.manual_seed(0)
-    directions = np.eye(WIDTH, 64) + 0.01 * np.random.default_rng(1).normal(size=(WIDTH, 64))
     seen = shown.views[0].astype(np.float32).reshape(-1, WIDTH)
     sizes = SIZES | {"num_hidden_layers": layers}
     laid = settings.settings().comparison.model_copy(update={"channels": WIDTH})
     channels = model.Channels(SIZES["hidden_size"], WIDTH)
-    return *model.begin(tokenizer, sizes, laid, directions.astype(np.float32), seen), channels
+    return *model.begin(tokenizer, sizes, laid, directions(), seen), channels
 
 
 def fetched(
@@ -197,11 +258,11 @@ def test_training_leaves_the_comparison_as_it_was_laid(
     llama, projector, channels = begun(shown, tokenizer, model.COMPARING + 1)
     weights = {**llama.state_dict(), **{f"projector.{k}": v for k, v in projector.state_dict().items()}}
     before = {name: weight.clone() for name, weight in weights.items()}
-    courses = [settings.TrainingPhase(steps=3, trees=2, photo={"caption": 1}, references=2)]
-    rates = {"muon": 0.02, "adam": 0.01, "warmup": 1, "cooldown": 0.3}
+    phases = [settings.TrainingPhase(steps=3, trees=2, photo={"caption": 1}, references=2)]
+    rates = {"muon": 0.02, "adam": 0.01, "warmup": 1, "cooldown": 0.3, "steps": 3}
     comparison = model.FrozenComparison(llama, projector, channels)
-    learner = train.SubjectTrainer(llama, projector, comparison, rates, 3)
-    train.train(learner, tokenizer, shown, np.arange(8), courses, tmp_path / "state.pt", seed=0, rank=0)
+    learner = train.SubjectTrainer(llama, projector, comparison, rates)
+    train.train(learner, tokenizer, shown, np.arange(8), phases, tmp_path / "state.pt", seed=0, rank=0)
     changed = {name for name, weight in weights.items() if not torch.equal(before[name], weight)}
     laid = tuple(f"model.layers.{number}." for number in range(model.COMPARING))
     assert not {name for name in changed if name.startswith((*laid, "projector."))}
@@ -210,10 +271,32 @@ def test_training_leaves_the_comparison_as_it_was_laid(
     assert {words, f"model.layers.{model.COMPARING}.mlp.up_proj.weight"} <= changed
 
 
+def test_a_further_round_goes_on_from_the_weights_as_they_are_shipped(
+    shown: Material, tokenizer: PreTrainedTokenizerFast, tmp_path: Path
+):
+    tokenizer.save_pretrained(tmp_path / "tokenizer")
+    tokens = shown.views[0].astype(np.float32).reshape(-1, WIDTH)
+    np.savez(tmp_path / "geometry.npz", directions=directions(), tokens=tokens)
+    shipped = settings.settings()
+    chosen = shipped.model_copy(
+        update={
+            "llama": shipped.llama | SIZES | {"num_hidden_layers": model.COMPARING + 1},
+            "comparison": shipped.comparison.model_copy(update={"channels": WIDTH}),
+        }
+    )
+    first = recipe.begin(tokenizer, tmp_path, chosen)
+    first.save(tmp_path / "state-0.pt")
+    second = recipe.begin(tokenizer, tmp_path, chosen, 1)
+    for before, after in ((first.model, second.model), (first.projector, second.projector)):
+        for name, weight in before.state_dict().items():
+            assert torch.equal(after.state_dict()[name], weight.half().float())
+    assert second.step == 0 and second.optimizers.peak == (shipped.rounds[1].muon, shipped.rounds[1].adam)
+
+
 def test_a_wrong_setting_is_named(tmp_path):
     text = settings.SETTINGS.read_text(encoding="utf-8").replace("muon: 0.015", "muon: -1.0")
     (tmp_path / "settings.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(UserError, match=r"rates\.muon"):
+    with pytest.raises(UserError, match=r"rounds\.0\.muon"):
         settings.settings(tmp_path / "settings.yaml")
 
 

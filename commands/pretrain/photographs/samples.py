@@ -15,6 +15,7 @@ from commands.pretrain.photographs import questions, wordings
 from commands.pretrain.photographs.captions import ANIMALS, KINDS, PERSONS, Facts
 from commands.pretrain.photographs.definitions import agree, draw_name, invented
 from commands.pretrain.photographs.looks import Ground, Material, Shot, Thing
+from commands.pretrain.photographs.natures import ask_nature
 from commands.pretrain.photographs.objects import CLASSES
 from commands.pretrain.photographs.settings import TrainingPhase
 from commands.pretrain.trees import Tree, Writer
@@ -35,16 +36,27 @@ def neutral(facts: Facts, rng: np.random.Generator) -> str:
     return str(rng.choice(NEUTRAL))
 
 
-def ask(form: str, name: str, facts: Facts, rng: np.random.Generator, lasting: bool = False) -> Asked:
-    """One question of a form (caption | open | probe | choose | whole | presence | garment | count).
+def ask(
+    form: str,
+    name: str,
+    facts: Facts,
+    rng: np.random.Generator,
+    weights: Mapping[str, float] | None = None,
+    *,
+    lasting: bool = False,
+) -> Asked:
+    """One question of a form (caption | open | probe | choose | whole | presence | garment | count | nature).
 
-    `lasting` leaves out what changes from photo to photo. None where the captions give no answer.
+    `weights` says how often an attribute is asked for beside the others, 1 where it says nothing; `lasting`
+    leaves out what changes from photo to photo. None where the captions give no answer.
     """
     special: Mapping[str, Callable[..., Asked]] = {
         "presence": questions.ask_presence, "garment": questions.ask_garment, "count": questions.ask_count,
     }  # fmt: skip
     if form in special:
         return special[form](facts, rng)
+    if form == "nature":
+        return ask_nature(name, facts, rng)
     if form == "caption":
         return questions.ask_caption(name, facts, rng)
     if form == "whole":
@@ -58,7 +70,7 @@ def ask(form: str, name: str, facts: Facts, rng: np.random.Generator, lasting: b
         known = {attribute: value for attribute, value in known.items() if attribute in ("kind", "color")}
     if not known:
         return None
-    attribute = str(rng.choice(sorted(known)))
+    attribute = draw_attribute(sorted(known), weights, rng)
     if form == "open":
         return questions.ask_open(name, attribute, known[attribute], rng)
     wrong = questions.others(attribute, facts)
@@ -66,6 +78,14 @@ def ask(form: str, name: str, facts: Facts, rng: np.random.Generator, lasting: b
         return None
     asker = questions.ask_probe if form == "probe" else questions.ask_choose
     return asker(name, attribute, known[attribute], wrong, rng)
+
+
+def draw_attribute(known: list[str], weights: Mapping[str, float] | None, rng: np.random.Generator) -> str:
+    """One of the attributes, each as often as its weight says."""
+    if not weights:
+        return str(rng.choice(known))
+    shares = np.array([weights.get(attribute, 1.0) for attribute in known])
+    return str(rng.choice(known, p=shares / shares.sum()))
 
 
 def titled(name: str, facts: Facts, rng: np.random.Generator) -> Asked:
@@ -82,7 +102,17 @@ class Sampler:
 
     def __init__(self, writer: Writer, material: Material, photos: np.ndarray, course: TrainingPhase):
         self.writer, self.material, self.photos, self.course = writer, material, photos, course
+        self.facts = [self._asked(facts) for facts in material.facts]
         self.classes = [(kind, number) for kind, numbers in CLASSES.items() for number in numbers[:6]]
+
+    def _asked(self, facts: Facts) -> Facts:
+        """What the course asks for of a photo's facts."""
+        return replace(facts, kind=None) if facts.kind == "people" and not self.course.people else facts
+
+    def _ask(
+        self, form: str, name: str, facts: Facts, rng: np.random.Generator, *, lasting: bool = False
+    ) -> Asked:
+        return ask(form, name, facts, rng, self.course.attributes, lasting=lasting)
 
     def draw(self, rng: np.random.Generator) -> Tree:
         """One training sample."""
@@ -92,7 +122,7 @@ class Sampler:
         root = self.writer.prompt(tree, -1, "USER: <image>\n", (shot,), begin=True)
         for form, count in course.photo.items():
             for _ in range(count):
-                self._add(tree, root, ask(form, neutral(facts, rng), facts, rng), lead="")
+                self._add(tree, root, self._ask(form, neutral(facts, rng), facts, rng), lead="")
         for number in range(course.references + course.sentences):
             if number < course.references:
                 self._referred(tree, root, shot, facts, rng)
@@ -106,7 +136,7 @@ class Sampler:
         """A photo, the object put into it or None, and what is true of it then."""
         photo = int(rng.choice(self.photos))
         if rng.random() >= self.course.things:
-            return photo, None, self.material.facts[photo]
+            return photo, None, self.facts[photo]
         kind, number = self.classes[rng.integers(len(self.classes))]
         phrase = questions.with_article(kind)
         thing = Thing(number, *rng.uniform((3, 1.8, 1.8), (7, 3.2, 3.2)))
@@ -177,7 +207,7 @@ class Sampler:
             return
         told = facts
         while not present and (told.phrase is None or agree(told, facts)):
-            told = self.material.facts[int(rng.choice(self.photos))] if rng.random() < 0.6 else invented(rng)
+            told = self.facts[int(rng.choice(self.photos))] if rng.random() < 0.6 else invented(rng)
         branch = self.writer.prompt(tree, root, f"{name} is {told.phrase}.")
         self._ask_about(tree, branch, name, present, facts, rng)
 
@@ -188,10 +218,10 @@ class Sampler:
         if present and rng.random() < self.course.about:
             self._add(tree, branch, titled(name, facts, rng) if rng.random() < 0.5 else None)
             form = str(rng.choice(("open", "probe", "choose")))
-            self._add(tree, branch, ask(form, name, facts, rng))
+            self._add(tree, branch, self._ask(form, name, facts, rng))
         for _ in range(self.course.others):
             form = str(rng.choice(("open", "probe", "choose", "presence", "caption")))
-            self._add(tree, branch, ask(form, neutral(facts, rng), facts, rng))
+            self._add(tree, branch, self._ask(form, neutral(facts, rng), facts, rng))
 
     def _without_photo(self, tree: Tree, rng: np.random.Generator) -> None:
         """Questions about a name that a sentence or reference tokens define, without a photo."""
@@ -207,7 +237,7 @@ class Sampler:
             branch = self._define(tree, start, name, shots, " ", rng)
         for form, count in (self.course.text or {}).items():
             for _ in range(count):
-                self._add(tree, branch, ask(form, name, facts, rng, lasting=True))
+                self._add(tree, branch, self._ask(form, name, facts, rng, lasting=True))
 
     def _add(self, tree: Tree, branch: int, asked: Asked, lead: str = " ") -> None:
         if asked is not None:
