@@ -1,17 +1,11 @@
 """Exchange with other systems: `python -m commands.convert <format> <id | all> <path> [--read]`."""
 
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from commands.convert import formats, several
-from commands.convert.job import Job
-from common.core import params, paths, seed
+from commands.convert.job import Job, loaders
+from common.core import params, paths
 from common.core.errors import run
-
-if TYPE_CHECKING:
-    from common import vlm
-    from common.clip import Clip
 
 
 def main(*words: str) -> str:
@@ -22,19 +16,8 @@ def main(*words: str) -> str:
     if options.subject == several.ALL and several.ALL not in p.subjects:
         chosen = several.paths_of(p.subjects, options.path, read=options.read)
 
-    def load_base() -> "vlm.Base":
-        from common import vlm  # seconds, which formats without a model need not wait for
-
-        seed.seed_everything(p.seed, p.threads)
-        return vlm.load(**p.base.load_kwargs)
-
-    def load_clip() -> "Clip":
-        from common.clip import Clip
-
-        return Clip(p.base.clip.model, p.base.clip.revision, p.base.device.type)
-
     # what is written may use the model up, as in huggingface
-    base, clip = (cache(load) if options.read else load for load in (load_base, load_clip))
+    base, clip = loaders(p.base.load_kwargs, p.base.clip, p.seed, p.threads, once=options.read)
     done = []
     for name, path in chosen.items():
         subject = p.subject(name)

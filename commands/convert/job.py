@@ -2,8 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from common.core.preset import ClipModel
+from common.core.seed import seed_everything
 
 if TYPE_CHECKING:
     from common import vlm
@@ -39,3 +43,22 @@ class Job:
     def token(self) -> str:
         """How texts name the subject: ``<bo>``."""
         return f"<{self.subject}>"
+
+
+def loaders(
+    load_kwargs: Mapping[str, Any], clip: ClipModel, seed: int, threads: int, *, once: bool
+) -> "tuple[Callable[[], vlm.Base], Callable[[], Clip]]":
+    """Return what opens base and CLIP, when first asked for: once, or anew each time."""
+
+    def load_base() -> "vlm.Base":
+        from common import vlm  # seconds, which formats without a model need not wait for
+
+        seed_everything(seed, threads)
+        return vlm.load(**load_kwargs)
+
+    def load_clip() -> "Clip":
+        from common.clip import Clip
+
+        return Clip(clip.model, clip.revision, load_kwargs["device"])
+
+    return (cache(load_base), cache(load_clip)) if once else (load_base, load_clip)

@@ -11,8 +11,9 @@ from commands.pretrain.photographs import wordings
 from commands.pretrain.photographs.captions import ANIMALS, LEXICON, PERSONS, Facts
 from commands.pretrain.photographs.objects import OBJECTS
 from commands.pretrain.photographs.questions import answered, loosely
+from common.prompts.instructions import choice_question
 from common.prompts.recognition import BRIEF
-from common.world.text import capitalized, choose
+from common.world.text import capitalized
 
 KINDS = frozenset((*ANIMALS, *PERSONS, *OBJECTS))
 THING = "a thing"
@@ -69,7 +70,7 @@ def _chosen(
     """With lettered options, for a bare answer, or for a sentence."""
     draw = rng.random()
     if draw < 0.5:
-        return choose(question, (options[0], options[1])), "AB"[options.index(right)]
+        return choice_question(question, options, 0), "AB"[options.index(right)]
     if draw < 0.8:
         return f"{question} {BRIEF}", right
     return loosely(question, rng), f"{capitalized(name)} is {verb}{right}."
