@@ -20,7 +20,7 @@ from common.methods.myvlm.features import FeatureExtractor
 from common.training.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
-    from common.methods.myvlm import MyVLM
+    from common.methods.myvlm.method import MyVLM
 
 FittedHead = tuple[heads.Head, torch.Tensor, dict[str, Any]]  # with its keys and its split (see `concept`)
 
