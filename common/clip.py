@@ -68,7 +68,7 @@ class Clip:
         return words.input_ids
 
     def encode_image(self, pixels: "torch.Tensor") -> "torch.Tensor":
-        """Embed pixel values (n, 3, side, side), or clip-retrieval's (n, 1, 3, side, side), to (n, d): float32."""
+        """Embed pixel values (n, 3, side, side), or (n, 1, 3, side, side), to (n, d); all are float32."""
         return self.model.get_image_features(pixels.flatten(0, -4).to(self.device)).pooler_output
 
     def encode_text(self, ids: "torch.Tensor") -> "torch.Tensor":
