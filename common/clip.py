@@ -23,11 +23,10 @@ MODELS = ("clip", "vision-text-dual-encoder")  # by the config's model_type: tho
 class Clip:
     """A frozen model and its processor, with the methods that clip-retrieval expects of a model."""
 
-    def __init__(self, model: str, revision: str | None, device: str, key: str = "base.clip") -> None:
+    def __init__(self, model: str, revision: str | None, device: str) -> None:
         """Load from a folder (revision None) or a hub id at a commit, in float32; `device` as in params.yaml.
 
-        Raises UserError, which calls the model by its key in params.yaml, when there is none of `MODELS`
-        there, or a part of its weights is missing.
+        Raises UserError when there is none of `MODELS` there, or a part of its weights is missing.
         """
         import torch
         from transformers import AutoConfig, AutoModel, AutoProcessor, logging
@@ -35,11 +34,11 @@ class Clip:
         if device == "auto":  # it is small: one device holds it
             device = "cuda" if torch.cuda.is_available() else "cpu"
         logging.disable_progress_bar()  # it would count tensors, which says nothing to anyone
-        with explained(key, model, revision):
+        with explained("base.clip", model, revision):
             kind = AutoConfig.from_pretrained(model, revision=revision).model_type
             if kind not in MODELS:
                 raise UserError(
-                    f"{model} is a model of type {kind}: {key}.model in params.yaml needs one of type "
+                    f"{model} is a model of type {kind}: base.clip.model in params.yaml needs one of type "
                     f"{', '.join(MODELS)}, for example openai/clip-vit-large-patch14"
                 )
             self.processor = AutoProcessor.from_pretrained(model, revision=revision)
@@ -50,10 +49,10 @@ class Clip:
                 use_safetensors=True,
                 output_loading_info=True,
             )
-            refuse_gaps(key, model, loaded)
-            refuse_other_side(key, model, self.processor, weights.config)
+            refuse_gaps("base.clip", model, loaded)
+            refuse_other_side("base.clip", model, self.processor, weights.config)
         self.model = weights.to(device).eval().requires_grad_(False)
-        self.name, self.revision, self.device = model, revision, device
+        self.device = device
         self.dimension: int = self.model.config.projection_dim
 
     def preprocess(self, images: Image.Image | Sequence[Image.Image]) -> "torch.Tensor":
@@ -69,7 +68,7 @@ class Clip:
         return words.input_ids
 
     def encode_image(self, pixels: "torch.Tensor") -> "torch.Tensor":
-        """Embed pixel values (n, 3, side, side), or clip-retrieval's (n, 1, 3, side, side): (n, d)."""
+        """Embed pixel values (n, 3, side, side), or (n, 1, 3, side, side), to (n, d); all are float32."""
         return self.model.get_image_features(pixels.flatten(0, -4).to(self.device)).pooler_output
 
     def encode_text(self, ids: "torch.Tensor") -> "torch.Tensor":
