@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from common import methods
-from common.core import paths, subject_lines
+from common.core import params, paths, subject_lines
 from common.core.errors import UserError
 
 PRESET = "photographs"
@@ -48,7 +48,9 @@ def settle(text: str, others: Path | None) -> str:
     if drawn and subjects.flow_style:
         raise UserError(f"{paths.PARAMS} has its subjects on one line: take the drawn ones out by hand")
     edits = [(*_span(_at(root, *key)), _scalar(value)) for key, value in values.items()]
-    untaught = methods.untaught_without_names(YAML(typ="safe").load(text)["methods"])
+    chosen = YAML(typ="safe").load(text)
+    chosen["base"]["preset"] = PRESET
+    untaught = methods.untaught_without_names(params.with_preset(chosen)["methods"])
     left_out = drawn + [pair for pair in _at(root, "methods").value if pair[0].value in untaught]
     edits += [(*subject_lines.lines_of(text, key, value), "") for key, value in left_out]
     for start, end, new in sorted(edits, reverse=True):

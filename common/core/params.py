@@ -6,6 +6,7 @@ Problems that only other files can show, such as a missing photo folder, belong 
 settings are checked by `common.methods`.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -61,24 +62,10 @@ class Params(Section):
     @model_validator(mode="before")
     @classmethod
     def _filled_from_the_preset(cls, values: Any) -> Any:
-        """Put the preset's values where its sections say `preset`."""
         try:
-            name, presets = values["base"]["preset"], values["presets"]
-            if name not in presets:
-                raise ValueError(f"base.preset is {name!r}: use one of {', '.join(presets)}")
-            preset = presets[name]
-            filled = {
-                section: _filled(values[section], preset[section])
-                for section in Preset.model_fields
-                if section != "methods"
-            }
-            filled["methods"] = {
-                key: _filled(section, preset["methods"].get(section["method"], {}))
-                for key, section in values["methods"].items()
-            }
+            return with_preset(values)
         except (AttributeError, KeyError, TypeError):
             return values  # not of the form that this needs: the sections' own checks say where
-        return {**values, **filled}
 
     @model_validator(mode="after")
     def _names_can_be_used(self) -> "Params":
@@ -118,6 +105,27 @@ def load(path: Path | str = paths.PARAMS) -> Params:
     except FileNotFoundError:
         raise UserError(f"{path} is missing: run the command from the repository's top folder") from None
     return settings.checked(Params, values, path)
+
+
+def with_preset(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The whole file's values, those of the selected preset where its sections say `preset`.
+
+    Raises ValueError if there is no such preset, and whatever mappings do that are not of params.yaml's form.
+    """
+    name, presets = values["base"]["preset"], values["presets"]
+    if name not in presets:
+        raise ValueError(f"base.preset is {name!r}: use one of {', '.join(presets)}")
+    preset = presets[name]
+    filled = {
+        section: _filled(values[section], preset[section])
+        for section in Preset.model_fields
+        if section != "methods"
+    }
+    filled["methods"] = {
+        key: _filled(section, preset["methods"].get(section["method"], {}))
+        for key, section in values["methods"].items()
+    }
+    return {**values, **filled}
 
 
 def _filled(section: dict[str, Any], preset: dict[str, Any]) -> dict[str, Any]:
