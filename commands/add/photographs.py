@@ -11,8 +11,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from common import methods
-from common.core import params, paths, subject_lines
+from common.core import paths, subject_lines
 from common.core.errors import UserError
+from common.core.preset import with_preset
 
 PRESET = "photographs"
 DRAWN = "world"
@@ -50,7 +51,7 @@ def settle(text: str, others: Path | None) -> str:
     edits = [(*_span(_at(root, *key)), _scalar(value)) for key, value in values.items()]
     chosen = YAML(typ="safe").load(text)
     chosen["base"]["preset"] = PRESET
-    untaught = methods.untaught_without_names(params.with_preset(chosen)["methods"])
+    untaught = methods.untaught_without_names(with_preset(chosen)["methods"])
     left_out = drawn + [pair for pair in _at(root, "methods").value if pair[0].value in untaught]
     edits += [(*subject_lines.lines_of(text, key, value), "") for key, value in left_out]
     for start, end, new in sorted(edits, reverse=True):

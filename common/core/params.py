@@ -6,7 +6,6 @@ Problems that only other files can show, such as a missing photo folder, belong 
 settings are checked by `common.methods`.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +13,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from common.core import paths, settings, yaml_file
 from common.core.errors import UserError
-from common.core.preset import Preset
+from common.core.preset import Preset, with_preset
 from common.core.sections import (
     Assemble,
     Base,
@@ -27,7 +26,7 @@ from common.core.sections import (
     Synthesize,
     TrainStage,
 )
-from common.core.settings import PRESET, AtOnce, Count, Section
+from common.core.settings import AtOnce, Count, Section
 from common.core.subject_params import SubjectId, SubjectParams, World
 from common.core.vocabulary import Kind
 
@@ -105,41 +104,3 @@ def load(path: Path | str = paths.PARAMS) -> Params:
     except FileNotFoundError:
         raise UserError(f"{path} is missing: run the command from the repository's top folder") from None
     return settings.checked(Params, values, path)
-
-
-def with_preset(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The whole file's values, those of the selected preset where its sections say `preset`.
-
-    Raises ValueError if there is no such preset, and whatever mappings do that are not of params.yaml's form.
-    """
-    name, presets = values["base"]["preset"], values["presets"]
-    if name not in presets:
-        raise ValueError(f"base.preset is {name!r}: use one of {', '.join(presets)}")
-    preset = presets[name]
-    filled = {
-        section: _filled(values[section], preset[section])
-        for section in Preset.model_fields
-        if section != "methods"
-    }
-    filled["methods"] = {
-        key: _filled(section, preset["methods"].get(section["method"], {}))
-        for key, section in values["methods"].items()
-    }
-    return {**values, **filled}
-
-
-def _filled(section: dict[str, Any], preset: dict[str, Any]) -> dict[str, Any]:
-    """A section with the preset's values where it says `preset`, in mappings below it, too.
-
-    A commit becomes null if the section names a model of its own: it would be the wrong one's.
-    """
-    filled = {}
-    for key, value in section.items():
-        if isinstance(value, dict) and isinstance(preset.get(key), dict):
-            filled[key] = _filled(value, preset[key])
-        elif value == PRESET:
-            another = key == "revision" and section.get("model") != PRESET
-            filled[key] = None if another else preset.get(key, value)
-        else:
-            filled[key] = value
-    return filled

@@ -1,13 +1,14 @@
-"""What of the sections of params.yaml depends on the frozen models, so that a preset can say it.
+"""What of the sections of params.yaml depends on the frozen models: what a preset says, and how it is filled in.
 
 The sections themselves, which hold more, are in `sections`.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from common.core.settings import CountOrZero, Section, Share, Side, TrainPreset
+from common.core.settings import PRESET, CountOrZero, Section, Share, Side, TrainPreset
 
 Cosine = Annotated[float, Field(ge=-1, le=1)]
 
@@ -98,3 +99,41 @@ class Preset(Section):
     evaluate: AnswerLimits
     chat: ChatLimits
     methods: dict[str, dict[str, Any]]  # by package, for sections of that method; each checks its own
+
+
+def with_preset(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The whole file's values, those of the selected preset where its sections say `preset`.
+
+    Raises ValueError if there is no such preset, and whatever mappings do that are not of params.yaml's form.
+    """
+    name, presets = values["base"]["preset"], values["presets"]
+    if name not in presets:
+        raise ValueError(f"base.preset is {name!r}: use one of {', '.join(presets)}")
+    preset = presets[name]
+    filled = {
+        section: _filled(values[section], preset[section])
+        for section in Preset.model_fields
+        if section != "methods"
+    }
+    filled["methods"] = {
+        key: _filled(section, preset["methods"].get(section["method"], {}))
+        for key, section in values["methods"].items()
+    }
+    return {**values, **filled}
+
+
+def _filled(section: dict[str, Any], preset: dict[str, Any]) -> dict[str, Any]:
+    """A section with the preset's values where it says `preset`, in mappings below it, too.
+
+    A commit becomes null if the section names a model of its own: it would be the wrong one's.
+    """
+    filled = {}
+    for key, value in section.items():
+        if isinstance(value, dict) and isinstance(preset.get(key), dict):
+            filled[key] = _filled(value, preset[key])
+        elif value == PRESET:
+            another = key == "revision" and section.get("model") != PRESET
+            filled[key] = None if another else preset.get(key, value)
+        else:
+            filled[key] = value
+    return filled
