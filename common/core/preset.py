@@ -1,4 +1,4 @@
-"""What of the sections of params.yaml depends on the frozen models: what a preset says, and how it is filled in.
+"""What of the sections of params.yaml depends on the frozen models: what presets say, and where it goes.
 
 The sections themselves, which hold more, are in `sections`.
 """
