@@ -1,4 +1,4 @@
-"""Pretraining on photographs: facts of captions, questions, samples, and weights that compare at once."""
+"""Pretraining on photographs: samples, and weights that compare at once."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,115 +9,13 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from commands.pretrain.language import hidden_states
-from commands.pretrain.photographs import (
-    captions,
-    looks,
-    model,
-    natures,
-    questions,
-    recipe,
-    samples,
-    settings,
-    train,
-    words,
-)
+from commands.pretrain.photographs import looks, model, recipe, samples, settings, train
 from commands.pretrain.photographs.looks import Ground, Material, Shot
 from commands.pretrain.trees import Tree, Writer, collate
 from common.core.errors import UserError
+from tests.support.photographs import SIZES, TOKENS, WIDTH, facts, kind_of, shown, tokenizer
 
-DOG = (
-    "A brown and white dog is running through the snow .",
-    "A dog is running in the snow",
-    "A small brown and white dog runs in the snow with a red collar .",
-    "The dog runs .",
-    "a dog runs across a snowy field",
-)
-MAN = (
-    "A man in a blue shirt stands on the street .",
-    "A man wearing a blue shirt is standing on a sidewalk .",
-    "A man stands .",
-    "Man on the street with a bicycle .",
-    "A tall man in a blue shirt",
-)
-TOKENS, WIDTH = 49, 24
-SIZES = {
-    "hidden_size": 64,
-    "intermediate_size": 128,
-    "num_attention_heads": 4,  # of 16 channels
-    "initializer_range": 0.1,
-}
-
-
-@pytest.fixture(scope="module")
-def facts() -> list[captions.Facts]:
-    return [captions.read(DOG), captions.read(MAN)] * 4
-
-
-@pytest.fixture(scope="module")
-def tokenizer(facts: list[captions.Facts]) -> PreTrainedTokenizerFast:
-    return words.build(facts, 900, 0)
-
-
-@pytest.fixture(scope="module")
-def shown(facts: list[captions.Facts]) -> Material:
-    """Eight photos, each with a content of its own in every token, in two views that differ a little."""
-    rng = np.random.default_rng(0)
-    content = rng.normal(size=(8, 1, WIDTH))
-    views = [
-        np.float16(content + 0.5 * rng.normal(size=(8, TOKENS, WIDTH)) + 0.2 * rng.normal(size=(8, 1, WIDTH)))
-        for _ in range(2)
-    ]
-    pooled = [view.astype(np.float32).mean(1) for view in views]
-    return Material(views, facts, looks.nearest(pooled[0], 3), np.ones((1000, WIDTH), np.float32))
-
-
-def test_facts_are_what_most_captions_say():
-    dog, man = captions.read(DOG), captions.read(MAN)
-    assert (dog.kind, dog.colors, dog.place, dog.action) == (
-        "dog",
-        ("brown", "white"),
-        "in the snow",
-        "running",
-    )
-    assert dog.phrase == "a small brown and white dog"
-    assert man.garments == (("shirt", "blue"),)
-    assert man.place == "on the street"
-    assert "bike" in man.present
-    assert "bike" not in man.absent("vehicle")
-    assert not man.absent("person"), "captions do not tell people apart well enough to deny one"
-
-
-def kind_of(kind: str) -> captions.Facts:
-    return captions.Facts(("",), kind, (), (), None, None, None, frozenset(), None)
-
-
-@pytest.mark.parametrize(
-    ("kind", "wanted"),
-    [
-        ("teapot", {"Is <bo> an animal or a thing?": "a thing", "Does <bo> have wheels?": "No"}),
-        ("dog", {"Is <bo> a thing or an animal?": "an animal", "Does <bo> have fur?": "Yes"}),
-        ("teddy bear", {"Is <bo> an animal or a toy?": "a toy", "What is <bo> made of?": "plush"}),
-        ("piggy bank", {"What is <bo> made of?": "clay", "Is <bo> a person or a thing?": "a thing"}),
-    ],
-)
-def test_what_follows_from_a_kind_is_asked_and_answered_right(kind: str, wanted: dict[str, str]):
-    rng = np.random.default_rng(0)
-    pairs = [natures.ask_nature("<bo>", kind_of(kind), rng) for _ in range(3000)]
-    for question, answer in wanted.items():
-        said = {pair[1] for pair in pairs if pair and pair[0].startswith(question)}
-        bare = {one for one in said if one not in "AB" and "<bo>" not in one.lower()}
-        assert bare == {answer}
-        for pair in pairs:
-            if pair and pair[0].startswith(f"{question}\n"):
-                assert pair[0].splitlines()["AB".index(pair[1]) + 1][3:] == answer
-    assert natures.ask_nature("<bo>", kind_of("people"), rng) is None
-
-
-def test_attributes_are_asked_for_as_often_as_they_weigh(facts: list[captions.Facts]):
-    rng, weights = np.random.default_rng(0), {"kind": 3.0, "color": 3.0, "place": 1.0, "action": 0.5}
-    drawn = [samples.draw_attribute(["action", "color", "kind", "place"], weights, rng) for _ in range(3000)]
-    assert drawn.count("kind") == pytest.approx(1200, abs=120)
-    assert drawn.count("action") == pytest.approx(200, abs=60)
+__all__ = ["facts", "shown", "tokenizer"]  # fixtures
 
 
 def test_people_are_no_kind_where_the_phase_says_so(shown: Material, tokenizer: PreTrainedTokenizerFast):
@@ -126,23 +24,6 @@ def test_people_are_no_kind_where_the_phase_says_so(shown: Material, tokenizer: 
         phase = settings.TrainingPhase(steps=1, trees=1, photo={}, people=people)
         sampler = samples.Sampler(Writer(tokenizer, TOKENS), crowd, np.arange(8), phase)
         assert {one.kind for one in sampler.facts} == {kind}
-
-
-def test_wrong_values_are_none_that_captions_confuse():
-    dog = captions.read(DOG)
-    assert not {"brown", "white", "tan"} & set(questions.others("color", dog))
-    assert not {"in the snow", "in the mountains", "in a field"} & set(questions.others("place", dog))
-
-
-def test_yes_and_no_are_asked_alike_often(facts: list[captions.Facts]):
-    rng = np.random.default_rng(0)
-    asked = [samples.ask("probe", "the subject", facts[0], rng) for _ in range(400)]
-    assert 0.4 < np.mean([answer == "Yes" for _, answer in asked]) < 0.6
-
-
-def test_any_text_comes_back_from_the_tokenizer(tokenizer: PreTrainedTokenizerFast):
-    text = "Is <xq7> naïve — or 犬?\nA. yes"
-    assert tokenizer.decode(tokenizer.encode(text, add_special_tokens=False)) == text
 
 
 def test_a_ground_changes_what_lies_around_the_middle(shown: Material):
@@ -181,11 +62,11 @@ def test_class_directions_find_the_means_of_classes():
 PHASES = [phase for part in settings.settings().rounds for phase in part.phases]
 
 
-@pytest.mark.parametrize("course", PHASES, ids=lambda course: f"{course.steps} steps")
+@pytest.mark.parametrize("phase", PHASES, ids=lambda phase: f"{phase.steps} steps")
 def test_every_leaf_ends_in_an_answer(
-    course: settings.TrainingPhase, shown: Material, tokenizer: PreTrainedTokenizerFast
+    phase: settings.TrainingPhase, shown: Material, tokenizer: PreTrainedTokenizerFast
 ):
-    sampler = samples.Sampler(Writer(tokenizer, TOKENS), shown, np.arange(8), course)
+    sampler = samples.Sampler(Writer(tokenizer, TOKENS), shown, np.arange(8), phase)
     rng = np.random.default_rng(0)
     for tree in (sampler.draw(rng) for _ in range(10)):
         texts = leaves(tokenizer, tree)
