@@ -23,10 +23,11 @@ MODELS = ("clip", "vision-text-dual-encoder")  # by the config's model_type: tho
 class Clip:
     """A frozen model and its processor, with the methods that clip-retrieval expects of a model."""
 
-    def __init__(self, model: str, revision: str | None, device: str) -> None:
+    def __init__(self, model: str, revision: str | None, device: str, key: str = "base.clip") -> None:
         """Load from a folder (revision None) or a hub id at a commit, in float32; `device` as in params.yaml.
 
-        Raises UserError when there is none of `MODELS` there, or a part of its weights is missing.
+        Raises UserError, which calls the model by its key in params.yaml, when there is none of `MODELS`
+        there, or a part of its weights is missing.
         """
         import torch
         from transformers import AutoConfig, AutoModel, AutoProcessor, logging
@@ -34,11 +35,11 @@ class Clip:
         if device == "auto":  # it is small: one device holds it
             device = "cuda" if torch.cuda.is_available() else "cpu"
         logging.disable_progress_bar()  # it would count tensors, which says nothing to anyone
-        with explained("base.clip", model, revision):
+        with explained(key, model, revision):
             kind = AutoConfig.from_pretrained(model, revision=revision).model_type
             if kind not in MODELS:
                 raise UserError(
-                    f"{model} is a model of type {kind}: base.clip.model in params.yaml needs one of type "
+                    f"{model} is a model of type {kind}: {key}.model in params.yaml needs one of type "
                     f"{', '.join(MODELS)}, for example openai/clip-vit-large-patch14"
                 )
             self.processor = AutoProcessor.from_pretrained(model, revision=revision)
@@ -49,10 +50,10 @@ class Clip:
                 use_safetensors=True,
                 output_loading_info=True,
             )
-            refuse_gaps("base.clip", model, loaded)
-            refuse_other_side("base.clip", model, self.processor, weights.config)
+            refuse_gaps(key, model, loaded)
+            refuse_other_side(key, model, self.processor, weights.config)
         self.model = weights.to(device).eval().requires_grad_(False)
-        self.device = device
+        self.name, self.revision, self.device = model, revision, device
         self.dimension: int = self.model.config.projection_dim
 
     def preprocess(self, images: Image.Image | Sequence[Image.Image]) -> "torch.Tensor":

@@ -11,8 +11,8 @@ from commands.convert.__main__ import main
 from common.core import io, paths, schema
 from common.core.errors import UserError
 from common.core.images import photo_row
-from common.methods.lora import Conversations
 from common.methods.lora.conversations import load
+from common.methods.lora.settings import Conversations
 from common.training import samples as train
 from stages.assemble.__main__ import main as assemble
 from tests.support.convert_helpers import make_subject, talk, write

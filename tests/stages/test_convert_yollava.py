@@ -11,8 +11,8 @@ from commands.convert.__main__ import main
 from common import vlm
 from common.core import paths, schema
 from common.core.errors import UserError
-from common.methods.lora import Conversations
 from common.methods.lora.conversations import load, sequences
+from common.methods.lora.settings import Conversations
 from common.vlm.suffix import IGNORE
 from tests.support.convert_helpers import make_subject, samples, talk, write
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from common.core import io, paths, schema
 from common.core.images import load_image, photo_row
+from common.prompts.recognition import templates
 from stages.assemble import dataset
 from stages.assemble.augment import Strength
 from tests.support.helpers import save_photo, set_params
@@ -48,7 +49,7 @@ def make_subject() -> Path:
         dataset.SourceImage(role, image, f"http://corpus.example/{i}.png", f"{i}", 0.5)
         for i, (role, image) in enumerate(zip(["hard", "hard", "easy"], noise_images(3), strict=True))
     ]
-    recipe = dataset.DatasetRecipe(0, 32, 2, Strength(0.1, 0.1, 5, 0.1, 0.01))
+    recipe = dataset.DatasetRecipe(0, 32, 2, Strength(0.1, 0.1, 5, 0.1, 0.01), templates("drawn"))
     rows = dataset.rows("bo", pictures, others, [row for row in spoken if row["kind"] == "qa"], recipe)
     write(paths.dataset("bo"), rows, schema.DATASET, ["sample"])
     return folder
