@@ -30,7 +30,7 @@ def test_the_table_shows_what_was_measured_of_each_method_and_nothing_else():
     }
     other = (
         run
-        | {"commit": "abd"}
+        | {"commit": "abf"}
         | {"estimates": run["estimates"] | {"recognition.auc": {"soft_prompt": estimate(0.8)}}}
     )
     found = {
@@ -40,7 +40,7 @@ def test_the_table_shows_what_was_measured_of_each_method_and_nothing_else():
     lines = table(found, {"drawings": ["7", "8"]}).splitlines()
     assert "3 photos to learn from and 2 to test" in lines[2]
     assert "## drawings, seeds 7, 8" in lines
-    assert "3 hard and 4 easy negatives for all subjects together. Commit `abc`, `abd`." in lines
+    assert "3 hard and 4 easy negatives for all subjects together. Commit `abc`, `abf`." in lines
     assert lines[-5:] == [
         "| method | recognition.weighted | recognition.auc |",
         "|---|---:|---:|",
