@@ -1,6 +1,5 @@
-"""Pretraining on photographs: samples, and weights that compare at once."""
+"""Pretraining on photographs: facts of captions, questions, samples, and weights that compare at once."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,21 +8,88 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from commands.pretrain.language import hidden_states
-from commands.pretrain.photographs import looks, model, recipe, samples, settings, train
+from commands.pretrain.photographs import captions, looks, model, questions, samples, settings, train, words
 from commands.pretrain.photographs.looks import Ground, Material, Shot
 from commands.pretrain.trees import Tree, Writer, collate
 from common.core.errors import UserError
-from tests.support.photographs import SIZES, TOKENS, WIDTH, facts, kind_of, shown, tokenizer
 
-__all__ = ["facts", "shown", "tokenizer"]  # fixtures
+DOG = (
+    "A brown and white dog is running through the snow .",
+    "A dog is running in the snow",
+    "A small brown and white dog runs in the snow with a red collar .",
+    "The dog runs .",
+    "a dog runs across a snowy field",
+)
+MAN = (
+    "A man in a blue shirt stands on the street .",
+    "A man wearing a blue shirt is standing on a sidewalk .",
+    "A man stands .",
+    "Man on the street with a bicycle .",
+    "A tall man in a blue shirt",
+)
+TOKENS, WIDTH = 49, 24
+SIZES = {
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_attention_heads": 4,  # of 16 channels
+    "initializer_range": 0.1,
+}
 
 
-def test_people_are_no_kind_where_the_phase_says_so(shown: Material, tokenizer: PreTrainedTokenizerFast):
-    crowd = replace(shown, facts=[kind_of("people")] * 8)
-    for people, kind in ((True, "people"), (False, None)):
-        phase = settings.TrainingPhase(steps=1, trees=1, photo={}, people=people)
-        sampler = samples.Sampler(Writer(tokenizer, TOKENS), crowd, np.arange(8), phase)
-        assert {one.kind for one in sampler.facts} == {kind}
+@pytest.fixture(scope="module")
+def facts() -> list[captions.Facts]:
+    return [captions.read(DOG), captions.read(MAN)] * 4
+
+
+@pytest.fixture(scope="module")
+def tokenizer(facts: list[captions.Facts]) -> PreTrainedTokenizerFast:
+    return words.build(facts, 900, 0)
+
+
+@pytest.fixture(scope="module")
+def shown(facts: list[captions.Facts]) -> Material:
+    """Eight photos, each with a content of its own in every token, in two views that differ a little."""
+    rng = np.random.default_rng(0)
+    content = rng.normal(size=(8, 1, WIDTH))
+    views = [
+        np.float16(content + 0.5 * rng.normal(size=(8, TOKENS, WIDTH)) + 0.2 * rng.normal(size=(8, 1, WIDTH)))
+        for _ in range(2)
+    ]
+    pooled = [view.astype(np.float32).mean(1) for view in views]
+    return Material(views, facts, looks.nearest(pooled[0], 3), np.ones((1000, WIDTH), np.float32))
+
+
+def test_facts_are_what_most_captions_say():
+    dog, man = captions.read(DOG), captions.read(MAN)
+    assert (dog.kind, dog.colors, dog.place, dog.action) == (
+        "dog",
+        ("brown", "white"),
+        "in the snow",
+        "running",
+    )
+    assert dog.phrase == "a small brown and white dog"
+    assert man.garments == (("shirt", "blue"),)
+    assert man.place == "on the street"
+    assert "bike" in man.present
+    assert "bike" not in man.absent("vehicle")
+    assert not man.absent("person"), "captions do not tell people apart well enough to deny one"
+
+
+def test_wrong_values_are_none_that_captions_confuse():
+    dog = captions.read(DOG)
+    assert not {"brown", "white", "tan"} & set(questions.others("color", dog))
+    assert not {"in the snow", "in the mountains", "in a field"} & set(questions.others("place", dog))
+
+
+def test_yes_and_no_are_asked_alike_often(facts: list[captions.Facts]):
+    rng = np.random.default_rng(0)
+    asked = [samples.ask("probe", "the subject", facts[0], rng) for _ in range(400)]
+    assert 0.4 < np.mean([answer == "Yes" for _, answer in asked]) < 0.6
+
+
+def test_any_text_comes_back_from_the_tokenizer(tokenizer: PreTrainedTokenizerFast):
+    text = "Is <xq7> naïve — or 犬?\nA. yes"
+    assert tokenizer.decode(tokenizer.encode(text, add_special_tokens=False)) == text
 
 
 def test_a_ground_changes_what_lies_around_the_middle(shown: Material):
@@ -59,14 +125,11 @@ def test_class_directions_find_the_means_of_classes():
     assert cosine.min() > 0.99
 
 
-PHASES = [phase for part in settings.settings().rounds for phase in part.phases]
-
-
-@pytest.mark.parametrize("phase", PHASES, ids=lambda phase: f"{phase.steps} steps")
+@pytest.mark.parametrize("course", settings.settings().courses, ids=lambda course: f"{course.steps} steps")
 def test_every_leaf_ends_in_an_answer(
-    phase: settings.TrainingPhase, shown: Material, tokenizer: PreTrainedTokenizerFast
+    course: settings.TrainingPhase, shown: Material, tokenizer: PreTrainedTokenizerFast
 ):
-    sampler = samples.Sampler(Writer(tokenizer, TOKENS), shown, np.arange(8), phase)
+    sampler = samples.Sampler(Writer(tokenizer, TOKENS), shown, np.arange(8), course)
     rng = np.random.default_rng(0)
     for tree in (sampler.draw(rng) for _ in range(10)):
         texts = leaves(tokenizer, tree)
@@ -87,20 +150,15 @@ def leaves(tokenizer: PreTrainedTokenizerFast, tree: Tree) -> list[str]:
     ]
 
 
-def directions() -> np.ndarray:
-    """Of a projector, (WIDTH, 64) float32: one for each of the tower's channels, and others."""
-    noise = np.random.default_rng(1).normal(size=(WIDTH, 64))
-    return np.float32(np.eye(WIDTH, 64) + 0.01 * noise)
-
-
 def begun(shown: Material, tokenizer: PreTrainedTokenizerFast, layers: int) -> tuple:
     """A new Llama of so many layers, its projector, and where they hold what."""
     torch.manual_seed(0)
+    directions = np.eye(WIDTH, 64) + 0.01 * np.random.default_rng(1).normal(size=(WIDTH, 64))
     seen = shown.views[0].astype(np.float32).reshape(-1, WIDTH)
     sizes = SIZES | {"num_hidden_layers": layers}
     laid = settings.settings().comparison.model_copy(update={"channels": WIDTH})
     channels = model.Channels(SIZES["hidden_size"], WIDTH)
-    return *model.begin(tokenizer, sizes, laid, directions(), seen), channels
+    return *model.begin(tokenizer, sizes, laid, directions.astype(np.float32), seen), channels
 
 
 def fetched(
@@ -139,11 +197,11 @@ def test_training_leaves_the_comparison_as_it_was_laid(
     llama, projector, channels = begun(shown, tokenizer, model.COMPARING + 1)
     weights = {**llama.state_dict(), **{f"projector.{k}": v for k, v in projector.state_dict().items()}}
     before = {name: weight.clone() for name, weight in weights.items()}
-    phases = [settings.TrainingPhase(steps=3, trees=2, photo={"caption": 1}, references=2)]
-    rates = {"muon": 0.02, "adam": 0.01, "warmup": 1, "cooldown": 0.3, "steps": 3}
+    courses = [settings.TrainingPhase(steps=3, trees=2, photo={"caption": 1}, references=2)]
+    rates = {"muon": 0.02, "adam": 0.01, "warmup": 1, "cooldown": 0.3}
     comparison = model.FrozenComparison(llama, projector, channels)
-    learner = train.SubjectTrainer(llama, projector, comparison, rates)
-    train.train(learner, tokenizer, shown, np.arange(8), phases, tmp_path / "state.pt", seed=0, rank=0)
+    learner = train.SubjectTrainer(llama, projector, comparison, rates, 3)
+    train.train(learner, tokenizer, shown, np.arange(8), courses, tmp_path / "state.pt", seed=0, rank=0)
     changed = {name for name, weight in weights.items() if not torch.equal(before[name], weight)}
     laid = tuple(f"model.layers.{number}." for number in range(model.COMPARING))
     assert not {name for name in changed if name.startswith((*laid, "projector."))}
@@ -152,32 +210,10 @@ def test_training_leaves_the_comparison_as_it_was_laid(
     assert {words, f"model.layers.{model.COMPARING}.mlp.up_proj.weight"} <= changed
 
 
-def test_a_further_round_goes_on_from_the_weights_as_they_are_shipped(
-    shown: Material, tokenizer: PreTrainedTokenizerFast, tmp_path: Path
-):
-    tokenizer.save_pretrained(tmp_path / "tokenizer")
-    tokens = shown.views[0].astype(np.float32).reshape(-1, WIDTH)
-    np.savez(tmp_path / "geometry.npz", directions=directions(), tokens=tokens)
-    shipped = settings.settings()
-    chosen = shipped.model_copy(
-        update={
-            "llama": shipped.llama | SIZES | {"num_hidden_layers": model.COMPARING + 1},
-            "comparison": shipped.comparison.model_copy(update={"channels": WIDTH}),
-        }
-    )
-    first = recipe.begin(tokenizer, tmp_path, chosen)
-    first.save(tmp_path / "state-0.pt")
-    second = recipe.begin(tokenizer, tmp_path, chosen, 1)
-    for before, after in ((first.model, second.model), (first.projector, second.projector)):
-        for name, weight in before.state_dict().items():
-            assert torch.equal(after.state_dict()[name], weight.half().float())
-    assert second.step == 0 and second.optimizers.peak == (shipped.rounds[1].muon, shipped.rounds[1].adam)
-
-
 def test_a_wrong_setting_is_named(tmp_path):
     text = settings.SETTINGS.read_text(encoding="utf-8").replace("muon: 0.015", "muon: -1.0")
     (tmp_path / "settings.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(UserError, match=r"rounds\.0\.muon"):
+    with pytest.raises(UserError, match=r"rates\.muon"):
         settings.settings(tmp_path / "settings.yaml")
 
 

@@ -63,7 +63,7 @@ def _pooled(view: np.ndarray) -> np.ndarray:
 
 
 def learn(rank: int, source: Path, work: Path, chosen: Settings, port: int) -> None:
-    """Train as one of the processes that share each step; goes on from the states in `work`."""
+    """Train as one of the processes that share each step; goes on from `work/state.pt`."""
     torch.set_num_threads(1)
     if chosen.processes > 1:
         address = f"tcp://127.0.0.1:{port}"
@@ -77,12 +77,11 @@ def learn(rank: int, source: Path, work: Path, chosen: Settings, port: int) -> N
         geometry["things"],
     )
     tokens = tokenizer.load(work / "tokenizer")
+    learner = begin(tokens, work, chosen)
+    if (work / "state.pt").exists():
+        learner.load(work / "state.pt")
     photos = np.arange(len(found))
-    for number, part in enumerate(chosen.rounds):
-        learner, state = begin(tokens, work, chosen, number), _state(work, number)
-        if state.exists():
-            learner.load(state)
-        train(learner, tokens, shown, photos, part.phases, state, seed=chosen.seed + number, rank=rank)
+    train(learner, tokens, shown, photos, chosen.courses, work / "state.pt", seed=chosen.seed, rank=rank)
     if dist.is_initialized():
         dist.destroy_process_group()
 
@@ -92,13 +91,8 @@ def learn_together(source: Path, work: Path, chosen: Settings) -> None:
     mp.spawn(learn, (source, work, chosen, free_port()), nprocs=chosen.processes, daemon=True)
 
 
-def _state(work: Path, number: int) -> Path:
-    """Weights and optimizers of a round."""
-    return work / f"state-{number}.pt"
-
-
-def begin(tokens: PreTrainedTokenizerFast, work: Path, chosen: Settings, number: int = 0) -> SubjectTrainer:
-    """New weights, or those that the round before left, and new optimizers."""
+def begin(tokens: PreTrainedTokenizerFast, work: Path, chosen: Settings) -> SubjectTrainer:
+    """New weights and optimizers."""
     geometry = np.load(work / "geometry.npz")
     torch.manual_seed(chosen.seed)
     llama, projector = model.begin(
@@ -106,19 +100,15 @@ def begin(tokens: PreTrainedTokenizerFast, work: Path, chosen: Settings, number:
     )
     channels = model.Channels(llama.config.hidden_size, chosen.comparison.channels)
     comparison = model.FrozenComparison(llama, projector, channels)
-    if number:
-        before = torch.load(_state(work, number - 1), weights_only=True)
-        for part, name in ((llama, "model"), (projector, "projector")):
-            part.load_state_dict({key: value.half().float() for key, value in before[name].items()})
-    return SubjectTrainer(llama, projector, comparison, chosen.rounds[number].rates)
+    steps = sum(course.steps for course in chosen.courses)
+    return SubjectTrainer(llama, projector, comparison, chosen.rates.model_dump(), steps)
 
 
 def write(work: Path, target: Path, chosen: Settings) -> None:
-    """Export what the last round left to `target/llava`, float16."""
+    """Export what `work/state.pt` holds to `target/llava`, float16."""
     tokens = tokenizer.load(work / "tokenizer")
-    last = len(chosen.rounds) - 1
-    learner = begin(tokens, work, chosen, last)
-    learner.load(_state(work, last))
+    learner = begin(tokens, work, chosen)
+    learner.load(work / "state.pt")
     # A tokenizer that has padded a batch would save that, so the export reads it anew.
     assembled = model.assemble(tokens, learner.model, learner.projector)
     export.export(assembled, tokenizer.load(work / "tokenizer"), target / "llava")

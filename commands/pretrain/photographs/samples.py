@@ -1,66 +1,112 @@
-"""What the base for photographs is asked in which phase, as trees of text and photos.
+"""What the base for photographs is asked in which course, as trees of text and photos.
 
 Not the single questions (`questions`), nor what image tokens look like (`looks`).
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from commands.pretrain.photographs import questions
-from commands.pretrain.photographs.captions import Facts
+from commands.pretrain.photographs import questions, wordings
+from commands.pretrain.photographs.captions import ANIMALS, KINDS, PERSONS, Facts
 from commands.pretrain.photographs.definitions import agree, draw_name, invented
-from commands.pretrain.photographs.forms import Asked, ask, neutral, titled
 from commands.pretrain.photographs.looks import Ground, Material, Shot, Thing
 from commands.pretrain.photographs.objects import CLASSES
 from commands.pretrain.photographs.settings import TrainingPhase
 from commands.pretrain.trees import Tree, Writer
+from common.world.text import capitalized
 
+NEUTRAL = ("the subject", "the subject", "this subject", "it")
 LATENT_TOKENS = (8, 16, 16, 16, 24, 49)  # how many tokens of a reference a definition holds
+_SUBJECT = re.compile(rf"^(?:a|an|the|one)(?: [a-z-]+){{0,6}}? (?:{'|'.join(KINDS)})\b(?! and\b)")
+Asked = tuple[str, str] | None
+
+
+def neutral(facts: Facts, rng: np.random.Generator) -> str:
+    """What a question calls the one that the photo shows: its kind, or nothing that gives the answer away."""
+    if facts.kind in (*ANIMALS, *PERSONS) and rng.random() < 0.35:
+        return f"the {facts.kind}"
+    if facts.kind in PERSONS and rng.random() < 0.6:
+        return str(rng.choice(("this person", "the person")))
+    return str(rng.choice(NEUTRAL))
+
+
+def ask(form: str, name: str, facts: Facts, rng: np.random.Generator, lasting: bool = False) -> Asked:
+    """One question of a form (caption | open | probe | choose | whole | presence | garment | count).
+
+    `lasting` leaves out what changes from photo to photo. None where the captions give no answer.
+    """
+    special: Mapping[str, Callable[..., Asked]] = {
+        "presence": questions.ask_presence, "garment": questions.ask_garment, "count": questions.ask_count,
+    }  # fmt: skip
+    if form in special:
+        return special[form](facts, rng)
+    if form == "caption":
+        return questions.ask_caption(name, facts, rng)
+    if form == "whole":
+        if facts.phrase is None:
+            return None
+        return str(rng.choice(wordings.WHOLE)).format(name=name), f"{capitalized(name)} is {facts.phrase}."
+    known = questions.values(facts)
+    if "the" in name and facts.kind and facts.kind in name:
+        known.pop("kind", None)
+    if lasting:
+        known = {attribute: value for attribute, value in known.items() if attribute in ("kind", "color")}
+    if not known:
+        return None
+    attribute = str(rng.choice(sorted(known)))
+    if form == "open":
+        return questions.ask_open(name, attribute, known[attribute], rng)
+    wrong = questions.others(attribute, facts)
+    if not wrong:
+        return None
+    asker = questions.ask_probe if form == "probe" else questions.ask_choose
+    return asker(name, attribute, known[attribute], wrong, rng)
+
+
+def titled(name: str, facts: Facts, rng: np.random.Generator) -> Asked:
+    """A caption that says the name in place of the subject."""
+    captions = [caption for caption in facts.captions if _SUBJECT.match(caption)]
+    if not captions or facts.kind == "people":
+        return None
+    caption = _SUBJECT.sub(name, str(rng.choice(captions)), count=1)
+    return str(rng.choice(wordings.CAPTION)).format(name=name), f"{caption}."
 
 
 class Sampler:
-    """Draws trees of a phase; `photos` are the numbers of those that it may show."""
+    """Draws trees of a course; `photos` are the numbers of those that it may show."""
 
-    def __init__(self, writer: Writer, material: Material, photos: np.ndarray, phase: TrainingPhase):
-        self.writer, self.material, self.photos, self.phase = writer, material, photos, phase
-        self.facts = [self._asked(facts) for facts in material.facts]
+    def __init__(self, writer: Writer, material: Material, photos: np.ndarray, course: TrainingPhase):
+        self.writer, self.material, self.photos, self.course = writer, material, photos, course
         self.classes = [(kind, number) for kind, numbers in CLASSES.items() for number in numbers[:6]]
-
-    def _asked(self, facts: Facts) -> Facts:
-        """What the phase asks for of a photo's facts."""
-        return replace(facts, kind=None) if facts.kind == "people" and not self.phase.people else facts
-
-    def _ask(
-        self, form: str, name: str, facts: Facts, rng: np.random.Generator, *, lasting: bool = False
-    ) -> Asked:
-        return ask(form, name, facts, rng, self.phase.attributes, lasting=lasting)
 
     def draw(self, rng: np.random.Generator) -> Tree:
         """One training sample."""
-        tree, phase = Tree(), self.phase
+        tree, course = Tree(), self.course
         photo, thing, facts = self._subject(rng)
         shot = self._look(photo, thing, rng)
         root = self.writer.prompt(tree, -1, "USER: <image>\n", (shot,), begin=True)
-        for form, count in phase.photo.items():
+        for form, count in course.photo.items():
             for _ in range(count):
-                self._add(tree, root, self._ask(form, neutral(facts, rng), facts, rng), lead="")
-        for number in range(phase.references + phase.sentences):
-            if number < phase.references:
+                self._add(tree, root, ask(form, neutral(facts, rng), facts, rng), lead="")
+        for number in range(course.references + course.sentences):
+            if number < course.references:
                 self._referred(tree, root, shot, facts, rng)
             else:
                 self._told(tree, root, facts, rng)
-        if phase.text:
+        if course.text:
             self._without_photo(tree, rng)
         return tree
 
     def _subject(self, rng: np.random.Generator) -> tuple[int, Thing | None, Facts]:
         """A photo, the object put into it or None, and what is true of it then."""
         photo = int(rng.choice(self.photos))
-        if rng.random() >= self.phase.things:
-            return photo, None, self.facts[photo]
+        if rng.random() >= self.course.things:
+            return photo, None, self.material.facts[photo]
         kind, number = self.classes[rng.integers(len(self.classes))]
         phrase = questions.with_article(kind)
         thing = Thing(number, *rng.uniform((3, 1.8, 1.8), (7, 3.2, 3.2)))
@@ -72,7 +118,7 @@ class Sampler:
         views = len(self.material.views)
         view = int(rng.integers(views)) if view is None else view
         ground = None
-        if rng.random() < self.phase.grounds:
+        if rng.random() < self.course.grounds:
             other = int(rng.choice(self.photos))
             ground = Ground(int(rng.integers(views)), other, *rng.uniform(2.0, 3.6, 2))
         return Shot(view, photo, bool(rng.random() < 0.5), ground, thing)
@@ -80,7 +126,7 @@ class Sampler:
     def _others(self, shot: Shot, rng: np.random.Generator) -> Shot:
         """A look at somebody else: hard ones look alike, or stand before the very same ground."""
         draw = rng.random()
-        if draw < self.phase.hard:
+        if draw < self.course.hard:
             near = self.material.neighbors[shot.photo]
             photo = int(near[int(len(near) * rng.random() ** 2)])
         else:
@@ -131,7 +177,7 @@ class Sampler:
             return
         told = facts
         while not present and (told.phrase is None or agree(told, facts)):
-            told = self.facts[int(rng.choice(self.photos))] if rng.random() < 0.6 else invented(rng)
+            told = self.material.facts[int(rng.choice(self.photos))] if rng.random() < 0.6 else invented(rng)
         branch = self.writer.prompt(tree, root, f"{name} is {told.phrase}.")
         self._ask_about(tree, branch, name, present, facts, rng)
 
@@ -139,13 +185,13 @@ class Sampler:
         self, tree: Tree, branch: int, name: str, present: bool, facts: Facts, rng: np.random.Generator
     ) -> None:
         self._add(tree, branch, questions.recognition(name, present, rng))
-        if present and rng.random() < self.phase.about:
+        if present and rng.random() < self.course.about:
             self._add(tree, branch, titled(name, facts, rng) if rng.random() < 0.5 else None)
             form = str(rng.choice(("open", "probe", "choose")))
-            self._add(tree, branch, self._ask(form, name, facts, rng))
-        for _ in range(self.phase.others):
+            self._add(tree, branch, ask(form, name, facts, rng))
+        for _ in range(self.course.others):
             form = str(rng.choice(("open", "probe", "choose", "presence", "caption")))
-            self._add(tree, branch, self._ask(form, neutral(facts, rng), facts, rng))
+            self._add(tree, branch, ask(form, neutral(facts, rng), facts, rng))
 
     def _without_photo(self, tree: Tree, rng: np.random.Generator) -> None:
         """Questions about a name that a sentence or reference tokens define, without a photo."""
@@ -159,9 +205,9 @@ class Sampler:
             facts = replace(facts, present=frozenset())
             shots = tuple(self._look(photo, thing, rng) for _ in range(int(rng.integers(1, 4))))
             branch = self._define(tree, start, name, shots, " ", rng)
-        for form, count in (self.phase.text or {}).items():
+        for form, count in (self.course.text or {}).items():
             for _ in range(count):
-                self._add(tree, branch, self._ask(form, name, facts, rng, lasting=True))
+                self._add(tree, branch, ask(form, name, facts, rng, lasting=True))
 
     def _add(self, tree: Tree, branch: int, asked: Asked, lead: str = " ") -> None:
         if asked is not None:

@@ -30,6 +30,15 @@ class Comparison(Section):
     fetched: PositiveFloat
 
 
+class Rates(Section):
+    """Of the optimizers; see `schedule.Optimizers`."""
+
+    muon: PositiveFloat
+    adam: PositiveFloat
+    warmup: NonNegativeInt
+    cooldown: Share
+
+
 class TrainingPhase(Section):
     """What one tree holds; numbers of questions by form, and of definitions.
 
@@ -44,8 +53,6 @@ class TrainingPhase(Section):
         things: share of photos with an object of the tower's classes in them.
         about: share of named and present ones that are asked about further.
         grounds: share of looks at a photo with another photo around the subject.
-        attributes: how often one is asked for beside the others; 1 where nothing is said.
-        people: whether "people" is an answer to what kind of thing a photo shows.
 
     """
 
@@ -60,24 +67,6 @@ class TrainingPhase(Section):
     things: Share = 0.0
     about: Share = 0.5
     grounds: Share = 0.3
-    attributes: dict[str, PositiveFloat] | None = None
-    people: bool = True
-
-
-class Round(Section):
-    """Phases with one schedule of the optimizers' rates; see `schedule.Optimizers`."""
-
-    muon: PositiveFloat
-    adam: PositiveFloat
-    warmup: NonNegativeInt
-    cooldown: Share
-    phases: list[TrainingPhase]
-
-    @property
-    def rates(self) -> dict[str, float]:
-        """What `schedule.Optimizers` takes."""
-        steps = sum(phase.steps for phase in self.phases)
-        return {**self.model_dump(exclude={"phases"}), "steps": steps}
 
 
 class Settings(Section):
@@ -90,7 +79,8 @@ class Settings(Section):
     neighbors: PositiveInt
     llama: dict[str, Any]
     comparison: Comparison
-    rounds: list[Round]
+    rates: Rates
+    courses: list[TrainingPhase]
 
     @model_validator(mode="after")
     def _has_room(self) -> Settings:

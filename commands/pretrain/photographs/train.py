@@ -1,4 +1,4 @@
-"""Trains projector and Llama through a round, in one or more processes that average their gradients.
+"""Trains projector and Llama through the courses, in one or more processes that average their gradients.
 
 Every two minutes or so the whole state is written; a killed run goes on from there with the same draws, for
 each step has a random stream of its own.
@@ -28,20 +28,21 @@ REPORT_EVERY = 10  # steps
 
 
 class SubjectTrainer:
-    """Weights, optimizers and where in a round they are."""
+    """Weights, optimizers and where in the courses they are."""
 
     def __init__(
         self,
         model: LlamaForCausalLM,
         projector: Projector,
         comparison: FrozenComparison,
-        rates: dict[str, float],
+        rates: dict,
+        steps: int,
     ):
         self.model, self.projector, self.comparison, self.step = model, projector, comparison, 0
         named = [pair for pair in model.named_parameters() if pair[1].requires_grad]
         self.hidden = [weight for name, weight in named if is_hidden(name, weight)]
         self.rest = [weight for name, weight in named if not is_hidden(name, weight)]
-        self.optimizers = Optimizers(self.hidden, self.rest, **rates)
+        self.optimizers = Optimizers(self.hidden, self.rest, steps=steps, **rates)
 
     def save(self, file: Path) -> None:
         """Write the state, all or nothing."""
@@ -74,22 +75,22 @@ def train(
     tokenizer: PreTrainedTokenizerFast,
     material: Material,
     photos: np.ndarray,
-    phases: list[TrainingPhase],
+    courses: list[TrainingPhase],
     file: Path,
     *,
     seed: int,
     rank: int,
 ) -> None:
-    """Train until the phases end; `file` holds the state, and a log of progress stands beside it."""
+    """Train until the courses end; `file` holds the state, and a log of progress stands beside it."""
     log = Log(file.with_suffix(".jsonl"))
     writer = Writer(tokenizer, material.views[0].shape[1])
-    samplers = [Sampler(writer, material, photos, phase) for phase in phases]
-    ends = np.cumsum([phase.steps for phase in phases])
+    samplers = [Sampler(writer, material, photos, course) for course in courses]
+    ends = np.cumsum([course.steps for course in courses])
     running, started = np.zeros(2), time.process_time()
     while learner.step < ends[-1]:
         number = int(np.searchsorted(ends, learner.step, side="right"))
         rng = np.random.default_rng((seed, learner.step, rank))
-        trees = [samplers[number].draw(rng) for _ in range(phases[number].trees)]
+        trees = [samplers[number].draw(rng) for _ in range(courses[number].trees)]
         batch = collate(trees, tokenizer.pad_token_id, writer.image_tokens)
         with torch.autocast("cpu", torch.bfloat16):
             tokens = image_tokens(learner.projector, material, batch)
@@ -103,7 +104,7 @@ def train(
         running += (loss.item() / REPORT_EVERY, right / REPORT_EVERY)
         if learner.step % REPORT_EVERY == 0:
             log(
-                step=learner.step, of=int(ends[-1]), phase=number, loss=float(running[0]),
+                step=learner.step, of=int(ends[-1]), course=number, loss=float(running[0]),
                 right=float(running[1]), core_seconds=round(time.process_time() - started),
             )  # fmt: skip
             running[:] = 0

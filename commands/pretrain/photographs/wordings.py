@@ -27,7 +27,6 @@ OPEN = {  # attribute: questions that ask for it
 }  # fmt: skip
 OF_ANIMAL = ("What kind of animal is {name}?", "What animal is {name}?", "What sort of animal is {name}?")
 OF_PERSON = ("What kind of person is {name}?", "Who is {name}?", "What kind of person is {name}?")
-MATERIAL = ("What is {name} made of?", "What material is {name} made of?", "Of what is {name} made?")
 PROBE = {
     "kind": ("Is {name} {value}?", "Is this {value}?", "Would you say {name} is {value}?"),
     "color": ("Is {name} {value}?", "Is the color of {name} {value}?", "Is {name} mainly {value}?"),
