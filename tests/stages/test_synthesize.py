@@ -161,7 +161,9 @@ def test_an_answer_knows_whether_the_limit_cut_it_off(tiny_llava: Path) -> None:
         base, [question], [()], prefixes.batch([None]), max_new_tokens=3, option_ids=[0]
     )
     assert third not in (first, second)
+    base = vlm.load(str(tiny_llava))  # anew, for a base reads once what ends an answer
     base.model.generation_config.eos_token_id = third
+    prefixes = vlm.encode_prefixes(base, [])
     short, whole = (
         vlm.answer(base, [vlm.Query("Is it red?")], prefixes, max_new_tokens=limit, batch_size=1)[0]
         for limit in (2, 3)
