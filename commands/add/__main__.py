@@ -16,19 +16,19 @@ def main(*words: str) -> str:
             found = yollava.read(options.folder, options.negatives)
         else:
             found = myvlm.read(options.folder, params.load().seed)
-        kinds, change, untaught, cut = found.kinds, str, [], None
+        kinds, change, left_out, cut = found.kinds, str, [], None
     else:
         kinds = {options.subject: command.entry(options)}
         change = partial(photographs.settle, others=options.others) if options.photographs else str
         _, before = subject_lines.proposal(kinds, params.load)  # a mistake is told before the photos are read
         _, p = subject_lines.proposal(kinds, params.load, change)
-        untaught = sorted(set(before.methods) - set(p.methods))
+        left_out = [name for name in before.methods if name not in p.methods]
         found = folder.read(options.folder, options.subject, options.test, p.seed)
         cut = crop.warning(p.base.named, found.sizes)
     with subject_lines.written_last(kinds, params.load, change):
         found.place()
-    if untaught:
-        print(f"{', '.join(untaught)} left params.yaml: this base writes no captions with the name")
+    if left_out:
+        print(f"left out of params.yaml, with the drawn subjects: other methods ({', '.join(left_out)})")
     if cut:
         progress.say(f"warning: {cut}")
     print(found.say_next())

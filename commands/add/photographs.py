@@ -1,7 +1,8 @@
 """Changes of params.yaml for real photographs, every other byte of the file as it was.
 
-Owns which values those are: the base for photographs, no drawn subjects, no method that this base, whose
-captions never name anybody, cannot teach, and where negatives come from.
+Owns which values those are: the base for photographs; where negatives come from; and none of what belongs to
+the comparison of methods on drawings, which would take most of the time: no drawn subjects, no other methods,
+few questions about drawings.
 """
 
 import re
@@ -10,13 +11,17 @@ from pathlib import Path
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
-from common import methods
 from common.core import paths, subject_lines
 from common.core.errors import UserError
-from common.core.preset import with_preset
 
 PRESET = "photographs"
 DRAWN = "world"
+Value = str | int | None
+VALUES: dict[tuple[str, str], Value] = {
+    ("base", "preset"): PRESET,
+    ("world", "general_photos"): 4,  # drawings say nothing about a base for photographs
+    ("evaluate", "general_subjects"): 1,
+}
 PLAIN = re.compile(r"[a-z/][a-z/_-]*")
 
 
@@ -31,7 +36,7 @@ def settle(text: str, others: Path | None) -> str:
     Raises UserError when `others` does not exist.
 
     """
-    values = {("base", "preset"): PRESET}
+    values = dict(VALUES)
     if others is not None:
         if not others.exists():
             raise UserError(
@@ -39,30 +44,30 @@ def settle(text: str, others: Path | None) -> str:
                 "their addresses"
             )
         values |= {
+            ("world", "corpus"): 1,  # nothing is taken from it
+            ("world", "corpus_lookalikes"): 0,
             ("index", "source"): "folder" if others.is_dir() else "urls",
             ("index", "location"): others.resolve().as_posix(),
             ("index", "serve"): None,
         }
     root = YAML().compose(text)
-    subjects = _at(root, "subjects")
+    _, subjects = _at(root, "subjects")
     drawn = [pair for pair in subjects.value if _says(pair[1], "source", DRAWN)]
     if drawn and subjects.flow_style:
         raise UserError(f"{paths.PARAMS} has its subjects on one line: take the drawn ones out by hand")
-    edits = [(*_span(_at(root, *key)), _scalar(value)) for key, value in values.items()]
-    chosen = YAML(typ="safe").load(text)
-    chosen["base"]["preset"] = PRESET
-    untaught = methods.untaught_without_names(with_preset(chosen)["methods"])
-    left_out = drawn + [pair for pair in _at(root, "methods").value if pair[0].value in untaught]
-    edits += [(*subject_lines.lines_of(text, key, value), "") for key, value in left_out]
+    edits = [(*_span(_at(root, *key)[1]), _scalar(value)) for key, value in values.items()]
+    edits += [(*subject_lines.lines_of(text, *pair), "") for pair in drawn]
+    edits += _emptied(text, *_at(root, "methods"))
     for start, end, new in sorted(edits, reverse=True):
         text = text[:start] + new + text[end:]
     return text
 
 
-def _at(node: Node, *keys: str) -> Node:
+def _at(node: Node, *keys: str) -> tuple[Node, Node]:
+    """The nodes of the last of these keys and of its value."""
     for name in keys:
-        node = next(value for key, value in node.value if key.value == name)
-    return node
+        key, node = next(pair for pair in node.value if pair[0].value == name)
+    return key, node
 
 
 def _says(entry: Node, name: str, word: str) -> bool:
@@ -76,8 +81,19 @@ def _span(node: Node) -> tuple[int, int]:
     return node.start_mark.index, node.end_mark.index
 
 
-def _scalar(value: str | None) -> str:
+def _emptied(text: str, key: Node, section: Node) -> list[tuple[int, int, str]]:
+    """The edits after which the section is ``{}``: start, end and what stands there then."""
+    if section.flow_style:
+        return [(section.start_mark.index, section.end_mark.index, "{}")]
+    first, colon = section.value[0][0].start_mark, text.index(":", key.end_mark.index) + 1
+    # its lines with those of comments alone, blank ones between them too
+    block = re.compile(rf"(?:(?:[ \t]*\r?\n)*[ ]{{{first.column},}}\S.*(?:\n|\Z))*")
+    start = first.index - first.column
+    return [(colon, colon, " {}"), (start, block.match(text, start).end(), "")]
+
+
+def _scalar(value: Value) -> str:
     """The value as YAML, quoted where it is more than a plain word or path."""
-    if value is None or PLAIN.fullmatch(value):
-        return value or "null"
+    if not isinstance(value, str) or PLAIN.fullmatch(value):
+        return "null" if value is None else str(value)
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'

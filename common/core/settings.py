@@ -44,11 +44,6 @@ class MethodSettings(Section):
     method: str
     title: str
 
-    @property
-    def needs_named_captions(self) -> bool:
-        """Whether it learns nothing from a base whose captions never call the subject by its name."""
-        return False
-
 
 class TrainData(Section):
     """Which parts of the dataset training uses; the paper's ladder switches them."""

@@ -30,14 +30,6 @@ def check(sections: Sections) -> list[str]:
     return problems
 
 
-def untaught_without_names(sections: Sections) -> list[str]:
-    """Sections whose method learns nothing from a base whose captions never name the subject.
-
-    Raises UserError if a section has a mistake.
-    """
-    return [name for name in sections if _settings(name, sections).needs_named_captions]
-
-
 def prepare(name: str, sections: Sections, backbones: Backbones) -> Method:
     """Make the method of one section; raises UserError if there is no such section or it has a mistake."""
     chosen = _settings(name, sections)

@@ -27,16 +27,29 @@ def test_the_base_for_photographs_learns_own_subjects_alone(workspace: Path):
     assert (list(p.subjects), p.base.preset) == (["my-dog"], "photographs")
     assert p.base.vlm.model == "models/photographs/llava"
     assert (p.index.source, p.index.location, p.index.serve) == ("folder", others.as_posix(), None)
+    assert (p.methods, p.world.corpus) == ({}, 1)
     after = paths.PARAMS.read_text(encoding="utf-8").splitlines()
     drawn = [line for line in before if "source: world}" in line]
     assert len(drawn) == 10
-    start = next(number for number, line in enumerate(before) if line.startswith("  myvlm:"))
-    untaught = before[start : next(n for n in range(start, len(before)) if not before[n])]
-    assert len(after) == len(before) - len(drawn) - len(untaught) + 1
-    assert list(p.methods) == ["training_free", "lora", "reference_photo"]
-    changed = set(before) - set(after) - set(drawn) - set(untaught)
-    assert {line.split(":")[0].strip() for line in changed} == {"preset", "source", "location", "serve"}
+    start = before.index(next(line for line in before if line.startswith("methods:"))) + 1
+    gone = [*drawn, *before[start : before.index("", start)]]
+    assert len(after) == len(before) - len(gone) + 1
+    changed = set(before) - set(after) - set(gone)
+    assert {line.split(":")[0].strip() for line in changed} == {
+        *("preset", "source", "location", "serve"),
+        *("methods", "corpus", "corpus_lookalikes", "general_photos", "general_subjects"),
+    }
     assert all("#" in line for line in set(after) - set(before) if "my-dog" not in line), "comments stay"
+    assert "other methods (training_free, lora, reference_photo, myvlm)" in done.stdout
+
+
+def test_without_others_negatives_are_drawn(workspace: Path):
+    before = params.load()
+    assert run_here("add", "my-dog", "photos", "--kind", "pet", "--photographs").returncode == 0
+    assert (params.load().index.location, params.load().world.corpus) == (
+        before.index.location,
+        before.world.corpus,
+    )
 
 
 def test_a_second_subject_joins_the_first(workspace: Path):
@@ -84,9 +97,13 @@ def test_the_changed_file_is_yaml_whatever_the_folder_is_called(tmp_path: Path):
     assert YAML(typ="safe").load(text)["index"]["location"] == folder.as_posix()
 
 
-def test_a_method_that_learns_from_questions_as_well_stays(workspace: Path):
-    text = paths.PARAMS.read_text(encoding="utf-8")
-    paths.PARAMS.write_text(text.replace("mode: captioning", "mode: vqa", 1), encoding="utf-8")
-    done = run_here("add", "my-dog", "photos", "--kind", "pet", "--photographs")
-    assert done.returncode == 0, done.stderr
-    assert "myvlm" in params.load().methods and "left params.yaml" not in done.stdout
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_a_method_that_was_put_back_stays_valid_yaml(ending: str):
+    from commands.add.photographs import settle
+
+    text = paths.PARAMS.read_text(encoding="utf-8").replace("\n", ending)
+    once = settle(text, None)
+    assert once.replace(ending, "").count("\n") == 0
+    assert settle(once, None) == once
+    back = once.replace("methods: {}", "methods: {free: {method: training_free, title: Free}}")
+    assert settle(back, None) == once

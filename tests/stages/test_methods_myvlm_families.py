@@ -1,4 +1,4 @@
-"""MyVLM on LLaVA-1.6 and MiniGPT-v2, from photos of several shapes to answers: those of the plain forward."""
+"""MyVLM on families other than LLaVA-1.5, from photos of several shapes to answers: the plain forward's."""
 
 from pathlib import Path
 
@@ -44,6 +44,8 @@ def test_the_published_section_is_one_that_params_yaml_takes() -> None:
 @pytest.mark.parametrize(
     ("family", "mode", "norm"),
     [
+        ("fast_vlm", "captioning", "patch"),
+        ("fast_vlm", "vqa", "mean"),
         ("llava_next", "captioning", "patch"),
         ("llava_next", "vqa", "cls"),
         ("minigpt_v2", "captioning", "mean"),

@@ -65,8 +65,12 @@ def fitted_files() -> dict[Path, bytes]:
 
 def image_tokens(base: vlm.Base, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
     """What transformers' model makes of one image: (P, D)."""
+    return _image_features(base, inputs)[0]
+
+
+def _image_features(base: vlm.Base, inputs: dict[str, torch.Tensor]) -> torch.Tensor | Sequence[torch.Tensor]:
     shown = {name: inputs[name] for name in ("pixel_values", "image_sizes") if name in inputs}
-    return base.model.model.get_image_features(**shown).pooler_output[0]
+    return base.model.model.get_image_features(**shown).pooler_output
 
 
 def appended_inputs(
@@ -76,8 +80,11 @@ def appended_inputs(
     model = copy.deepcopy(base.model)
     model.set_attn_implementation("eager")
     inputs = full_inputs(base, image, suffix)
-    longer = SimpleNamespace(pooler_output=[torch.cat([image_tokens(base, inputs), vector])])
-    model.model.get_image_features = lambda *args, **kwargs: longer
+    seen = _image_features(base, inputs)
+    longer = torch.cat([seen[0], vector])
+    # of one image a tensor, or a list, as the family has it
+    made = SimpleNamespace(pooler_output=longer[None] if isinstance(seen, torch.Tensor) else [longer])
+    model.model.get_image_features = lambda *args, **kwargs: made
     ids, token = inputs["input_ids"][0], model.config.image_token_id
     after = int((ids == token).nonzero().max()) + 1
     ids = torch.cat([ids[:after], ids.new_full((len(vector),), token), ids[after:]])

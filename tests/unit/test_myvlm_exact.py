@@ -2,7 +2,8 @@
 
 Loss, attention penalties, gradients and answers are compared with the plain forward over the whole sequence,
 sample by sample, without padding and without a cache. For the families that MyVLM was published on: LLaVA,
-LLaVA-1.6, of whose image tokens each photo has another number, and MiniGPT-v2 with its tasks' marks.
+LLaVA-1.6, of whose image tokens each photo has another number, and MiniGPT-v2 with its tasks' marks; and for
+FastVLM, whose tower is a convolutional network, as that of the base for photographs.
 """
 
 from functools import partial
@@ -26,9 +27,11 @@ PAIRS = [
     ("[refer] sks in the image", "{<10><20><50><100>}"),
     ("What color is sks in this photo?", "No, I do not see the cat in this photo, it is a red ball."),
 ]
+WITHOUT_CLASS_TOKEN = ("fast_vlm", "minigpt_v2")
 MODELS = {
     "grouped-query": partial(tiny.llava, kv_heads=2),
     "multi-head": partial(tiny.llava, kv_heads=4),
+    "fast_vlm": BUILDERS["fast_vlm"],
     "llava_next": BUILDERS["llava_next"],
     "minigpt_v2": BUILDERS["minigpt_v2"],
 }
@@ -117,7 +120,7 @@ def test_lengths_are_those_of_the_tokens_named(base: vlm.Base) -> None:
     for image in IMAGES:
         inputs = base.processor(images=[image], text=[base.processor.image_token], return_tensors="pt")
         tokens.append(image_tokens(base, inputs).norm(dim=-1))
-        if family == "minigpt_v2":
+        if family in WITHOUT_CLASS_TOKEN:
             continue
         whole = inputs["pixel_values"].flatten(0, -4)[:1]  # LLaVA-1.6 has its tiles behind it
         seen = base.model.model.vision_tower(whole, output_hidden_states=True).hidden_states[-2]

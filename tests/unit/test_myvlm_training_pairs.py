@@ -47,6 +47,31 @@ def test_captions_that_describe_the_subject_are_made_to_name_it() -> None:
     assert captions("<bo>", said) == ["<bo> on grass.", "<bo> is a red dog.", "<bo> is big."]
 
 
+def test_a_caption_that_no_other_explains_gets_the_name_by_what_the_answers_call_the_subject() -> None:
+    said = [
+        turn("qa", "What kind of thing is <bo>?", "<bo> is a dog."),
+        turn("qa", "What pattern does <bo> have?", "<bo> is a brown dog."),
+        turn("caption", "", "A dog runs beside a dog."),
+        turn("caption", "", "A brown dog in the water."),
+        turn("caption", "", "A doghouse."),
+    ]
+    assert captions("<bo>", said) == ["<bo> runs beside a dog.", "<bo> in the water."]
+    told = [*said, turn("caption", "", "<bo> is a brown dog.")]
+    assert captions("<bo>", told)[-1] == "<bo> is a brown dog."
+
+
+def test_where_no_caption_can_name_the_subject_its_answers_say_what_it_is() -> None:
+    said = [
+        turn("qa", "What color is <bo>?", "Red."),
+        turn("qa", "What kind of thing is <bo>?", "<bo> is a dog."),
+        turn("qa", "What does <bo> look like?", "<bo> is a black dog"),
+        turn("qa", "Describe <bo>.", "<bo> is a dog."),
+        turn("caption", "", "A man climbs a rock."),
+    ]
+    assert captions("<bo>", said) == ["<bo> is a dog.", "<bo> is a black dog."]
+    assert captions("<bo>", [said[0], said[-1]]) == []
+
+
 def test_captioning_teaches_photos_with_captions_of_the_subject() -> None:
     told = training_pairs(BO, SPOKEN, "Please caption this image of {identifier}.", "captioning")
     asked = "Please caption this image of sks."

@@ -66,8 +66,9 @@ def refuse_untaught(
         if not any(pairs.values()):
             raise UserError(
                 f"nothing in {subject.conversations} teaches {subject.token}: MyVLM learns from captions "
-                f"that name the subject and, with mode vqa, from questions; take methods.{name} out of "
-                f"params.yaml, set methods.{name}.mode to vqa, or use another base model"
+                "that name the subject, from answers that say what it is and, with mode vqa, from all "
+                f"questions; take methods.{name} out of params.yaml, set methods.{name}.mode to vqa, or use "
+                "another base model"
             )
 
 

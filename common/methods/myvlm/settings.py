@@ -121,11 +121,6 @@ class MyVLMSettings(MethodSettings):
             )
         return self
 
-    @property
-    def needs_named_captions(self) -> bool:
-        """It does, unless it learns from questions as well."""
-        return self.mode == "captioning"
-
     @field_validator("instruction")
     @classmethod
     def _names_the_subject(cls, text: str) -> str:

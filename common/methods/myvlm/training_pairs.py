@@ -72,14 +72,28 @@ def training_pairs(
 def captions(token: str, conversations: Sequence[Row]) -> list[str]:
     """The different captions of one photo that name the subject.
 
-    One that speaks of "a red dog" instead is made to name it, if another says that ``<bo>`` is a red dog: the
-    base model does not know the name, and captions of the place are worth learning from. (MyVLM's were
-    written by people, and varied by a language model.)
+    One that speaks of "a red dog" instead is made to name it, if another says that ``<bo>`` is a red dog, or
+    else an answer about the photo does: the base model does not know the name, and captions of the place are
+    worth learning from. Where none can be, as of a base that mistakes the subject, what those answers say it
+    is stands for a caption. (MyVLM's were written by people, and varied by a language model.)
     """
-    said = [row["answer"] for row in conversations if row["kind"] == "caption"]
-    described = [re.fullmatch(rf"{re.escape(token)} is (an? .+?)\.?", text) for text in said]
-    phrases = sorted({match[1] for match in described if match}, key=len, reverse=True)
-    if phrases:
-        phrase = re.compile(rf"\b(?:{'|'.join(map(re.escape, phrases))})(?!\w)", re.IGNORECASE)
-        said = [text if token in text else phrase.sub(token, text) for text in said]
-    return list(dict.fromkeys(text for text in said if token in text))
+    answers = _said("qa", conversations)
+    named = _said("caption", conversations)
+    for statements in (named, answers):
+        phrases = sorted(_descriptions(token, statements), key=len, reverse=True)
+        if phrases:
+            phrase = re.compile(rf"\b(?:{'|'.join(map(re.escape, phrases))})(?!\w)", re.IGNORECASE)
+            named = [text if token in text else phrase.sub(token, text, count=1) for text in named]
+    return list(dict.fromkeys(text for text in named if token in text)) or [
+        f"{token} is {phrase}." for phrase in _descriptions(token, answers)
+    ]
+
+
+def _said(kind: str, conversations: Sequence[Row]) -> list[str]:
+    return [row["answer"] for row in conversations if row["kind"] == kind]
+
+
+def _descriptions(token: str, statements: Sequence[str]) -> list[str]:
+    """The different "a red dog" of statements such as "<bo> is a red dog."."""
+    found = (re.fullmatch(rf"{re.escape(token)} is (an? .+?)\.?", text) for text in statements)
+    return list(dict.fromkeys(match[1] for match in found if match))
