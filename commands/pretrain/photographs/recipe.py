@@ -8,23 +8,30 @@ import numpy as np
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from transformers import PreTrainedTokenizerFast
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from commands.pretrain import tokenizer
+from commands.pretrain.export import CHAT_TEMPLATE
 from commands.pretrain.photographs import (
     acceptance,
     captions,
     clip,
     export,
     looks,
+    low_rank,
     model,
+    smollm2,
     tower,
     views,
     words,
 )
+from commands.pretrain.photographs.low_rank import LowRankChanges
+from commands.pretrain.photographs.model import FrozenComparison
+from commands.pretrain.photographs.samples import Sampler
 from commands.pretrain.photographs.settings import Settings, settings
 from commands.pretrain.photographs.train import SubjectTrainer, train
 from commands.pretrain.recipe import free_port
+from commands.pretrain.trees import Writer
 
 
 def prepare(source: Path, work: Path, chosen: Settings) -> None:
@@ -34,7 +41,9 @@ def prepare(source: Path, work: Path, chosen: Settings) -> None:
     seen = [
         views.compute(found, view, chosen.seed, work / f"view-{view}.npy") for view in range(chosen.views)
     ]
-    if not (work / "tokenizer").exists():
+    if chosen.vocabulary is None:
+        _prepare_smollm2(work)
+    elif not (work / "tokenizer").exists():
         words.build(facts(found), chosen.vocabulary, chosen.seed).save_pretrained(work / "tokenizer")
     if not (work / "geometry.npz").exists():
         pooled = [_pooled(view) for view in seen]
@@ -50,6 +59,14 @@ def prepare(source: Path, work: Path, chosen: Settings) -> None:
             things=looks.class_directions(tower.classifier(), pooled[0]),
         )
         part.replace(work / "geometry.npz")
+
+
+def _prepare_smollm2(work: Path) -> None:
+    """The published language model and its tokenizer."""
+    if not (work / "tokenizer").exists():
+        llama, tokens = smollm2.load()
+        llama.save_pretrained(work / "language")
+        tokens.save_pretrained(work / "tokenizer")
 
 
 def facts(found: list[dict]) -> list[captions.Facts]:
@@ -80,8 +97,12 @@ def learn(rank: int, source: Path, work: Path, chosen: Settings, port: int) -> N
     learner = begin(tokens, work, chosen)
     if (work / "state.pt").exists():
         learner.load(work / "state.pt")
+    if isinstance(learner.kept, LowRankChanges):
+        learner.kept.lighten()
+    writer = Writer(tokens, shown.views[0].shape[1], chosen.chat)
     photos = np.arange(len(found))
-    train(learner, tokens, shown, photos, chosen.courses, work / "state.pt", seed=chosen.seed, rank=rank)
+    samplers = [Sampler(writer, shown, photos, course, chosen.latent_tokens) for course in chosen.courses]
+    train(learner, tokens, samplers, work / "state.pt", seed=chosen.seed, rank=rank)
     if dist.is_initialized():
         dist.destroy_process_group()
 
@@ -95,23 +116,35 @@ def begin(tokens: PreTrainedTokenizerFast, work: Path, chosen: Settings) -> Subj
     """New weights and optimizers."""
     geometry = np.load(work / "geometry.npz")
     torch.manual_seed(chosen.seed)
-    llama, projector = model.begin(
-        tokens, chosen.llama, chosen.comparison, geometry["directions"], geometry["tokens"]
+    projector = model.new_projector(
+        chosen.comparison, torch.from_numpy(geometry["directions"]), torch.from_numpy(geometry["tokens"])
     )
-    channels = model.Channels(llama.config.hidden_size, chosen.comparison.channels)
-    comparison = model.FrozenComparison(llama, projector, channels)
+    kept: FrozenComparison | LowRankChanges
+    if chosen.lora:
+        published = LlamaForCausalLM.from_pretrained(work / "language", dtype=torch.float32)
+        llama = low_rank.make_room(published, tokens, chosen)
+        kept = LowRankChanges(llama, projector, chosen.lora)
+    else:
+        llama = model.new_llama(tokens, chosen.llama)
+        model.begin(llama, tokens, chosen.comparison)
+        channels = model.Channels(llama.config.hidden_size, chosen.comparison.channels)
+        kept = FrozenComparison(llama, projector, channels)
     steps = sum(course.steps for course in chosen.courses)
-    return SubjectTrainer(llama, projector, comparison, chosen.rates.model_dump(), steps)
+    return SubjectTrainer(llama, projector, kept, chosen.rates.model_dump(), steps)
 
 
 def write(work: Path, target: Path, chosen: Settings) -> None:
-    """Export what `work/state.pt` holds to `target/llava`, float16."""
+    """Export what `work/state.pt` holds to `target/llava`, float16; of SmolLM2 also the changes alone."""
     tokens = tokenizer.load(work / "tokenizer")
     learner = begin(tokens, work, chosen)
     learner.load(work / "state.pt")
+    if isinstance(learner.kept, LowRankChanges):
+        low_rank.save(learner.learned, learner.projector, target / "changes.safetensors")
+        low_rank.build(target / "changes.safetensors", chosen, target / "llava")
+        return
     # A tokenizer that has padded a batch would save that, so the export reads it anew.
     assembled = model.assemble(tokens, learner.model, learner.projector)
-    export.export(assembled, tokenizer.load(work / "tokenizer"), target / "llava")
+    export.export(assembled, tokenizer.load(work / "tokenizer"), CHAT_TEMPLATE, target / "llava")
 
 
 def write_clip(source: Path, work: Path, target: Path, chosen: Settings) -> None:

@@ -6,12 +6,12 @@ Not the single questions (`questions`), nor what image tokens look like (`looks`
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from commands.pretrain.photographs import questions, wordings
+from commands.pretrain.photographs import chats, questions, wordings
 from commands.pretrain.photographs.captions import ANIMALS, KINDS, PERSONS, Facts
 from commands.pretrain.photographs.definitions import agree, draw_name, invented
 from commands.pretrain.photographs.looks import Ground, Material, Shot, Thing
@@ -20,8 +20,8 @@ from commands.pretrain.photographs.settings import TrainingPhase
 from commands.pretrain.trees import Tree, Writer
 from common.world.text import capitalized
 
+TALKS = 2  # in a tree of small talk
 NEUTRAL = ("the subject", "the subject", "this subject", "it")
-LATENT_TOKENS = (8, 16, 16, 16, 24, 49)  # how many tokens of a reference a definition holds
 _SUBJECT = re.compile(rf"^(?:a|an|the|one)(?: [a-z-]+){{0,6}}? (?:{'|'.join(KINDS)})\b(?! and\b)")
 Asked = tuple[str, str] | None
 
@@ -80,16 +80,27 @@ def titled(name: str, facts: Facts, rng: np.random.Generator) -> Asked:
 class Sampler:
     """Draws trees of a course; `photos` are the numbers of those that it may show."""
 
-    def __init__(self, writer: Writer, material: Material, photos: np.ndarray, course: TrainingPhase):
+    def __init__(
+        self,
+        writer: Writer,
+        material: Material,
+        photos: np.ndarray,
+        course: TrainingPhase,
+        latent_tokens: Sequence[int],
+    ):
         self.writer, self.material, self.photos, self.course = writer, material, photos, course
+        self.latent_tokens = latent_tokens
         self.classes = [(kind, number) for kind, numbers in CLASSES.items() for number in numbers[:6]]
 
     def draw(self, rng: np.random.Generator) -> Tree:
         """One training sample."""
         tree, course = Tree(), self.course
+        if course.chats and rng.random() < course.chats:
+            self._chat(tree, rng)
+            return tree
         photo, thing, facts = self._subject(rng)
         shot = self._look(photo, thing, rng)
-        root = self.writer.prompt(tree, -1, "USER: <image>\n", (shot,), begin=True)
+        root = self.writer.prompt(tree, -1, self.writer.chat.photo, (shot,), begin=True)
         for form, count in course.photo.items():
             for _ in range(count):
                 self._add(tree, root, ask(form, neutral(facts, rng), facts, rng), lead="")
@@ -157,7 +168,7 @@ class Sampler:
 
         Several references are averaged, or stand in a sentence each.
         """
-        total, count = self.writer.image_tokens, int(rng.choice(LATENT_TOKENS))
+        total, count = self.writer.image_tokens, int(rng.choice(self.latent_tokens))
         for sentence in [shots] if rng.random() < 0.5 else [(shot,) for shot in shots]:
             kept = sorted(rng.choice(total, count, replace=False)) if count < total else None
             parent = self.writer.prompt(tree, parent, f"{lead}{name} is <image>.", sentence, kept=kept)
@@ -196,18 +207,32 @@ class Sampler:
     def _without_photo(self, tree: Tree, rng: np.random.Generator) -> None:
         """Questions about a name that a sentence or reference tokens define, without a photo."""
         name = draw_name(rng)
-        start = self.writer.prompt(tree, -1, "USER:", begin=True)
+        start, gap = self.writer.prompt(tree, -1, self.writer.chat.text, begin=True), self.writer.chat.gap
         if rng.random() < 0.5:
             facts = invented(rng)
-            branch = self.writer.prompt(tree, start, f" {name} is {facts.phrase}.")
+            branch = self.writer.prompt(tree, start, f"{gap}{name} is {facts.phrase}.")
         else:
             photo, thing, facts = self._subject(rng)
             facts = replace(facts, present=frozenset())
             shots = tuple(self._look(photo, thing, rng) for _ in range(int(rng.integers(1, 4))))
-            branch = self._define(tree, start, name, shots, " ", rng)
+            branch = self._define(tree, start, name, shots, gap, rng)
         for form, count in (self.course.text or {}).items():
             for _ in range(count):
                 self._add(tree, branch, ask(form, name, facts, rng, lasting=True))
+
+    def _chat(self, tree: Tree, rng: np.random.Generator) -> None:
+        """Small talk, half of it after a photo that it is not about."""
+        shown, chat = bool(rng.random() < 0.5), self.writer.chat
+        shots = (self._look(int(rng.choice(self.photos)), None, rng),) if shown else None
+        start = self.writer.prompt(tree, -1, chat.photo if shown else chat.text, shots, begin=True)
+        gap = "" if shown else chat.gap
+        for _ in range(TALKS):
+            self._add(tree, start, chats.general(rng), gap)
+        for _ in range(TALKS):
+            name, facts = draw_name(rng), invented(rng)
+            branch = self.writer.prompt(tree, start, f"{gap}{name} is {facts.phrase}.")
+            self._add(tree, branch, chats.about(name, facts, rng))
+            self._add(tree, branch, chats.about(name, facts, rng))
 
     def _add(self, tree: Tree, branch: int, asked: Asked, lead: str = " ") -> None:
         if asked is not None:
