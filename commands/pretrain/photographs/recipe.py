@@ -28,7 +28,7 @@ from commands.pretrain.photographs import (
 from commands.pretrain.photographs.low_rank import LowRankChanges
 from commands.pretrain.photographs.model import FrozenComparison
 from commands.pretrain.photographs.samples import Sampler
-from commands.pretrain.photographs.settings import Settings, settings
+from commands.pretrain.photographs.settings import Settings
 from commands.pretrain.photographs.train import SubjectTrainer, train
 from commands.pretrain.recipe import free_port
 from commands.pretrain.trees import Writer
@@ -155,22 +155,21 @@ def write_clip(source: Path, work: Path, target: Path, chosen: Settings) -> None
     clip.make(_pooled(seen), [row["captions"] for row in found], target / "clip", chosen.seed)
 
 
-def measure(source: Path, work: Path, target: Path, chosen: Settings, subjects: Path | None) -> str:
+def measure(source: Path, target: Path, chosen: Settings, subjects: Path | None) -> str:
     """Measure the gates of `target/llava`, with real `subjects` if there are any; write its card."""
     from commands.pretrain.photographs import card
 
     measured = acceptance.measure(source, target, chosen.seed, subjects)
-    card.write(target, work, chosen, measured)
+    card.write(target, chosen, measured)
     gates = [criterion for criterion in measured if criterion.floor]  # the others are told, not demanded
     missed = [criterion.name for criterion in gates if not criterion.passed]
     reached = f"{len(gates) - len(missed)} of {len(gates)} gates passed"
     return f"{reached}; missed: {'; '.join(missed)}" if missed else reached
 
 
-def pretrain(source: Path, work: Path, target: Path, subjects: Path | None = None) -> str:
+def pretrain(source: Path, work: Path, target: Path, chosen: Settings, subjects: Path | None = None) -> str:
     """Make `target/llava` from the captioned photos in `source`; parts that `work` holds are kept."""
-    chosen = settings()
     prepare(source, work, chosen)
     learn_together(source, work, chosen)
     write(work, target, chosen)
-    return measure(source, work, target, chosen, subjects)
+    return measure(source, target, chosen, subjects)
