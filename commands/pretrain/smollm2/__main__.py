@@ -1,4 +1,4 @@
-"""Make the base of the preset photographs-smollm2: `python -m commands.smollm2`."""
+"""Make the base of the preset photographs-smollm2: `python -m commands.pretrain.smollm2`."""
 
 from common.core.errors import UserError, run
 from common.core.paths import SMOLLM2
