@@ -163,9 +163,9 @@ def _carry(attention: LlamaAttention, head: int, source: int, target: int, size:
     wide = attention.head_dim
     attention.v_proj.weight[head * wide : (head + 1) * wide] = 0
     attention.v_proj.weight[head * wide, source] = 1
-    asks = head * attention.num_key_value_groups * wide
-    attention.o_proj.weight[:, asks : asks + wide] = 0
-    attention.o_proj.weight[target, asks] = size
+    queries = head * attention.num_key_value_groups * wide
+    attention.o_proj.weight[:, queries : queries + wide] = 0
+    attention.o_proj.weight[target, queries] = size
 
 
 class FrozenComparison:
