@@ -8,7 +8,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Tokenizer
 
 from commands.pretrain.language import hidden_states
-from commands.pretrain.photographs import chats, export, low_rank, model, samples, smollm2, tower
+from commands.pretrain.photographs import export, low_rank, model, samples, small_talk, smollm2, tower
 from commands.pretrain.photographs.captions import Facts
 from commands.pretrain.photographs.definitions import invented
 from commands.pretrain.photographs.looks import Material, Shot
@@ -155,9 +155,11 @@ def test_small_talk_has_an_answer_for_every_kind():
     rng = np.random.default_rng(0)
     for kind in ("dog", "woman", "teapot"):
         facts = Facts((), kind, (), (), None, None, None, frozenset(), f"a {kind}")
-        for question, answer in (chats.about("<bo>", facts, rng) for _ in range(80)):
+        for question, answer in (small_talk.about("<bo>", facts, rng) for _ in range(80)):
             assert "{" not in question + answer and "<bo>" in question
-    assert {chats.general(rng)[0] for _ in range(300)} == {question for question, _ in chats.CHATS["general"]}
+    assert {small_talk.general(rng)[0] for _ in range(300)} == {
+        question for question, _ in small_talk.TALK["general"]
+    }
 
 
 def test_without_the_packages_the_command_that_installs_them_is_named(monkeypatch: pytest.MonkeyPatch):

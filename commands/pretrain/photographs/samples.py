@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from commands.pretrain.photographs import chats, questions, wordings
+from commands.pretrain.photographs import questions, small_talk, wordings
 from commands.pretrain.photographs.captions import ANIMALS, KINDS, PERSONS, Facts
 from commands.pretrain.photographs.definitions import agree, draw_name, invented
 from commands.pretrain.photographs.looks import Ground, Material, Shot, Thing
@@ -95,8 +95,8 @@ class Sampler:
     def draw(self, rng: np.random.Generator) -> Tree:
         """One training sample."""
         tree, course = Tree(), self.course
-        if course.chats and rng.random() < course.chats:
-            self._chat(tree, rng)
+        if course.small_talk and rng.random() < course.small_talk:
+            self._talk(tree, rng)
             return tree
         photo, thing, facts = self._subject(rng)
         shot = self._look(photo, thing, rng)
@@ -220,19 +220,19 @@ class Sampler:
             for _ in range(count):
                 self._add(tree, branch, ask(form, name, facts, rng, lasting=True))
 
-    def _chat(self, tree: Tree, rng: np.random.Generator) -> None:
+    def _talk(self, tree: Tree, rng: np.random.Generator) -> None:
         """Small talk, half of it after a photo that it is not about."""
         shown, chat = bool(rng.random() < 0.5), self.writer.chat
         shots = (self._look(int(rng.choice(self.photos)), None, rng),) if shown else None
         start = self.writer.prompt(tree, -1, chat.photo if shown else chat.text, shots, begin=True)
         gap = "" if shown else chat.gap
         for _ in range(TALKS):
-            self._add(tree, start, chats.general(rng), gap)
+            self._add(tree, start, small_talk.general(rng), gap)
         for _ in range(TALKS):
             name, facts = draw_name(rng), invented(rng)
             branch = self.writer.prompt(tree, start, f"{gap}{name} is {facts.phrase}.")
-            self._add(tree, branch, chats.about(name, facts, rng))
-            self._add(tree, branch, chats.about(name, facts, rng))
+            self._add(tree, branch, small_talk.about(name, facts, rng))
+            self._add(tree, branch, small_talk.about(name, facts, rng))
 
     def _add(self, tree: Tree, branch: int, asked: Asked, lead: str = " ") -> None:
         if asked is not None:

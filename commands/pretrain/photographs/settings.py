@@ -59,7 +59,7 @@ class TrainingPhase(Section):
         references, sentences: definitions below a photo, by reference tokens or in words.
         others: questions below each definition that have nothing to do with it.
         text: questions about a definition without a photo, half by reference tokens.
-        chats: share of trees that are small talk.
+        small_talk: share of trees that are small talk.
         hard: share of other photos' references that are of the photos most alike.
         things: share of photos with an object of the tower's classes in them.
         about: share of named and present ones that are asked about further.
@@ -74,7 +74,7 @@ class TrainingPhase(Section):
     sentences: NonNegativeInt = 0
     others: NonNegativeInt = 0
     text: dict[str, NonNegativeInt] | None = None
-    chats: Share = 0.0
+    small_talk: Share = 0.0
     hard: Share = 0.0
     things: Share = 0.0
     about: Share = 0.5
