@@ -8,7 +8,17 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from commands.pretrain.language import hidden_states
-from commands.pretrain.photographs import captions, looks, model, questions, samples, settings, train, words
+from commands.pretrain.photographs import (
+    captions,
+    forms,
+    looks,
+    model,
+    questions,
+    samples,
+    settings,
+    train,
+    words,
+)
 from commands.pretrain.photographs.looks import Ground, Material, Shot
 from commands.pretrain.trees import Tree, Writer, collate
 from common.core.errors import UserError
@@ -83,7 +93,7 @@ def test_wrong_values_are_none_that_captions_confuse():
 
 def test_yes_and_no_are_asked_alike_often(facts: list[captions.Facts]):
     rng = np.random.default_rng(0)
-    asked = [samples.ask("probe", "the subject", facts[0], rng) for _ in range(400)]
+    asked = [forms.ask("probe", "the subject", facts[0], rng) for _ in range(400)]
     assert 0.4 < np.mean([answer == "Yes" for _, answer in asked]) < 0.6
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from commands.pretrain.criterion import Criterion
-from commands.pretrain.photographs import captions, questions, samples, views, wordings
+from commands.pretrain.photographs import captions, forms, questions, views, wordings
 from commands.pretrain.photographs.captions import Facts
 from commands.pretrain.photographs.definitions import invented
 from commands.pretrain.photographs.recognition import TOKEN, pseudo_subjects, subjects
@@ -47,7 +47,7 @@ def ask(form: str, facts: Facts, rng: np.random.Generator) -> tuple[str, str] | 
     """One question of a form with its one-word answer, or None where captions give none."""
     known = questions.values(facts)
     if form in ("presence", "probe", "choose"):
-        return samples.ask(form, "the subject", facts, rng)
+        return forms.ask(form, "the subject", facts, rng)
     if form not in known or (form == "kind" and known["kind"] == "people"):
         return None
     question = str(rng.choice(wordings.OPEN[form])).format(name="the subject")
@@ -102,7 +102,7 @@ def text_only(
     asked: list[tuple[int, str, str, str]] = []
     for index, facts in enumerate(drawn):
         for form in ("probe", "choose"):
-            pair = samples.ask(form, TOKEN, facts, rng, lasting=True)
+            pair = forms.ask(form, TOKEN, facts, rng, lasting=True)
             asked += [(index, form, *pair)] if pair else []
         for form in ("kind", "color"):
             pair = ask(form, facts, rng)
