@@ -7,14 +7,16 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Tokenizer
 
+from commands.pretrain.criterion import Criterion
 from commands.pretrain.language import hidden_states
-from commands.pretrain.photographs import export, low_rank, model, samples, small_talk, smollm2, tower
+from commands.pretrain.photographs import card, export, low_rank, model, samples, small_talk, smollm2, tower
 from commands.pretrain.photographs.captions import Facts
 from commands.pretrain.photographs.definitions import invented
 from commands.pretrain.photographs.looks import Material, Shot
 from commands.pretrain.photographs.settings import SMOLLM2, Settings, settings
 from commands.pretrain.photographs.train import SubjectTrainer, train
 from commands.pretrain.trees import Tree, Writer, collate
+from common.core import io
 from common.core.errors import UserError
 from common.vlm.layout import Layout
 from tests.support import families
@@ -149,6 +151,18 @@ def test_what_is_learned_is_kept_alone_and_gives_the_whole_model_back(
         assert torch.allclose(weight, merged[name], atol=2e-3), name
     changed = [name for name, weight in merged.items() if not torch.equal(weight, before[f"model.{name}"])]
     assert all(name.startswith(("layers.2.mlp.", "layers.3.", "layers.4.")) for name in changed)
+
+
+@pytest.mark.parametrize("which", [settings(), CHOSEN], ids=["new", "smollm2"])
+def test_a_card_says_what_was_measured(which: Settings, tmp_path: Path):
+    weights = {"a": torch.ones(1000, 2000)}
+    io.write_safetensors(tmp_path / "llava" / "model.safetensors", weights, {})
+    io.write_safetensors(tmp_path / "changes.safetensors", weights, {})
+    gates = [Criterion("captions", 0.5, 100, 0.6, 0.1), Criterion("kind", 0.7, 100, 0.6, None)]
+    card.write(tmp_path, which, gates)
+    text = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "| captions | 0.500 | 0.404 to 0.596 | 0.60 **missed** | 0.10 | 100 |" in text
+    assert "| kind | 0.700 |" in text and " 8 MB in float16" in text and "{" not in text
 
 
 def test_small_talk_has_an_answer_for_every_kind():
