@@ -9,7 +9,17 @@ from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Tokenizer
 
 from commands.pretrain.criterion import Criterion
 from commands.pretrain.language import hidden_states
-from commands.pretrain.photographs import card, export, low_rank, model, samples, small_talk, smollm2, tower
+from commands.pretrain.photographs import (
+    card,
+    connector,
+    export,
+    low_rank,
+    model,
+    samples,
+    small_talk,
+    smollm2,
+    tower,
+)
 from commands.pretrain.photographs.captions import Facts
 from commands.pretrain.photographs.definitions import invented
 from commands.pretrain.photographs.looks import Material, Shot
@@ -111,6 +121,28 @@ def test_the_photo_and_another_look_at_it_match_before_anything_is_learned(
     own = [fetched(photo, photo) for photo in range(8)]
     other = [fetched(photo, (photo + shift) % 8) for photo in range(8) for shift in (1, 3)]
     assert np.mean([mine > theirs for mine in own for theirs in other]) > 0.95
+
+
+def test_image_tokens_start_as_words_of_what_photos_show(
+    published: LlamaForCausalLM, tokenizer: Qwen2Tokenizer, chosen: Settings, shown: Material
+):
+    llama, images = low_rank.make_room(published, tokenizer, chosen), projector(chosen, shown)
+    said = [
+        tokenizer.encode(word, add_special_tokens=False)
+        for word in ["brown", "dog", "runs", "green", "grass", "red"]
+    ]
+    said = [ids[:1] for ids in said]
+    tokens = np.concatenate([view[: len(said)] for view in shown.views])
+    connector.align(llama, images, chosen.comparison, tokens, said * 2)
+    words, mlp = llama.get_input_embeddings().weight, low_rank.connector(llama)
+    seen = images(torch.from_numpy(tokens).float())
+    with torch.no_grad():
+        told = mlp(seen * seen.square().mean(-1, keepdim=True).rsqrt()).mean(1)
+        of_words = mlp(words * words.square().mean(-1, keepdim=True).rsqrt())
+    meant = words[[ids[0] for ids in said], :96]
+    alike = (told - told.mean(0))[:, :96] @ (meant - meant.mean(0)).T
+    assert alike.argmax(1).tolist() == [*range(len(said))] * 2
+    assert torch.allclose(of_words, torch.zeros_like(of_words), atol=1e-4)  # nothing is added to words
 
 
 def test_trees_are_written_as_the_chat_template_asks(tokenizer: Qwen2Tokenizer):

@@ -12,6 +12,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import Tensor, nn
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers.models.llama.modeling_llama import LlamaMLP
 
 from commands.pretrain.photographs import export, model, smollm2, tower
 from commands.pretrain.photographs.settings import LowRank, Settings
@@ -36,8 +37,7 @@ class LowRankChanges:
             layers_to_transform=list(layers), layers_pattern="layers",
         )  # fmt: skip
         self.model: PeftModel = get_peft_model(llama, config)  # changes `llama` in place
-        self.connector = llama.model.layers[model.COMPARING - 1].mlp
-        self.connector.requires_grad_(True)
+        connector(llama).requires_grad_(True)
 
     def restore(self) -> None:
         """Nothing that is not to be changed is changed by a step."""
@@ -54,6 +54,11 @@ class LowRankChanges:
         return self.model.merge_and_unload()
 
 
+def connector(llama: LlamaForCausalLM) -> LlamaMLP:
+    """Return the MLP that makes of image tokens what the language model reads."""
+    return llama.model.layers[model.COMPARING - 1].mlp
+
+
 def make_room(
     published: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, chosen: Settings
 ) -> LlamaForCausalLM:
@@ -61,8 +66,7 @@ def make_room(
     added = chosen.llama["hidden_size"] - published.config.hidden_size
     llama = smollm2.make_room(published, model.COMPARING, added)
     model.begin(llama, tokenizer, chosen.comparison)
-    connector = llama.model.layers[model.COMPARING - 1].mlp
-    for matrix in (connector.gate_proj, connector.up_proj):
+    for matrix in (connector(llama).gate_proj, connector(llama).up_proj):
         nn.init.normal_(matrix.weight, std=llama.config.initializer_range)
     return llama
 

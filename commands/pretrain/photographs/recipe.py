@@ -16,6 +16,7 @@ from commands.pretrain.photographs import (
     acceptance,
     captions,
     clip,
+    connector,
     export,
     looks,
     low_rank,
@@ -30,6 +31,7 @@ from commands.pretrain.photographs.model import FrozenComparison
 from commands.pretrain.photographs.samples import Sampler
 from commands.pretrain.photographs.settings import Settings
 from commands.pretrain.photographs.train import SubjectTrainer, train
+from commands.pretrain.projector import Projector
 from commands.pretrain.recipe import free_port
 from commands.pretrain.trees import Writer
 
@@ -59,6 +61,8 @@ def prepare(source: Path, work: Path, chosen: Settings) -> None:
             things=looks.class_directions(tower.classifier(), pooled[0]),
         )
         part.replace(work / "geometry.npz")
+    if chosen.lora and not (work / "connector.pt").exists():
+        _align_connector(found, seen[0], work, chosen)
 
 
 def _prepare_smollm2(work: Path) -> None:
@@ -67,6 +71,19 @@ def _prepare_smollm2(work: Path) -> None:
         llama, tokens = smollm2.load()
         llama.save_pretrained(work / "language")
         tokens.save_pretrained(work / "tokenizer")
+
+
+def _align_connector(found: list[dict], seen: np.ndarray, work: Path, chosen: Settings) -> None:
+    """The connector of image tokens that start as words of the captions."""
+    tokens = tokenizer.load(work / "tokenizer")
+    texts = [" " + " ".join(row["captions"]).lower() for row in found]
+    torch.manual_seed(chosen.seed)
+    llama, projector = _published(tokens, work, chosen), _projector(work, chosen)
+    ids = tokens(texts, add_special_tokens=False).input_ids
+    connector.align(llama, projector, chosen.comparison, seen, ids)
+    part = work / "connector.part"
+    torch.save(low_rank.connector(llama).state_dict(), part)
+    part.replace(work / "connector.pt")
 
 
 def facts(found: list[dict]) -> list[captions.Facts]:
@@ -114,15 +131,12 @@ def learn_together(source: Path, work: Path, chosen: Settings) -> None:
 
 def begin(tokens: PreTrainedTokenizerFast, work: Path, chosen: Settings) -> SubjectTrainer:
     """New weights and optimizers."""
-    geometry = np.load(work / "geometry.npz")
     torch.manual_seed(chosen.seed)
-    projector = model.new_projector(
-        chosen.comparison, torch.from_numpy(geometry["directions"]), torch.from_numpy(geometry["tokens"])
-    )
+    projector = _projector(work, chosen)
     kept: FrozenComparison | LowRankChanges
     if chosen.lora:
-        published = LlamaForCausalLM.from_pretrained(work / "language", dtype=torch.float32)
-        llama = low_rank.make_room(published, tokens, chosen)
+        llama = _published(tokens, work, chosen)
+        low_rank.connector(llama).load_state_dict(torch.load(work / "connector.pt", weights_only=True))
         kept = LowRankChanges(llama, projector, chosen.lora)
     else:
         llama = model.new_llama(tokens, chosen.llama)
@@ -131,6 +145,18 @@ def begin(tokens: PreTrainedTokenizerFast, work: Path, chosen: Settings) -> Subj
         kept = FrozenComparison(llama, projector, channels)
     steps = sum(course.steps for course in chosen.courses)
     return SubjectTrainer(llama, projector, kept, chosen.rates.model_dump(), steps)
+
+
+def _projector(work: Path, chosen: Settings) -> Projector:
+    geometry = np.load(work / "geometry.npz")
+    directions, tokens = (torch.from_numpy(geometry[name]) for name in ("directions", "tokens"))
+    return model.new_projector(chosen.comparison, directions, tokens.flatten(0, -2))
+
+
+def _published(tokens: PreTrainedTokenizerFast, work: Path, chosen: Settings) -> LlamaForCausalLM:
+    """The published language model behind layers that compare."""
+    published = LlamaForCausalLM.from_pretrained(work / "language", dtype=torch.float32)
+    return low_rank.make_room(published, tokens, chosen)
 
 
 def write(work: Path, target: Path, chosen: Settings) -> None:
