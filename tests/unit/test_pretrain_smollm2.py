@@ -127,11 +127,8 @@ def test_image_tokens_start_as_words_of_what_photos_show(
     published: LlamaForCausalLM, tokenizer: Qwen2Tokenizer, chosen: Settings, shown: Material
 ):
     llama, images = low_rank.make_room(published, tokenizer, chosen), projector(chosen, shown)
-    said = [
-        tokenizer.encode(word, add_special_tokens=False)
-        for word in ["brown", "dog", "runs", "green", "grass", "red"]
-    ]
-    said = [ids[:1] for ids in said]
+    words_said = ("brown", "dog", "runs", "green", "grass", "red")
+    said = [tokenizer.encode(word, add_special_tokens=False)[:1] for word in words_said]
     tokens = np.concatenate([view[: len(said)] for view in shown.views])
     connector.align(llama, images, chosen.comparison, tokens, said * 2)
     words, mlp = llama.get_input_embeddings().weight, low_rank.connector(llama)
