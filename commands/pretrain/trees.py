@@ -15,7 +15,28 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
+from common.core.settings import Section
+
 IGNORED = -100
+
+
+class ChatTexts(Section):
+    """The texts of a chat template as trees write them; the defaults are those of LLaVA-1.5's.
+
+    Attributes:
+        photo: before a question about a photo, "<image>" standing for its tokens; without the first token.
+        text: before one without a photo.
+        gap: between `text` and the question.
+        ask: between question and answer.
+        answer_gap: before the answer.
+
+    """
+
+    photo: str = "USER: <image>\n"
+    text: str = "USER:"
+    gap: str = " "
+    ask: str = " ASSISTANT:"
+    answer_gap: str = " "
 
 
 @dataclass
@@ -39,8 +60,9 @@ class Tree:
 class Writer:
     """Appends segments to trees, a photo as `image_tokens` tokens; remembers the ids of texts it has seen."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, image_tokens: int):
-        self.tokenizer, self.image_tokens, self.known = tokenizer, image_tokens, {}
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, image_tokens: int, chat: ChatTexts | None = None):
+        self.tokenizer, self.image_tokens, self.chat = tokenizer, image_tokens, chat or ChatTexts()
+        self.known: dict[str, list[int]] = {}
         self.eos, self.bos = tokenizer.eos_token_id, tokenizer.bos_token_id
         self.image = tokenizer.convert_tokens_to_ids("<image>")
 
@@ -98,8 +120,9 @@ class Writer:
         return self.add(tree, parent, ids, [IGNORED] * len(ids), photo, kept)
 
     def question(self, tree: Tree, parent: int, question: str, answer: str) -> None:
-        """A leaf: question, ASSISTANT:, answer and end of sequence, of which the last two carry labels."""
-        asked, answered = self.encode(f"{question} ASSISTANT:"), [*self.encode(f" {answer}"), self.eos]
+        """A leaf: question, what asks for an answer, answer and end, of which the last two carry labels."""
+        asked = self.encode(f"{question}{self.chat.ask}")
+        answered = [*self.encode(f"{self.chat.answer_gap}{answer}"), self.eos]
         self.add(tree, parent, asked + answered, [IGNORED] * len(asked) + answered)
 
 

@@ -35,10 +35,9 @@ def problem(key: str, model: str, revision: str | None) -> str | None:
             return f"{paths.PARAMS}: {pin} is for hub models, but {model} is a folder: set it to null"
         return None
     if not HUB_ID.fullmatch(model):
-        return (
-            f"{paths.PARAMS}: {key}.model names the folder {model}, which is missing: "
-            "mend the name or restore the folder"
-        )
+        made = Path(model) == paths.SMOLLM2 / "llava"
+        remedy = "run `make smollm2`, which makes it" if made else "mend the name or restore the folder"
+        return f"{paths.PARAMS}: {key}.model names the folder {model}, which is missing: {remedy}"
     if not COMMIT.fullmatch(revision or ""):
         return (
             f"{paths.PARAMS}: {pin} is {revision!r}: give the 40-digit commit of {model} on the hub, "

@@ -42,6 +42,7 @@ DATASET = DATA / "dataset"
 # Models: the shipped base, and what train learns.
 BASE = Path("models/base")
 PHOTOGRAPHS = Path("models/photographs")
+SMOLLM2 = Path("models/photographs-smollm2")
 PRETRAIN = Path(".cache/pretrain")  # checkpoints of its making
 SUBJECT_MODELS = Path("models/subjects")
 CHECKPOINTS = Path(".cache/train")  # of trainings that were killed

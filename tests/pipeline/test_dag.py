@@ -16,6 +16,7 @@ STAGES: dict[str, dict[str, Any]] = {name: stage.get("do", stage) for name, stag
 GIT_KEEPS = (
     *("params.yaml", "prompts.yaml", "data/subjects", "models/base/llava", "models/base/clip"),
     *("models/photographs/llava", "models/photographs/clip", "reports/ablation"),
+    "models/photographs-smollm2/changes.safetensors",
     *("${index.location}", "${evaluate.general}", "${evaluate.two_subjects}"),
 )
 CODE = ("stages/", "common/")

@@ -82,6 +82,7 @@ def test_what_the_hub_refuses_is_one_sentence(hub: None, name: str, remedy: str)
         ("owner/name", None, "which `git ls-remote https://huggingface.co/owner/name HEAD` prints"),
         ("owner/name", "main", "base.clip.revision is 'main': give the 40-digit commit of owner/name"),
         ("models/base/absent", None, "base.clip.model names the folder models/base/absent, which is missing"),
+        ("models/photographs-smollm2/llava", None, "which is missing: run `make smollm2`, which makes it"),
     ],
 )
 def test_names_and_commits_are_judged_without_the_network(

@@ -8,7 +8,17 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from commands.pretrain.language import hidden_states
-from commands.pretrain.photographs import captions, looks, model, questions, samples, settings, train, words
+from commands.pretrain.photographs import (
+    captions,
+    forms,
+    looks,
+    model,
+    questions,
+    samples,
+    settings,
+    train,
+    words,
+)
 from commands.pretrain.photographs.looks import Ground, Material, Shot
 from commands.pretrain.trees import Tree, Writer, collate
 from common.core.errors import UserError
@@ -83,7 +93,7 @@ def test_wrong_values_are_none_that_captions_confuse():
 
 def test_yes_and_no_are_asked_alike_often(facts: list[captions.Facts]):
     rng = np.random.default_rng(0)
-    asked = [samples.ask("probe", "the subject", facts[0], rng) for _ in range(400)]
+    asked = [forms.ask("probe", "the subject", facts[0], rng) for _ in range(400)]
     assert 0.4 < np.mean([answer == "Yes" for _, answer in asked]) < 0.6
 
 
@@ -129,7 +139,7 @@ def test_class_directions_find_the_means_of_classes():
 def test_every_leaf_ends_in_an_answer(
     course: settings.TrainingPhase, shown: Material, tokenizer: PreTrainedTokenizerFast
 ):
-    sampler = samples.Sampler(Writer(tokenizer, TOKENS), shown, np.arange(8), course)
+    sampler = samples.Sampler(Writer(tokenizer, TOKENS), shown, np.arange(8), course, (8, 16))
     rng = np.random.default_rng(0)
     for tree in (sampler.draw(rng) for _ in range(10)):
         texts = leaves(tokenizer, tree)
@@ -158,7 +168,10 @@ def begun(shown: Material, tokenizer: PreTrainedTokenizerFast, layers: int) -> t
     sizes = SIZES | {"num_hidden_layers": layers}
     laid = settings.settings().comparison.model_copy(update={"channels": WIDTH})
     channels = model.Channels(SIZES["hidden_size"], WIDTH)
-    return *model.begin(tokenizer, sizes, laid, directions.astype(np.float32), seen), channels
+    llama = model.new_llama(tokenizer, sizes)
+    model.begin(llama, tokenizer, laid)
+    projector = model.new_projector(laid, torch.from_numpy(directions).float(), torch.from_numpy(seen))
+    return llama, projector, channels
 
 
 def fetched(
@@ -197,11 +210,12 @@ def test_training_leaves_the_comparison_as_it_was_laid(
     llama, projector, channels = begun(shown, tokenizer, model.COMPARING + 1)
     weights = {**llama.state_dict(), **{f"projector.{k}": v for k, v in projector.state_dict().items()}}
     before = {name: weight.clone() for name, weight in weights.items()}
-    courses = [settings.TrainingPhase(steps=3, trees=2, photo={"caption": 1}, references=2)]
+    course = settings.TrainingPhase(steps=3, trees=2, photo={"caption": 1}, references=2)
     rates = {"muon": 0.02, "adam": 0.01, "warmup": 1, "cooldown": 0.3}
     comparison = model.FrozenComparison(llama, projector, channels)
     learner = train.SubjectTrainer(llama, projector, comparison, rates, 3)
-    train.train(learner, tokenizer, shown, np.arange(8), courses, tmp_path / "state.pt", seed=0, rank=0)
+    sampler = samples.Sampler(Writer(tokenizer, TOKENS), shown, np.arange(8), course, (8, 16))
+    train.train(learner, tokenizer, [sampler], tmp_path / "state.pt", seed=0, rank=0)
     changed = {name for name, weight in weights.items() if not torch.equal(before[name], weight)}
     laid = tuple(f"model.layers.{number}." for number in range(model.COMPARING))
     assert not {name for name in changed if name.startswith((*laid, "projector."))}

@@ -1,33 +1,45 @@
-"""`python -m commands.pretrain.photographs FOLDER [part [SUBJECTS]]`: make what models/photographs holds.
+"""`python -m commands.pretrain.photographs FOLDER [PART]`: make what models/photographs holds.
 
-FOLDER holds Flickr8k as train, dev and test.parquet. Parts that make the LLaVA-like model: prepare, learn,
-write, gates; all of these, or `all`. `clip` makes the CLIP. A part goes on where it was stopped. SUBJECTS is
-a folder of real subjects, photos beside classes.csv (subject, class), for the gates on recognition.
+With --language smollm2, what models/photographs-smollm2 holds. A part goes on where it was stopped.
 """
 
+import argparse
 from pathlib import Path
 
-from common.core.errors import UserError, run
-from common.core.paths import PHOTOGRAPHS, PRETRAIN
+from common.core.errors import run
+from common.core.paths import PHOTOGRAPHS, PRETRAIN, SMOLLM2
+
+PARTS = ("all", "prepare", "learn", "write", "gates", "clip")
 
 
-def main(source: str, part: str = "all", subjects: str | None = None) -> str:
+def main(*words: str) -> str:
     """Run one part, or all."""
-    from commands.pretrain.photographs import recipe
+    parser = argparse.ArgumentParser(prog="python -m commands.pretrain.photographs", description=__doc__)
+    parser.add_argument("folder", type=Path, help="holds Flickr8k as train, dev and test.parquet")
+    parser.add_argument("part", nargs="?", default="all", choices=PARTS, help="all: all but clip")
+    parser.add_argument(
+        "--language", default="new", choices=("new", "smollm2"), help="a new Llama, or changes to SmolLM2"
+    )
+    parser.add_argument(
+        "--subjects", type=Path, help="real subjects, for the gates on recognition: photos and classes.csv"
+    )
+    options = parser.parse_args(words)
 
-    chosen, work, folder = recipe.settings(), PRETRAIN / "photographs", Path(source)
-    real = Path(subjects) if subjects else None
+    from commands.pretrain.photographs import recipe, settings  # seconds, which a mistake need not wait for
+
+    published = options.language == "smollm2"
+    chosen = settings.settings(settings.SMOLLM2 if published else settings.SETTINGS)
+    work = PRETRAIN / ("photographs-smollm2" if published else "photographs")
+    target = SMOLLM2 if published else PHOTOGRAPHS
     parts = {
-        "all": lambda: recipe.pretrain(folder, work, PHOTOGRAPHS, real),
-        "prepare": lambda: recipe.prepare(folder, work, chosen),
-        "learn": lambda: recipe.learn_together(folder, work, chosen),
-        "write": lambda: recipe.write(work, PHOTOGRAPHS, chosen),
-        "gates": lambda: recipe.measure(folder, work, PHOTOGRAPHS, chosen, real),
-        "clip": lambda: recipe.write_clip(folder, work, PHOTOGRAPHS, chosen),
+        "all": lambda: recipe.pretrain(options.folder, work, target, chosen, options.subjects),
+        "prepare": lambda: recipe.prepare(options.folder, work, chosen),
+        "learn": lambda: recipe.learn_together(options.folder, work, chosen),
+        "write": lambda: recipe.write(work, target, chosen),
+        "gates": lambda: recipe.measure(options.folder, target, chosen, options.subjects),
+        "clip": lambda: recipe.write_clip(options.folder, work, target, chosen),
     }
-    if part not in parts:
-        raise UserError(f"{part!r} is not a part of this pretraining: use one of {', '.join(parts)}")
-    return parts[part]() or f"{part} done"
+    return parts[options.part]() or f"{options.part} done"
 
 
 if __name__ == "__main__":

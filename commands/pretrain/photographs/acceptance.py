@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from commands.pretrain.criterion import Criterion
-from commands.pretrain.photographs import captions, questions, samples, views, wordings
+from commands.pretrain.photographs import captions, forms, questions, views, wordings
 from commands.pretrain.photographs.captions import Facts
 from commands.pretrain.photographs.definitions import invented
 from commands.pretrain.photographs.recognition import TOKEN, pseudo_subjects, subjects
@@ -25,6 +25,7 @@ from common.prompts.instructions import BRIEF
 FORMS = {  # form: its floor; kind and color are asked openly, in a word
     "presence": 0.80, "probe": 0.80, "choose": 0.80, "kind": 0.70, "color": 0.70, "place": 0.0, "action": 0.0,
 }  # fmt: skip
+COST = 0.03  # that an unrelated definition may have
 RESAMPLES = 100  # of the photos, for the intervals of what is no share
 Asked = tuple[int, str, str]  # photo, question, right answer
 
@@ -46,7 +47,7 @@ def ask(form: str, facts: Facts, rng: np.random.Generator) -> tuple[str, str] | 
     """One question of a form with its one-word answer, or None where captions give none."""
     known = questions.values(facts)
     if form in ("presence", "probe", "choose"):
-        return samples.ask(form, "the subject", facts, rng)
+        return forms.ask(form, "the subject", facts, rng)
     if form not in known or (form == "kind" and known["kind"] == "people"):
         return None
     question = str(rng.choice(wordings.OPEN[form])).format(name="the subject")
@@ -66,13 +67,16 @@ def about_photos(
     prefixes: vlm.PrefixCache,
     facts: Sequence[Facts],
     rng: np.random.Generator,
-    *,
-    defined: bool,
+    plain: Sequence[Criterion] | None = None,
 ) -> list[Criterion]:
-    """Questions about photos, a form at a time; with `defined` below a definition of somebody else."""
-    criteria = []
+    """Questions about photos, a form at a time.
+
+    Given the `plain` measurements, the same below a definition of somebody else, which must not cost much.
+    """
+    criteria, defined = [], plain is not None
+    floors = [one.value - COST for one in plain] if plain else FORMS.values()
     sentences = [f"{TOKEN} is {invented(rng).phrase}." for _ in facts]
-    for form, floor in FORMS.items():
+    for form, floor in zip(FORMS, floors, strict=True):
         drawn = ((index, ask(form, one, rng)) for index, one in enumerate(facts))
         asked: list[Asked] = [(index, *pair) for index, pair in drawn if pair]
 
@@ -86,9 +90,7 @@ def about_photos(
             return float(np.mean([is_right(form, answer.text, wanted) for answer, (*_, wanted) in pairs]))
 
         label = f"photo, a name defined: {form}" if defined else f"photo: {form}"
-        criteria.append(
-            Criterion(label, right(0), len(asked), 0.0 if defined else floor, right(len(facts) // 2))
-        )
+        criteria.append(Criterion(label, right(0), len(asked), floor, right(len(facts) // 2)))
     return criteria
 
 
@@ -100,7 +102,7 @@ def text_only(
     asked: list[tuple[int, str, str, str]] = []
     for index, facts in enumerate(drawn):
         for form in ("probe", "choose"):
-            pair = samples.ask(form, TOKEN, facts, rng, lasting=True)
+            pair = forms.ask(form, TOKEN, facts, rng, lasting=True)
             asked += [(index, form, *pair)] if pair else []
         for form in ("kind", "color"):
             pair = ask(form, facts, rng)
@@ -173,10 +175,12 @@ def measure(
     facts = [captions.read(row["captions"]) for row in found]
     images = [views.picture(row) for row in found]
     prefixes = vlm.encode_prefixes(base, images, 64)
+    scored = described(base, prefixes, facts, rng)
+    plain = about_photos(base, prefixes, facts, rng)
     return [
-        *described(base, prefixes, facts, rng),
-        *about_photos(base, prefixes, facts, rng, defined=False),
-        *about_photos(base, prefixes, facts, rng, defined=True),
+        *scored,
+        *plain,
+        *about_photos(base, prefixes, facts, rng, plain),
         *text_only(base, prefixes, rng, 300),
         *pseudo_subjects(base, images[:300], prefixes, seed),
         *(subjects(base, real, rng) if real else []),

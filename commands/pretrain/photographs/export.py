@@ -13,9 +13,18 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from commands.pretrain.export import CHAT_TEMPLATE
 from commands.pretrain.photographs import tower
 
+# SmolLM2's wording, but that a photo stands before the line's end, for photos behind one count as references.
+SMOLLM2_TEMPLATE = (
+    "{% for message in messages %}"
+    "{{ '<|im_start|>' + message['role'] }}"
+    "{% set photos = message['content'] | selectattr('type', 'equalto', 'image') | list %}"
+    "{{ ' ' + '<image>' * photos | length + '\n' if photos else '\n' }}"
+    "{% for part in message['content'] if part['type'] == 'text' %}{{ part['text'] }}{% endfor %}"
+    "{{ '<|im_end|>\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
 IMAGE_TOKENS = (tower.SIZE // tower.PATCH) ** 2
 
 
@@ -44,18 +53,23 @@ def build(tokenizer: PreTrainedTokenizerFast, llama: LlamaConfig) -> FastVlmForC
     return model.eval()
 
 
-def processor(tokenizer: PreTrainedTokenizerFast) -> LlavaProcessor:
+def processor(tokenizer: PreTrainedTokenizerFast, chat_template: str) -> LlavaProcessor:
     """Return what makes a prompt and its photo input_ids and pixel_values."""
     return LlavaProcessor(
         image_processor=tower.image_processor(),
         tokenizer=tokenizer,
         patch_size=tower.PATCH,
         vision_feature_select_strategy="full",
-        chat_template=CHAT_TEMPLATE,
+        chat_template=chat_template,
     )
 
 
-def export(model: FastVlmForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, target: Path) -> None:
+def export(
+    model: FastVlmForConditionalGeneration,
+    tokenizer: PreTrainedTokenizerFast,
+    chat_template: str,
+    target: Path,
+) -> None:
     """Write model (float16) and processor into the folder `target`."""
     model.to(torch.float16).save_pretrained(target)
-    processor(tokenizer).save_pretrained(target)
+    processor(tokenizer, chat_template).save_pretrained(target)

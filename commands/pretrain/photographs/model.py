@@ -5,7 +5,6 @@ The tower is frozen, so it is not part of this; its tokens come from `looks`.
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 from transformers import (
@@ -34,31 +33,8 @@ class Channels:
         self.own, self.fetched, self.match, self.photo, self.word, self.line, self.reference = self.reserved
 
 
-def begin(
-    tokenizer: PreTrainedTokenizerFast,
-    sizes: dict,
-    laid: Comparison,
-    directions: np.ndarray,
-    tokens: np.ndarray,
-) -> tuple[LlamaForCausalLM, Projector]:
-    """New weights that compare photos from the start.
-
-    Initial range near 1/sqrt(width), additions to the residual stream halved. Recognition by reference does
-    not come by itself in a model of this size (it stayed at chance), so the way to it is laid, a layer each:
-    1. image tokens that follow a line's end are marked: the photo stands before it, references behind it;
-    2. heads average the photo's tokens, and pairs of SwiGLU units multiply a token's own content with that
-       average, silu(a)b + silu(-a)(-b) = ab, so that references hold how well they match the photo;
-    3. one head carries that to the words that follow, another how well the photo matches itself.
-    What is laid stays (see `FrozenComparison`); the other layers, embeddings and head are trained.
-
-    Args:
-        tokenizer: decides the vocabulary.
-        sizes: of LlamaConfig.
-        laid: sizes of the comparison.
-        directions: (vision, D) float32, the directions of tower tokens that the projector takes.
-        tokens: (n, vision) float32, some of the tower's tokens.
-
-    """
+def new_llama(tokenizer: PreTrainedTokenizerFast, sizes: dict) -> LlamaForCausalLM:
+    """New weights: initial range near 1/sqrt(width), additions to the residual stream halved."""
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         bos_token_id=tokenizer.bos_token_id,
@@ -67,25 +43,58 @@ def begin(
         tie_word_embeddings=True,
         **sizes,
     )
-    model, channels = LlamaForCausalLM(config), Channels(config.hidden_size, laid.channels)
-    projector = Projector(len(directions), config.hidden_size)
+    model = LlamaForCausalLM(config)
     with torch.no_grad():
         for layer in model.model.layers:
             layer.self_attn.o_proj.weight /= 2
             layer.mlp.down_proj.weight /= 2
+    return model
+
+
+def begin(
+    model: LlamaForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    laid: Comparison,
+) -> None:
+    """Let a model compare photos from the start, given the projector of `new_projector`.
+
+    Recognition by reference does not come by itself in a model of this size (it stayed at chance), so the way
+    to it is laid into the first layers, which hold nothing yet:
+    1. image tokens that follow a line's end are marked: the photo stands before it, references behind it;
+    2. heads average the photo's tokens, and pairs of SwiGLU units multiply a token's own content with that
+       average, silu(a)b + silu(-a)(-b) = ab, so that references hold how well they match the photo;
+    3. one head carries that to the words that follow, another how well the photo matches itself.
+    What is laid stays (see `FrozenComparison`); the other layers, embeddings and head are trained.
+
+    Args:
+        model: is changed in place.
+        tokenizer: tells which token ends a line.
+        laid: sizes of the comparison.
+
+    """
+    channels = Channels(model.config.hidden_size, laid.channels)
+    with torch.no_grad():
         words = model.get_input_embeddings().weight
         words[:, channels.reserved] = 0
         words[:, channels.word] = laid.word_mark
         words[tokenizer.encode("\n", add_special_tokens=False), channels.line] = laid.word_mark
-        _project(projector, channels, laid, torch.from_numpy(directions), torch.from_numpy(tokens))
         _compare(model, channels, laid)
-    return model, projector
 
 
-def _project(
-    projector: Projector, channels: Channels, laid: Comparison, directions: Tensor, tokens: Tensor
-) -> None:
-    """Make the projector `directions` of centered tokens, all equally strong, plus the mark of photos."""
+@torch.no_grad()
+def new_projector(laid: Comparison, directions: Tensor, tokens: Tensor) -> Projector:
+    """Return a projector that takes directions of centered tokens, all equally strong, and marks photos.
+
+    Args:
+        laid: sizes of the comparison.
+        directions: (vision, D) float32, of tower tokens.
+        tokens: (n, vision) float32, some of the tower's tokens.
+
+    """
+    vision, width = directions.shape
+    with torch.random.fork_rng():  # nothing here is random
+        projector = Projector(vision, width)
+    channels = Channels(width, laid.channels)
     mean, spread = tokens.mean(0), laid.spread * laid.linear_at
     weight = directions.T * (spread / ((tokens - mean) @ directions).std(0)).unsqueeze(1)
     projector.linear_1.weight.copy_(weight)
@@ -97,6 +106,7 @@ def _project(
         projector.linear_2.weight[channel, direction] = gain
         projector.linear_2.bias[channel] = -gain * laid.linear_at
     projector.linear_2.bias[channels.photo] = laid.photo_mark
+    return projector
 
 
 def _compare(model: LlamaForCausalLM, channels: Channels, laid: Comparison) -> None:
@@ -106,15 +116,19 @@ def _compare(model: LlamaForCausalLM, channels: Channels, laid: Comparison) -> N
         layer.self_attn.o_proj.weight.zero_()
         layer.mlp.down_proj.weight.zero_()
     photo, word, reference = channels.photo, channels.word, channels.reference
-    _look(marking.self_attn, 0, {photo: 1, word: -1}, {channels.line: 1}, laid.looking)
+    _look(marking.self_attn, 0, {photo: 1, word: -1}, {channels.line: 1}, laid.looking.marking)
     _carry(marking.self_attn, 0, channels.line, reference, laid.reference_mark)
     mlp, wide = matching.mlp, model.config.head_dim
+    shared = matching.self_attn.num_key_value_groups  # query heads that share a key and value head
     for head in range(-(-len(channels.content) // wide)):
-        _look(matching.self_attn, head, {photo: 1, word: -1}, {photo: 1, reference: -1}, laid.looking)
+        _look(
+            matching.self_attn, head, {photo: 1, word: -1}, {photo: 1, reference: -1}, laid.looking.matching
+        )
         matching.self_attn.v_proj.weight[head * wide : (head + 1) * wide] = 0
     for slot, (content, pooled) in enumerate(zip(channels.content, channels.pooled, strict=True)):
         matching.self_attn.v_proj.weight[slot, content] = 1
-        matching.self_attn.o_proj.weight[pooled, slot] = laid.pooled
+        column = slot // wide * wide * shared + slot % wide
+        matching.self_attn.o_proj.weight[pooled, column] = laid.pooled
         for unit, sign in ((2 * slot, 1), (2 * slot + 1, -1)):
             mlp.gate_proj.weight[unit] = 0
             mlp.gate_proj.weight[unit, content] = sign
@@ -123,31 +137,35 @@ def _compare(model: LlamaForCausalLM, channels: Channels, laid: Comparison) -> N
             mlp.down_proj.weight[channels.match, unit] = laid.match
     looks = ((channels.fetched, {reference: 1.5, photo: -0.5}), (channels.own, {photo: 1, reference: -1}))
     for head, (channel, sought) in enumerate(looks):
-        _look(carrying.self_attn, head, {word: 1}, sought, laid.looking)
+        _look(carrying.self_attn, head, {word: 1}, sought, laid.looking.carrying)
         _carry(carrying.self_attn, head, channels.match, channel, laid.fetched)
 
 
 def _look(
     attention: LlamaAttention, head: int, asking: dict[int, float], sought: dict[int, float], strength: float
 ) -> None:
-    """Make a head attend from tokens with some channels to tokens with others, at any distance."""
-    wide = attention.head_dim
-    rows = slice(head * wide, (head + 1) * wide)
-    still = head * wide + wide // 2 - 1  # the channel that hardly rotates with the distance
-    for matrix, channels in ((attention.q_proj, asking), (attention.k_proj, sought)):
-        matrix.weight[rows] = 0
+    """Make a head of keys, and the first that asks it, attend from tokens with some channels to others.
+
+    At any distance: of the two numbers that hardly rotate with it, the first is used.
+    """
+    wide, shared = attention.head_dim, attention.num_key_value_groups
+    for matrix, number, channels in (
+        (attention.q_proj, head * shared, asking),
+        (attention.k_proj, head, sought),
+    ):
+        matrix.weight[number * wide : (number + 1) * wide] = 0
         for channel, sign in channels.items():
-            matrix.weight[still, channel] = sign * strength
+            matrix.weight[number * wide + wide // 2 - 1, channel] = sign * strength
 
 
 def _carry(attention: LlamaAttention, head: int, source: int, target: int, size: float) -> None:
     """Make a head write the `source` channel of what it attends to into `target`, and nothing else."""
     wide = attention.head_dim
-    rows = slice(head * wide, (head + 1) * wide)
-    attention.v_proj.weight[rows] = 0
+    attention.v_proj.weight[head * wide : (head + 1) * wide] = 0
     attention.v_proj.weight[head * wide, source] = 1
-    attention.o_proj.weight[:, rows] = 0
-    attention.o_proj.weight[target, head * wide] = size
+    queries = head * attention.num_key_value_groups * wide
+    attention.o_proj.weight[:, queries : queries + wide] = 0
+    attention.o_proj.weight[target, queries] = size
 
 
 class FrozenComparison:

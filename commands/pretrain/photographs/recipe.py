@@ -8,23 +8,32 @@ import numpy as np
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from transformers import PreTrainedTokenizerFast
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from commands.pretrain import tokenizer
+from commands.pretrain.export import CHAT_TEMPLATE
 from commands.pretrain.photographs import (
     acceptance,
     captions,
     clip,
+    connector,
     export,
     looks,
+    low_rank,
     model,
+    smollm2,
     tower,
     views,
     words,
 )
-from commands.pretrain.photographs.settings import Settings, settings
+from commands.pretrain.photographs.low_rank import LowRankChanges
+from commands.pretrain.photographs.model import FrozenComparison
+from commands.pretrain.photographs.samples import Sampler
+from commands.pretrain.photographs.settings import Settings
 from commands.pretrain.photographs.train import SubjectTrainer, train
+from commands.pretrain.projector import Projector
 from commands.pretrain.recipe import free_port
+from commands.pretrain.trees import Writer
 
 
 def prepare(source: Path, work: Path, chosen: Settings) -> None:
@@ -34,7 +43,9 @@ def prepare(source: Path, work: Path, chosen: Settings) -> None:
     seen = [
         views.compute(found, view, chosen.seed, work / f"view-{view}.npy") for view in range(chosen.views)
     ]
-    if not (work / "tokenizer").exists():
+    if chosen.vocabulary is None:
+        _prepare_smollm2(work)
+    elif not (work / "tokenizer").exists():
         words.build(facts(found), chosen.vocabulary, chosen.seed).save_pretrained(work / "tokenizer")
     if not (work / "geometry.npz").exists():
         pooled = [_pooled(view) for view in seen]
@@ -50,6 +61,29 @@ def prepare(source: Path, work: Path, chosen: Settings) -> None:
             things=looks.class_directions(tower.classifier(), pooled[0]),
         )
         part.replace(work / "geometry.npz")
+    if chosen.lora and not (work / "connector.pt").exists():
+        _align_connector(found, seen[0], work, chosen)
+
+
+def _prepare_smollm2(work: Path) -> None:
+    """The published language model and its tokenizer."""
+    if not (work / "tokenizer").exists():
+        llama, tokens = smollm2.load()
+        llama.save_pretrained(work / "language")
+        tokens.save_pretrained(work / "tokenizer")
+
+
+def _align_connector(found: list[dict], seen: np.ndarray, work: Path, chosen: Settings) -> None:
+    """The connector of image tokens that start as words of the captions."""
+    tokens = tokenizer.load(work / "tokenizer")
+    texts = [" " + " ".join(row["captions"]).lower() for row in found]
+    torch.manual_seed(chosen.seed)
+    llama, projector = _published(tokens, work, chosen), _projector(work, chosen)
+    ids = tokens(texts, add_special_tokens=False).input_ids
+    connector.align(llama, projector, chosen.comparison, seen, ids)
+    part = work / "connector.part"
+    torch.save(low_rank.connector(llama).state_dict(), part)
+    part.replace(work / "connector.pt")
 
 
 def facts(found: list[dict]) -> list[captions.Facts]:
@@ -80,8 +114,12 @@ def learn(rank: int, source: Path, work: Path, chosen: Settings, port: int) -> N
     learner = begin(tokens, work, chosen)
     if (work / "state.pt").exists():
         learner.load(work / "state.pt")
+    if isinstance(learner.kept, LowRankChanges):
+        learner.kept.lighten()
+    writer = Writer(tokens, shown.views[0].shape[1], chosen.chat)
     photos = np.arange(len(found))
-    train(learner, tokens, shown, photos, chosen.courses, work / "state.pt", seed=chosen.seed, rank=rank)
+    samplers = [Sampler(writer, shown, photos, course, chosen.latent_tokens) for course in chosen.courses]
+    train(learner, tokens, samplers, work / "state.pt", seed=chosen.seed, rank=rank)
     if dist.is_initialized():
         dist.destroy_process_group()
 
@@ -93,25 +131,46 @@ def learn_together(source: Path, work: Path, chosen: Settings) -> None:
 
 def begin(tokens: PreTrainedTokenizerFast, work: Path, chosen: Settings) -> SubjectTrainer:
     """New weights and optimizers."""
-    geometry = np.load(work / "geometry.npz")
     torch.manual_seed(chosen.seed)
-    llama, projector = model.begin(
-        tokens, chosen.llama, chosen.comparison, geometry["directions"], geometry["tokens"]
-    )
-    channels = model.Channels(llama.config.hidden_size, chosen.comparison.channels)
-    comparison = model.FrozenComparison(llama, projector, channels)
+    projector = _projector(work, chosen)
+    kept: FrozenComparison | LowRankChanges
+    if chosen.lora:
+        llama = _published(tokens, work, chosen)
+        low_rank.connector(llama).load_state_dict(torch.load(work / "connector.pt", weights_only=True))
+        kept = LowRankChanges(llama, projector, chosen.lora)
+    else:
+        llama = model.new_llama(tokens, chosen.llama)
+        model.begin(llama, tokens, chosen.comparison)
+        channels = model.Channels(llama.config.hidden_size, chosen.comparison.channels)
+        kept = FrozenComparison(llama, projector, channels)
     steps = sum(course.steps for course in chosen.courses)
-    return SubjectTrainer(llama, projector, comparison, chosen.rates.model_dump(), steps)
+    return SubjectTrainer(llama, projector, kept, chosen.rates.model_dump(), steps)
+
+
+def _projector(work: Path, chosen: Settings) -> Projector:
+    geometry = np.load(work / "geometry.npz")
+    directions, tokens = (torch.from_numpy(geometry[name]) for name in ("directions", "tokens"))
+    return model.new_projector(chosen.comparison, directions, tokens.flatten(0, -2))
+
+
+def _published(tokens: PreTrainedTokenizerFast, work: Path, chosen: Settings) -> LlamaForCausalLM:
+    """The published language model behind layers that compare."""
+    published = LlamaForCausalLM.from_pretrained(work / "language", dtype=torch.float32)
+    return low_rank.make_room(published, tokens, chosen)
 
 
 def write(work: Path, target: Path, chosen: Settings) -> None:
-    """Export what `work/state.pt` holds to `target/llava`, float16."""
+    """Export what `work/state.pt` holds to `target/llava`, float16; of SmolLM2 also the changes alone."""
     tokens = tokenizer.load(work / "tokenizer")
     learner = begin(tokens, work, chosen)
     learner.load(work / "state.pt")
+    if isinstance(learner.kept, LowRankChanges):
+        low_rank.save(learner.learned, learner.projector, target / "changes.safetensors")
+        low_rank.build(target / "changes.safetensors", chosen, target / "llava")
+        return
     # A tokenizer that has padded a batch would save that, so the export reads it anew.
     assembled = model.assemble(tokens, learner.model, learner.projector)
-    export.export(assembled, tokenizer.load(work / "tokenizer"), target / "llava")
+    export.export(assembled, tokenizer.load(work / "tokenizer"), CHAT_TEMPLATE, target / "llava")
 
 
 def write_clip(source: Path, work: Path, target: Path, chosen: Settings) -> None:
@@ -122,22 +181,21 @@ def write_clip(source: Path, work: Path, target: Path, chosen: Settings) -> None
     clip.make(_pooled(seen), [row["captions"] for row in found], target / "clip", chosen.seed)
 
 
-def measure(source: Path, work: Path, target: Path, chosen: Settings, subjects: Path | None) -> str:
+def measure(source: Path, target: Path, chosen: Settings, subjects: Path | None) -> str:
     """Measure the gates of `target/llava`, with real `subjects` if there are any; write its card."""
     from commands.pretrain.photographs import card
 
     measured = acceptance.measure(source, target, chosen.seed, subjects)
-    card.write(target, work, chosen, measured)
+    card.write(target, chosen, measured)
     gates = [criterion for criterion in measured if criterion.floor]  # the others are told, not demanded
     missed = [criterion.name for criterion in gates if not criterion.passed]
     reached = f"{len(gates) - len(missed)} of {len(gates)} gates passed"
     return f"{reached}; missed: {'; '.join(missed)}" if missed else reached
 
 
-def pretrain(source: Path, work: Path, target: Path, subjects: Path | None = None) -> str:
+def pretrain(source: Path, work: Path, target: Path, chosen: Settings, subjects: Path | None = None) -> str:
     """Make `target/llava` from the captioned photos in `source`; parts that `work` holds are kept."""
-    chosen = settings()
     prepare(source, work, chosen)
     learn_together(source, work, chosen)
     write(work, target, chosen)
-    return measure(source, work, target, chosen, subjects)
+    return measure(source, target, chosen, subjects)

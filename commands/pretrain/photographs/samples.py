@@ -5,91 +5,47 @@ Not the single questions (`questions`), nor what image tokens look like (`looks`
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from commands.pretrain.photographs import questions, wordings
-from commands.pretrain.photographs.captions import ANIMALS, KINDS, PERSONS, Facts
+from commands.pretrain.photographs import questions, small_talk
+from commands.pretrain.photographs.captions import Facts
 from commands.pretrain.photographs.definitions import agree, draw_name, invented
+from commands.pretrain.photographs.forms import Asked, ask, neutral, titled
 from commands.pretrain.photographs.looks import Ground, Material, Shot, Thing
 from commands.pretrain.photographs.objects import CLASSES
 from commands.pretrain.photographs.settings import TrainingPhase
 from commands.pretrain.trees import Tree, Writer
-from common.world.text import capitalized
 
-NEUTRAL = ("the subject", "the subject", "this subject", "it")
-LATENT_TOKENS = (8, 16, 16, 16, 24, 49)  # how many tokens of a reference a definition holds
-_SUBJECT = re.compile(rf"^(?:a|an|the|one)(?: [a-z-]+){{0,6}}? (?:{'|'.join(KINDS)})\b(?! and\b)")
-Asked = tuple[str, str] | None
-
-
-def neutral(facts: Facts, rng: np.random.Generator) -> str:
-    """What a question calls the one that the photo shows: its kind, or nothing that gives the answer away."""
-    if facts.kind in (*ANIMALS, *PERSONS) and rng.random() < 0.35:
-        return f"the {facts.kind}"
-    if facts.kind in PERSONS and rng.random() < 0.6:
-        return str(rng.choice(("this person", "the person")))
-    return str(rng.choice(NEUTRAL))
-
-
-def ask(form: str, name: str, facts: Facts, rng: np.random.Generator, lasting: bool = False) -> Asked:
-    """One question of a form (caption | open | probe | choose | whole | presence | garment | count).
-
-    `lasting` leaves out what changes from photo to photo. None where the captions give no answer.
-    """
-    special: Mapping[str, Callable[..., Asked]] = {
-        "presence": questions.ask_presence, "garment": questions.ask_garment, "count": questions.ask_count,
-    }  # fmt: skip
-    if form in special:
-        return special[form](facts, rng)
-    if form == "caption":
-        return questions.ask_caption(name, facts, rng)
-    if form == "whole":
-        if facts.phrase is None:
-            return None
-        return str(rng.choice(wordings.WHOLE)).format(name=name), f"{capitalized(name)} is {facts.phrase}."
-    known = questions.values(facts)
-    if "the" in name and facts.kind and facts.kind in name:
-        known.pop("kind", None)
-    if lasting:
-        known = {attribute: value for attribute, value in known.items() if attribute in ("kind", "color")}
-    if not known:
-        return None
-    attribute = str(rng.choice(sorted(known)))
-    if form == "open":
-        return questions.ask_open(name, attribute, known[attribute], rng)
-    wrong = questions.others(attribute, facts)
-    if not wrong:
-        return None
-    asker = questions.ask_probe if form == "probe" else questions.ask_choose
-    return asker(name, attribute, known[attribute], wrong, rng)
-
-
-def titled(name: str, facts: Facts, rng: np.random.Generator) -> Asked:
-    """A caption that says the name in place of the subject."""
-    captions = [caption for caption in facts.captions if _SUBJECT.match(caption)]
-    if not captions or facts.kind == "people":
-        return None
-    caption = _SUBJECT.sub(name, str(rng.choice(captions)), count=1)
-    return str(rng.choice(wordings.CAPTION)).format(name=name), f"{caption}."
+TALKS = 2  # in a tree of small talk
 
 
 class Sampler:
     """Draws trees of a course; `photos` are the numbers of those that it may show."""
 
-    def __init__(self, writer: Writer, material: Material, photos: np.ndarray, course: TrainingPhase):
+    def __init__(
+        self,
+        writer: Writer,
+        material: Material,
+        photos: np.ndarray,
+        course: TrainingPhase,
+        latent_tokens: Sequence[int],
+    ):
         self.writer, self.material, self.photos, self.course = writer, material, photos, course
+        self.latent_tokens = latent_tokens
         self.classes = [(kind, number) for kind, numbers in CLASSES.items() for number in numbers[:6]]
 
     def draw(self, rng: np.random.Generator) -> Tree:
         """One training sample."""
         tree, course = Tree(), self.course
+        if course.small_talk and rng.random() < course.small_talk:
+            self._talk(tree, rng)
+            return tree
         photo, thing, facts = self._subject(rng)
         shot = self._look(photo, thing, rng)
-        root = self.writer.prompt(tree, -1, "USER: <image>\n", (shot,), begin=True)
+        root = self.writer.prompt(tree, -1, self.writer.chat.photo, (shot,), begin=True)
         for form, count in course.photo.items():
             for _ in range(count):
                 self._add(tree, root, ask(form, neutral(facts, rng), facts, rng), lead="")
@@ -157,7 +113,7 @@ class Sampler:
 
         Several references are averaged, or stand in a sentence each.
         """
-        total, count = self.writer.image_tokens, int(rng.choice(LATENT_TOKENS))
+        total, count = self.writer.image_tokens, int(rng.choice(self.latent_tokens))
         for sentence in [shots] if rng.random() < 0.5 else [(shot,) for shot in shots]:
             kept = sorted(rng.choice(total, count, replace=False)) if count < total else None
             parent = self.writer.prompt(tree, parent, f"{lead}{name} is <image>.", sentence, kept=kept)
@@ -196,18 +152,32 @@ class Sampler:
     def _without_photo(self, tree: Tree, rng: np.random.Generator) -> None:
         """Questions about a name that a sentence or reference tokens define, without a photo."""
         name = draw_name(rng)
-        start = self.writer.prompt(tree, -1, "USER:", begin=True)
+        start, gap = self.writer.prompt(tree, -1, self.writer.chat.text, begin=True), self.writer.chat.gap
         if rng.random() < 0.5:
             facts = invented(rng)
-            branch = self.writer.prompt(tree, start, f" {name} is {facts.phrase}.")
+            branch = self.writer.prompt(tree, start, f"{gap}{name} is {facts.phrase}.")
         else:
             photo, thing, facts = self._subject(rng)
             facts = replace(facts, present=frozenset())
             shots = tuple(self._look(photo, thing, rng) for _ in range(int(rng.integers(1, 4))))
-            branch = self._define(tree, start, name, shots, " ", rng)
+            branch = self._define(tree, start, name, shots, gap, rng)
         for form, count in (self.course.text or {}).items():
             for _ in range(count):
                 self._add(tree, branch, ask(form, name, facts, rng, lasting=True))
+
+    def _talk(self, tree: Tree, rng: np.random.Generator) -> None:
+        """Small talk, half of it after a photo that it is not about."""
+        shown, chat = bool(rng.random() < 0.5), self.writer.chat
+        shots = (self._look(int(rng.choice(self.photos)), None, rng),) if shown else None
+        start = self.writer.prompt(tree, -1, chat.photo if shown else chat.text, shots, begin=True)
+        gap = "" if shown else chat.gap
+        for _ in range(TALKS):
+            self._add(tree, start, small_talk.general(rng), gap)
+        for _ in range(TALKS):
+            name, facts = draw_name(rng), invented(rng)
+            branch = self.writer.prompt(tree, start, f"{gap}{name} is {facts.phrase}.")
+            self._add(tree, branch, small_talk.about(name, facts, rng))
+            self._add(tree, branch, small_talk.about(name, facts, rng))
 
     def _add(self, tree: Tree, branch: int, asked: Asked, lead: str = " ") -> None:
         if asked is not None:

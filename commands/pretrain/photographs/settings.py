@@ -8,10 +8,20 @@ from typing import Annotated, Any
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError, model_validator
 from ruamel.yaml import YAML
 
+from commands.pretrain.trees import ChatTexts
 from common.core.errors import UserError
 from common.core.settings import Section, Share
 
 SETTINGS = Path(__file__).with_name("settings.yaml")
+SMOLLM2 = Path(__file__).with_name("smollm2.yaml")  # the same for changes to a published language model
+
+
+class Looking(Section):
+    """Strength of queries and keys of the heads in each layer that compares."""
+
+    marking: PositiveFloat
+    matching: PositiveFloat
+    carrying: PositiveFloat
 
 
 class Comparison(Section):
@@ -23,7 +33,7 @@ class Comparison(Section):
     linear_at: PositiveFloat
     spread: PositiveFloat
     content: PositiveFloat
-    looking: PositiveFloat
+    looking: Looking
     reference_mark: PositiveFloat
     pooled: PositiveFloat
     match: PositiveFloat
@@ -49,6 +59,7 @@ class TrainingPhase(Section):
         references, sentences: definitions below a photo, by reference tokens or in words.
         others: questions below each definition that have nothing to do with it.
         text: questions about a definition without a photo, half by reference tokens.
+        small_talk: share of trees that are small talk.
         hard: share of other photos' references that are of the photos most alike.
         things: share of photos with an object of the tower's classes in them.
         about: share of named and present ones that are asked about further.
@@ -63,21 +74,40 @@ class TrainingPhase(Section):
     sentences: NonNegativeInt = 0
     others: NonNegativeInt = 0
     text: dict[str, NonNegativeInt] | None = None
+    small_talk: Share = 0.0
     hard: Share = 0.0
     things: Share = 0.0
     about: Share = 0.5
     grounds: Share = 0.3
 
 
+class LowRank(Section):
+    """Of the changes to a language model's matrices (LoRA; Hu et al. 2021)."""
+
+    rank: PositiveInt
+    alpha: PositiveFloat
+
+
 class Settings(Section):
-    """What settings.yaml holds."""
+    """What settings.yaml holds, and smollm2.yaml.
+
+    Attributes:
+        vocabulary: of a new tokenizer; None with SmolLM2, which has one.
+        latent_tokens: how many image tokens of a reference a definition holds, drawn from these.
+        chat: texts of the chat template.
+        lora: changes to SmolLM2; None for a new language model, which is trained whole.
+
+    """
 
     seed: int
     processes: PositiveInt
-    vocabulary: PositiveInt
+    vocabulary: PositiveInt | None = None
     views: Annotated[int, Field(ge=2)]
     neighbors: PositiveInt
+    latent_tokens: list[PositiveInt]
+    chat: ChatTexts = ChatTexts()
     llama: dict[str, Any]
+    lora: LowRank | None = None
     comparison: Comparison
     rates: Rates
     courses: list[TrainingPhase]

@@ -16,12 +16,12 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from commands.pretrain.language import loss_and_accuracy
 from commands.pretrain.photographs.looks import Material
+from commands.pretrain.photographs.low_rank import LowRankChanges
 from commands.pretrain.photographs.model import FrozenComparison
 from commands.pretrain.photographs.samples import Sampler
-from commands.pretrain.photographs.settings import TrainingPhase
 from commands.pretrain.projector import Projector
 from commands.pretrain.schedule import Log, Optimizers, average_gradients, is_first, is_hidden, wait_for_all
-from commands.pretrain.trees import Batch, Writer, collate
+from commands.pretrain.trees import Batch, collate
 
 SAVE_EVERY = 50  # steps
 REPORT_EVERY = 10  # steps
@@ -34,22 +34,21 @@ class SubjectTrainer:
         self,
         model: LlamaForCausalLM,
         projector: Projector,
-        comparison: FrozenComparison,
+        kept: FrozenComparison | LowRankChanges,
         rates: dict,
         steps: int,
     ):
-        self.model, self.projector, self.comparison, self.step = model, projector, comparison, 0
-        named = [pair for pair in model.named_parameters() if pair[1].requires_grad]
-        self.hidden = [weight for name, weight in named if is_hidden(name, weight)]
-        self.rest = [weight for name, weight in named if not is_hidden(name, weight)]
+        self.model, self.projector, self.kept, self.step = model, projector, kept, 0
+        self.learned = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+        self.hidden = [weight for name, weight in self.learned.items() if _by_muon(name, weight)]
+        self.rest = [weight for name, weight in self.learned.items() if not _by_muon(name, weight)]
         self.optimizers = Optimizers(self.hidden, self.rest, steps=steps, **rates)
 
     def save(self, file: Path) -> None:
         """Write the state, all or nothing."""
         state = {
             "step": self.step,
-            "model": self.model.state_dict(),
-            "projector": self.projector.state_dict(),
+            "model": {name: weight.detach() for name, weight in self.learned.items()},
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers.optimizers],
         }
         torch.save(state, file.with_suffix(".part"))
@@ -59,10 +58,15 @@ class SubjectTrainer:
         """Go on from what `save` wrote."""
         state = torch.load(file, weights_only=True)
         self.step = state["step"]
-        self.model.load_state_dict(state["model"])
-        self.projector.load_state_dict(state["projector"])
+        for name, weight in state["model"].items():
+            self.learned[name].data.copy_(weight)
         for optimizer, saved in zip(self.optimizers.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
+
+
+def _by_muon(name: str, weight: nn.Parameter) -> bool:
+    """Whether Muon takes this weight: it turns every direction alike, of which low-rank changes have few."""
+    return is_hidden(name, weight) and "lora_" not in name
 
 
 def image_tokens(projector: Projector, material: Material, batch: Batch) -> torch.Tensor:
@@ -73,33 +77,30 @@ def image_tokens(projector: Projector, material: Material, batch: Batch) -> torc
 def train(
     learner: SubjectTrainer,
     tokenizer: PreTrainedTokenizerFast,
-    material: Material,
-    photos: np.ndarray,
-    courses: list[TrainingPhase],
+    samplers: list[Sampler],
     file: Path,
     *,
     seed: int,
     rank: int,
 ) -> None:
-    """Train until the courses end; `file` holds the state, and a log of progress stands beside it."""
+    """Train until the courses of the samplers end; `file` holds the state, a log of progress is beside it."""
     log = Log(file.with_suffix(".jsonl"))
-    writer = Writer(tokenizer, material.views[0].shape[1])
-    samplers = [Sampler(writer, material, photos, course) for course in courses]
+    courses = [sampler.course for sampler in samplers]
     ends = np.cumsum([course.steps for course in courses])
     running, started = np.zeros(2), time.process_time()
     while learner.step < ends[-1]:
         number = int(np.searchsorted(ends, learner.step, side="right"))
         rng = np.random.default_rng((seed, learner.step, rank))
         trees = [samplers[number].draw(rng) for _ in range(courses[number].trees)]
-        batch = collate(trees, tokenizer.pad_token_id, writer.image_tokens)
+        batch = collate(trees, tokenizer.pad_token_id, samplers[number].writer.image_tokens)
         with torch.autocast("cpu", torch.bfloat16):
-            tokens = image_tokens(learner.projector, material, batch)
+            tokens = image_tokens(learner.projector, samplers[number].material, batch)
             loss, right = loss_and_accuracy(learner.model, batch, tokens)
         loss.backward()
         average_gradients(learner.hidden + learner.rest)
         nn.utils.clip_grad_norm_(learner.rest, 1.0)
         learner.optimizers.step(learner.step)
-        learner.comparison.restore()
+        learner.kept.restore()
         learner.step += 1
         running += (loss.item() / REPORT_EVERY, right / REPORT_EVERY)
         if learner.step % REPORT_EVERY == 0:

@@ -9,8 +9,8 @@ from commands.pretrain import tokenizer
 from commands.pretrain.photographs import questions, wordings
 from commands.pretrain.photographs.captions import ACTIONS, COLORS, KINDS, PLACES, THINGS, Facts
 from commands.pretrain.photographs.definitions import draw_name, invented
+from commands.pretrain.photographs.forms import ask
 from commands.pretrain.photographs.objects import OBJECTS
-from commands.pretrain.photographs.samples import ask
 from common.prompts.instructions import LETTER
 from common.prompts.prompt_sets import DRAWN
 from common.prompts.recognition import BRIEF, templates, validation
