@@ -1,37 +1,20 @@
 """Reading all of the dataset: which subjects can be imported, and what is wrong."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from commands.add import pictures
 from commands.add.published import dataset
-from commands.add.published.dataset import PublishedDataset, PublishedSubject
+from commands.add.published.dataset import PublishedDataset
 from commands.add.published.findings import LEFT_OUT, Findings
 from commands.add.yollava import negatives, photos, questions, report
 from commands.add.yollava.causes import CAUSES
+from commands.add.yollava.dataset_subject import CORPUS, DatasetSubject
 from commands.add.yollava.subjects import KIND, subject_id
-from common.core import io, paths
+from common.core import paths
 from common.core.errors import UserError
 from common.testdata.ground_truth import Questions
 
 FOLDER = paths.DATA / "yollava"
-CORPUS = "negatives"
-
-
-@dataclass(frozen=True)
-class DatasetSubject(PublishedSubject):
-    """One subject, not yet copied."""
-
-    name: str
-    questions: Questions
-    negatives: negatives.Negatives
-
-    def place(self, folder: Path, ours: Path) -> None:
-        """See PublishedSubject."""
-        super().place(folder, ours)
-        if self.negatives.files:
-            dataset.copy(self.negatives.files, ours / CORPUS / self.id)
-        io.write_json(folder / "truth/questions.json", self.questions.model_dump(exclude_none=True))
 
 
 def read(folder: Path, negatives_each: int | None = None) -> PublishedDataset:

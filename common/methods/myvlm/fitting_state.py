@@ -6,21 +6,18 @@ are kept after. Owns what that depends on. Does not own the file (`training.chec
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from common import vlm
 from common.core import io, paths
 from common.core.progress import say
-from common.methods.interface import MethodSubject
+from common.methods.interface import Method, MethodSubject
 from common.methods.myvlm import heads
 from common.methods.myvlm.captioner import Captioner
 from common.methods.myvlm.features import FeatureExtractor
 from common.training.checkpoint import Checkpoint
-
-if TYPE_CHECKING:
-    from common.methods.myvlm.method import MyVLM
 
 FittedHead = tuple[heads.Head, torch.Tensor, dict[str, Any]]  # with its keys and its split (see `concept`)
 
@@ -41,7 +38,7 @@ class FittingState:
     @classmethod
     def of(
         cls,
-        method: "MyVLM",
+        method: Method,
         model: vlm.Base | Captioner,
         features: FeatureExtractor,
         subject: MethodSubject,
