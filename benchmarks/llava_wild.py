@@ -127,8 +127,8 @@ def judge(folder: Path, answers: Path, client: Client, model: str) -> list[Judge
 
 def parse_scores(reply: str) -> tuple[float, float] | None:
     """Two numbers from 1 to 10 that are all of the first line, or None."""
-    found = SCORES.fullmatch(reply.partition("\n")[0].strip())
-    scores = (float(found[1]), float(found[2])) if found else None
+    match = SCORES.fullmatch(reply.partition("\n")[0].strip())
+    scores = (float(match[1]), float(match[2])) if match else None
     return scores if scores and all(1 <= score <= 10 for score in scores) else None
 
 

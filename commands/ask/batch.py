@@ -78,9 +78,9 @@ def answer(assistant: Assistant, questions: Questions, kept: Kept, asked: Asked,
     problems, done = list(questions.problems), 0
     with bar(len(rows), "ask") as shown:
         for group in _groups(rows, GROUPS * asked.batch_size):
-            found = _answered(assistant, group, asked, reply, problems)
-            kept.add(found)
-            done += len(found)
+            answers = _answered(assistant, group, asked, reply, problems)
+            kept.add(answers)
+            done += len(answers)
             shown.update(len(group))
     for problem in problems[:SHOWN]:
         print(f"left out: {problem}", file=sys.stderr)

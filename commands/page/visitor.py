@@ -121,7 +121,7 @@ class Visitor:
         trained = self.assistant.trained()
         if not trained:
             raise UserError("no subject is trained yet: add one, or train one that is there")
-        found = []
+        by_method = []
         for method in self.methods:
             known = measured.evaluations(method, trained)
             bars = []
@@ -130,8 +130,8 @@ class Visitor:
                 meaning = (evaluation.bin_of(told.yes), evaluation.threshold) if evaluation else (None, None)
                 bars.append(Bar(subject, plain(told.answer), told.yes, *meaning))
             bars.sort(key=lambda bar: -(bar.yes or 0.0))
-            found.append((self.assistant.titles[method], tuple(bars)))
-        self.entries.append(Presence(self._thumbnail, tuple(found)))
+            by_method.append((self.assistant.titles[method], tuple(bars)))
+        self.entries.append(Presence(self._thumbnail, tuple(by_method)))
 
     def _ready(self) -> list[Conversation]:
         if not self._conversations:

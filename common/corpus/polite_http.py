@@ -161,14 +161,14 @@ def refuse_opt_out(response: http.client.HTTPResponse, agent: str) -> None:
 
 def robots_tags(headers: Message, agent: str) -> set[str]:
     """The directives of all X-Robots-Tag headers that are for everyone or for us, in small letters."""
-    found: set[str] = set()
+    tags: set[str] = set()
     for value in headers.get_all("X-Robots-Tag", []):
         name, colon, rest = value.lower().partition(":")
         to_one = colon and "," not in name and name.strip() not in VALUED  # "somebot: noai, nofollow"
         if to_one and name.strip() != agent.partition("/")[0].strip().lower():
             continue
-        found |= {tag.strip() for tag in (rest if to_one else value.lower()).split(",")}
-    return found
+        tags |= {tag.strip() for tag in (rest if to_one else value.lower()).split(",")}
+    return tags
 
 
 def _read(response: http.client.HTTPResponse, limits: Limits) -> None:

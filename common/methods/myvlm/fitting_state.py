@@ -66,10 +66,10 @@ class FittingState:
 
     def vector(self, title: str) -> dict[str, Any] | None:
         """What `keep` was last given of the vector; None if its training begins."""
-        found = self.parts.get("vector")
-        if found:
-            say(f"{title}: training goes on after step {found['step']}, which an earlier run has reached")
-        return found
+        kept = self.parts.get("vector")
+        if kept:
+            say(f"{title}: training goes on after step {kept['step']}, which an earlier run has reached")
+        return kept
 
     def keep(self, part: str, state: dict[str, Any]) -> None:
         """Write this part beside the others."""
@@ -79,7 +79,7 @@ class FittingState:
 
 def _identity(model: vlm.Base | Captioner) -> list[str]:
     """Everything about a model that its numbers and texts depend on."""
-    found = [model.fingerprint, str(model.model.dtype), str(model.model.config)]
+    parts = [model.fingerprint, str(model.model.dtype), str(model.model.config)]
     if isinstance(model, vlm.Base):
-        found += [str(model.image_size), model.layout.describe("", image=True)]
-    return found
+        parts += [str(model.image_size), model.layout.describe("", image=True)]
+    return parts
