@@ -18,7 +18,7 @@ Metrics = Mapping[str, Mapping[str, Any]]  # by name: value, low and high, as `m
 ROUNDING = 1e-4  # the files hold four digits
 
 
-class Comparison(NamedTuple):
+class Agreement(NamedTuple):
     """Metrics that were compared: a line for each that differs, and the one nearest to that."""
 
     count: int
@@ -63,7 +63,7 @@ def without(metrics: Metrics, methods: Collection[str]) -> Metrics:
     return {name: value for name, value in metrics.items() if not name.startswith(prefixes)}
 
 
-def compare(expected: Metrics, measured: Metrics, agreement: float) -> Comparison:
+def compare(expected: Metrics, measured: Metrics, agreement: float) -> Agreement:
     """Find the metrics that differ by more than `agreement` times what their intervals allow."""
     lines, shares = [], {}
     for name in sorted(expected.keys() | measured.keys()):
@@ -81,7 +81,7 @@ def compare(expected: Metrics, measured: Metrics, agreement: float) -> Compariso
                     f"{name} is {now['value']}, but {before['value']} in git (it may differ by {allowed:.4f})"
                 )
     farthest = max(shares, key=shares.__getitem__)
-    return Comparison(len(expected.keys() | measured.keys()), lines, farthest, shares[farthest])
+    return Agreement(len(expected.keys() | measured.keys()), lines, farthest, shares[farthest])
 
 
 def _half_width(interval: Mapping[str, float | None]) -> float:

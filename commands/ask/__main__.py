@@ -22,7 +22,7 @@ def main(*words: str) -> str:
         from commands.ask import vllm
 
         server = options.vllm, options.vllm_model
-        reply = vllm.Client(assistant, p.base.vlm.system, *server, decoding).reply
+        reply = vllm.VllmClient(assistant, p.base.vlm.system, *server, decoding).reply
     asked = batch.Asked(options.method, tuple(options.subject), decoding, p.base.device.batch_size)
     with answers.opened(options.answers, rows.form) as kept:
         return batch.answer(assistant, rows, kept, asked, reply)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from commands.ask.answers import Answered, Kept
-from commands.ask.questions import Questions, Row
+from commands.ask.questions import QuestionFile, Row
 from common.assistant import Assistant, Conversation, reply_all
 from common.core.errors import UserError
 from common.core.foreign import printable
@@ -61,7 +61,7 @@ def draw(
     return answers
 
 
-def answer(assistant: Assistant, questions: Questions, kept: Kept, asked: Asked, reply: Reply) -> str:
+def answer(assistant: Assistant, questions: QuestionFile, kept: Kept, asked: Asked, reply: Reply) -> str:
     """Answer the rows that are not answered yet; return what was done, as words.
 
     Raises UserError if the method is unknown, has not learned a subject, cannot draw as asked, or another

@@ -52,7 +52,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Questions:
+class QuestionFile:
     """All rows that can be asked, in their order, and what is wrong with the others."""
 
     form: str
@@ -89,7 +89,7 @@ class LlavaRow(BaseModel):
 Found = Iterator[tuple[str, Row | str]]  # where it stands, and the row or what is wrong with it
 
 
-def read(path: Path, asked: Sequence[str], folder: Path | None) -> Questions:
+def read(path: Path, asked: Sequence[str], folder: Path | None) -> QuestionFile:
     """Read questions; `asked` are those about each photo of a folder, `folder` is where photos lie.
 
     Raises UserError if there is no such file, it is none of the forms, or none of its rows can be asked.
@@ -116,7 +116,7 @@ def read(path: Path, asked: Sequence[str], folder: Path | None) -> Questions:
     return _sorted(path, form, rows)
 
 
-def _sorted(path: Path, form: str, placed: Found) -> Questions:
+def _sorted(path: Path, form: str, placed: Found) -> QuestionFile:
     rows: dict[str, Row] = {}
     problems = []
     for at, row in placed:
@@ -134,7 +134,7 @@ def _sorted(path: Path, form: str, placed: Found) -> Questions:
     if not rows:
         reason = f" ({problems[0]})" if problems else ""
         raise UserError(f"{path} has no question that can be asked{reason}: choose another file")
-    return Questions(form, list(rows.values()), problems)
+    return QuestionFile(form, list(rows.values()), problems)
 
 
 def _table(

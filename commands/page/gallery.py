@@ -13,7 +13,7 @@ SIDE = 320  # pixels of a picture on a card
 
 
 @dataclass(frozen=True)
-class Card:
+class SubjectCard:
     """One subject.
 
     Attributes:
@@ -32,7 +32,7 @@ class Card:
     picture: int | None
 
 
-def cards(subjects: Mapping[str, tuple[str, str]], trained: list[str]) -> tuple[list[Card], str]:
+def cards(subjects: Mapping[str, tuple[str, str]], trained: list[str]) -> tuple[list[SubjectCard], str]:
     """Cards of subjects (id → kind and source), and a sentence if photos or measurements cannot be read."""
     problem, accuracies = "", {}
     try:
@@ -48,7 +48,7 @@ def cards(subjects: Mapping[str, tuple[str, str]], trained: list[str]) -> tuple[
                 written = photo.stat().st_mtime_ns
         except (UserError, OSError) as error:
             problem = str(error)
-        shown.append(Card(subject, kind, subject in trained, accuracies.get(subject), written))
+        shown.append(SubjectCard(subject, kind, subject in trained, accuracies.get(subject), written))
     return shown, problem
 
 

@@ -123,7 +123,7 @@ def _listed(row: dict[str, Any]) -> CorpusEntry:
 
 def fetch(urls: list[str], fetching: dict[str, Any], failures: Counter) -> list[web.CorpusImage | None]:
     """Download images within the limits that the index's card records; failures are counted by cause."""
-    results = web.fetch(urls, web.Limits(**fetching["limits"]), fetching["threads"])
+    results = web.fetch(urls, web.DownloadLimits(**fetching["limits"]), fetching["threads"])
     failures.update(str(result) for result in results if isinstance(result, web.Unusable))
     return [None if isinstance(result, web.Unusable) else result for result in results]
 

@@ -113,7 +113,7 @@ class RemoteService:
         """The image that a service with local files puts into its answer, as base64."""
         try:
             data = base64.b64decode(answer["image"], validate=True)
-            return web.keep(data, web.Limits(**self.fetching["limits"]))
+            return web.keep(data, web.DownloadLimits(**self.fetching["limits"]))
         except (KeyError, TypeError, ValueError, web.Unusable):
             return None
 

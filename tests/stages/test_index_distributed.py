@@ -14,7 +14,7 @@ from common.core import paths
 from common.core.errors import UserError
 from common.core.images import load_image
 from common.corpus.corpus_entry import CorpusEntry
-from common.corpus.polite_http import Limits
+from common.corpus.polite_http import DownloadLimits
 from stages.index import __main__ as stage
 from stages.index import clip_retrieval_job, distributed_embed
 from stages.index.folder import picture
@@ -22,7 +22,7 @@ from stages.index.rows import row
 from tests.support.helpers import set_params
 from tests.support.index_helpers import images
 
-LIMITS = Limits(3.0, 0, 2**20, 10**6, 256, 2, 10, per_host=1, agent="personal-vlm/test")
+LIMITS = DownloadLimits(3.0, 0, 2**20, 10**6, 256, 2, 10, per_host=1, agent="personal-vlm/test")
 SLURM = [f"slurm_{name}" for name in (
     "job_name", "partition", "nodes", "job_comment", "nodelist", "exclude", "job_timeout", "cache_path",
     "verbose_wait",

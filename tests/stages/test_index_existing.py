@@ -17,7 +17,7 @@ from common.core.errors import UserError
 from common.core.images import load_image
 from common.core.io import read_json, read_parquet
 from common.core.schema import INDEX_METADATA
-from common.corpus.polite_http import Limits
+from common.corpus.polite_http import DownloadLimits
 from stages.index import __main__ as stage
 from stages.index import build
 from tests import hostile
@@ -25,7 +25,7 @@ from tests.support import tiny
 from tests.support.helpers import set_params
 from tests.support.index_helpers import check_consistent, images, made
 
-LIMITS = Limits(3.0, 0, 2**20, 10**6, 256, 2, 10, per_host=1, agent="personal-vlm/test")
+LIMITS = DownloadLimits(3.0, 0, 2**20, 10**6, 256, 2, 10, per_host=1, agent="personal-vlm/test")
 pytestmark = pytest.mark.slow  # clip-retrieval takes many seconds to import
 
 

@@ -12,7 +12,7 @@ from common.corpus import web
 from tests import hostile
 from tests.support.pictures import encode
 
-LIMITS = web.Limits(3.0, 0, 2**20, 10**6, 64, 2, 10, per_host=16, agent="personal-vlm/test")
+LIMITS = web.DownloadLimits(3.0, 0, 2**20, 10**6, 64, 2, 10, per_host=16, agent="personal-vlm/test")
 
 
 def test_plain_small_pictures_stay_byte_for_byte():

@@ -12,7 +12,7 @@ from common.corpus.polite_http import robots_tags
 from tests import hostile
 
 AGENT = "personal-vlm/test"
-LIMITS = web.Limits(
+LIMITS = web.DownloadLimits(
     timeout_s=3.0,
     retries=0,
     max_bytes=2**20,
