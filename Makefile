@@ -23,12 +23,14 @@ PLOTS := .venv/plots.html
 # a worker for each processor, whose threads sleep while they wait, or they would take the others' time; tests of one
 # file stay together, for they share what is costly to make, and those of whole pipelines, the longest, begin
 WORKERS := --numprocesses logical --dist loadfile --no-loadscope-reorder
-# what `make quick` changes in params.yaml: three subjects, one method beside the soft prompt, a small world
+# what `make quick` changes in params.yaml: three subjects, one method beside the soft prompt, a small world whose
+# corpus is read where it lies, not downloaded, and fewer questions about what the small base guesses anyway
 QUICK := ~subjects.ana ~subjects.eva ~subjects.mam ~subjects.tom ~subjects.cup ~subjects.bolt ~subjects.boo \
 	~methods.lora ~methods.reference_photo ~methods.myvlm \
-	world.corpus=500 world.corpus_lookalikes=30 world.general_photos=4 world.test_photos=5 world.lookalike_photos=5 \
+	world.corpus=500 world.corpus_lookalikes=30 world.general_photos=2 world.test_photos=4 world.lookalike_photos=4 \
+	world.two_subject_photos=2 index.source=folder index.location=data/world/corpus/images \
 	retrieve.hard=30 retrieve.easy=30 retrieve.neighbors=80 \
-	train.epochs=4 evaluate.general_subjects=1 report.bootstrap=300
+	train.epochs=3 evaluate.captioned_others=4 evaluate.general_subjects=1 report.bootstrap=300
 
 refuse = { echo 'error:$(1)' >&2; exit 1; }
 UNREACHABLE = $(call refuse, the packages of requirements.lock could not be installed (see above): \
@@ -63,7 +65,7 @@ $(PLOTS): .dvc/plots.html $(INSTALLED)
 	@$(BIN)/python -c 'import pathlib, vl_convert; page = pathlib.Path("$<").read_text(); \
 		pathlib.Path("$@").write_text(page.replace("{vega}", vl_convert.javascript_bundle()))'
 
-quick: setup  ## a first look: the whole pipeline with three subjects, in three minutes
+quick: setup  ## a first look: the whole pipeline with three subjects, in about two minutes
 	@git diff --quiet HEAD -- params.yaml || $(call refuse, params.yaml has changes (those of an earlier \
 		`make quick`?): commit them or bring it back with `git checkout -- params.yaml`; `make repro` goes on with them)
 	$(BIN)/dvc exp run --name quick $(QUICK:%=--set-param '%')

@@ -108,19 +108,19 @@ def main(*words: str) -> str:
     runs = experiments.run(changes)
     for study in chosen:
         title, steps, axis, method, measures = STUDIES[study]
-        found = {
+        results = {
             name: summary({seed: runs[_name(step, seed)] for seed in seeds}, method, measures)
             for name, step in steps.items()
         }
-        text = table(title, found, seeds)
+        text = table(title, results, seeds)
         if study in BY_METHOD:
             (step,) = steps.values()
-            found = by_method({seed: runs[_name(step, seed)] for seed in seeds})
-            text = methods_table(title, found, seeds)
-        io.write_json(FOLDER / f"{study}.json", found)
+            results = by_method({seed: runs[_name(step, seed)] for seed in seeds})
+            text = methods_table(title, results, seeds)
+        io.write_json(FOLDER / f"{study}.json", results)
         io.write_bytes(FOLDER / f"{study}.md", text.encode())
         if axis:
-            io.write_bytes(FOLDER / f"{study}.svg", curve(found, axis))
+            io.write_bytes(FOLDER / f"{study}.svg", curve(results, axis))
     return f"{len(changes)} experiments, {FOLDER}"
 
 

@@ -67,29 +67,29 @@ def _of_kind(runs: Mapping[str, Run], kind: str) -> dict[str, dict[str, Estimate
     }
 
 
-def table(title: str, found: Mapping[str, Any], seeds: Sequence[str]) -> str:
+def table(title: str, steps: Mapping[str, Any], seeds: Sequence[str]) -> str:
     """The estimates of a study's steps as Markdown, with the lowest and highest seed of each."""
-    rows = {step: of["estimates"] for step, of in found.items()}
+    rows = {step: of["estimates"] for step, of in steps.items()}
     return _markdown(title, "step", list(next(iter(rows.values()))), rows, seeds)
 
 
 def methods_table(
-    title: str, found: Mapping[str, Mapping[str, Mapping[str, Estimate]]], seeds: Sequence[str]
+    title: str, estimates: Mapping[str, Mapping[str, Mapping[str, Estimate]]], seeds: Sequence[str]
 ) -> str:
     """The same with a row per method, controls last, and then the soft prompt's lead over each.
 
-    `found` as `by_method` gives it.
+    `estimates` as `by_method` gives it.
     """
     tables = []
     for kind, name in KINDS.items():
-        order = sorted(found[kind], key=lambda method: method in CONTROLS)
+        order = sorted(estimates[kind], key=lambda method: method in CONTROLS)
         tables.append(
-            _markdown(name or title, "method", ASKED, {one: found[kind][one] for one in order}, seeds)
+            _markdown(name or title, "method", ASKED, {one: estimates[kind][one] for one in order}, seeds)
         )
     return "\n".join(tables)
 
 
-def curve(found: Mapping[str, Any], axis: str) -> bytes:
+def curve(steps: Mapping[str, Any], axis: str) -> bytes:
     """SVG of the estimates over a study's steps, with their intervals; same numbers, same bytes."""
     matplotlib.use("svg")
     from matplotlib import pyplot
@@ -97,7 +97,7 @@ def curve(found: Mapping[str, Any], axis: str) -> bytes:
     with matplotlib.rc_context({"svg.hashsalt": "", "font.family": "DejaVu Sans"}):
         figure, axes = pyplot.subplots(figsize=(6.4, 4))
         for measure in MEASURES:
-            shown = [(step, of["estimates"][measure]) for step, of in found.items()]
+            shown = [(step, of["estimates"][measure]) for step, of in steps.items()]
             shown = [(int(step), e) for step, e in shown if None not in (e["value"], e["low"], e["high"])]
             if shown:
                 places = [place for place, _ in shown]
@@ -117,13 +117,14 @@ def curve(found: Mapping[str, Any], axis: str) -> bytes:
 
 def _estimate(runs: Mapping[str, Run], kind: str, measure: str, method: str) -> Estimate:
     """The mean over seeds and its interval; None where a seed measured nothing."""
-    found = [run["intervals"][kind].get(measure, {}).get(method, {}) for run in runs.values()]
-    by_seed = {seed: one.get("value") for seed, one in zip(runs, found, strict=True)}
-    if any(one.get(key) is None for one in found for key in ("value", "low", "high")):
+    estimates = [run["intervals"][kind].get(measure, {}).get(method, {}) for run in runs.values()]
+    by_seed = {seed: one.get("value") for seed, one in zip(runs, estimates, strict=True)}
+    if any(one.get(key) is None for one in estimates for key in ("value", "low", "high")):
         return {"value": None, "low": None, "high": None, "by_seed": by_seed}
     value = statistics.mean(by_seed.values())
     below, above = (
-        math.hypot(*(one["value"] - one[side] for one in found)) / len(found) for side in ("low", "high")
+        math.hypot(*(one["value"] - one[side] for one in estimates)) / len(estimates)
+        for side in ("low", "high")
     )
     rounded = {"value": round(value, 4), "low": round(value - below, 4), "high": round(value + above, 4)}
     return rounded | {"by_seed": by_seed}

@@ -38,10 +38,10 @@ def row(base: vlm.Base, batch_size: int) -> dict[str, Any]:
     """Seconds for a subject, and accuracy by seed."""
     seconds, accuracies = [], []
     for seed in SEEDS:
-        found: list[float] = []
+        of_seed: list[float] = []
         work = partial(trained, base, batch_size, seed)
-        seconds.append(measure.seconds(base.device, lambda: found.extend(work())) / SUBJECTS)  # noqa: B023
-        accuracies.append(round(statistics.mean(found), 4))
+        seconds.append(measure.seconds(base.device, lambda: of_seed.extend(work())) / SUBJECTS)  # noqa: B023
+        accuracies.append(round(statistics.mean(of_seed), 4))
     return {
         "batch_size": batch_size,
         "seconds": round(statistics.median(seconds), 3),

@@ -35,7 +35,7 @@ def main(folder: str = "") -> str:
                 images.load_image(paths.test_photos(row.owner, p.subjects[row.owner].source) / row.photo)
                 for row in rows.itertuples()
             ]
-            found = score(
+            scores = score(
                 rows.answer.tolist(),
                 [f"<{subject}>" for subject in rows.subject],
                 [p.subjects[subject].category for subject in rows.subject],
@@ -44,7 +44,7 @@ def main(folder: str = "") -> str:
                 by_clip,
                 by_sentence,
             )
-            values = (f"{value:.2f}" for value in found.values())
+            values = (f"{value:.2f}" for value in scores.values())
             lines.append((str(name), "yes" if named else "no", *values))
     by = folder or f"{p.base.clip.model} (no Sentence-BERT)"
     text = "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -39,7 +39,7 @@ def recall(captions: Sequence[str], tokens: Sequence[str]) -> float:
 def with_category(caption: str, token: str, noun: str) -> str:
     """The caption with "the dog" for ``<bo>``; "a <bo>" and "my <bo>" keep their own word before it."""
     own = re.compile(rf"\b(a|an|the|this|that|my|your|his|her|our|their) {re.escape(token)}", re.IGNORECASE)
-    text = own.sub(lambda found: f"{found[1]} {noun}", caption).replace(token, f"the {noun}")
+    text = own.sub(lambda match: f"{match[1]} {noun}", caption).replace(token, f"the {noun}")
     return text[:1].upper() + text[1:]
 
 

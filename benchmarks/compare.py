@@ -130,9 +130,9 @@ class Benchmark:
         for systems in compare(
             base, model, self.systems, self.counted, self.timed if few else 1, self.enough
         ):
-            found = self.summary(exact, systems)
-            target = report.write(self.name, base, model, found)
-        print(report.table(self.title, found))
+            numbers = self.summary(exact, systems)
+            target = report.write(self.name, base, model, numbers)
+        print(report.table(self.title, numbers))
         return str(target)
 
     def rounded(self, base: vlm.Base, model: str) -> dict[str, float | None]:
@@ -141,13 +141,13 @@ class Benchmark:
 
     def summary(self, exact: Numbers, systems: Mapping[str, Numbers]) -> Numbers:
         """Put together what is known: of a part of the systems, the ratios that these have."""
-        found = exact | systems
+        numbers = exact | systems
         if "ours" in systems:
-            found["fraction_of_peak_flops"] = systems["ours"]["fraction_of_peak_flops"]
+            numbers["fraction_of_peak_flops"] = systems["ours"]["fraction_of_peak_flops"]
         for end, (slow, fast) in self.ratios.items():
             if slow in systems and fast in systems:
-                found |= speedup(end, systems[slow]["rounds"], systems[fast]["rounds"])
-        return found
+                numbers |= speedup(end, systems[slow]["rounds"], systems[fast]["rounds"])
+        return numbers
 
 
 def compare(
@@ -183,6 +183,6 @@ def alone(system: System, model: str, timed: int) -> int:
 
 def speedup(end: str, slow: Sequence[float], fast: Sequence[float]) -> Numbers:
     """How many times faster, round by round that both have: the median, and the lowest and highest."""
-    found = [s / f for s, f in zip(slow, fast, strict=False)]
-    spread = [round(min(found), 2), round(max(found), 2)]
-    return {f"speedup{end}": round(statistics.median(found), 2), f"speedup{end}_range": spread}
+    ratios = [s / f for s, f in zip(slow, fast, strict=False)]
+    spread = [round(min(ratios), 2), round(max(ratios), 2)]
+    return {f"speedup{end}": round(statistics.median(ratios), 2), f"speedup{end}_range": spread}

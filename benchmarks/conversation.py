@@ -74,11 +74,12 @@ def main(*arguments: str) -> str:
     base = models.open_model(model)
     with torch.inference_mode():
         systems = {"kept": kept(base, model), "anew": anew(base, model)}
-        *_, found = measure.alternate(systems, ROUNDS, ENOUGH)  # the last holds all
+        *_, seconds = measure.alternate(systems, ROUNDS, ENOUGH)  # the last holds all
     rows = {
-        name: {key: _spread([each[key] for each in runs]) for key in runs[0]} for name, runs in found.items()
+        name: {key: _spread([each[key] for each in runs]) for key in runs[0]}
+        for name, runs in seconds.items()
     }
-    pairs = zip(found["kept"], found["anew"], strict=True)
+    pairs = zip(seconds["kept"], seconds["anew"], strict=True)
     ratios = [without["first_s"] / with_them["first_s"] for with_them, without in pairs]
     numbers = {"turns": len(EARLIER) + 1, "systems": rows, "first_token_ratio": _spread(ratios)}
     for name, of in rows.items():

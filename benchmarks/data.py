@@ -59,13 +59,13 @@ def work(model: str, subjects: int, balance: bool = False) -> Work:
     settings = params.load()
     if model != SMALL:
         return Work({name: papers(name, _side(model)) for name in names(subjects)}, EPOCHS)
-    found = list(settings.subjects)[:subjects]
-    missing = [name for name in found if not paths.dataset(name).is_file()]
+    chosen = list(settings.subjects)[:subjects]
+    missing = [name for name in chosen if not paths.dataset(name).is_file()]
     if missing:
         raise errors.UserError(f"{paths.dataset(missing[0])} is missing: run `make repro` first")
     data = settings.train.data.model_dump()
     training_sets = {
-        name: TrainingSet.of(samples.read_rows(paths.dataset(name), **data), balance) for name in found
+        name: TrainingSet.of(samples.read_rows(paths.dataset(name), **data), balance) for name in chosen
     }
     return Work(training_sets, settings.train.epochs)
 
@@ -115,13 +115,13 @@ def share(training_set: TrainingSet, one_in: int) -> TrainingSet:
 def eval_set(model: str, photos: int) -> tuple[list[str], list[EvalPhoto], int]:
     """Subjects, so many photos out of the whole test's, evenly chosen, and how many the whole test has."""
     if model != SMALL:
-        found = []
+        shown = []
         for number, picture in enumerate(noise(photos, _side(model), "test")):
             path = NOISE / f"{number}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             picture.save(path)
-            found.append(EvalPhoto("s0", "test", path, ""))
-        return names(SUBJECTS), found, TEST_PHOTOS
+            shown.append(EvalPhoto("s0", "test", path, ""))
+        return names(SUBJECTS), shown, TEST_PHOTOS
     subjects = {name: subject.source for name, subject in params.load().subjects.items()}
     test = [photo for photo in gallery(subjects).values() if photo.group == "test"]
     if not test:

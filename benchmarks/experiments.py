@@ -37,8 +37,8 @@ def run(wanted: Mapping[str, Sequence[str]]) -> dict[str, Run]:
 def _revisions() -> dict[str, str]:
     """Commits of the experiments on this commit, by name."""
     shown = json.loads(_dvc("exp", "show", "--json", capture=True))
-    found = [entry for baseline in shown for entry in baseline["experiments"] or []]
-    return {revision["name"]: revision["rev"] for entry in found for revision in entry["revs"]}
+    experiments = [entry for baseline in shown for entry in baseline["experiments"] or []]
+    return {revision["name"]: revision["rev"] for entry in experiments for revision in entry["revs"]}
 
 
 def _results(revision: str) -> Run:

@@ -144,7 +144,7 @@ def measure(
     photos = {str(photo): photo for own in kept.values() for photo in own}
     ask = partial(Request, Task("recognition", WORD), name)
     told = partial(Request, Task("caption", max_new_tokens), name)
-    found: dict[str, list[float]] = {key: [] for key in MEASURES}
+    shares: dict[str, list[float]] = {key: [] for key in MEASURES}
     for subject in kept:
         own = [str(photo) for photo in kept[subject]]
         asked = [ask((subject,), key, recognition_question(subject)) for key in photos]
@@ -153,13 +153,13 @@ def measure(
         said = [answer.text for answer in method.answers(photos, asked)]
         yes = {key: parse(text, ("Yes", "No")) == "Yes" for key, text in zip(photos, said, strict=False)}
         captions = [names(text, f"<{subject}>") for text in said[len(photos) :]]
-        found["hits"].append(statistics.mean(yes[key] for key in own))
+        shares["hits"].append(statistics.mean(yes[key] for key in own))
         others = [yes[key] for key in photos if key not in own]
         if others:
-            found["false_alarms"].append(statistics.mean(others))
-        found["recall_named"].append(statistics.mean(captions[: len(own)]))
-        found["recall_unnamed"].append(statistics.mean(captions[len(own) :]))
-    return {key: round(statistics.mean(values or [0.0]), 4) for key, values in found.items()}
+            shares["false_alarms"].append(statistics.mean(others))
+        shares["recall_named"].append(statistics.mean(captions[: len(own)]))
+        shares["recall_unnamed"].append(statistics.mean(captions[len(own) :]))
+    return {key: round(statistics.mean(values or [0.0]), 4) for key, values in shares.items()}
 
 
 @contextlib.contextmanager

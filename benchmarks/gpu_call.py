@@ -60,12 +60,12 @@ class Call:
         self.note(part, seconds=round(self.past - began, 2))
         return made
 
-    def note(self, part: str, **found: Any) -> None:
+    def note(self, part: str, **numbers: Any) -> None:
         """Add to a part's entry."""
         print(
-            f"[{self.past:6.1f} s] {part}:", *(f"{key} {value}" for key, value in found.items()), flush=True
+            f"[{self.past:6.1f} s] {part}:", *(f"{key} {value}" for key, value in numbers.items()), flush=True
         )
-        self.parts[part] |= found
+        self.parts[part] |= numbers
         io.write_json(self._file, self._about | {"parts": self.parts})
 
     def named(self, key: str) -> list[str]:

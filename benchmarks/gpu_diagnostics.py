@@ -44,9 +44,9 @@ def take(call: Call, base: vlm.Base, model: str, share: float, one_in: int) -> N
                 parts[name] = partial(step_seconds, base, rows, way, deterministic=exact)
     for name, work in parts.items():
         part = f"{model}: {name}"
-        found = call.take(part, share * NEEDS, work)
-        if found:
-            call.note(part, **found)
+        numbers = call.take(part, share * NEEDS, work)
+        if numbers:
+            call.note(part, **numbers)
 
 
 def traffic(device: torch.device) -> dict[str, float]:
@@ -180,12 +180,12 @@ def kernels(base: vlm.Base) -> dict[str, Any]:
     with profile(activities=[activity]) as profiler:
         step()
         measure.finish(base.device)
-    found = {
+    launched = {
         event.key: (event.count, getattr(event, f"self_{of}_time_total")) for event in profiler.key_averages()
     }
-    longest = sorted(found.items(), key=lambda item: -item[1][1])
+    longest = sorted(launched.items(), key=lambda item: -item[1][1])
     return {
-        "kernels": sum(count for count, _ in found.values()),
-        "busy_seconds": sum(taken for _, taken in found.values()) / 1e6,
+        "kernels": sum(count for count, _ in launched.values()),
+        "busy_seconds": sum(taken for _, taken in launched.values()) / 1e6,
         "longest": [[name[:90], count, taken / 1e6] for name, (count, taken) in longest[:SHOWN]],
     }

@@ -127,11 +127,11 @@ def measure(call: Call, model: str, scale: Scale) -> None:
 def exactness(call: Call, model: str, needs: float) -> dict[str, Numbers]:
     """Prove in float32, on two layers, that all systems give the same numbers: by benchmark, their errors."""
     base = call.take(f"{model}: two layers made", needs, partial(models.open_exact, model))
-    found = {benchmark.name: Numbers() for benchmark in BENCHMARKS}
+    errors_of = {benchmark.name: Numbers() for benchmark in BENCHMARKS}
     for benchmark in BENCHMARKS if base else ():
         part = f"{model}: {benchmark.name}: exactness"
         errors = call.take(part, needs, partial(benchmark.exactness, base, model))
         if errors:
             call.note(part, **errors)
-            found[benchmark.name] = errors
-    return found
+            errors_of[benchmark.name] = errors
+    return errors_of

@@ -21,7 +21,7 @@ from pydantic import BaseModel
 
 from commands.convert.files import read_lines, write_lines
 from common.core import errors
-from common.methods.endpoint.client import Client, Limits
+from common.methods.endpoint.client import Client, RequestLimits
 
 PROMPT = """You are to judge two answers to a question about a photo that you cannot see. What it shows:
 
@@ -36,12 +36,12 @@ Answer 2: {answer}
 Judge how helpful, relevant, right and detailed each answer is, whichever comes first. Write into the first \
 line nothing but two numbers from 1 to 10 with a space between them: the score of answer 1, and that of \
 answer 2. Then explain them."""
-LIMITS = Limits(timeout_s=120.0, retries=5, backoff_s=1.0, concurrency=4)
+LIMITS = RequestLimits(timeout_s=120.0, retries=5, backoff_s=1.0, concurrency=4)
 MAX_TOKENS = 1024  # of a reply, as published
 SCORES = re.compile(r"(\d+(?:\.\d+)?) +(\d+(?:\.\d+)?)")
 
 
-class Question(BaseModel):
+class WildQuestion(BaseModel):
     """A line of questions.jsonl."""
 
     question_id: int
@@ -57,7 +57,7 @@ class Context(BaseModel):
     caption: str
 
 
-class Answer(BaseModel):
+class WildAnswer(BaseModel):
     """A line of answers, published ones or ours."""
 
     question_id: int
@@ -67,7 +67,7 @@ class Answer(BaseModel):
 class Judged(NamedTuple):
     """A question with both scores, 1 to 10, of the published answer and of ours; None if none were given."""
 
-    question: Question
+    question: WildQuestion
     scores: tuple[float, float] | None
     reply: str
 
@@ -90,7 +90,7 @@ def main(*words: str) -> str:
 
 def judge(folder: Path, answers: Path, client: Client, model: str) -> list[Judged]:
     """Ask the judge about every question; UserError for an unreadable file, a question without an answer."""
-    questions = read_lines(folder / "questions.jsonl", Question, "LLaVA-Bench's questions are expected")
+    questions = read_lines(folder / "questions.jsonl", WildQuestion, "LLaVA-Bench's questions are expected")
     contexts = read_lines(folder / "context.jsonl", Context, "LLaVA-Bench's captions are expected")
     captions = {context.image: context.caption for context in contexts}
     references, ours = (_texts(path) for path in (folder / "answers_gpt4.jsonl", answers))
@@ -127,8 +127,8 @@ def judge(folder: Path, answers: Path, client: Client, model: str) -> list[Judge
 
 def parse_scores(reply: str) -> tuple[float, float] | None:
     """Two numbers from 1 to 10 that are all of the first line, or None."""
-    found = SCORES.fullmatch(reply.partition("\n")[0].strip())
-    scores = (float(found[1]), float(found[2])) if found else None
+    match = SCORES.fullmatch(reply.partition("\n")[0].strip())
+    scores = (float(match[1]), float(match[2])) if match else None
     return scores if scores and all(1 <= score <= 10 for score in scores) else None
 
 
@@ -149,7 +149,7 @@ def relative_scores(judged: Sequence[Judged]) -> dict[str, float]:
 
 def _texts(path: Path) -> dict[int, str]:
     rows = read_lines(
-        path, Answer, f"{json.dumps({'question_id': 0, 'text': '…'}, ensure_ascii=False)} expected"
+        path, WildAnswer, f"{json.dumps({'question_id': 0, 'text': '…'}, ensure_ascii=False)} expected"
     )
     return {row.question_id: row.text for row in rows}
 

@@ -59,9 +59,9 @@ def compare(p: params.Params, rounds: int = ROUNDS, enough: float = ENOUGH) -> d
         "subject": subject,
         "methods": {
             name: {"answers": asked[name].count}
-            | _spread("subject", [times.subject for times in found])
-            | _spread("answer", [times.answer for times in found])
-            for name, found in taken.items()
+            | _spread("subject", [times.subject for times in rounds_of])
+            | _spread("answer", [times.answer for times in rounds_of])
+            for name, rounds_of in taken.items()
         },
     }
 
@@ -127,10 +127,10 @@ def _spread(name: str, seconds: Sequence[float]) -> dict[str, Any]:
     return {f"{name}_seconds": round(statistics.median(seconds), 5), f"{name}_seconds_range": ends}
 
 
-def table(found: dict[str, Any]) -> str:
+def table(numbers: dict[str, Any]) -> str:
     """Methods as rows."""
     lines = [f"{'':24}{'s per subject':>14}{'lowest':>9}{'highest':>9}{'ms per answer':>14}{'answers':>9}"]
-    for name, of in found["methods"].items():
+    for name, of in numbers["methods"].items():
         low, high = of["subject_seconds_range"]
         lines.append(
             f"{name:24}{of['subject_seconds']:14.2f}{low:9.2f}{high:9.2f}"
@@ -143,9 +143,9 @@ def main() -> str:
     """Measure, write the numbers, and print the table."""
     p = params.load()
     base = models.open_model(models.SMALL)
-    found = compare(p)
-    print(table(found))
-    return str(report.write("methods", base, models.SMALL, found))
+    numbers = compare(p)
+    print(table(numbers))
+    return str(report.write("methods", base, models.SMALL, numbers))
 
 
 if __name__ == "__main__":

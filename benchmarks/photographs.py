@@ -106,12 +106,12 @@ def main(folder: str, *seeds: str) -> str:
                 dvc("config", "--local", "cache.dir", cache)
                 set_params({"seed": int(seed)})
                 counts[seed] = bring(photos, subjects)
-        found = _computed(counts)
+        computed = _computed(counts)
         wanted = {title: seeds if run.every_seed else seeds[:1] for title, run in RUNS.items()}
         added = {seed: (copy / paths.PARAMS).read_bytes() for seed, copy in copies.items()}
         for title, run in RUNS.items():
             for seed in wanted[title]:
-                if seed in found["runs"].get(title, {}):
+                if seed in computed["runs"].get(title, {}):
                     continue
                 with chdir(copies[seed]):
                     paths.PARAMS.write_bytes(added[seed])
@@ -120,13 +120,13 @@ def main(folder: str, *seeds: str) -> str:
                     set_params({**FEW_DRAWINGS, **run.changes})
                     dvc("repro", watched=True)
                     results = {"commit": commit, **run.definition(), **_results(subjects)}
-                    found["runs"].setdefault(title, {})[seed] = results
+                    computed["runs"].setdefault(title, {})[seed] = results
                     page = paths.PAGE.read_bytes()
-                io.write_json(JSON, found)  # after each, for it may be hours until the next
-                io.write_bytes(TABLE, table(found, wanted).encode())
+                io.write_json(JSON, computed)  # after each, for it may be hours until the next
+                io.write_bytes(TABLE, table(computed, wanted).encode())
                 if title == USUAL and seed == seeds[0]:
                     io.write_bytes(PAGE, page)
-        io.write_bytes(TABLE, table(found, wanted).encode())
+        io.write_bytes(TABLE, table(computed, wanted).encode())
     return f"{len(subjects)} subjects, {TABLE} and {PAGE}"
 
 

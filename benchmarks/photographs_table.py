@@ -7,15 +7,15 @@ from typing import Any
 SHOWN = ("recognition", "same_class", "questions.text")  # what the table's measures begin with
 
 
-def table(found: Mapping[str, Any], wanted: Mapping[str, Sequence[str]]) -> str:
+def table(computed: Mapping[str, Any], wanted: Mapping[str, Sequence[str]]) -> str:
     """The estimates of every method as Markdown, a table for each run, and how many negatives it had.
 
     Args:
-        found: photos and runs, as results.json holds them.
+        computed: photos and runs, as results.json holds them.
         wanted: seeds by title of run; those that were not run yet are listed.
 
     """
-    photos = list(next(iter(found["photos"].values())).values())
+    photos = list(next(iter(computed["photos"].values())).values())
     train, test = (sum(count[split] for count in photos) for split in ("train", "test"))
     lines = [
         "# Real photographs",
@@ -25,11 +25,11 @@ def table(found: Mapping[str, Any], wanted: Mapping[str, Sequence[str]]) -> str:
         "draws other photos to learn from; of several seeds, means are shown, of the bounds as well.",
         "Made by `make photographs`.",
     ]
-    for title in (title for title in wanted if title in found["runs"]):
-        run = found["runs"][title]
+    for title in (title for title in wanted if title in computed["runs"]):
+        run = computed["runs"][title]
         lines += ["", f"## {title}, {_seeds(list(run))}", "", *_table(run)]
     missing = {
-        title: [seed for seed in seeds if seed not in found["runs"].get(title, {})]
+        title: [seed for seed in seeds if seed not in computed["runs"].get(title, {})]
         for title, seeds in wanted.items()
     }
     left = [f"- {title}, {_seeds(seeds)}" for title, seeds in missing.items() if seeds]
@@ -68,10 +68,14 @@ def commits(run: Mapping[str, Any]) -> str:
 
 def mean(run: Mapping[str, Any], measure: str, method: str) -> dict[str, float] | None:
     """Value and bounds, each the mean over the run's seeds; None where one of them measured nothing."""
-    found = [results["estimates"].get(measure, {}).get(method) or {"value": None} for results in run.values()]
-    if any(estimate["value"] is None for estimate in found):
+    estimates = [
+        results["estimates"].get(measure, {}).get(method) or {"value": None} for results in run.values()
+    ]
+    if any(estimate["value"] is None for estimate in estimates):
         return None
-    return {part: statistics.mean(estimate[part] for estimate in found) for part in ("value", "low", "high")}
+    return {
+        part: statistics.mean(estimate[part] for estimate in estimates) for part in ("value", "low", "high")
+    }
 
 
 def _cell(run: Mapping[str, Any], measure: str, method: str) -> str:

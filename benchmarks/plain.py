@@ -49,7 +49,7 @@ def wholes(
         image: base.tokenizer(text).input_ids
         for image, text in ((True, image_text), (False, base.layout.prefix_text(image=False)))
     }
-    found = []
+    made = []
     for sample in samples:
         image = sample.image is not None
         suffix = vlm.suffix(
@@ -57,8 +57,8 @@ def wholes(
         )
         ids = [i + first if i >= base.vocab_size else i for i in suffix.ids]
         before = prefixes[image]
-        found.append(Whole(before + ids, [IGNORE] * len(before) + suffix.labels, sample.image))
-    return found
+        made.append(Whole(before + ids, [IGNORE] * len(before) + suffix.labels, sample.image))
+    return made
 
 
 @contextmanager

@@ -75,7 +75,7 @@ def _git(*words: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def table(title: str, found: Mapping[str, Any]) -> str:
+def table(title: str, numbers: Mapping[str, Any]) -> str:
     """Systems as rows, then the ratios and errors."""
     lines = [
         "",
@@ -83,16 +83,16 @@ def table(title: str, found: Mapping[str, Any]) -> str:
         f"{'':20}{'seconds':>10}{'lowest':>10}{'highest':>10}{'steps':>7}{'timed':>7}"
         f"{'MiB':>8}{'TFLOP':>9}{'of peak':>9}",
     ]
-    for name, of in found.items():
+    for name, of in numbers.items():
         if isinstance(of, dict) and "seconds" in of:
             low, high = of["seconds_range"]
             lines.append(
                 f"{name:20}{of['seconds']:10.2f}{low:10.2f}{high:10.2f}{of['steps']:7}{of['steps_timed']:7}"
                 f"{of['peak_bytes'] / MIB:8.0f}{of['flops'] / 1e12:9.3f}{of['fraction_of_peak_flops']:9.1%}"
             )
-    for name, value in found.items():
+    for name, value in numbers.items():
         if name.startswith("speedup") and not name.endswith("_range"):
-            low, high = found[f"{name}_range"]
+            low, high = numbers[f"{name}_range"]
             lines.append(f"{name:28}{value:8.2f} times ({low:.2f} to {high:.2f})")
         elif isinstance(value, float) and name != "fraction_of_peak_flops":
             lines.append(f"{name:44}{value:10.2g}")
@@ -100,9 +100,9 @@ def table(title: str, found: Mapping[str, Any]) -> str:
 
 
 def write(
-    benchmark: str, base: vlm.Base, model: str, found: dict[str, Any], into: Path | None = None
+    benchmark: str, base: vlm.Base, model: str, numbers: dict[str, Any], into: Path | None = None
 ) -> Path:
     """Write the numbers into a folder, None for the usual one."""
     target = (into or folder()) / f"{benchmark}-{device_slug(base.device)}-{model}.json"
-    io.write_json(target, origin(base, model) | found)
+    io.write_json(target, origin(base, model) | numbers)
     return target

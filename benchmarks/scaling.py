@@ -61,17 +61,17 @@ def training_set(subject: str, side: int, share: int) -> TrainingSet:
 
 def curves(side: int) -> Curves:
     """All that is measured."""
-    found: Curves = {}
+    measured: Curves = {}
     for name, kept in ("", None), ("_few_kept", FEW):
-        found[f"subjects{name}"] = {
+        measured[f"subjects{name}"] = {
             subjects: partial(learning, subjects=subjects, share=SHARE, kept=kept) for subjects in SUBJECTS
         }
-        found[f"pictures{name}"] = {
+        measured[f"pictures{name}"] = {
             len(training_set("s0", side, share).images): partial(learning, subjects=1, share=share, kept=kept)
             for share in SHARES
         }
-    found["photos"] = {photos: partial(testing, photos=photos) for photos in PHOTOS}
-    return found
+    measured["photos"] = {photos: partial(testing, photos=photos) for photos in PHOTOS}
+    return measured
 
 
 def growth(points: Mapping[int, Mapping[str, Any]]) -> dict[str, float]:
@@ -109,12 +109,12 @@ def main(*words: str) -> str:
     base = models.open_model(model)
     wanted = curves(base.model.config.vision_config.image_size)
     systems = {f"{name}_{number}": of for name, points in wanted.items() for number, of in points.items()}
-    for found in compare(base, model, systems, counted=1, timed=1, enough=ENOUGH):
-        measured = {name: {number: found[f"{name}_{number}"] for number in wanted[name]} for name in wanted}
+    for numbers in compare(base, model, systems, counted=1, timed=1, enough=ENOUGH):
+        measured = {name: {number: numbers[f"{name}_{number}"] for number in wanted[name]} for name in wanted}
         for name, points in measured.items():
-            found |= {f"{name}_{key}": value for key, value in growth(points).items()}
-        target = report.write("scaling", base, model, found)
-    print(report.table("Ours, growing (seconds of an epoch, or of a test)", found))
+            numbers |= {f"{name}_{key}": value for key, value in growth(points).items()}
+        target = report.write("scaling", base, model, numbers)
+    print(report.table("Ours, growing (seconds of an epoch, or of a test)", numbers))
     draw(measured, target.with_suffix(".svg"))
     return str(target)
 

@@ -18,7 +18,7 @@ Metrics = Mapping[str, Mapping[str, Any]]  # by name: value, low and high, as `m
 ROUNDING = 1e-4  # the files hold four digits
 
 
-class Comparison(NamedTuple):
+class Agreement(NamedTuple):
     """Metrics that were compared: a line for each that differs, and the one nearest to that."""
 
     count: int
@@ -32,9 +32,9 @@ def main() -> str:
     p = params.load()
     shown = ["git", "show", f"HEAD:{paths.INTERVALS}"]
     committed = json.loads(subprocess.run(shown, capture_output=True, text=True, check=True).stdout)
-    expected, found = committed["metrics"], io.read_json(paths.INTERVALS)["metrics"]
-    left_out = unshared_methods(expected, found)
-    done = compare(without(expected, left_out), without(found, left_out), p.report.agreement)
+    expected, measured = committed["metrics"], io.read_json(paths.INTERVALS)["metrics"]
+    left_out = unshared_methods(expected, measured)
+    done = compare(without(expected, left_out), without(measured, left_out), p.report.agreement)
     if done.apart:
         raise errors.UserError("\n       ".join(f"{paths.METRICS}: {line}" for line in done.apart))
     said = (
@@ -48,11 +48,11 @@ def main() -> str:
     )
 
 
-def unshared_methods(expected: Metrics, found: Metrics) -> list[str]:
+def unshared_methods(expected: Metrics, measured: Metrics) -> list[str]:
     """Methods that params.yaml lists now or listed then, but not both."""
     then, now = (
         {name.split(".")[1] for name in metrics if name.startswith("methods.")}
-        for metrics in (expected, found)
+        for metrics in (expected, measured)
     )
     return sorted(then ^ now)
 
@@ -63,11 +63,11 @@ def without(metrics: Metrics, methods: Collection[str]) -> Metrics:
     return {name: value for name, value in metrics.items() if not name.startswith(prefixes)}
 
 
-def compare(expected: Metrics, found: Metrics, agreement: float) -> Comparison:
+def compare(expected: Metrics, measured: Metrics, agreement: float) -> Agreement:
     """Find the metrics that differ by more than `agreement` times what their intervals allow."""
     lines, shares = [], {}
-    for name in sorted(expected.keys() | found.keys()):
-        before, now = expected.get(name), found.get(name)
+    for name in sorted(expected.keys() | measured.keys()):
+        before, now = expected.get(name), measured.get(name)
         if before is None or now is None:
             lines.append(f"{name} is only in {'git' if now is None else 'this run'}")
         elif before["value"] is None or now["value"] is None:
@@ -81,7 +81,7 @@ def compare(expected: Metrics, found: Metrics, agreement: float) -> Comparison:
                     f"{name} is {now['value']}, but {before['value']} in git (it may differ by {allowed:.4f})"
                 )
     farthest = max(shares, key=shares.__getitem__)
-    return Comparison(len(expected.keys() | found.keys()), lines, farthest, shares[farthest])
+    return Agreement(len(expected.keys() | measured.keys()), lines, farthest, shares[farthest])
 
 
 def _half_width(interval: Mapping[str, float | None]) -> float:

@@ -54,7 +54,7 @@ class AddedPhoto:
 
 def read(files: Iterable[Path], what: str) -> tuple[list[AddedPhoto], list[str]]:
     """The pictures among the files, and a sentence for each file that is none."""
-    found, unreadable = [], []
+    photos, unreadable = [], []
     for path in progress.bar(list(files), f"read {what}"):
         data = b""
         try:
@@ -68,8 +68,8 @@ def read(files: Iterable[Path], what: str) -> tuple[list[AddedPhoto], list[str]]
                 ) from None
             unreadable.append(str(error))
         else:
-            found.append(AddedPhoto.of(path, data, image))
-    return found, unreadable
+            photos.append(AddedPhoto.of(path, data, image))
+    return photos, unreadable
 
 
 def of_other_subjects() -> list[AddedPhoto]:

@@ -11,7 +11,7 @@ def main(*words: str) -> str:
     """Answer what is not answered yet; return how many were, and how many rows could not be asked."""
     options = command.read(words)
     p = params.load()
-    found = questions.read(options.questions, options.question, options.images)
+    rows = questions.read(options.questions, options.question, options.images)
 
     from common.assistant import Assistant  # seconds, which a missing file need not wait for
 
@@ -22,10 +22,10 @@ def main(*words: str) -> str:
         from commands.ask import vllm
 
         server = options.vllm, options.vllm_model
-        reply = vllm.Client(assistant, p.base.vlm.system, *server, decoding).reply
+        reply = vllm.VllmClient(assistant, p.base.vlm.system, *server, decoding).reply
     asked = batch.Asked(options.method, tuple(options.subject), decoding, p.base.device.batch_size)
-    with answers.opened(options.answers, found.form) as kept:
-        return batch.answer(assistant, found, kept, asked, reply)
+    with answers.opened(options.answers, rows.form) as kept:
+        return batch.answer(assistant, rows, kept, asked, reply)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ class Kept(Protocol):
     def answered(self, model: str) -> set[str]:
         """Keys of the rows that it answers; UserError if something else than `model` did."""
 
-    def add(self, found: Sequence[Answered]) -> None:
+    def add(self, answers: Sequence[Answered]) -> None:
         """Keep answers."""
 
 
@@ -63,7 +63,7 @@ class LinesFile:
 
     def answered(self, model: str) -> set[str]:
         """See `Kept`."""
-        found = set()
+        keys = set()
         for number, line in enumerate(self.lines, 1):
             try:
                 row = foreign.parsed(line, dict[str, Any])
@@ -77,13 +77,13 @@ class LinesFile:
                 raise UserError(
                     f"{self.path} holds answers of {foreign.printable(by)}, not of {model}: choose another"
                 )
-            found.add(key)
-        return found
+            keys.add(key)
+        return keys
 
-    def add(self, found: Sequence[Answered]) -> None:
+    def add(self, answers: Sequence[Answered]) -> None:
         """See `Kept`."""
         write = _llava if self.form == LLAVA else _table
-        lines = [f"{json.dumps(write(*one), ensure_ascii=False)}\n" for one in found]
+        lines = [f"{json.dumps(write(*one), ensure_ascii=False)}\n" for one in answers]
         try:
             self.file.write("".join(lines).encode("utf-8", "replace"))
             self.file.flush()
@@ -98,24 +98,24 @@ class MyvlmFile:
         """Read what is there."""
         self.path = path
         form = dict[str, dict[str, dict[str, str]]]
-        self.found = foreign.read(path, form, ABOUT_MYVLM) if path.exists() else {}
+        self.by_iteration = foreign.read(path, form, ABOUT_MYVLM) if path.exists() else {}
 
     def answered(self, model: str) -> set[str]:
         """See `Kept`; the form does not say what answered."""
         return {
             json.dumps([name, image, prompt])
-            for name, images in self.found.items()
+            for name, images in self.by_iteration.items()
             for image, prompts in images.items()
             for prompt in prompts
         }
 
-    def add(self, found: Sequence[Answered]) -> None:
+    def add(self, answers: Sequence[Answered]) -> None:
         """See `Kept`."""
-        for row, _, answer in found:
-            images = self.found.setdefault(f"iteration_{row.checkpoint}", {})
+        for row, _, answer in answers:
+            images = self.by_iteration.setdefault(f"iteration_{row.checkpoint}", {})
             images.setdefault(row.image or "", {})[row.question] = answer.text
         io.write_bytes(
-            self.path, json.dumps(self.found, indent=4, ensure_ascii=False).encode("utf-8", "replace")
+            self.path, json.dumps(self.by_iteration, indent=4, ensure_ascii=False).encode("utf-8", "replace")
         )
 
 

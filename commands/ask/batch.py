@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from commands.ask.answers import Answered, Kept
-from commands.ask.questions import Questions, Row
+from commands.ask.questions import QuestionFile, Row
 from common.assistant import Assistant, Conversation, reply_all
 from common.core.errors import UserError
 from common.core.foreign import printable
@@ -61,7 +61,7 @@ def draw(
     return answers
 
 
-def answer(assistant: Assistant, questions: Questions, kept: Kept, asked: Asked, reply: Reply) -> str:
+def answer(assistant: Assistant, questions: QuestionFile, kept: Kept, asked: Asked, reply: Reply) -> str:
     """Answer the rows that are not answered yet; return what was done, as words.
 
     Raises UserError if the method is unknown, has not learned a subject, cannot draw as asked, or another
@@ -78,9 +78,9 @@ def answer(assistant: Assistant, questions: Questions, kept: Kept, asked: Asked,
     problems, done = list(questions.problems), 0
     with bar(len(rows), "ask") as shown:
         for group in _groups(rows, GROUPS * asked.batch_size):
-            found = _answered(assistant, group, asked, reply, problems)
-            kept.add(found)
-            done += len(found)
+            answers = _answered(assistant, group, asked, reply, problems)
+            kept.add(answers)
+            done += len(answers)
             shown.update(len(group))
     for problem in problems[:SHOWN]:
         print(f"left out: {problem}", file=sys.stderr)

@@ -52,7 +52,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Questions:
+class QuestionFile:
     """All rows that can be asked, in their order, and what is wrong with the others."""
 
     form: str
@@ -89,7 +89,7 @@ class LlavaRow(BaseModel):
 Found = Iterator[tuple[str, Row | str]]  # where it stands, and the row or what is wrong with it
 
 
-def read(path: Path, asked: Sequence[str], folder: Path | None) -> Questions:
+def read(path: Path, asked: Sequence[str], folder: Path | None) -> QuestionFile:
     """Read questions; `asked` are those about each photo of a folder, `folder` is where photos lie.
 
     Raises UserError if there is no such file, it is none of the forms, or none of its rows can be asked.
@@ -98,28 +98,28 @@ def read(path: Path, asked: Sequence[str], folder: Path | None) -> Questions:
     if path.is_dir():
         form = TABLE
         photos = [photo.name for photo in list_photos(path)]
-        found = _table(
+        rows = _table(
             ((f"{photo}", {"question": text, "image": photo}) for photo in photos for text in asked), place
         )
     elif path.suffix.lower() == ".json":
-        form, found = MYVLM, _myvlm(path, place)
+        form, rows = MYVLM, _myvlm(path, place)
     elif path.suffix.lower() == ".csv":
-        form, found = TABLE, _table(_csv(path), place)
+        form, rows = TABLE, _table(_csv(path), place)
     elif path.suffix.lower() == ".jsonl":
         lines = list(_lines(path))
         form = (
             LLAVA if any(isinstance(value, dict) and "question_id" in value for _, value in lines) else TABLE
         )
-        found = _table(lines, place, LlavaRow if form == LLAVA else TableRow)
+        rows = _table(lines, place, LlavaRow if form == LLAVA else TableRow)
     else:
         raise UserError(f"{path} is no file of questions: name a .jsonl, .csv or .json file, or a folder")
-    return _sorted(path, form, found)
+    return _sorted(path, form, rows)
 
 
-def _sorted(path: Path, form: str, found: Found) -> Questions:
+def _sorted(path: Path, form: str, placed: Found) -> QuestionFile:
     rows: dict[str, Row] = {}
     problems = []
-    for at, row in found:
+    for at, row in placed:
         if isinstance(row, str):
             problems.append(f"{at}: {row}")
         elif row.key in rows:
@@ -134,7 +134,7 @@ def _sorted(path: Path, form: str, found: Found) -> Questions:
     if not rows:
         reason = f" ({problems[0]})" if problems else ""
         raise UserError(f"{path} has no question that can be asked{reason}: choose another file")
-    return Questions(form, list(rows.values()), problems)
+    return QuestionFile(form, list(rows.values()), problems)
 
 
 def _table(

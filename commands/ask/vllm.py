@@ -25,17 +25,18 @@ from common.core import images, paths
 from common.core.errors import UserError
 from common.methods.endpoint import chat
 from common.methods.endpoint.client import Client as Endpoint
-from common.methods.endpoint.client import Limits
+from common.methods.endpoint.client import RequestLimits
 from common.methods.interface import Photos, Request
 from common.vlm.layout import SLOT
 from common.vlm.suffix import soft_prompts
 
-LIMITS = Limits(timeout_s=300.0, retries=3, backoff_s=2.0, concurrency=16)  # vLLM batches what comes at once
+# many at once, for vLLM batches what comes so
+LIMITS = RequestLimits(timeout_s=300.0, retries=3, backoff_s=2.0, concurrency=16)
 TOP = 20  # of the most probable tokens that vLLM tells, its usual limit
 KEY = "VLLM_API_KEY"  # environment variable, as vLLM calls it on its own side
 
 
-class Client:
+class VllmClient:
     """A vLLM that serves the base."""
 
     def __init__(

@@ -98,12 +98,12 @@ def read_embeddings(job: Job) -> str:
     from common.methods.myvlm import heads
     from common.methods.myvlm.concept import Concept
 
-    method, found = _fitted(job), _iterations(job.path)
+    method, iterations = _fitted(job), _iterations(job.path)
     folder, base = method.folder / job.subject, method.model()
     if not (folder / heads.FILE).is_file():
         raise UserError(f"{folder} has no head yet: read it first, with the format myvlm-head")
     steps = {}
-    for iteration, (_, values) in sorted(found.items()):
+    for iteration, (_, values) in sorted(iterations.items()):
         if values.shape != (1, base.hidden_size):
             raise UserError(
                 f"{job.path} holds vectors of {tensors.shape(values)} numbers, and those of {base.name} have "
@@ -114,7 +114,7 @@ def read_embeddings(job: Job) -> str:
     concept = Concept(
         method.word(job.subject, job.kind),
         heads.load(folder),
-        found[last - 1][0],
+        iterations[last - 1][0],
         steps[last],
         method.info(base),
     )
@@ -124,12 +124,12 @@ def read_embeddings(job: Job) -> str:
 
 def _iterations(path: Path) -> Mapping[int, tuple["torch.Tensor", "torch.Tensor"]]:
     """Keys and values by iteration, float32; raises UserError if that is not what the file holds."""
-    found: Any = tensors.load(path, AGAIN)
+    content: Any = tensors.load(path, AGAIN)
     whole = (
-        isinstance(found, dict)
-        and found
-        and all(isinstance(number, int) and number >= 0 for number in found)
-        and all(isinstance(one, dict) and {"keys", "values"} <= set(one) for one in found.values())
+        isinstance(content, dict)
+        and content
+        and all(isinstance(number, int) and number >= 0 for number in content)
+        and all(isinstance(one, dict) and {"keys", "values"} <= set(one) for one in content.values())
     )
     if not whole:
         raise UserError(f'{path} is not {{iteration: {{"keys": …, "values": …}}}}: {AGAIN}')
@@ -138,7 +138,7 @@ def _iterations(path: Path) -> Mapping[int, tuple["torch.Tensor", "torch.Tensor"
             tensors.finite(path, tensors.check_table(path, one["keys"], MAX_KEYS)),
             tensors.finite(path, tensors.check_table(path, one["values"], MAX_KEYS)),
         )
-        for number, one in found.items()
+        for number, one in content.items()
     }
 
 

@@ -44,11 +44,11 @@ def read(subject: str) -> list[ConversationTurn]:
 
 def original_captions(subject: str) -> dict[str, list[str]]:
     """By photo, the captions in the base model's own words; of those that others wrote there are none."""
-    found: dict[str, list[str]] = {}
+    captions: dict[str, list[str]] = {}
     for row in read_conversations(subject):
         if row["kind"] == "caption" and row["photo"] and row["raw_answer"]:
-            found.setdefault(row["photo"], []).append(row["raw_answer"])
-    return found
+            captions.setdefault(row["photo"], []).append(row["raw_answer"])
+    return captions
 
 
 def replace(subject: str, turns: Iterable[ConversationTurn], photos: Path) -> str:

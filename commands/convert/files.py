@@ -19,24 +19,24 @@ T = TypeVar("T")
 NEAR_COLOR = 24  # of 255, by which a cell of an 8 x 8 miniature differs in copies of one photo
 
 
-def refuse_existing(*found: Path) -> None:
+def refuse_existing(*targets: Path) -> None:
     """Raise UserError if one of the paths is taken: what lies there may be worth more than the export."""
-    for path in found:
+    for path in targets:
         if path.exists() or path.is_symlink():
             raise UserError(f"{path} exists already: remove it, or choose another place")
 
 
 def read_lines(path: Path, form: type[T], about: str) -> list[T]:
     """Read and check JSONL; blank lines are skipped. Arguments and errors as in `foreign.read`."""
-    found = []
+    rows = []
     for number, line in enumerate(foreign.contents(path).splitlines(), 1):
         if not line.strip():
             continue
         try:
-            found.append(foreign.parsed(line, form))
+            rows.append(foreign.parsed(line, form))
         except foreign.FormError as error:
             raise UserError(f"{path} line {number}, {error}; {about}: mend the file") from None
-    return found
+    return rows
 
 
 def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -56,14 +56,14 @@ def own_names(folder: Path, names: Collection[str], own: Path) -> dict[str, str]
     Also where a copy was saved again, as `commands.add` does under names of its own.
     """
     known = {path.name: _look(path) for path in own_photos(own).values()}
-    found = {}
+    nearest_own = {}
     for name in (name for name in names if (folder / name).is_file()):
         look = _look(folder / name)
         differ = {ours: int(np.abs(known[ours] - look).max()) for ours in known}
         nearest = min(differ, key=differ.__getitem__, default=None)
         if nearest is not None and differ[nearest] <= NEAR_COLOR:
-            found[name] = nearest
-    return found
+            nearest_own[name] = nearest
+    return nearest_own
 
 
 def picture(path: Path) -> bytes:

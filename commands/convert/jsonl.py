@@ -97,9 +97,9 @@ def read(job: Job) -> str:
 
 
 def _by_id(job: Job, name: str, form: type, about: str) -> dict:
-    found: dict = {}
+    rows: dict = {}
     for row in files.read_lines(job.path / name, form, about):
-        if row.question_id in found:
+        if row.question_id in rows:
             raise UserError(f"{job.path / name} has question_id {row.question_id} twice: mend the file")
-        found[row.question_id] = row
-    return found
+        rows[row.question_id] = row
+    return rows

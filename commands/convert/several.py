@@ -29,16 +29,16 @@ def paths_of(subjects: Iterable[str], pattern: str, *, read: bool) -> dict[str, 
         )
     if not read:
         return {subject: Path(pattern.replace(SUBJECT, subject)) for subject in subjects}
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for subject in subjects:
         there = list(dict.fromkeys(path for name in _names(subject) for path in _there(pattern, name)))
         if there[1:]:
             raise UserError(f"{there[0]} and {there[1]} may both be {subject}'s: write more of the path")
         if there:
-            found[subject] = there[0]
-    if not found:
+            paths[subject] = there[0]
+    if not paths:
         raise UserError(f"{pattern} is there for none of the subjects in params.yaml: look at its folders")
-    return found
+    return paths
 
 
 def told(done: Mapping[str, str]) -> str:

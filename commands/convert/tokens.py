@@ -43,7 +43,7 @@ class CardBase(BaseModel):
     fingerprint: str
 
 
-class Card(BaseModel):
+class TokensCard(BaseModel):
     """What ``<epoch>-info.json`` says, as far as it is used."""
 
     base: CardBase
@@ -79,7 +79,7 @@ def read(job: Job) -> str:
             f"{head} holds {tensors.shape(output)} numbers and {token.name} {tensors.shape(embeddings)}: "
             "take two files of the same training"
         )
-    known = foreign.read(card, Card, ABOUT) if card.exists() else None
+    known = foreign.read(card, TokensCard, ABOUT) if card.exists() else None
     base = job.load_base()
     if embeddings.shape[1] != base.hidden_size:
         raise UserError(

@@ -102,8 +102,8 @@ def read(scheme: Scheme, job: Job) -> str:
     Raises UserError if the positives, all negatives or an image is missing, an image's name leads out of the
     folder, a text names somebody else, or no question names ``<id>``.
     """
-    found = [row for name in (*scheme.names, *TALK) for row in _training(scheme, job, name)]
-    training = [row for row in found if conversations.legible(row["question"], row["answer"])]
+    samples = [row for name in (*scheme.names, *TALK) for row in _training(scheme, job, name)]
+    training = [row for row in samples if conversations.legible(row["question"], row["answer"])]
     folder = job.path / scheme.folder / job.subject
     if not {"yes", "no"} <= {row["label"] for row in training}:
         raise UserError(
@@ -124,7 +124,7 @@ def read(scheme: Scheme, job: Job) -> str:
     io.write_parquet(paths.dataset(job.subject), rows, schema.DATASET, sort_by=["sample"])
     return (
         f"{len(training)} samples read, {len(spoken)} of them without an image"
-        f"{conversations.left_out(len(found) - len(training))} "
+        f"{conversations.left_out(len(samples) - len(training))} "
         f"({files.kept_by('assemble synthesize')})"
     )
 

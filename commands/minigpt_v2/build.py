@@ -101,10 +101,10 @@ def _assembled(
 
 def _refuse_misfits(state: Tensors, wanted: Mapping[str, torch.Tensor]) -> None:
     for name in sorted({*state, *wanted}):
-        found, fits = (tuple(of[name].shape) if name in of else "nothing" for of in (state, wanted))
-        if found != fits:
+        given, fits = (tuple(of[name].shape) if name in of else "nothing" for of in (state, wanted))
+        if given != fits:
             raise UserError(
-                f"the parts do not fit together: {name} is {found} and should be {fits}: "
+                f"the parts do not fit together: {name} is {given} and should be {fits}: "
                 "give the files that MiniGPT-v2 was published with"
             )
 

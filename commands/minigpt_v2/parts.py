@@ -55,46 +55,48 @@ def adapters(path: Path) -> Adapters:
     """Read MiniGPT-v2's checkpoint; raises UserError if a tensor is missing, unpaired or unknown."""
     whole = torch_archives.load(path, "give the checkpoint of MiniGPT-v2", MAX_BYTES, AGAIN)
     named = whole.get("model") if isinstance(whole, dict) else None
-    found = _tensors(path, named, "no tensors under `model`: give MiniGPT-v2's own checkpoint")
+    tensors = _tensors(path, named, "no tensors under `model`: give MiniGPT-v2's own checkpoint")
     lora: dict[tuple[int, str], dict[str, torch.Tensor]] = {}
-    for name in [name for name in found if _LORA.fullmatch(name)]:
+    for name in [name for name in tensors if _LORA.fullmatch(name)]:
         layer, which, half = _LORA.fullmatch(name).groups()
-        lora.setdefault((int(layer), which), {})[half] = found.pop(name)
+        lora.setdefault((int(layer), which), {})[half] = tensors.pop(name)
     for (layer, which), halves in lora.items():
         if len(halves) < 2 or halves["A"].shape[0] != halves["B"].shape[1]:
             raise UserError(f"{path} has half of the adapter of {which}_proj in layer {layer}: {AGAIN}")
-    projector = {part: _take(found, f"llama_proj.{part}", path) for part in ("weight", "bias")}
+    projector = {part: _take(tensors, f"llama_proj.{part}", path) for part in ("weight", "bias")}
     norm = {
-        part: found.pop(f"ln_vision.{part}") for part in ("weight", "bias") if f"ln_vision.{part}" in found
+        part: tensors.pop(f"ln_vision.{part}")
+        for part in ("weight", "bias")
+        if f"ln_vision.{part}" in tensors
     }
-    _refuse_others(found, path)
+    _refuse_others(tensors, path)
     return Adapters(lora, projector, norm)
 
 
 def tower(path: Path, learned: Adapters) -> Tensors:
     """Read EVA's file, by the names of transformers' BLIP-2; raises UserError as `adapters`."""
-    found = _tensors(
+    tensors = _tensors(
         path, torch_archives.load(path, "give EVA's eva_vit_g.pth", MAX_BYTES, AGAIN), "no tensors: " + AGAIN
     )
-    blocks = 1 + max((int(name.split(".")[1]) for name in found if name.startswith("blocks.")), default=0)
+    blocks = 1 + max((int(name.split(".")[1]) for name in tensors if name.startswith("blocks.")), default=0)
     made = {
-        "embeddings.class_embedding": _take(found, "cls_token", path),
-        "embeddings.position_embedding": _take(found, "pos_embed", path),
+        "embeddings.class_embedding": _take(tensors, "cls_token", path),
+        "embeddings.position_embedding": _take(tensors, "pos_embed", path),
     }
     for part in ("weight", "bias"):
-        made[f"embeddings.patch_embedding.{part}"] = _take(found, f"patch_embed.proj.{part}", path)
+        made[f"embeddings.patch_embedding.{part}"] = _take(tensors, f"patch_embed.proj.{part}", path)
     for number in range(blocks - 1):
         theirs, ours = f"blocks.{number}", f"encoder.layers.{number}"
         for name, other in _IN_BLOCK.items():
             for part in ("weight", "bias"):
-                made[f"{ours}.{other}.{part}"] = _take(found, f"{theirs}.{name}.{part}", path)
-        made[f"{ours}.self_attn.qkv.weight"] = _take(found, f"{theirs}.attn.qkv.weight", path)
-        query, value = (_take(found, f"{theirs}.attn.{letter}_bias", path) for letter in "qv")
+                made[f"{ours}.{other}.{part}"] = _take(tensors, f"{theirs}.{name}.{part}", path)
+        made[f"{ours}.self_attn.qkv.weight"] = _take(tensors, f"{theirs}.attn.qkv.weight", path)
+        query, value = (_take(tensors, f"{theirs}.attn.{letter}_bias", path) for letter in "qv")
         made[f"{ours}.self_attn.qkv.bias"] = torch.cat(
             [query, torch.zeros_like(query), value]
         )  # keys have none
-    last = [name for name in found if name.startswith(f"blocks.{blocks - 1}.") or _UNUSED.fullmatch(name)]
-    _refuse_others({name: found[name] for name in found if name not in last}, path)
+    last = [name for name in tensors if name.startswith(f"blocks.{blocks - 1}.") or _UNUSED.fullmatch(name)]
+    _refuse_others({name: tensors[name] for name in tensors if name not in last}, path)
     width = made["embeddings.class_embedding"].shape[-1]
     made["post_layernorm.weight"] = learned.norm.get("weight", torch.ones(width))
     made["post_layernorm.bias"] = learned.norm.get("bias", torch.zeros(width))
@@ -128,21 +130,21 @@ def llama(folder: Path) -> Llama:
     return Llama(model, tokenizer)
 
 
-def _tensors(path: Path, found: object, otherwise: str) -> Tensors:
-    if not isinstance(found, Mapping) or not found:
+def _tensors(path: Path, tensors: object, otherwise: str) -> Tensors:
+    if not isinstance(tensors, Mapping) or not tensors:
         raise UserError(f"{path} holds {otherwise}")
-    for name, tensor in found.items():
+    for name, tensor in tensors.items():
         if not isinstance(tensor, torch.Tensor) or not tensor.is_floating_point():
             raise UserError(f"{path}: {name} is no tensor of numbers: {AGAIN}")
-    return dict(found)
+    return dict(tensors)
 
 
-def _take(found: Tensors, name: str, path: Path) -> torch.Tensor:
-    if name not in found:
+def _take(tensors: Tensors, name: str, path: Path) -> torch.Tensor:
+    if name not in tensors:
         raise UserError(f"{path} lacks {name}: {AGAIN}")
-    return found.pop(name)
+    return tensors.pop(name)
 
 
-def _refuse_others(found: Tensors, path: Path) -> None:
-    if found:
-        raise UserError(f"{path} holds {min(found)}, which MiniGPT-v2 has not: give the published file")
+def _refuse_others(tensors: Tensors, path: Path) -> None:
+    if tensors:
+        raise UserError(f"{path} holds {min(tensors)}, which MiniGPT-v2 has not: give the published file")

@@ -8,7 +8,7 @@ EVEN = 0.5  # above it "Yes" is the more probable answer, and so the one that is
 
 
 @dataclass(frozen=True)
-class Said:
+class MethodAnswer:
     """What a method answers; `stopped` if somebody ended it."""
 
     title: str
@@ -22,13 +22,13 @@ class Exchange:
 
     question: str
     photo: str | None
-    answers: tuple[Said, ...]
+    answers: tuple[MethodAnswer, ...]
     hint: str = ""
     form = "exchange"
 
 
 @dataclass(frozen=True)
-class Bar:
+class ProbabilityBar:
     """P(yes) of a subject (None for methods that have none), and what the last evaluation says of such.
 
     Attributes:
@@ -54,7 +54,7 @@ class Presence:
     """Who a photo shows, by method."""
 
     photo: str
-    methods: tuple[tuple[str, tuple[Bar, ...]], ...]
+    methods: tuple[tuple[str, tuple[ProbabilityBar, ...]], ...]
     even: float = EVEN
     form = "presence"
 

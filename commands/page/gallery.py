@@ -13,7 +13,7 @@ SIDE = 320  # pixels of a picture on a card
 
 
 @dataclass(frozen=True)
-class Card:
+class SubjectCard:
     """One subject.
 
     Attributes:
@@ -32,7 +32,7 @@ class Card:
     picture: int | None
 
 
-def cards(subjects: Mapping[str, tuple[str, str]], trained: list[str]) -> tuple[list[Card], str]:
+def cards(subjects: Mapping[str, tuple[str, str]], trained: list[str]) -> tuple[list[SubjectCard], str]:
     """Cards of subjects (id → kind and source), and a sentence if photos or measurements cannot be read."""
     problem, accuracies = "", {}
     try:
@@ -40,7 +40,7 @@ def cards(subjects: Mapping[str, tuple[str, str]], trained: list[str]) -> tuple[
             accuracies[subject] = evaluation.accuracies[subject]
     except UserError as error:
         problem = str(error)
-    found = []
+    shown = []
     for subject, (kind, source) in subjects.items():
         written = None
         try:
@@ -48,8 +48,8 @@ def cards(subjects: Mapping[str, tuple[str, str]], trained: list[str]) -> tuple[
                 written = photo.stat().st_mtime_ns
         except (UserError, OSError) as error:
             problem = str(error)
-        found.append(Card(subject, kind, subject in trained, accuracies.get(subject), written))
-    return found, problem
+        shown.append(SubjectCard(subject, kind, subject in trained, accuracies.get(subject), written))
+    return shown, problem
 
 
 def first_photo(subject: str, source: str) -> Path | None:

@@ -75,10 +75,10 @@ def evaluations(method: str, subjects: Sequence[str]) -> dict[str, Evaluation]:
     if not table.is_file():
         return {}
     accuracy, bins = _read(table, table.stat().st_mtime_ns)
-    found = Evaluation(accuracy, bins, _threshold(method, table))
+    evaluation = Evaluation(accuracy, bins, _threshold(method, table))
     cards = {subject: paths.subject_model(subject) / INFO for subject in subjects}
     return {
-        subject: found
+        subject: evaluation
         for subject, card in cards.items()
         if subject in accuracy
         and (method != paths.SOFT_PROMPT or (card.is_file() and _made_since(table, card)))

@@ -53,7 +53,7 @@ class Page:
         """Somebody who opened the page."""
         return Visitor(self.assistant)
 
-    def cards(self) -> tuple[list[gallery.Card], str]:
+    def cards(self) -> tuple[list[gallery.SubjectCard], str]:
         """See `gallery.cards`."""
         return gallery.cards(self.subjects, self.assistant.trained())
 

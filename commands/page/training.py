@@ -56,15 +56,15 @@ class Progress:
 
     def read(self, line: str) -> None:
         """Take in what a line of the output says."""
-        if found := STAGE.search(line):
-            if found[1] not in self.begun:
-                self.begun.append(found[1])
-            self.step = STEPS.get(found[1], found[1])
+        if match := STAGE.search(line):
+            if match[1] not in self.begun:
+                self.begun.append(match[1])
+            self.step = STEPS.get(match[1], match[1])
             self.share = (len(self.begun) - 1) / len(STEPS)
-        elif self.begun and (found := SHARE.search(line)):
-            self.share = (len(self.begun) - 1 + min(int(found[1]), 100) / 100) / len(STEPS)
-        elif (found := ERROR.match(line.strip())) and not self.error:
-            self.error = printable(found[1], 600)
+        elif self.begun and (match := SHARE.search(line)):
+            self.share = (len(self.begun) - 1 + min(int(match[1]), 100) / 100) / len(STEPS)
+        elif (match := ERROR.match(line.strip())) and not self.error:
+            self.error = printable(match[1], 600)
 
 
 class Training:

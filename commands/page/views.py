@@ -7,13 +7,13 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from commands.page.entries import Entry, Exchange
-from commands.page.gallery import Card
+from commands.page.gallery import SubjectCard
 from commands.page.training import Progress
 
 HERE = Path(__file__).parent / "html"
 
 
-def gallery(cards: Sequence[Card], chosen: Sequence[str], problem: str) -> str:
+def gallery(cards: Sequence[SubjectCard], chosen: Sequence[str], problem: str) -> str:
     """The subjects as buttons."""
     return _render("gallery", cards=cards, chosen=chosen, problem=problem)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commands.page import measured
-from commands.page.entries import Bar, Entry, Exchange, Note, Presence, Said
+from commands.page.entries import Entry, Exchange, MethodAnswer, Note, Presence, ProbabilityBar
 from common.assistant import Assistant, Conversation, hint
 from common.core import images, paths
 from common.core.errors import UserError
@@ -94,7 +94,7 @@ class Visitor:
         self._stop.clear()
         entries = self.entries  # of the conversation that is asked, even if another begins meanwhile
         titles = [self.assistant.titles[method] for method in self.methods]
-        said = Exchange(question, self._thumbnail, tuple(Said(title, "") for title in titles))
+        said = Exchange(question, self._thumbnail, tuple(MethodAnswer(title, "") for title in titles))
         yield said
         growing: list[Iterator] = []
         whole = False
@@ -102,7 +102,7 @@ class Visitor:
             growing += [conversation.ask(question) for conversation in self._ready()]
             for answers in zip_longest(*growing):
                 texts = [before if now is None else plain(now.text) for before, now in _pairs(said, answers)]
-                said = replace(said, answers=tuple(map(Said, titles, texts)))
+                said = replace(said, answers=tuple(map(MethodAnswer, titles, texts)))
                 yield said
                 if self._stop.is_set():
                     break
@@ -121,17 +121,17 @@ class Visitor:
         trained = self.assistant.trained()
         if not trained:
             raise UserError("no subject is trained yet: add one, or train one that is there")
-        found = []
+        by_method = []
         for method in self.methods:
             known = measured.evaluations(method, trained)
             bars = []
             for subject, told in self.assistant.recognize(self._image, trained, method).items():
                 evaluation = known.get(subject) if told.yes is not None else None
                 meaning = (evaluation.bin_of(told.yes), evaluation.threshold) if evaluation else (None, None)
-                bars.append(Bar(subject, plain(told.answer), told.yes, *meaning))
+                bars.append(ProbabilityBar(subject, plain(told.answer), told.yes, *meaning))
             bars.sort(key=lambda bar: -(bar.yes or 0.0))
-            found.append((self.assistant.titles[method], tuple(bars)))
-        self.entries.append(Presence(self._thumbnail, tuple(found)))
+            by_method.append((self.assistant.titles[method], tuple(bars)))
+        self.entries.append(Presence(self._thumbnail, tuple(by_method)))
 
     def _ready(self) -> list[Conversation]:
         if not self._conversations:

@@ -43,10 +43,10 @@ def ask(assistant: Assistant, method: str, subject: str, image: Image.Image, max
 
 def parse(said: str) -> Box | None:
     """The box, in hundredths; None if the answer is anything but one that has an area."""
-    found = _BOX.fullmatch(said.strip())
-    if not found:
+    match = _BOX.fullmatch(said.strip())
+    if not match:
         return None
-    left, top, right, bottom = map(int, found.groups())
+    left, top, right, bottom = map(int, match.groups())
     return (left, top, right, bottom) if left < right <= GRID and top < bottom <= GRID else None
 
 

@@ -15,7 +15,7 @@ def main(*words: str) -> str:
         from common.assistant import Assistant
 
         assistant = Assistant.of(p)
-        limits = app.Limits(**p.serve.model_dump(), batch_size=p.base.device.batch_size)
+        limits = app.ServerLimits(**p.serve.model_dump(), batch_size=p.base.device.batch_size)
         return app.serve(assistant, limits, place, command.hosts(options.host), token, options.photos)
 
 

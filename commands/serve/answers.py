@@ -10,10 +10,10 @@ from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from commands.serve.protocol import Replies, Said
-from commands.serve.question import Question
+from commands.serve.protocol import Replies, ServedAnswer
+from commands.serve.question import ChatQuestion
 from commands.serve.refusals import REFUSALS, refused
-from commands.serve.scheduler import Job, Scheduler
+from commands.serve.scheduler import ScheduledQuestion, Scheduler
 
 T = TypeVar("T")
 
@@ -21,20 +21,22 @@ T = TypeVar("T")
 class Answers:
     """What the scheduler says to one question, as it comes."""
 
-    def __init__(self, scheduler: Scheduler, question: Question) -> None:
+    def __init__(self, scheduler: Scheduler, question: ChatQuestion) -> None:
         """Ask."""
         loop, self._said = asyncio.get_running_loop(), asyncio.Queue()
-        self.job = Job(question, lambda said: loop.call_soon_threadsafe(self._said.put_nowait, said))
+        self.job = ScheduledQuestion(
+            question, lambda said: loop.call_soon_threadsafe(self._said.put_nowait, said)
+        )
         scheduler.submit(self.job)
 
-    async def next(self) -> Said:
+    async def next(self) -> ServedAnswer:
         """The answer when it has grown; raises what went wrong."""
         said = await self._said.get()
         if isinstance(said, Exception):
             raise said
         return said
 
-    async def whole(self) -> Said:
+    async def whole(self) -> ServedAnswer:
         """The whole answer."""
         while (said := await self.next()).finish is None:
             pass
@@ -48,7 +50,7 @@ class Answers:
 class Stream(StreamingResponse):
     """An answer as server-sent events."""
 
-    def __init__(self, answers: Answers, replies: Replies, said: Said, end: float) -> None:
+    def __init__(self, answers: Answers, replies: Replies, said: ServedAnswer, end: float) -> None:
         """Begin with what was said; `end` is when the time is up, in the loop's seconds."""
         super().__init__(self._events(answers, replies, said, end), media_type="text/event-stream")
         self.answers = answers
@@ -60,7 +62,9 @@ class Stream(StreamingResponse):
         finally:
             self.answers.leave()
 
-    async def _events(self, answers: Answers, replies: Replies, said: Said, end: float) -> AsyncIterator[str]:
+    async def _events(
+        self, answers: Answers, replies: Replies, said: ServedAnswer, end: float
+    ) -> AsyncIterator[str]:
         shown = ""
         first = True
         try:

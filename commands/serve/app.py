@@ -17,7 +17,7 @@ from commands.serve import question as questions
 from commands.serve.answers import Answers, Stream, unless_gone
 from commands.serve.guard import Guard
 from commands.serve.protocol import ChatRequest, RefusedError, Replies, model_row
-from commands.serve.question import Question
+from commands.serve.question import ChatQuestion
 from commands.serve.refusals import REFUSALS, handle
 from commands.serve.scheduler import Scheduler
 from common.assistant import Assistant
@@ -26,7 +26,7 @@ from common.vlm.families import INTERLEAVED
 
 
 @dataclass(frozen=True)
-class Limits:
+class ServerLimits:
     """How much the server takes on; what each means stands in params.yaml under serve."""
 
     requests: int
@@ -44,7 +44,7 @@ class Limits:
 
 def serve(
     assistant: Assistant,
-    limits: Limits,
+    limits: ServerLimits,
     place: socket.socket,
     hosts: Sequence[str] | None,
     token: str | None,
@@ -67,7 +67,7 @@ def serve(
 class Service:
     """The application and what it works with."""
 
-    def __init__(self, assistant: Assistant, limits: Limits, folder: Path | None) -> None:
+    def __init__(self, assistant: Assistant, limits: ServerLimits, folder: Path | None) -> None:
         """Load the base, and see that all methods can be opened."""
         self.assistant, self.limits, self.folder = assistant, limits, folder
         self.fingerprint = assistant.base.fingerprint
@@ -151,7 +151,7 @@ class Service:
                 raise too_large
         return bytes(data)
 
-    def _read(self, data: bytes) -> tuple[ChatRequest, Question]:
+    def _read(self, data: bytes) -> tuple[ChatRequest, ChatQuestion]:
         try:
             form = parsed(data, ChatRequest)
         except FormError as error:

@@ -51,16 +51,16 @@ def token(host: str) -> str | None:
 
     Raises UserError if other machines could ask and there is none, or it is none.
     """
-    found = os.environ.get(TOKEN, "")
-    if not found and is_loopback(host):
+    value = os.environ.get(TOKEN, "")
+    if not value and is_loopback(host):
         return None
-    if len(found) < SHORTEST or not found.isascii() or not found.isprintable() or " " in found:
+    if len(value) < SHORTEST or not value.isascii() or not value.isprintable() or " " in value:
         why = "is no token" if is_loopback(host) else f"must hold a token, for others can reach {host}"
         raise UserError(
             f"the environment variable {TOKEN} {why}: set it to {SHORTEST} or more letters and digits, which "
             "clients send as their API key"
         )
-    return found
+    return value
 
 
 def hosts(host: str) -> Sequence[str] | None:

@@ -102,7 +102,7 @@ class ChatRequest(Form):
     metadata: dict[str, str] | None = None
 
 
-class Said(NamedTuple):
+class ServedAnswer(NamedTuple):
     """An answer, as far as it is known.
 
     Attributes:
@@ -149,7 +149,7 @@ class Replies:
         }
         self.top = top
 
-    def completion(self, said: Said) -> Json:
+    def completion(self, said: ServedAnswer) -> Json:
         """The whole answer."""
         message = {"role": "assistant", "content": said.text, "refusal": None}
         choice = {
@@ -160,14 +160,14 @@ class Replies:
         }
         return self.head | {"object": "chat.completion", "choices": [choice]}
 
-    def chunk(self, said: Said, new: str, *, first: bool) -> Json:
+    def chunk(self, said: ServedAnswer, new: str, *, first: bool) -> Json:
         """What was said since the last chunk; the first one says who speaks, and the log probabilities."""
         delta = {"role": "assistant", "content": new} if first else {"content": new} if new else {}
         logprobs = self._logprobs(said) if first else None
         choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": said.finish}
         return self.head | {"object": "chat.completion.chunk", "choices": [choice]}
 
-    def _logprobs(self, said: Said) -> Json | None:
+    def _logprobs(self, said: ServedAnswer) -> Json | None:
         """One place, the answer's first: OPTIONS with the logarithms of their probabilities among the two."""
         if self.top is None or not said.probabilities:
             return None

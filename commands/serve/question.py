@@ -24,7 +24,7 @@ NO_MODEL = "model_not_found"
 
 
 @dataclass(frozen=True)
-class Turn:
+class ChatTurn:
     """What was asked earlier, and what was answered; photo: the file's bytes of one that it brought."""
 
     question: str
@@ -33,7 +33,7 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Question:
+class ChatQuestion:
     """What is asked.
 
     Attributes:
@@ -50,7 +50,7 @@ class Question:
 
     method: str
     subjects: tuple[str, ...]
-    turns: tuple[Turn, ...]
+    turns: tuple[ChatTurn, ...]
     text: str
     photo: bytes | None
     decoding: Decoding
@@ -58,7 +58,7 @@ class Question:
     stream: bool
 
 
-def read(request: ChatRequest, assistant: Assistant, folder: Path | None, *, several: bool) -> Question:
+def read(request: ChatRequest, assistant: Assistant, folder: Path | None, *, several: bool) -> ChatQuestion:
     """The question of a request.
 
     Args:
@@ -94,12 +94,14 @@ def read(request: ChatRequest, assistant: Assistant, folder: Path | None, *, sev
         known = [subject for subject in there if subject in assistant.learned(method)]
         if any(asks_presence(said[-1][0], f"<{subject}>") for subject in known):
             raise UserError("this asks what a photo shows, and there is none: send one as an image_url part")
-    turns = tuple(Turn(*asked, answer) for asked, (answer, _) in zip(said[:-1:2], said[1::2], strict=True))
+    turns = tuple(
+        ChatTurn(*asked, answer) for asked, (answer, _) in zip(said[:-1:2], said[1::2], strict=True)
+    )
     decoding = _decoding(request, assistant.decoding)
     if request.temperature and not isinstance(assistant.method(method), InPrompt):
         raise UserError(f"{method} answers greedily: leave temperature out, or set it to 0")
     stop = tuple(request.stop or ())
-    return Question(method, subjects, turns, *said[-1], decoding, stop, bool(request.stream))
+    return ChatQuestion(method, subjects, turns, *said[-1], decoding, stop, bool(request.stream))
 
 
 def named(model: str, assistant: Assistant) -> tuple[str, tuple[str, ...]]:

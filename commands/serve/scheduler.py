@@ -13,8 +13,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from commands.serve.protocol import RefusedError, Said
-from commands.serve.question import Question
+from commands.serve.protocol import RefusedError, ServedAnswer
+from commands.serve.question import ChatQuestion
 from common.assistant import Assistant, Conversation, reply_all
 from common.core.errors import UserError
 from common.core.images import load_image
@@ -23,7 +23,7 @@ from common.vlm import Answer
 
 
 @dataclass(eq=False)
-class Job:
+class ScheduledQuestion:
     """A question on its way.
 
     Attributes:
@@ -33,8 +33,8 @@ class Job:
 
     """
 
-    question: Question
-    tell: Callable[[Said | Exception], None]
+    question: ChatQuestion
+    tell: Callable[[ServedAnswer | Exception], None]
     left: threading.Event = field(default_factory=threading.Event)
 
 
@@ -52,11 +52,11 @@ class Scheduler:
         """
         self.assistant, self.conversations, self.batch_size = assistant, conversations, batch_size
         self.answered = 0
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[ScheduledQuestion | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="scheduler", daemon=True)
         self._thread.start()
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: ScheduledQuestion) -> None:
         """Answer this job when its turn has come."""
         self._jobs.put(job)
 
@@ -66,9 +66,9 @@ class Scheduler:
         self._thread.join()
 
     def _work(self) -> None:
-        alone: deque[tuple[Job, Request]] = deque()
-        waiting: deque[tuple[Job, Conversation]] = deque()
-        growing: deque[tuple[Job, Iterator[Said]]] = deque()
+        alone: deque[tuple[ScheduledQuestion, Request]] = deque()
+        waiting: deque[tuple[ScheduledQuestion, Conversation]] = deque()
+        growing: deque[tuple[ScheduledQuestion, Iterator[ServedAnswer]]] = deque()
         while True:
             idle = not (alone or waiting or growing)
             while idle or not self._jobs.empty():
@@ -90,7 +90,10 @@ class Scheduler:
                     growing.append((job, answers))
 
     def _place(
-        self, job: Job, alone: deque[tuple[Job, Request]], waiting: deque[tuple[Job, Conversation]]
+        self,
+        job: ScheduledQuestion,
+        alone: deque[tuple[ScheduledQuestion, Request]],
+        waiting: deque[tuple[ScheduledQuestion, Conversation]],
     ) -> None:
         """Put a job where it belongs, or tell what is wrong with it."""
         question = job.question
@@ -104,7 +107,7 @@ class Scheduler:
         except Exception as error:
             job.tell(_told(error))
 
-    def _conversation(self, question: Question) -> Conversation:
+    def _conversation(self, question: ChatQuestion) -> Conversation:
         """The conversation so far, with the photo that the question brings; a photo is decoded once."""
         shown = {photo: load_image(photo) for photo in {turn.photo for turn in question.turns} - {None}}
         talk = Conversation(self.assistant, question.subjects, question.method)
@@ -116,7 +119,9 @@ class Scheduler:
             talk.look_at(shown.get(question.photo) or load_image(question.photo))
         return talk
 
-    def _batch(self, alone: deque[tuple[Job, Request]]) -> list[tuple[Job, Request]]:
+    def _batch(
+        self, alone: deque[tuple[ScheduledQuestion, Request]]
+    ) -> list[tuple[ScheduledQuestion, Request]]:
         """Take the oldest question and the next ones that are put to the same method."""
         method, batch = alone[0][0].question.method, []
         for _ in range(len(alone)):
@@ -127,7 +132,7 @@ class Scheduler:
                 alone.append((job, request))
         return batch
 
-    def _answer_together(self, batch: list[tuple[Job, Request]]) -> None:
+    def _answer_together(self, batch: list[tuple[ScheduledQuestion, Request]]) -> None:
         """Answer a batch; where that fails, each alone, so that a bad one costs no other its answer."""
         batch = [(job, request) for job, request in batch if not job.left.is_set()]
         if not batch:
@@ -152,7 +157,7 @@ class Scheduler:
             self.answered += 1
             job.tell(_whole(answer, job.question.stop))
 
-    def _step(self, job: Job, answers: Iterator[Said]) -> bool:
+    def _step(self, job: ScheduledQuestion, answers: Iterator[ServedAnswer]) -> bool:
         """Let an answer grow by a token; return whether there is more to come."""
         if job.left.is_set():
             return False  # which ends the conversation
@@ -166,7 +171,7 @@ class Scheduler:
         return said.finish is None
 
 
-def _photo_in_view(question: Question) -> bytes | None:
+def _photo_in_view(question: ChatQuestion) -> bytes | None:
     """The photo that was shown last."""
     return next(
         (photo for photo in (question.photo, *(turn.photo for turn in reversed(question.turns))) if photo),
@@ -174,7 +179,7 @@ def _photo_in_view(question: Question) -> bytes | None:
     )
 
 
-def _grow(talk: Conversation, question: Question) -> Iterator[Said]:
+def _grow(talk: Conversation, question: ChatQuestion) -> Iterator[ServedAnswer]:
     """The answer while it grows, without what may be the beginning of a stop; at last the whole."""
     answer = None
     for answer in talk.ask(question.text, question.decoding):
@@ -182,16 +187,16 @@ def _grow(talk: Conversation, question: Question) -> Iterator[Said]:
         if whole.text != answer.text:
             yield whole
             return
-        yield Said(_safe(answer.text, question.stop), answer.probabilities)
+        yield ServedAnswer(_safe(answer.text, question.stop), answer.probabilities)
     yield _whole(answer, question.stop)
 
 
-def _whole(answer: Answer, stops: tuple[str, ...]) -> Said:
+def _whole(answer: Answer, stops: tuple[str, ...]) -> ServedAnswer:
     """The answer up to the first stop in it."""
     ends = [at for stop in stops if (at := answer.text.find(stop)) >= 0]
     if ends:
-        return Said(answer.text[: min(ends)], answer.probabilities, "stop")
-    return Said(answer.text, answer.probabilities, "length" if answer.cut_off else "stop")
+        return ServedAnswer(answer.text[: min(ends)], answer.probabilities, "stop")
+    return ServedAnswer(answer.text, answer.probabilities, "length" if answer.cut_off else "stop")
 
 
 def _safe(text: str, stops: tuple[str, ...]) -> str:

@@ -17,7 +17,7 @@ IMAGE = "<image>"
 ABOUT = '[{"id", "image" (optional), "conversations": [{"from": "human" or "gpt", "value"}]}] is expected'
 
 
-class Said(BaseModel):
+class LlavaTurn(BaseModel):
     """One side of a turn."""
 
     speaker: Literal["human", "gpt"] = Field(alias="from")
@@ -28,7 +28,7 @@ class Item(BaseModel):
     """One conversation."""
 
     image: str | list[str] | None = None
-    conversations: list[Said]
+    conversations: list[LlavaTurn]
 
     @property
     def images(self) -> Sequence[str]:

@@ -1,7 +1,8 @@
 """What developers want to know of a stage: time and peak memory of each of its phases, on standard error.
 
-Asked for by the environment variable PERSONAL_VLM_LOG, of any value, for stages are run by DVC, which passes
-it on: ``PERSONAL_VLM_LOG=1 dvc repro``. Nothing of it reaches an output file.
+Asked for by ``--verbose`` after any stage or command, or by the environment variable PERSONAL_VLM_LOG, of any
+value, which DVC passes on to the stages that it runs: ``PERSONAL_VLM_LOG=1 dvc repro``. Nothing of it reaches
+an output file.
 """
 
 import logging
@@ -13,13 +14,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 VARIABLE = "PERSONAL_VLM_LOG"
+OPTION = "--verbose"
 PEAK_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes of what the system counts peak memory in
 
 logger = logging.getLogger("personal_vlm")
 
 
 def begin() -> None:
-    """Write what is logged to standard error, if the environment asks for it; to be called once."""
+    """Write what is logged to standard error, if anybody asks for it; to be called once.
+
+    The option is taken from the command line, which each command reads by itself, and handed to what the
+    command starts.
+    """
+    if OPTION in sys.argv[1:]:
+        sys.argv.remove(OPTION)
+        os.environ[VARIABLE] = "1"
     if os.environ.get(VARIABLE):
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))

@@ -17,7 +17,7 @@ def print_overview() -> None:
         print(f"{kind}, {how}:")
         for name, line in entries(ROOT / kind):
             print(f"  python -m {kind}.{name:<16} {line}")
-    print("Each explains itself with --help.")
+    print("Each explains itself with --help, and logs time and memory of its phases with --verbose.")
 
 
 def entries(folder: Path) -> Iterator[tuple[str, str]]:

@@ -16,9 +16,9 @@ from common.core.errors import UserError
 from common.core.preset import Preset, with_preset
 from common.core.sections import (
     Assemble,
-    Base,
     Chat,
     Evaluate,
+    FrozenModels,
     Index,
     Report,
     Retrieve,
@@ -43,7 +43,7 @@ class Params(Section):
     seed: Annotated[int, Field(ge=0, lt=2**32)]  # NumPy takes no other
     threads: AtOnce
     train_photos: Count | None
-    base: Base
+    base: FrozenModels
     presets: dict[PresetName, Preset]
     world: World
     index: Index

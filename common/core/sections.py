@@ -46,7 +46,7 @@ class Device(Section):
     prefix_gb: NonNegativeNumber | None
 
 
-class Base(Section):
+class FrozenModels(Section):
     """The frozen models that everything builds on."""
 
     preset: str

@@ -41,19 +41,19 @@ def columns(names: Sequence[str]) -> dict[str, str]:
     }
 
 
-def entry(found: Mapping[str, Any]) -> CorpusEntry:
+def entry(values: Mapping[str, Any]) -> CorpusEntry:
     """An entry of these raw values, ours by name, whatever they are.
 
     A text is taken as it is, of a list its first text; a number counts where it is finite; anything else is
     unknown, for one odd value should lose neither its row nor the others.
     """
-    texts = {name: _text(found.get(name)) for name in CorpusEntry._fields if name != "punsafe"}
-    return CorpusEntry(**texts, punsafe=_number(found.get("punsafe")))
+    texts = {name: _text(values.get(name)) for name in CorpusEntry._fields if name != "punsafe"}
+    return CorpusEntry(**texts, punsafe=_number(values.get("punsafe")))
 
 
-def from_service(found: Mapping[str, Any]) -> CorpusEntry:
+def from_service(values: Mapping[str, Any]) -> CorpusEntry:
     """An entry as a service answers it, under its names."""
-    return entry({ours: found[theirs] for ours, theirs in columns(list(found)).items()})
+    return entry({ours: values[theirs] for ours, theirs in columns(list(values)).items()})
 
 
 def _text(value: Any) -> str | None:

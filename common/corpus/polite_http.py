@@ -28,7 +28,7 @@ VALUED = {"max-snippet", "max-image-preview", "max-video-preview", "unavailable_
 
 
 @dataclass(frozen=True)
-class Limits:
+class DownloadLimits:
     """Bounds on one picture, and manners towards its server."""
 
     timeout_s: float  # for a whole request, from its connection to the last byte of its response
@@ -70,7 +70,7 @@ class _Host:
 class _Courteous(Requests):
     """A request at the host's turn, tried again if that may help, with the whole response read at once."""
 
-    def __init__(self, limits: Limits, deadline: float, hosts: dict[str, _Host]) -> None:
+    def __init__(self, limits: DownloadLimits, deadline: float, hosts: dict[str, _Host]) -> None:
         super().__init__(limits.allowed)
         self.limits, self.deadline, self.hosts = limits, deadline, hosts
 
@@ -125,7 +125,7 @@ class _Https(_Courteous, Https):
     pass
 
 
-def polite_opener(limits: Limits, deadline: float = math.inf) -> urllib.request.OpenerDirector:
+def polite_opener(limits: DownloadLimits, deadline: float = math.inf) -> urllib.request.OpenerDirector:
     """An opener that knows HTTP and HTTPS only, so that no URL or redirect leads to a local file.
 
     From `deadline` on, a moment of time.time, for machines of a distributor share that, every download fails.
@@ -161,17 +161,17 @@ def refuse_opt_out(response: http.client.HTTPResponse, agent: str) -> None:
 
 def robots_tags(headers: Message, agent: str) -> set[str]:
     """The directives of all X-Robots-Tag headers that are for everyone or for us, in small letters."""
-    found: set[str] = set()
+    tags: set[str] = set()
     for value in headers.get_all("X-Robots-Tag", []):
         name, colon, rest = value.lower().partition(":")
         to_one = colon and "," not in name and name.strip() not in VALUED  # "somebot: noai, nofollow"
         if to_one and name.strip() != agent.partition("/")[0].strip().lower():
             continue
-        found |= {tag.strip() for tag in (rest if to_one else value.lower()).split(",")}
-    return found
+        tags |= {tag.strip() for tag in (rest if to_one else value.lower()).split(",")}
+    return tags
 
 
-def _read(response: http.client.HTTPResponse, limits: Limits) -> None:
+def _read(response: http.client.HTTPResponse, limits: DownloadLimits) -> None:
     """Replace `read` by the body; the time that a server may take for it is the connection's."""
     body, promised = bytearray(), response.length
     while (promised is None or len(body) < promised) and (chunk := response.read1(CHUNK)):

@@ -18,7 +18,7 @@ from common.core.causes import cause
 from common.core.errors import UserError
 from common.core.images import FORMATS, load_image, shape_problem
 from common.core.io import sha256_bytes
-from common.corpus.polite_http import Limits, polite_opener
+from common.corpus.polite_http import DownloadLimits, polite_opener
 
 DECODERS = 2  # threads, for a picture may take gigabytes, and each thread's heap keeps what it has had
 NOISE = "".join(map(chr, range(33)))  # what browsers take off both ends of an address
@@ -65,7 +65,7 @@ def causes(failures: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {name}" for name, count in sorted(failures.items())) or "none"
 
 
-def fetch(urls: list[str], limits: Limits, threads: int) -> list[CorpusImage | Unusable]:
+def fetch(urls: list[str], limits: DownloadLimits, threads: int) -> list[CorpusImage | Unusable]:
     """Download pictures side by side; one result per URL, in order."""
     director = polite_opener(limits)
 
@@ -79,7 +79,7 @@ def fetch(urls: list[str], limits: Limits, threads: int) -> list[CorpusImage | U
         return list(pool.map(one, urls))
 
 
-def _download(director: urllib.request.OpenerDirector, url: str, limits: Limits) -> bytes:
+def _download(director: urllib.request.OpenerDirector, url: str, limits: DownloadLimits) -> bytes:
     if not is_http(url):
         raise Unusable("not http")
     try:
@@ -91,7 +91,7 @@ def _download(director: urllib.request.OpenerDirector, url: str, limits: Limits)
         raise Unusable(cause(str(error))) from None
 
 
-def keep(data: bytes, limits: Limits) -> CorpusImage:
+def keep(data: bytes, limits: DownloadLimits) -> CorpusImage:
     """Check a picture's bytes and bring it into the form in which it is kept.
 
     Bytes stay as they are when that is possible: a plain RGB JPEG or PNG that is small enough and carries no
@@ -131,7 +131,7 @@ def keep(data: bytes, limits: Limits) -> CorpusImage:
     return CorpusImage(data, sha256_bytes(data), original, image, ".jpg" if form == "JPEG" else ".png")
 
 
-def refuse_shape(size: tuple[int, int], limits: Limits) -> None:
+def refuse_shape(size: tuple[int, int], limits: DownloadLimits) -> None:
     """Raise Unusable for a size in pixels that no model can use: dividers, spacers, or too much to decode."""
     short, long = sorted(size)
     if short * long > limits.max_pixels:

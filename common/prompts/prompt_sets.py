@@ -110,13 +110,13 @@ def choose(sets: Mapping[str, S], name: str, key: str) -> S:
 def _placeholder_problem(text: str, is_question: bool) -> str | None:
     """What is wrong with the braces of a text, as the end of a sentence; None for nothing."""
     try:
-        found = {field for _, field, _, _ in Formatter().parse(text) if field is not None}
+        placeholders = {field for _, field, _, _ in Formatter().parse(text) if field is not None}
     except ValueError:
         return "which has a brace without its other: mend it"
-    if strange := found - {"name"}:
+    if strange := placeholders - {"name"}:
         return f"but {{{sorted(strange)[0]}}} is no placeholder: write {{name}}"
     return (
         "which asks about nobody: put {name} where the subject is named"
-        if is_question and not found
+        if is_question and not placeholders
         else None
     )

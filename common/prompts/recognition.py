@@ -33,9 +33,9 @@ def validation() -> Template:
 @cache
 def templates(chosen: str) -> tuple[Template, ...]:
     """The templates of a set; UserError if prompts.yaml has no such set, or cannot be read."""
-    found = choose(prompt_sets().recognition, chosen, "assemble.recognition")
-    sentences = (Template(each.question, each.yes, each.no) for each in found.sentences)
-    return (*map(_brief, found.brief), *sentences)
+    named_set = choose(prompt_sets().recognition, chosen, "assemble.recognition")
+    sentences = (Template(each.question, each.yes, each.no) for each in named_set.sentences)
+    return (*map(_brief, named_set.brief), *sentences)
 
 
 def asks_presence(question: str, name: str) -> bool:

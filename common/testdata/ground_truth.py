@@ -119,9 +119,9 @@ def load_captions(subject: str, source: Source) -> dict[str, list[str]]:
     Raises UserError if it is malformed or a caption names somebody else.
     """
     folder = paths.truth_dir(subject, source)
-    found = myvlm_json.read(folder, myvlm_json.CAPTIONS) or {}
+    captions = myvlm_json.read(folder, myvlm_json.CAPTIONS) or {}
     with facts.named(folder / myvlm_json.CAPTIONS):
-        return {photo: [names.about(subject, text) for text in texts] for photo, texts in found.items()}
+        return {photo: [names.about(subject, text) for text in texts] for photo, texts in captions.items()}
 
 
 def lookalike_folders(subject: str, source: Source) -> dict[str, Path]:

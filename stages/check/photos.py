@@ -23,7 +23,7 @@ TRUTH = (
 
 
 @dataclass
-class Findings:
+class PhotoFindings:
     """What was found in the folders: `problems` stop the run, `warnings` do not."""
 
     problems: list[str] = field(default_factory=list)
@@ -42,9 +42,9 @@ class CheckedPhoto:
     size: tuple[int, int]  # width and height
 
 
-def inspect(subjects: Sequence[str]) -> Findings:
+def inspect(subjects: Sequence[str]) -> PhotoFindings:
     """Read every own photo of these subjects, and their questions."""
-    findings = Findings()
+    findings = PhotoFindings()
     photos: list[CheckedPhoto] = []
     copies: list[str] = []
     if subjects and any(parent.match(TEMPORARY) for parent in Path.cwd().parents):
@@ -105,7 +105,7 @@ def _facts(subject: str) -> None:
         raise UserError(f"{path} has a caption for {shown(unknown[0])}, which is no train photo: mend it")
 
 
-def _readable(subject: str, split: str, folder: Path, findings: Findings) -> Iterator[CheckedPhoto]:
+def _readable(subject: str, split: str, folder: Path, findings: PhotoFindings) -> Iterator[CheckedPhoto]:
     """Yield the photos of one folder; note what is unreadable, missing or out of place."""
     try:
         files = images.list_photos(folder)

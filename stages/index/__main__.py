@@ -16,7 +16,7 @@ def main() -> str:
     p = params.load()
     index = p.index
     seed.seed_everything(p.seed, p.threads)
-    limits = web.Limits(
+    limits = web.DownloadLimits(
         timeout_s=index.timeout_s,
         retries=index.retries,
         max_bytes=index.max_image_mb * 2**20,

@@ -26,7 +26,7 @@ from stages.index.rows import IndexRows, row
 SAMPLE = 8  # images embedded again to see whether base.clip.model made the index
 
 
-def read(folder: Path, limits: web.Limits) -> tuple[IndexRows, np.ndarray, Counter, set[str]]:
+def read(folder: Path, limits: web.DownloadLimits) -> tuple[IndexRows, np.ndarray, Counter, set[str]]:
     """Rows (keys are positions in the index), their unit vectors (n, d) float32, failures by cause, and which
     of the columns of `listing` there are.
     """

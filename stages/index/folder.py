@@ -14,7 +14,7 @@ from stages.index.rows import IndexRows, row
 BESIDE = {".txt", ".json", ".parquet", ".csv", ".md"}  # what people keep beside their images
 
 
-def read(folder: Path, limits: web.Limits) -> tuple[IndexRows, Counter]:
+def read(folder: Path, limits: web.DownloadLimits) -> tuple[IndexRows, Counter]:
     """Rows of all images in and below a folder (keys are relative paths), and failures by cause."""
     if not folder.is_dir():
         raise UserError(
@@ -34,7 +34,7 @@ def read(folder: Path, limits: web.Limits) -> tuple[IndexRows, Counter]:
     return rows, failures
 
 
-def picture(path: Path, limits: web.Limits) -> web.CorpusImage:
+def picture(path: Path, limits: web.DownloadLimits) -> web.CorpusImage:
     """A local image as kept; raises Unusable."""
     try:
         if path.is_file() and path.stat().st_size > limits.max_bytes:

@@ -10,11 +10,11 @@ import threading
 from functools import partial
 from pathlib import Path
 
-from common.corpus.polite_http import Limits
+from common.corpus.polite_http import DownloadLimits
 from stages.index.subprocess_job import end_with_parent
 
 
-def main(limits: Limits, deadline: float, settings: dict) -> None:
+def main(limits: DownloadLimits, deadline: float, settings: dict) -> None:
     """Download as `settings` say (img2dataset's own argument names).
 
     `deadline` is a moment of time.time, from which on nothing is asked for.
@@ -29,4 +29,4 @@ def main(limits: Limits, deadline: float, settings: dict) -> None:
 
 if __name__ == "__main__":
     job = json.loads(Path(sys.argv[1]).read_text())
-    main(Limits(**job["limits"]), job["deadline"], job["img2dataset"])
+    main(DownloadLimits(**job["limits"]), job["deadline"], job["img2dataset"])

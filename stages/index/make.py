@@ -20,7 +20,7 @@ def make(
     source: str,
     location: Path,
     base: tuple[str, str | None, str],
-    limits: web.Limits,
+    limits: web.DownloadLimits,
     safety: Safety,
     how: urls.Download,
     strategy: distributed_embed.Strategy,
@@ -62,7 +62,7 @@ def make(
 
 
 def _read(
-    source: str, location: Path, clip: Clip, limits: web.Limits, safety: Safety, how: urls.Download
+    source: str, location: Path, clip: Clip, limits: web.DownloadLimits, safety: Safety, how: urls.Download
 ) -> tuple[IndexRows, np.ndarray | None, Counter]:
     """Rows, their vectors where the source has them, and failures by cause."""
     if source == "index":

@@ -11,13 +11,13 @@ from typing import Any
 
 from img2dataset.downloader import Downloader
 
-from common.corpus.polite_http import Limits, polite_opener
+from common.corpus.polite_http import DownloadLimits, polite_opener
 
 
 class PoliteDownloader(Downloader):
     """A Downloader within limits."""
 
-    def __init__(self, limits: Limits, deadline: float, **settings: Any) -> None:
+    def __init__(self, limits: DownloadLimits, deadline: float, **settings: Any) -> None:
         """`deadline` is a moment of time.time; `settings` are img2dataset's own."""
         super().__init__(**settings)
         self.limits, self.deadline = limits, deadline
@@ -29,5 +29,5 @@ class PoliteDownloader(Downloader):
 
 
 @cache
-def _install(limits: Limits, deadline: float) -> None:
+def _install(limits: DownloadLimits, deadline: float) -> None:
     urllib.request.install_opener(polite_opener(limits, deadline))

@@ -52,7 +52,7 @@ def wanted(entries: Sequence[CorpusEntry], safety: Safety) -> tuple[dict[int, Co
 
 
 def download(
-    entries: Mapping[int, CorpusEntry], limits: web.Limits, how: Download
+    entries: Mapping[int, CorpusEntry], limits: web.DownloadLimits, how: Download
 ) -> tuple[IndexRows, Counter]:
     """Download a list within the deadline: rows (keys are positions) and failures by cause.
 
@@ -90,7 +90,7 @@ def _addresses(entries: Mapping[int, CorpusEntry]) -> tuple[dict[int, str], Coun
     return asked, refused
 
 
-def _go_on(entries: Mapping[int, CorpusEntry], limits: web.Limits, how: Download) -> None:
+def _go_on(entries: Mapping[int, CorpusEntry], limits: web.DownloadLimits, how: Download) -> None:
     """Keep what is left of a stopped download if it was this one; else begin with an empty folder.
 
     Files served on loopback may have been drawn anew, and are near enough to be fetched again.
@@ -117,7 +117,7 @@ def _table(stats: Path) -> Path:
     return stats.with_name(stats.name.replace("_stats.json", ".parquet"))
 
 
-def _collect(entries: Mapping[int, CorpusEntry], limits: web.Limits) -> tuple[IndexRows, Counter]:
+def _collect(entries: Mapping[int, CorpusEntry], limits: web.DownloadLimits) -> tuple[IndexRows, Counter]:
     """What img2dataset has finished: rows of usable pictures, and the other URLs by cause."""
     rows, failures = [], Counter()
     for done in sorted(WORK.glob("out/*_stats.json")):
@@ -156,7 +156,7 @@ def in_turns(urls: Mapping[int, str]) -> list[int]:
     return sorted(urls, key=lambda i: (turn[i], i))
 
 
-def _img2dataset(urls: Mapping[int, str], limits: web.Limits, how: Download) -> bool:
+def _img2dataset(urls: Mapping[int, str], limits: web.DownloadLimits, how: Download) -> bool:
     """Run img2dataset until all is done; after the deadline nothing is asked for any more.
 
     Returns whether it finished by itself.

@@ -18,7 +18,7 @@ STUDIES = paths.REPORTS / "ablation"  # kept in git: a file for each study that 
 HEAD = ("table", "what", "paper")
 
 
-class Comparison(NamedTuple):
+class PaperTable(NamedTuple):
     """A table of the paper's numbers beside ours."""
 
     title: str
@@ -35,7 +35,7 @@ class Column(NamedTuple):
     subjects: Sequence[str]
 
 
-def compare(domains: Sequence[Domain]) -> list[Comparison]:
+def compare(domains: Sequence[Domain]) -> list[PaperTable]:
     """This run's numbers, a column for each domain, then those of the studies that reports/ablation holds."""
     columns = [column for domain in domains for column in _columns(domain)]
     of_run = [
@@ -45,7 +45,7 @@ def compare(domains: Sequence[Domain]) -> list[Comparison]:
     ]
     of_studies = [[*_printed(row), _studied(row)] for row in PUBLISHED if row.study is not None]
     return [
-        Comparison(
+        PaperTable(
             "Beside the paper",
             "The paper's numbers are of LLaVA-1.5-13B and its forty subjects. With other subjects or another "
             "base, levels cannot be compared; which method leads can.",
@@ -57,7 +57,7 @@ def compare(domains: Sequence[Domain]) -> list[Comparison]:
             ],
             of_run,
         ),
-        Comparison(
+        PaperTable(
             "Beside the paper: what each part brings",
             "Ours are means over the seeds of make ablation, of drawn subjects, and no numbers of this run. "
             "Recognition is the mean of own photos and others'; Figure 5 shows own photos.",

@@ -74,9 +74,9 @@ class LocalIndex:
         missing = [i for i in ids if i not in pictures]
         if missing:
             fetched = fetch([self.rows[i]["url"] for i in missing], self.fetching, failures)
-            found = {i: picture for i, picture in zip(missing, fetched, strict=True) if picture}
-            self._check_same_clip(found)
-            pictures |= found
+            loaded = {i: picture for i, picture in zip(missing, fetched, strict=True) if picture}
+            self._check_same_clip(loaded)
+            pictures |= loaded
         return [
             Candidate(i, row["key"], _listed(row), pictures[i], np.asarray(self.vectors[i]))
             for i in ids
@@ -105,11 +105,11 @@ class LocalIndex:
                     )
         return pictures
 
-    def _check_same_clip(self, found: dict[int, web.CorpusImage]) -> None:
-        if not found:
+    def _check_same_clip(self, loaded: dict[int, web.CorpusImage]) -> None:
+        if not loaded:
             return
-        again = embed(self.clip, [picture.image for picture in found.values()])
-        agreement = float(np.median(np.einsum("nd,nd->n", again, self.vectors[list(found)])))
+        again = embed(self.clip, [picture.image for picture in loaded.values()])
+        agreement = float(np.median(np.einsum("nd,nd->n", again, self.vectors[list(loaded)])))
         if agreement < SAME_CLIP:
             raise UserError(
                 f"base.clip.model does not reproduce the vectors of the index (cosine {agreement:.2f}): "
@@ -123,7 +123,7 @@ def _listed(row: dict[str, Any]) -> CorpusEntry:
 
 def fetch(urls: list[str], fetching: dict[str, Any], failures: Counter) -> list[web.CorpusImage | None]:
     """Download images within the limits that the index's card records; failures are counted by cause."""
-    results = web.fetch(urls, web.Limits(**fetching["limits"]), fetching["threads"])
+    results = web.fetch(urls, web.DownloadLimits(**fetching["limits"]), fetching["threads"])
     failures.update(str(result) for result in results if isinstance(result, web.Unusable))
     return [None if isinstance(result, web.Unusable) else result for result in results]
 

@@ -72,6 +72,6 @@ def search(service: Any, vectors: np.ndarray, neighbors: int) -> tuple[np.ndarra
     scores = np.full((len(vectors), neighbors), -np.inf, np.float32)
     ids = np.full((len(vectors), neighbors), -1, np.int64)
     for q, vector in enumerate(vectors):
-        for place, found in enumerate(service.query(**question(vector, neighbors, LOCAL, safety=False))):
-            scores[q, place], ids[q, place] = found["similarity"], found["id"]
+        for place, result in enumerate(service.query(**question(vector, neighbors, LOCAL, safety=False))):
+            scores[q, place], ids[q, place] = result["similarity"], result["id"]
     return scores, ids

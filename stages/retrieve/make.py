@@ -61,11 +61,11 @@ def make(
             NEGATIVES,
             [("role", "descending"), ("score", "descending"), ("key", "ascending")],
         )
-        found = Counter(row["role"] for row in rows)
-        made += found
+        kept = Counter(row["role"] for row in rows)
+        made += kept
         refused += left_out
         counts[name] = {
-            role: {"wanted": wanted, "found": found[role], "missing": wanted - found[role]}
+            role: {"wanted": wanted, "found": kept[role], "missing": wanted - kept[role]}
             for role, wanted in (("hard", rules.hard), ("easy", rules.easy))
         } | {"left_out": dict(left_out)}
         short += [
@@ -121,9 +121,9 @@ def _fill(
             if len(kept) == wanted:
                 break
             batch = ids[start : start + BATCH]
-            found = searched.candidates(batch, choice.left_out)
-            looked_at |= set(batch) - {candidate.id for candidate in found}  # those that cannot be had
-            for candidate in found:
+            candidates = searched.candidates(batch, choice.left_out)
+            looked_at |= set(batch) - {candidate.id for candidate in candidates}  # those that cannot be had
+            for candidate in candidates:
                 if len(kept) == wanted:
                     break
                 looked_at.add(candidate.id)

@@ -71,12 +71,12 @@ class RemoteService:
                 self.service["indice_name"],
                 safety=self.safety.max_punsafe is not None,
             )
-            for place, found in enumerate(self._post("knn-service", question, Found)[:neighbors]):
-                if found.id >= self.size:
-                    raise self._error(f"a result is row {found.id:,} of {self.size:,}: mend size")
-                scores[q, place], ids[q, place] = found.similarity, found.id
-                self.metadata[found.id] = found.model_extra
-                self.asked[found.id] = vector, found.similarity
+            for place, result in enumerate(self._post("knn-service", question, Found)[:neighbors]):
+                if result.id >= self.size:
+                    raise self._error(f"a result is row {result.id:,} of {self.size:,}: mend size")
+                scores[q, place], ids[q, place] = result.similarity, result.id
+                self.metadata[result.id] = result.model_extra
+                self.asked[result.id] = vector, result.similarity
         return scores, ids
 
     def candidates(self, ids: Sequence[int], failures: Counter) -> list[Candidate]:
@@ -109,11 +109,11 @@ class RemoteService:
         rows = self._post("metadata", {"ids": ids, "indice_name": self.service["indice_name"]}, Known)
         self.metadata |= {row.id: row.metadata for row in rows if row.id in ids}
 
-    def _inline(self, found: dict[str, Any]) -> web.CorpusImage | None:
+    def _inline(self, answer: dict[str, Any]) -> web.CorpusImage | None:
         """The image that a service with local files puts into its answer, as base64."""
         try:
-            data = base64.b64decode(found["image"], validate=True)
-            return web.keep(data, web.Limits(**self.fetching["limits"]))
+            data = base64.b64decode(answer["image"], validate=True)
+            return web.keep(data, web.DownloadLimits(**self.fetching["limits"]))
         except (KeyError, TypeError, ValueError, web.Unusable):
             return None
 

@@ -57,8 +57,8 @@ def _as_definition(token: str, answer: str) -> str:
     sentence = _closed(re.split(r"(?<=[.!?])\s", answer)[0])
     if sentence.startswith(token):
         return sentence
-    said, found = _OPENINGS.subn("", sentence)
-    if found:
+    said, openings = _OPENINGS.subn("", sentence)
+    if openings:
         return f"{token} is {said}"
     if _NOUN_PHRASE.match(sentence):
         sentence = sentence[0].lower() + sentence[1:]

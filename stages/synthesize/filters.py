@@ -42,8 +42,8 @@ def usable(raw: str, names: tuple[str, ...], token: str, cut_off: bool) -> tuple
 
 def tidy(text: str) -> str:
     """Return `text` on one line, without "in the photo" where the sentence stands without it."""
-    text, found = _LEAD_IN.subn("", " ".join(text.split()))
-    if found:
+    text, lead_ins = _LEAD_IN.subn("", " ".join(text.split()))
+    if lead_ins:
         text = text[:1].upper() + text[1:]
     return _TAIL.sub("", text)
 

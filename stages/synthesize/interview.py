@@ -99,5 +99,5 @@ def descriptions(token: str, kind: str, rows: Sequence[Row], human: str | None) 
 
 def doubtful(subject: str, kind: str, rows: Sequence[Row]) -> str | None:
     """A sentence if the base seems not to know what it sees, from the rows of `interview`; else None."""
-    found = doubt(kind, kinds_said(rows, subject, kind))
-    return found and f"<{subject}> {found}: {NOT_KNOWN}"
+    reason = doubt(kind, kinds_said(rows, subject, kind))
+    return reason and f"<{subject}> {reason}: {NOT_KNOWN}"

@@ -41,10 +41,10 @@ def ask_prior_knowledge(
 
 def known_before(rows: list[Row]) -> str | None:
     """A sentence if the base claims to know the subject of these rows; else None."""
-    found = prior_knowledge(rows)
-    if not found.claims:
+    known = prior_knowledge(rows)
+    if not known.claims:
         return None
     return (
-        f"the base model says that it knows {found.name}, before it learned <{rows[0]['subject']}>: "
+        f"the base model says that it knows {known.name}, before it learned <{rows[0]['subject']}>: "
         "what it is then tested on may not be what it learned"
     )

@@ -3,7 +3,6 @@
 import base64
 import gzip
 import http.server
-import io
 import ssl
 import threading
 import time
@@ -11,10 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
-import numpy as np
-from PIL import Image
-
-from tests.support.pictures import huge_png
+from tests.hostile.slow import SlowHandler
+from tests.support.pictures import huge_png, picture
 
 LOCK = threading.Lock()
 BOMB = huge_png(30_000)
@@ -48,14 +45,6 @@ CAUSES = {  # address → the short name under which this failure is counted
 }
 
 
-def picture(number: int, form: str = "PNG", size: tuple[int, int] = (40, 40)) -> bytes:
-    """An image file of 4 x 4 random patches that differ for every number."""
-    noise = np.random.default_rng(number).integers(0, 256, (4, 4, 3), dtype=np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC).save(out, form)
-    return out.getvalue()
-
-
 class Seen(NamedTuple):
     """A request as the server saw it."""
 
@@ -81,7 +70,7 @@ def server(seen: list[Seen] | None = None, tls: ssl.SSLContext | None = None) ->
             host.shutdown()
 
 
-class _Handler(http.server.BaseHTTPRequestHandler):
+class _Handler(SlowHandler, http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         kind, _, rest = self.path[1:].partition("/")
         self.counted = 1
@@ -97,14 +86,6 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.server.under_way -= self.counted
         self.counted = 0
 
-    def _send(self, body: bytes, status: int = 200, length: int | None = None, **headers: str) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body) if length is None else length))
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        self.wfile.write(body)
-
     def _ok(self, number: str) -> None:
         self._send(picture(int(number.partition(".")[0])))
 
@@ -119,9 +100,6 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _broken(self, _: str) -> None:
         self._send(b"no", 500)
 
-    def _stall(self, _: str) -> None:
-        self.server.released.wait()
-
     def _second(self, number: str) -> None:
         """Stalls the first time that this address is asked for."""
         if self._first_time():
@@ -131,41 +109,6 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _first_time(self) -> bool:
         return sum(seen.path == self.path for seen in self.server.seen) == 1
-
-    def _drip(self, _: str) -> None:
-        body = picture(1)
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        for byte in body:
-            self.wfile.write(bytes([byte]))
-            self.wfile.flush()
-            if self.server.released.wait(0.1):
-                return
-
-    def _drip_status(self, _: str) -> None:
-        self._forever(b"", b"HTTP/1.1 200 ", b"O")
-
-    def _drip_headers(self, _: str) -> None:
-        self._forever(b"HTTP/1.1 200 OK\r\n", b"X-Long: ", b"a")
-
-    def _drip_chunks(self, _: str) -> None:
-        self._forever(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"", b"1\r\na\r\n")
-
-    def _drip_trailers(self, _: str) -> None:
-        body = picture(1)
-        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n" % (len(body), body)
-        self._forever(head, b"", b"A: b\r\n")
-
-    def _continue(self, _: str) -> None:
-        self._forever(b"", b"", b"HTTP/1.1 100 Continue\r\n\r\n")
-
-    def _forever(self, head: bytes, start: bytes, piece: bytes) -> None:
-        """Send `piece` now and then, until the test ends or the caller goes."""
-        self.wfile.write(head + start)
-        while not self.server.released.wait(0.05):
-            self.wfile.write(piece)
-            self.wfile.flush()
 
     def _packed(self, number: str) -> None:
         self._send(gzip.compress(picture(int(number))), Content_Encoding="gzip")
@@ -236,12 +179,6 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._send(b"later", 429, Retry_After=seconds)
         else:
             self._send(picture(6))
-
-    def _endless(self, _: str) -> None:
-        self.send_response(200)
-        self.end_headers()
-        while not self.server.released.is_set():
-            self.wfile.write(b"\0" * 100_000)
 
     def _bomb(self, _: str) -> None:
         self._send(BOMB)

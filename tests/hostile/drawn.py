@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from common.corpus import web
 from common.corpus.corpus_entry import CorpusEntry
 
-LIMITS = web.Limits(1.0, 0, 10**6, 10**6, 64, 2, 10, per_host=4, agent="personal-vlm/test")
+LIMITS = web.DownloadLimits(1.0, 0, 10**6, 10**6, 64, 2, 10, per_host=4, agent="personal-vlm/test")
 WORDS = st.text(max_size=30) | st.sampled_from(
     [
         "<sks>",

@@ -14,7 +14,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -26,12 +25,12 @@ from ruamel.yaml import YAML
 
 from tests.hostile import picture
 from tests.hostile.campaign import Count
+from tests.hostile.disks import ROOM, may_mount, mounted, remount
 from tests.hostile.pipeline import PIPED, Pipeline, Stage, dvc, dvc_command, files
 from tests.support.helpers import ROOT
 
 START = 4.0  # seconds that DVC and Python need before a stage does anything, about
 PAGE = 4096  # bytes in which tmpfs counts
-ROOM = 2**30
 FULL = "the disk is full: free some space"
 BUSY = "another process is writing"
 Attempt = Callable[[Pipeline, Stage, Random], None]
@@ -69,10 +68,10 @@ def full_disk(pipeline: Pipeline, stage: Stage, draw: Random) -> None:
         stage.remove_outs()
         room = os.statvfs(place)
         used = (room.f_blocks - room.f_bfree) * room.f_frsize
-        _mount(f"remount,size={used + draw.randrange(0, need, PAGE)}", place)
+        remount(f"size={used + draw.randrange(0, need, PAGE)}", place)
         _refused(stage.run(), FULL)
         pipeline.assert_no_half_file()
-        _mount(f"remount,size={ROOM}", place)
+        remount(f"size={ROOM}", place)
         _finishes(stage, pipeline)
 
 
@@ -90,9 +89,9 @@ def file_limit(pipeline: Pipeline, stage: Stage, draw: Random) -> None:
 def read_only(pipeline: Pipeline, stage: Stage, draw: Random) -> None:
     """A file system that may only be read."""
     with mounted() as place, pipeline.copied(place):
-        _mount("remount,ro", place)
+        remount("ro", place)
         _refused(stage.run(), "cannot write")
-        _mount("remount,rw", place)
+        remount("rw", place)
         pipeline.assert_whole()
         _finishes(stage, pipeline)
 
@@ -177,35 +176,10 @@ def _run(attempts: dict[str, Attempt], pipeline: Pipeline, seconds: float) -> It
         yield f"{name}, {len(met[name])} of {len(pipeline.stages)} stages", count
 
 
-def may_mount() -> bool:
-    """Whether this process may make the disks that some attempts need."""
-    try:
-        with mounted():
-            return True
-    except (OSError, subprocess.CalledProcessError):
-        return False
-
-
-@contextmanager
-def mounted() -> Iterator[Path]:
-    """A disk of its own, in memory."""
-    with TemporaryDirectory() as name:
-        place = Path(name)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "tmpfs", name], check=True)
-        try:
-            yield place
-        finally:
-            subprocess.run(["umount", "--lazy", name], check=True)
-
-
 def sizes(stage: Stage) -> list[int]:
     """Bytes of each file that the stage made."""
     found = [path for out in stage.outs for path in ([out] if out.is_file() else out.rglob("*"))]
     return [path.stat().st_size for path in found if path.is_file()]
-
-
-def _mount(options: str, place: Path) -> None:
-    subprocess.run(["mount", "-o", options, place], check=True)
 
 
 def _ended(running: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from tests.hostile import campaign, endurance, pipeline
+from tests.hostile import campaign, disks, endurance, pipeline
 
 
 @pytest.mark.parametrize("kind", campaign.KINDS)
@@ -23,6 +23,6 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> pipeline.Pipeline:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", endurance.ATTEMPTS)
 def test_a_stage_outlives_what_is_done_to_it(name: str, rendered: pipeline.Pipeline):
-    if name in endurance.MOUNTED and not endurance.may_mount():
+    if name in endurance.MOUNTED and not disks.may_mount():
         pytest.skip("needs the right to mount a disk")
     endurance.ATTEMPTS[name](rendered, rendered.stages[-1], Random(name))

@@ -14,6 +14,7 @@ from typing import get_args
 
 from pydantic import BaseModel
 
+import tools.imports
 from common.core.params import Params, Preset
 from tests.support.helpers import ROOT
 
@@ -53,19 +54,7 @@ def closure(package: str) -> set[Path]:
 
 def imports(path: Path) -> Iterator[Path]:
     """The files of this repository that one file imports, at its top or in functions, but not for types."""
-    for node in _run(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: write imports in full"
-            names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        else:
-            continue
-        for name in names:
-            target = ROOT.joinpath(*name.split("."))
-            for file in (target.with_suffix(".py"), target / "__init__.py"):
-                if name.partition(".")[0] in OURS and file.exists():
-                    yield file
+    return tools.imports.imports(path, ROOT, OURS)
 
 
 def params_read(package: str) -> set[str]:
@@ -106,14 +95,6 @@ def _property(section: type[BaseModel] | None, name: str) -> Callable[..., objec
     """The function behind a property of a section, which may read nothing but values of `self`."""
     found = getattr(section, name, None)
     return found.fget if isinstance(found, property) else None
-
-
-def _run(node: ast.AST) -> Iterator[ast.AST]:
-    """All nodes but those under `if TYPE_CHECKING`."""
-    yield node
-    if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
-        for child in ast.iter_child_nodes(node):
-            yield from _run(child)
 
 
 def _dep(path: Path) -> str:

@@ -9,7 +9,9 @@ import pytest
 from common.core import io
 from tests.pipeline import source
 from tests.support.helpers import ROOT
-from tools import readme
+from tools import readme, readme_costs
+from tools.markdown import span
+from tools.readme_results import results
 
 FILES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
@@ -36,8 +38,9 @@ def committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def part(name: str) -> str:
-    text = readme.PARTS[name].read_text()
-    start, end = readme.span(text, name)
+    path = readme.PARTS[name].path
+    text = path.read_text()
+    start, end = span(text, name, path)
     return text[start:end]
 
 
@@ -51,7 +54,7 @@ def test_the_graph_is_that_of_dvc_yaml():
 def test_generated_parts_are_those_of_the_committed_reports(name: str):
     written = part(name)
     commit = re.search(r"^Commit `(\w+)`", written)
-    made = getattr(readme, name)(*commit.groups() if name == "results" and commit else ())
+    made = results(*commit.groups()) if name == "results" and commit else readme.PARTS[name].make()
     assert written == made, "commit reports/, run `make readme`, and commit what it wrote"
 
 
@@ -65,14 +68,14 @@ def test_costs_are_those_of_methods_with_the_seconds_of_those_that_were_timed(tm
         {"name": name, "title": name.title(), "control": name == "base"} | cost
         for name in ("soft_prompt", "rival", "base")
     ]
-    monkeypatch.setattr(readme, "TIMES", tmp_path / "times.json")
-    assert readme.costs(methods).splitlines()[2:] == [
+    monkeypatch.setattr(readme_costs, "TIMES", tmp_path / "times.json")
+    assert readme_costs.costs(methods).splitlines()[2:] == [
         "| Soft_Prompt | 3,456 | 15.2 kB | 20 |", "| Rival | 3,456 | 15.2 kB | 20 |"
     ]  # fmt: skip
     taken = {"subject_seconds": 7.25, "subject_seconds_range": [7, 8]}
     taken |= {"answer_seconds": 0.005, "answer_seconds_range": [0.004, 0.006]}
-    io.write_json(readme.TIMES, {"commit": "0123456789", "methods": {"rival": taken}})
-    assert readme.costs(methods).splitlines()[4:] == [
+    io.write_json(readme_costs.TIMES, {"commit": "0123456789", "methods": {"rival": taken}})
+    assert readme_costs.costs(methods).splitlines()[4:] == [
         "| Soft_Prompt | 3,456 | 15.2 kB | 20 |  |  |",
         "| Rival | 3,456 | 15.2 kB | 20 | 7.2 (7.0 to 8.0) | 5.0 (4.0 to 6.0) |",
     ]

@@ -1,12 +1,12 @@
 """The reader of source code that the DAG's test relies on sees what it should."""
 
-from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 from tests.pipeline import source
 from tests.support.helpers import ROOT
+from tools.imports import circles
 
 MAIN = """
 from common.core import params
@@ -65,15 +65,19 @@ def test_imports_count_wherever_they_stand(package: Path):
     assert source.code_deps("stages/some") == {"stages/some", "common/core", "common/prompts/b.py"}
 
 
-def test_no_module_imports_itself_through_others():
-    """Imports in functions count; those for types alone do not, nor a package's own that hold it together."""
-    files = [path for room in source.OURS for path in (ROOT / room).glob("**/*.py")]
-    imported = {
-        file: {
-            other
-            for other in source.imports(file)
-            if other != file and not (other.name == "__init__.py" and other.parent in file.parents)
-        }
-        for file in files
-    }
-    TopologicalSorter(imported).prepare()  # CycleError names the circle
+@pytest.mark.parametrize("for_types", [False, True])
+def test_no_module_imports_itself_through_others(for_types: bool):
+    """Imports in functions count, and so do those for types alone."""
+    assert circles(ROOT, (*source.OURS, "benchmarks", "tools"), for_types) == []
+
+
+def test_a_circle_is_found_with_those_who_are_in_it(package: Path):
+    for_types = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    "
+    texts = {"a": "from stages.some import b", "b": "import stages.some.c", "c": "import common.core.io"}
+    for name, text in texts.items():
+        (package / f"{name}.py").write_text(f"{text}\n")
+    assert circles(source.ROOT, source.OURS, for_types=True) == []
+    (package / "c.py").write_text(f"{for_types}from stages.some import a\n")
+    assert circles(source.ROOT, source.OURS) == []
+    in_it = [[f"stages/some/{name}.py" for name in "abc"]]
+    assert circles(source.ROOT, source.OURS, for_types=True) == in_it

@@ -1,19 +1,17 @@
 """The evaluate stage on two made-up subjects and the tiny random model, run as a user runs it."""
 
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from common import vlm
-from common.core import io, paths, schema
+from common.core import paths, schema
 from stages.evaluate.__main__ import main
-from tests.support.helpers import run_here, set_params, small_params
-from tests.support.subjects import populate, teach
+from tests.support.evaluate_helpers import files, populated, table
+from tests.support.helpers import set_params, small_params
 
 METHODS = {
     "soft_prompt",
@@ -39,34 +37,6 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory, tiny_llava: Path) -> Ite
 @pytest.fixture
 def prepared(workspace: Path, tiny_llava: Path) -> None:
     populated(tiny_llava)
-
-
-def populated(tiny_llava: Path) -> None:
-    """Two subjects of the world and one with own photos only, all "trained"."""
-    subjects = {"bo": "world", "mam": "world", "my-dog": "own"}
-    set_params(
-        {
-            "base.vlm.model": str(tiny_llava),
-            "base.device.batch_size": 8,
-            "evaluate.max_new_tokens": 4,
-            "evaluate.threshold_negatives": 2,
-            "evaluate.general_subjects": 2,
-            "evaluate.captioned_others": 2,
-            "subjects": {name: {"kind": "pet", "source": source} for name, source in subjects.items()},
-        }
-    )
-    populate(subjects)
-    teach(vlm.load(str(tiny_llava)), subjects)
-
-
-def table(name: str, columns, method: str = "soft_prompt") -> pd.DataFrame:
-    return io.read_parquet(paths.predictions(method, name), columns).to_pandas()
-
-
-def files(but: str) -> dict[str, bytes]:
-    """What was written of the soft prompt, without one table."""
-    folder = paths.predictions("soft_prompt", "").parent
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.stem != but}
 
 
 def test_every_photo_meets_every_subject_and_method_and_a_second_run_gives_the_same_bytes(evaluated):
@@ -201,38 +171,3 @@ def test_a_user_s_questions_are_answered_with_the_photo_that_they_are_about(prep
     assert own.photo.tolist() == [None, "02.png", "party.png"]
     assert own.image.isna().tolist() == [True, False, False]
     assert files("own_questions") == before  # no other answer depends on them
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("questions: [{question: Is <my-dog> here?, photo: 77.png}]", "77.png is neither in"),
-        ("questions: [{question: Is <my-dog> here?, photo: ../../../x}]", "outside"),
-        ("questions: [{question: Is <bo> here?}]", "<bo> is unknown"),
-        ("questions: [{ask: Is <my-dog> here?}]", r"questions\.0\.question"),
-        ("question: Is <my-dog> here?", "question"),
-    ],
-)
-def test_a_user_s_questions_that_cannot_be_asked_are_one_sentence(prepared, text, reason):
-    paths.own_questions("my-dog", "own").write_text(text)
-    for stage in ("check", "evaluate"):
-        done = run_here(stage)
-        assert done.returncode == 1 and "Traceback" not in done.stderr
-        assert "questions.yaml" in done.stderr and re.search(reason, done.stderr)
-
-
-def test_a_test_photo_that_was_trained_on_is_refused(prepared):
-    train, test = paths.train_photos("bo", "world"), paths.test_photos("mam", "world")
-    shutil.copy(train / "00.png", test / "09.png")
-    done = run_here("evaluate")
-    assert done.returncode == 1
-    assert "data/world/subjects/mam/test/09.png was used to train bo" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_a_malformed_questions_file_is_named_with_the_place(prepared):
-    path = paths.truth_dir("bo", "world") / "questions.json"
-    path.write_text('{"text": [{"question": "What color?", "options": ["red"], "answer": 0}]}')
-    done = run_here("evaluate")
-    assert done.returncode == 1
-    assert f"{path}, text.0.options" in done.stderr and "Traceback" not in done.stderr

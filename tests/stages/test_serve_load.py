@@ -17,9 +17,9 @@ import pytest
 
 from commands.serve import command
 from commands.serve.__main__ import main
-from commands.serve.protocol import RefusedError, Said
-from commands.serve.question import Question
-from commands.serve.scheduler import Job, Scheduler
+from commands.serve.protocol import RefusedError, ServedAnswer
+from commands.serve.question import ChatQuestion
+from commands.serve.scheduler import ScheduledQuestion, Scheduler
 from common import vlm
 from common.assistant import Assistant
 from common.core import paths
@@ -64,18 +64,20 @@ def test_no_request_takes_longer_than_its_time(assistant: Assistant) -> None:
         server.ask("bo", QUESTION)
 
 
-def question(**changes: Any) -> Question:
+def question(**changes: Any) -> ChatQuestion:
     usual = {"method": paths.SOFT_PROMPT, "subjects": ("bo",), "turns": (), "text": QUESTION, "photo": None}
-    return Question(**usual | {"decoding": vlm.Decoding(LONGEST), "stop": (), "stream": False} | changes)
+    return ChatQuestion(**usual | {"decoding": vlm.Decoding(LONGEST), "stop": (), "stream": False} | changes)
 
 
 def test_who_leaves_ends_the_answer(assistant: Assistant) -> None:
     scheduler, said = Scheduler(assistant, 4, 8), []
-    leaving = Job(question(stream=True), lambda part: (said.append(part), leaving.left.set()))
-    gone = Job(question(), said.append)
+    leaving = ScheduledQuestion(question(stream=True), lambda part: (said.append(part), leaving.left.set()))
+    gone = ScheduledQuestion(question(), said.append)
     gone.left.set()
     done, told = threading.Event(), []
-    staying = Job(question(stream=True), lambda part: (told.append(part), part.finish and done.set()))
+    staying = ScheduledQuestion(
+        question(stream=True), lambda part: (told.append(part), part.finish and done.set())
+    )
     for job in (leaving, gone, staying):
         scheduler.submit(job)
     assert done.wait(60)
@@ -95,12 +97,14 @@ def test_a_client_that_leaves_a_stream_makes_room(assistant: Assistant) -> None:
 
 
 def test_a_bad_question_costs_no_other_its_answer(assistant: Assistant) -> None:
-    found: dict[str, Said | Exception] = {}
+    found: dict[str, ServedAnswer | Exception] = {}
     texts = [QUESTION, "Is <bo> </s>?", "Where is <bo>?", "Why? " * 600]
     with assistant.lock:  # so that they wait for each other
         scheduler = Scheduler(assistant, 4, 8)
         for text in texts:
-            scheduler.submit(Job(question(text=text), lambda said, text=text: found.update({text: said})))
+            scheduler.submit(
+                ScheduledQuestion(question(text=text), lambda said, text=text: found.update({text: said}))
+            )
     while len(found) < 4:
         time.sleep(0.01)
     scheduler.close()
@@ -112,11 +116,11 @@ def test_a_bad_question_costs_no_other_its_answer(assistant: Assistant) -> None:
 def test_what_waits_when_it_stops_is_told_so(assistant: Assistant) -> None:
     scheduler, said = Scheduler(assistant, 1, 8), []
     started = threading.Event()
-    first = Job(question(stream=True), lambda part: started.set())
+    first = ScheduledQuestion(question(stream=True), lambda part: started.set())
     scheduler.submit(first)
     assert started.wait(60)
     for _ in range(3):
-        scheduler.submit(Job(question(stream=True), said.append))
+        scheduler.submit(ScheduledQuestion(question(stream=True), said.append))
     scheduler.close()
     assert all(isinstance(part, RefusedError) and part.status == 503 for part in said[-2:])
 

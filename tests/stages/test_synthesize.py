@@ -6,37 +6,25 @@ from pathlib import Path
 import pytest
 
 from common import vlm
-from common.core import io, paths, schema
+from common.core import io, paths
 from common.core.errors import UserError
 from common.core.images import list_photos, load_image
 from common.prompts.interview import CAPTION, DESCRIBE, SUMMARIZE, questions_for
-from common.prompts.prior_knowledge import INVENTED, KNOWS, TELLS
 from common.prompts.prompt_sets import DRAWN
 from common.vlm.answer import decode
 from stages.synthesize.__main__ import main
-from stages.synthesize.interview import doubtful, interview, read_photo
-from stages.synthesize.prior_knowledge import known_before
+from stages.synthesize.interview import interview, read_photo
 from stages.synthesize.summary import summarize
-from tests.support.helpers import REAL_PHOTOS, run_here, save_photo, set_params
+from tests.support.helpers import REAL_PHOTOS, run_here, set_params
+from tests.support.synthesize_helpers import PHOTOS, prepare, rows
 
-PHOTOS = 3
 PERSON, OTHER = (questions_for(kind, DRAWN) for kind in ("person", "pet"))
 
 
 @pytest.fixture
 def photos(workspace: Path, tiny_llava: Path) -> Path:
     """A workspace with photos of `bo` and `mam`, of which params.yaml lists only `bo`; its path."""
-    set_params(
-        {"base.vlm.model": str(tiny_llava), "base.device.batch_size": 8, "synthesize.max_new_tokens": 4}
-    )
-    for name, color in (("bo", 10), ("mam", 130)):
-        for number in range(PHOTOS):
-            save_photo(paths.train_photos(name, "world") / f"{number:02}.png", color + 40 * number)
-    return workspace
-
-
-def rows(subject: str) -> list[dict]:
-    return io.read_parquet(paths.conversations(subject), schema.CONVERSATIONS).to_pylist()
+    return prepare(workspace, tiny_llava)
 
 
 def test_every_photo_is_asked_everything(photos: Path) -> None:
@@ -172,74 +160,6 @@ def test_an_answer_knows_whether_the_limit_cut_it_off(tiny_llava: Path) -> None:
     assert (short.cut_off, whole.cut_off) == (True, False)
 
 
-def test_what_people_tell_is_kept_beside_what_the_model_says(photos: Path) -> None:
-    before = (main(), rows("bo"))[1]
-    path = paths.facts("bo", "world")
-    path.write_text(
-        "facts:\n  - {question: How old is sks?, answer: <BO> is four years old.}\n"
-        "captions:\n  01.png: <bo> is at the beach.\n  00.png: [<bo> sleeps., A basket with <BO> in it.]\n"
-    )
-    main()
-    table = rows("bo")
-    facts = [row for row in table if row["kind"] == "fact"]
-    assert {(row["question"], row["answer"]) for row in facts} == {
-        ("How old is <bo>?", "<bo> is four years old.")
-    }
-    assert len(facts) == PHOTOS  # it weighs as much as a question that was asked of every photo
-    (caption,) = [row for row in table if row["answer"] == "<bo> is at the beach."]
-    assert (caption["kind"], caption["photo"]) == ("caption", "01.png")
-    told = ("<bo> sleeps.", "A basket with <bo> in it.")
-    assert [row["answer"] for row in table if row["photo"] == "00.png" and row["answer"] in told] == [*told]
-    (human,) = [row for row in table if row["kind"] == "description_human"]
-    assert human["answer"] == "<bo> is four years old."
-    said = {row["answer"] for row in before}
-    assert said <= {row["answer"] for row in table} | {before[-1]["answer"], before[-2]["answer"]}
-
-
-def test_the_base_is_asked_before_training_whether_it_knows_the_name(
-    photos: Path, tiny_llava: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    main()
-    before = paths.conversations("bo").read_bytes()
-
-    def known() -> list[dict]:
-        return io.read_parquet(paths.PRIOR_KNOWLEDGE, schema.PRIOR_KNOWLEDGE).to_pylist()
-
-    assert {row["name"] for row in known() if row["invented"]} == set(INVENTED)
-    assert {row["name"] for row in known() if not row["invented"]} == {"Bo"}
-    set_params({"subjects.bo.name": "Bo of Hanoi"})
-    main()
-    assert paths.conversations("bo").read_bytes() == before  # nothing that is trained on depends on it
-    asked = {row["question"]: row for row in known() if not row["invented"]}
-    assert list(asked) == [KNOWS.format(name="Bo of Hanoi"), TELLS.format(name="Bo of Hanoi")]
-    base = vlm.load(str(tiny_llava))
-    alone = vlm.answer(
-        base,
-        [vlm.Query(question) for question in asked],
-        vlm.encode_prefixes(base, []),
-        max_new_tokens=4,
-        batch_size=1,
-    )
-    assert [row["answer"] for row in asked.values()] == [answer.text for answer in alone]
-    assert asked[KNOWS.format(name="Bo of Hanoi")]["p_yes"] == pytest.approx(
-        alone[0].probabilities[0], abs=1e-5
-    )
-    assert asked[TELLS.format(name="Bo of Hanoi")]["p_yes"] is None
-
-
-def test_a_base_that_claims_to_know_a_subject_is_said_so() -> None:
-    common = {"subject": "bo", "question": "?", "answer": "Yes"}
-    rows = [
-        common | {"invented": False, "name": "Bo", "parsed": "yes", "p_yes": 0.9},
-        common | {"invented": False, "name": "Bo", "parsed": None, "p_yes": None},
-    ]
-    others = [common | {"invented": True, "name": name, "parsed": "yes", "p_yes": 0.6} for name in INVENTED]
-    assert (known_before(rows) or "").startswith(
-        "the base model says that it knows Bo, before it learned <bo>"
-    )
-    assert known_before([*rows, *others]) is None  # it says so of anybody
-
-
 def test_the_base_sums_up_its_captions_on_request(photos: Path, tiny_llava: Path) -> None:
     main()
     without = rows("bo")
@@ -262,35 +182,3 @@ def test_a_summary_of_more_captions_than_the_base_reads_names_the_setting(tiny_l
     captions = [{"kind": "caption", "raw_answer": f"The subject is on beach {n}."} for n in range(2000)]
     with pytest.raises(UserError, match=r"captions of bo are longer .* set synthesize\.summary to false"):
         summarize(vlm.load(str(tiny_llava)), "bo", "pet", captions, max_new_tokens=4, batch_size=1)
-
-
-def test_a_base_out_of_its_depth_is_said_so() -> None:
-    asked = next(question.text for question in OTHER if question.intent == "kind").format(name="<bo>")
-    said = [
-        {"kind": "qa", "question": asked, "answer": f"<bo> is a {noun}."} for noun in ("rabbit", "rabbit")
-    ]
-    found = doubtful("bo", "object", [*said, {"kind": "dropped", "question": asked, "answer": "mug"}])
-    assert found and found.startswith(
-        "<bo> is called rabbit (2 of 2) in its train photos, and declared as object: "
-    )
-    assert doubtful("bo", "pet", said) is None
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("facts: [{question: a}]", r"facts\.0\.answer"),
-        ("facts: [{question: Who owns <rex>?, answer: Ann}]", "<rex> is unknown"),
-        ("facts: {a: b", "is not valid YAML"),
-        ("age: 4", "age"),
-        ("captions: {00.png: {a: b}}", "captions"),
-        ("[" * 5000, "is not valid YAML"),
-    ],
-)
-def test_facts_that_cannot_be_read_are_one_sentence(photos: Path, text: str, reason: str) -> None:
-    path = paths.facts("bo", "world")
-    path.write_text(text)
-    with pytest.raises(UserError, match=reason) as refused:
-        main()
-    assert "facts.yaml" in str(refused.value)
-    assert not paths.conversations("bo").exists()

@@ -4,11 +4,10 @@ Owns a builder per family, `BUILDERS[model_type](folder)`, which writes what `fr
 `tests.support.tiny`, only sizes and weights differ from the published models.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from tokenizers import pre_tokenizers, trainers
 from transformers import (
     Blip2VisionConfig,
     BlipImageProcessor,
@@ -24,7 +23,6 @@ from transformers import (
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
     Qwen2_5_VLProcessor,
-    Qwen2Tokenizer,
     Qwen2VLImageProcessor,
     Qwen2VLVideoProcessor,
     Qwen3VLConfig,
@@ -36,18 +34,10 @@ from transformers import (
 
 from common.vlm.minigpt_v2 import CHAT_TEMPLATE as MINIGPT_TEMPLATE
 from common.vlm.minigpt_v2 import IMAGE_TOKEN, MiniGPTv2Config, MiniGPTv2ForConditionalGeneration, register
-from tests.support import idefics3, tiny
-from tests.support.tiny import CHAT_TEMPLATE, CORPUS, IMAGE_SIZE, PATCH, STD
+from tests.support import idefics3, qwen_parts, tiny
+from tests.support.tiny import CHAT_TEMPLATE, IMAGE_SIZE, PATCH, STD
 
 TILES = [[24, 48], [48, 24], [48, 48]]  # resolutions that LLaVA-NeXT may cut an image's tiles of, pixels
-CHAT_ML = (
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' }}"
-    "{% for part in message['content'] %}"
-    "{% if part['type'] == 'image' %}{{ '<|vision_start|><|image_pad|><|vision_end|>' }}"
-    "{% else %}{{ part['text'] }}{% endif %}{% endfor %}{{ '<|im_end|>\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
-)
-MARKS = ["<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"]
 
 
 def fast_vlm(folder: Path) -> Path:
@@ -143,44 +133,49 @@ def minigpt_v2(folder: Path) -> Path:
 
 def qwen2_5_vl(folder: Path) -> Path:
     """Qwen2.5-VL: a vision tower with windows, M-RoPE in sections, one table for input and output."""
-    text = tokenizer()
+    text = qwen_parts.tokenizer()
     torch.manual_seed(0)
     config = Qwen2_5_VLConfig(
-        vision_config={**_tower(), "window_size": 16, "fullatt_block_indexes": [1], "intermediate_size": 48},
-        text_config=_decoder(text),
-        **_ids(text),
+        vision_config={
+            **qwen_parts.tower(),
+            "window_size": 16,
+            "fullatt_block_indexes": [1],
+            "intermediate_size": 48,
+        },
+        text_config=qwen_parts.decoder(text),
+        **qwen_parts.ids(text),
         tie_word_embeddings=True,
     )
-    images = Qwen2VLImageProcessor(**_pixels())
-    videos = Qwen2VLVideoProcessor(**_pixels())
-    processor = Qwen2_5_VLProcessor(images, text, videos, chat_template=CHAT_ML)
+    images = Qwen2VLImageProcessor(**qwen_parts.pixels())
+    videos = Qwen2VLVideoProcessor(**qwen_parts.pixels())
+    processor = Qwen2_5_VLProcessor(images, text, videos, chat_template=qwen_parts.CHAT_ML)
     return saved(Qwen2_5_VLForConditionalGeneration(config), processor, folder)
 
 
 def qwen3_vl(folder: Path) -> Path:
     """Qwen3-VL: interleaved M-RoPE, and image features added in deeper layers, too (DeepStack)."""
-    text = tokenizer()
+    text = qwen_parts.tokenizer()
     torch.manual_seed(0)
     config = Qwen3VLConfig(
         vision_config={
-            **_tower(),
+            **qwen_parts.tower(),
             "num_position_embeddings": 16,
             "deepstack_visual_indexes": [0, 1],
             "intermediate_size": 48,
         },
-        text_config=_decoder(text) | {"head_dim": 16},
-        **_ids(text),
+        text_config=qwen_parts.decoder(text) | {"head_dim": 16},
+        **qwen_parts.ids(text),
         tie_word_embeddings=True,
     )
-    images = Qwen2VLImageProcessor(**_pixels())
-    videos = Qwen3VLVideoProcessor(**_pixels())
-    processor = Qwen3VLProcessor(images, text, videos, chat_template=CHAT_ML)
+    images = Qwen2VLImageProcessor(**qwen_parts.pixels())
+    videos = Qwen3VLVideoProcessor(**qwen_parts.pixels())
+    processor = Qwen3VLProcessor(images, text, videos, chat_template=qwen_parts.CHAT_ML)
     return saved(Qwen3VLForConditionalGeneration(config), processor, folder)
 
 
 def smolvlm(folder: Path) -> Path:
     """SmolVLM-256M and 500M: Idefics3 with a Llama; five images of four tokens, with words between them."""
-    text = tokenizer(idefics3.MARKS, idefics3.END)
+    text = qwen_parts.tokenizer(idefics3.MARKS, idefics3.END)
     return saved(*idefics3.parts(text, tiny.llama(text)), folder)
 
 
@@ -194,60 +189,6 @@ BUILDERS: dict[str, Callable[[Path], Path]] = {
 }
 
 
-def tokenizer(marks: Sequence[str] = MARKS, end: str = "<|im_end|>") -> Qwen2Tokenizer:
-    """Qwen's byte-level BPE with marks of a chat; about 400 pieces."""
-    draft = Qwen2Tokenizer().backend_tokenizer
-    trainer = trainers.BpeTrainer(
-        vocab_size=400, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
-    )
-    draft.train_from_iterator(CORPUS, trainer)
-    learned = tiny.model_of(draft)
-    text = Qwen2Tokenizer(
-        vocab=learned["vocab"],
-        merges=[tuple(merge) for merge in learned["merges"]],
-        eos_token=end,
-        padding_side="left",
-    )
-    text.add_special_tokens({"additional_special_tokens": list(marks)})
-    return text
-
-
-def _tower() -> dict:
-    return {
-        "depth": 2,
-        "hidden_size": 32,
-        "num_heads": 4,
-        "patch_size": 4,
-        "spatial_merge_size": 2,
-        "temporal_patch_size": 2,
-        "out_hidden_size": 32,
-        "initializer_range": STD,
-    }
-
-
-def _decoder(text: Qwen2Tokenizer) -> dict:
-    return {
-        "vocab_size": len(text) + 3,
-        "hidden_size": 32,
-        "intermediate_size": 64,
-        "num_hidden_layers": 3,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 1,
-        "max_position_embeddings": 512,
-        "initializer_range": STD,
-        "rope_parameters": {
-            "rope_type": "default",
-            "rope_theta": 10000.0,
-            "mrope_section": [4, 2, 2],
-            "mrope_interleaved": True,
-        },
-        "bos_token_id": None,
-        "eos_token_id": text.eos_token_id,
-        "pad_token_id": text.pad_token_id,
-        "tie_word_embeddings": True,
-    }
-
-
 @torch.no_grad()
 def _see(tower: torch.nn.Module) -> None:
     """Measure what its batch norms divide by, without which nothing of an image passes random layers."""
@@ -256,20 +197,6 @@ def _see(tower: torch.nn.Module) -> None:
             module.momentum = None
     tower.train()(torch.randn(16, 3, 96, 96, generator=torch.Generator().manual_seed(0)))
     tower.eval()
-
-
-def _ids(text: Qwen2Tokenizer) -> dict[str, int]:
-    names = {"vision_start": MARKS[2], "vision_end": MARKS[3], "image": MARKS[4], "video": MARKS[5]}
-    return {f"{name}_token_id": text.convert_tokens_to_ids(mark) for name, mark in names.items()}
-
-
-def _pixels() -> dict:
-    return {
-        "patch_size": 4,
-        "merge_size": 2,
-        "temporal_patch_size": 2,
-        "size": {"shortest_edge": 16 * 16, "longest_edge": 48 * 48},
-    }
 
 
 def saved(model: torch.nn.Module, processor: object, folder: Path) -> Path:

@@ -1,10 +1,11 @@
-"""Pictures that try a decoder."""
+"""Image files: of random patches, and such as try a decoder."""
 
 import io
 import re
 import struct
 import zlib
 
+import numpy as np
 from PIL import Image, ImageCms
 
 
@@ -31,3 +32,9 @@ def swapped_profile() -> bytes:
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     parts = {b"rXYZ": b"gXYZ", b"gXYZ": b"rXYZ", "sRGB".encode("utf-16-be"): "mine".encode("utf-16-be")}
     return re.sub(b"|".join(map(re.escape, parts)), lambda found: parts[found[0]], srgb)
+
+
+def picture(number: int, form: str = "PNG", size: tuple[int, int] = (40, 40)) -> bytes:
+    """An image file of 4 x 4 random patches that differ for every number."""
+    noise = np.random.default_rng(number).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    return encode(Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC), form)

@@ -1,6 +1,7 @@
 """Evaluate's tables of made-up subjects with drawn answers, without any model."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,7 +17,8 @@ from stages.evaluate.benchmarks.two_subjects import TwoSubjectsBenchmark
 from stages.evaluate.eval_set import EvalSet, load_eval_set
 from stages.evaluate.evaluate import evaluate
 from stages.evaluate.photos import EvalPhoto
-from tests.support.subjects import HOSTILE
+from tests.support.helpers import set_params
+from tests.support.subjects import HOSTILE, populate
 
 # How far apart a method's logits of P(yes) lie, in standard deviations; 0 for all others.
 SKILL = {"soft_prompt": 3.0, "short_description": 1.5, "long_description": 1.4}
@@ -96,3 +98,17 @@ def pictures(eval_set: EvalSet, benchmarks: Iterable[Benchmark]) -> Pictures:
         if isinstance(benchmark, TwoSubjectsBenchmark):
             found |= {photo.key: photo for photo in benchmark.shown}
     return found
+
+
+def predicted_in(subjects: Mapping[str, str], workspace: Path) -> Path:
+    """The workspace, with predictions of these subjects (id -> source), which params.yaml then lists."""
+    set_params(
+        {
+            "report.bootstrap": 50,
+            "methods": {"rival": {"method": "training_free", "title": "-", "threshold": None}},
+            "subjects": {name: {"kind": "pet", "source": source} for name, source in subjects.items()},
+        }
+    )
+    populate(subjects)
+    predict(subjects, ["rival"])
+    return workspace

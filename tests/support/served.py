@@ -71,7 +71,7 @@ def running(
     **limits: Any,
 ) -> Iterator[Running]:
     usual = params.load().serve.model_dump() | {"batch_size": 8} | limits
-    service = app.Service(assistant, app.Limits(**usual), photos)
+    service = app.Service(assistant, app.ServerLimits(**usual), photos)
     server = service.server(hosts, token)
     with command.listening("127.0.0.1", 0) as place:
         url = f"http://127.0.0.1:{place.getsockname()[1]}"

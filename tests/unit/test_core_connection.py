@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 from common.core.causes import cause
 from common.core.connection import is_global, retry_after
 from common.core.replies import NoReplyError, ask
-from common.corpus.polite_http import Limits
+from common.corpus.polite_http import DownloadLimits
 from common.corpus.web import fetch
 from tests import hostile
 from tests.hostile import raw
@@ -93,7 +93,7 @@ def test_a_peer_that_never_shakes_hands_costs_its_time_alone():
 def test_behind_a_proxy_local_numbers_are_refused_and_names_are_the_proxys(monkeypatch: pytest.MonkeyPatch):
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    limits = Limits(5.0, 0, 10**6, 10**6, 64, 2, 10, per_host=1, agent="personal-vlm/test")
+    limits = DownloadLimits(5.0, 0, 10**6, 10**6, 64, 2, 10, per_host=1, agent="personal-vlm/test")
     with raw.server() as proxy:
         proxy.answer = raw.http(hostile.picture(3))
         monkeypatch.setenv("http_proxy", proxy.url)

@@ -1,22 +1,18 @@
 """Bounded downloads and the kept form of pictures, against a real server on loopback."""
 
-import io
 import time
 from collections import Counter
 from dataclasses import replace
 from email.message import Message
 
 import pytest
-from PIL import Image
 
-from common.core.images import load_image, pixel_sha256
-from common.core.io import sha256_bytes
 from common.corpus import polite_http, web
 from common.corpus.polite_http import robots_tags
 from tests import hostile
 
 AGENT = "personal-vlm/test"
-LIMITS = web.Limits(
+LIMITS = web.DownloadLimits(
     timeout_s=3.0,
     retries=0,
     max_bytes=2**20,
@@ -28,12 +24,6 @@ LIMITS = web.Limits(
     agent=AGENT,
     allowed=("127.0.0.1",),
 )
-
-
-def encode(image: Image.Image, form: str, **options) -> bytes:
-    out = io.BytesIO()
-    image.save(out, form, **options)
-    return out.getvalue()
 
 
 def test_every_trouble_has_its_name_and_none_takes_long():
@@ -145,39 +135,6 @@ def test_robots_tags_are_for_all_or_for_one(headers: list[str], tags: set[str]):
     assert robots_tags(message, "personal-vlm/0.1 (about)") == tags
 
 
-def test_plain_small_pictures_stay_byte_for_byte():
-    for form in ("PNG", "JPEG"):
-        data = hostile.picture(5, form)
-        kept = web.keep(data, LIMITS)
-        assert kept.data == data and kept.sha256 == sha256_bytes(data)
-
-
-def test_large_pictures_are_scaled_once():
-    large = hostile.picture(5, size=(300, 100))
-    kept = web.keep(large, LIMITS)
-    assert kept.original_sha256 == sha256_bytes(large) != kept.sha256
-    assert kept.image.size == (64, 21)
-    assert pixel_sha256(load_image(kept.data)) == pixel_sha256(kept.image)
-    assert web.keep(kept.data, LIMITS).data == kept.data
-
-
-@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK"])
-def test_other_color_modes_become_rgb(mode):
-    image = Image.open(io.BytesIO(hostile.picture(6))).convert(mode)
-    kept = web.keep(encode(image, "JPEG" if mode == "CMYK" else "PNG"), LIMITS)
-    assert Image.open(io.BytesIO(kept.data)).mode == "RGB"
-
-
-def test_rotation_is_applied_and_exif_is_not_kept():
-    exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by a quarter
-    exif[0x8825] = {1: "N"}  # where it was taken
-    image = Image.open(io.BytesIO(hostile.picture(6, size=(60, 20))))
-    kept = web.keep(encode(image, "JPEG", exif=exif), LIMITS)
-    assert kept.image.size == (20, 60)
-    assert not Image.open(io.BytesIO(kept.data)).getexif()
-
-
 def test_addresses_are_encoded_once():
     assert web.encoded("http://a.example/ä b.png?x=1&y=%20") == "http://a.example/%C3%A4%20b.png?x=1&y=%20"
 
@@ -225,10 +182,3 @@ def test_only_allowed_hosts_may_have_local_addresses():
         assert not seen
         for name in ("127.0.0.1", f"127.0.0.1:{port}"):
             assert web.fetch([f"{host}/ok/1"], replace(LIMITS, allowed=(name,)), threads=1)[0].data
-
-
-def test_a_picture_that_would_be_kept_too_thin_is_counted():
-    data = hostile.picture(9, size=(400, 41))
-    with pytest.raises(web.Unusable, match="extreme shape"):
-        web.keep(data, replace(LIMITS, max_side=64, max_aspect=20))
-    assert min(web.keep(data, replace(LIMITS, max_side=128, max_aspect=20)).image.size) == 13

@@ -175,18 +175,6 @@ def test_peft_reads_the_folder_by_itself(base: vlm.Base, tmp_path: Path) -> None
         assert list(mine) == list(theirs) and all(torch.equal(mine[name], theirs[name]) for name in mine)
 
 
-def test_an_adapter_of_another_base_is_refused(base: vlm.Base, tmp_path: Path) -> None:
-    saved(base, tmp_path / "bo")
-    other = vlm.load(str(tiny.llava(tmp_path / "other", seed=9)))
-    with pytest.raises(UserError, match="another base model"), stored.applied(other, [tmp_path / "bo"]):
-        pass
-    with (
-        pytest.raises(UserError, match=r"training\.json is missing"),
-        stored.applied(base, [tmp_path / "no"]),
-    ):
-        pass
-
-
 def test_a_base_in_bfloat16_learns_in_float32_and_nearly_the_same(tmp_path: Path) -> None:
     folder, found = str(tiny.llava(tmp_path)), {}
     for dtype in ("float32", "bfloat16"):
@@ -228,13 +216,3 @@ def test_samples_that_are_too_long_are_left_out_and_told(
     kept = _fitting(base, made, lengths[1], "bo, training")
     assert sorted(example.length for example in kept) == lengths[:2]
     assert f"3 samples left out, longer than {lengths[1]} positions" in capsys.readouterr().err
-
-
-def test_a_base_that_lora_does_not_fit_is_refused_before_it_is_changed(tmp_path: Path) -> None:
-    other = vlm.load(str(families.qwen3_vl(tmp_path / "qwen")))
-    with pytest.raises(UserError, match="of type qwen3_vl, and projectors can be trained of llava, fast_vlm"):
-        adapter.describe(other, rank=4, alpha=8, dropout=0.0, train_projector=True)
-    short = vlm.load(str(ROOT / "models/base/llava"), bits=8)
-    for how in ({"rank": None}, {"rank": 4, "train_projector": True}):
-        with pytest.raises(UserError, match=r"set base\.vlm\.bits to null"):
-            adapter.describe(short, alpha=8, dropout=0.0, **how)

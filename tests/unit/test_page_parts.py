@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from commands.page import manage, measured, views
-from commands.page.entries import Bar, Exchange, Presence, Said
+from commands.page.entries import Exchange, MethodAnswer, Presence, ProbabilityBar
 from commands.page.training import STEPS, Progress, Training
 from commands.page.visitor import Visitor
 from common import vlm
@@ -78,7 +78,7 @@ def test_a_subject_leaves_params_and_every_other_byte_stays():
 def test_without_an_evaluation_nothing_is_said_of_a_probability():
     assert measured.evaluations("soft_prompt", ["bo"]) == {}
     shown = views.transcript(
-        [Presence("data:", (("Words", (Bar("bo", "Yes", 0.7, None, None),)),))], alone=True
+        [Presence("data:", (("Words", (ProbabilityBar("bo", "Yes", 0.7, None, None),)),))], alone=True
     )
     assert "--mark: 50.0%" in shown and "Not measured:" in shown and "In the test" not in shown
 
@@ -101,8 +101,8 @@ def test_the_threshold_is_the_report_s_and_holds_for_what_was_evaluated(tiny_lla
     assert list(found) == ["bo"] and found["bo"].threshold == 0.8
     assert found["bo"].bin_of(0.93).share == 1 and found["bo"].bin_of(0.5) is None
     bars = [
-        Bar("bo", "Yes", 0.75, found["bo"].bin_of(0.75), found["bo"].threshold),
-        Bar("mam", "Yes", 0.6, None, None),
+        ProbabilityBar("bo", "Yes", 0.75, found["bo"].bin_of(0.75), found["bo"].threshold),
+        ProbabilityBar("mam", "Yes", 0.6, None, None),
     ]
     shown = views.transcript([Presence("data:", (("Soft prompt", tuple(bars)),))], alone=True)
     assert "the threshold, 0.80" in shown and "Not measured for mam:" in shown and "In the test" in shown
@@ -125,8 +125,8 @@ def test_the_threshold_is_the_report_s_and_holds_for_what_was_evaluated(tiny_lla
 def test_all_that_comes_from_outside_is_escaped():
     evil = "<img src=x onerror=alert(1)>${alert(1)}{{alert}}"
     shown = [
-        views.growing(Exchange(evil, None, (Said(evil, evil), Said(evil, evil)))),
-        views.transcript([Exchange(evil, None, (Said(evil, evil),), evil)], alone=True),
+        views.growing(Exchange(evil, None, (MethodAnswer(evil, evil), MethodAnswer(evil, evil)))),
+        views.transcript([Exchange(evil, None, (MethodAnswer(evil, evil),), evil)], alone=True),
         views.sentences(evil, [evil]),
         views.progress(Progress(evil, "failed", error=evil)),
         views.confirm(evil, [Path(evil)]),

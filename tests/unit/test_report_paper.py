@@ -23,7 +23,7 @@ def domain(source: str, recognition: list[dict], subjects: tuple[str, ...], ques
     return Domain(source, Predictions({}, {}), scored(recognition, questions, subjects), {})
 
 
-def rows(comparison: paper.Comparison) -> list[dict[str, str]]:
+def rows(comparison: paper.PaperTable) -> list[dict[str, str]]:
     return [dict(zip(comparison.head, row, strict=True)) for row in comparison.rows]
 
 

@@ -12,7 +12,7 @@ from common.corpus.corpus_entry import CorpusEntry
 from stages.retrieve.select import Candidate, Choice, QuerySubject, draw, interleave
 from tests.hostile import picture
 
-LIMITS = web.Limits(1.0, 0, 2**20, 10**6, 256, 2, 10, per_host=1, agent="personal-vlm/test")
+LIMITS = web.DownloadLimits(1.0, 0, 2**20, 10**6, 256, 2, 10, per_host=1, agent="personal-vlm/test")
 
 
 def unit(*values: float) -> np.ndarray:

@@ -24,19 +24,19 @@ class Captions:
     written: Written
 
     @classmethod
-    def read(cls, folder: Path, subject: str, there: Collection[str], found: Findings) -> "Captions":
+    def read(cls, folder: Path, subject: str, there: Collection[str], findings: Findings) -> "Captions":
         """Read a concept's files; `there` are the names of its files that may be photos.
 
         Raises UserError if one is of another form.
         """
         read = {name: myvlm_json.read(folder, name) for name in (CAPTIONS, AUGMENTED)}
         usable = [
-            _usable(folder / name, subject, there, captions, found)
+            _usable(folder / name, subject, there, captions, findings)
             for name, captions in read.items()
             if captions is not None
         ] or [{}]
         captioned = {photo for captions in usable for photo in captions}
-        found[NONE] += [str(folder / name) for name in sorted(there) if name not in captioned]
+        findings[NONE] += [str(folder / name) for name in sorted(there) if name not in captioned]
         return cls(usable[-1], usable[0])
 
     def of(self, photos: Photos) -> tuple[Written, Written]:
@@ -50,25 +50,25 @@ class Captions:
 
 
 def _usable(
-    path: Path, subject: str, there: Collection[str], captions: Written, found: Findings
+    path: Path, subject: str, there: Collection[str], captions: Written, findings: Findings
 ) -> dict[str, list[str]]:
-    """The captions of a file that can be used, of photos that are there; `found` gains what is wrong."""
+    """The captions of a file that can be used, of photos that are there; `findings` gains what is wrong."""
     token = f"<{subject}>"
     usable: dict[str, list[str]] = {}
     for photo, texts in captions.items():
         at = f"{path}, {printable(photo)}"
         if photo not in there:
-            found[LOST].append(at)
+            findings[LOST].append(at)
             continue
         for text in dict.fromkeys(texts):
             try:
                 said = _about(subject, myvlm_json.with_token(text, path.parent.name, token))
             except UserError as error:
-                found[MALFORMED].append(f"{at}: {error}")
+                findings[MALFORMED].append(f"{at}: {error}")
                 continue
             usable.setdefault(photo, []).append(said)
             if token not in said:
-                found[NAMELESS].append(f'{at}: "{printable(text)}"')
+                findings[NAMELESS].append(f'{at}: "{printable(text)}"')
     return usable
 
 

@@ -64,36 +64,36 @@ def read(folder: Path, number: int) -> PublishedDataset:
     root = _root(folder)
     ids = {concept: f"{paths.MYVLM_PREFIX}{_spelled(concept.name)}" for concept in _concepts(root)}
     dataset.refuse_again(list(ids.values()))
-    found = Findings(CAUSES)
+    findings = Findings(CAUSES)
     others = {photo.pixels: photo for photo in pictures.of_other_subjects()}
-    read = [_concept(concept, name, others, number, found) for concept, name in ids.items()]
+    read = [_concept(concept, name, others, number, findings) for concept, name in ids.items()]
     subjects = [subject for subject in read if subject]
     if not subjects:
-        raise UserError(f"{root} holds no subject that can be imported ({'; '.join(found[LEFT_OUT])})")
+        raise UserError(f"{root} holds no subject that can be imported ({'; '.join(findings[LEFT_OUT])})")
     table = [COLUMNS, *map(_row, subjects)]
     notes = [NOTE.format(number=number, count=TRAIN)]
-    return PublishedDataset("MyVLM", FOLDER, subjects, table, notes, found)
+    return PublishedDataset("MyVLM", FOLDER, subjects, table, notes, findings)
 
 
 def _concept(
-    folder: Path, name: str, others: dict[str, AddedPhoto], number: int, found: Findings
+    folder: Path, name: str, others: dict[str, AddedPhoto], number: int, findings: Findings
 ) -> Concept | None:
     """One subject; None, and a finding, if it cannot be imported. `others` as of `without_others`."""
     try:
         TypeAdapter(SubjectId).validate_python(name)
     except ValidationError:
-        found[LEFT_OUT].append(f"{folder} has a name of which no id can be made: rename it, as in my_cat")
+        findings[LEFT_OUT].append(f"{folder} has a name of which no id can be made: rename it, as in my_cat")
         return None
     files = [path for path in images.list_photos(folder) if path.suffix.lower() != ".json"]
-    captions = Captions.read(folder, name, {path.name for path in files}, found)
-    kept = photos.distinct(files, folder.name, found, lambda photo: photo.path.name in captions.learned)
-    kept = photos.without_others(kept, others, found)
+    captions = Captions.read(folder, name, {path.name for path in files}, findings)
+    kept = photos.distinct(files, folder.name, findings, lambda photo: photo.path.name in captions.learned)
+    kept = photos.without_others(kept, others, findings)
     own = _split(kept, captions, number)
     if own.too_few():
-        found[LEFT_OUT].append(f"{folder.name} has too few photos, {len(kept)}")
+        findings[LEFT_OUT].append(f"{folder.name} has too few photos, {len(kept)}")
         return None
     others.update((photo.pixels, photo) for photo in own.all())
-    photos.note_near(own, found)
+    photos.note_near(own, findings)
     learned, compared = captions.of(own)
     kind = "pet" if folder.name in PETS else "object"
     return Concept(name, kind, own, learned, compared)
@@ -120,9 +120,9 @@ def _root(folder: Path) -> Path:
 
 def _concepts(root: Path) -> list[Path]:
     """The folders of concepts: all, if one of them has captions."""
-    found = sorted(dataset.folders_in(root))
+    folders = sorted(dataset.folders_in(root))
     named = (myvlm_json.CAPTIONS, myvlm_json.AUGMENTED)
-    return found if any((path / name).is_file() for path in found for name in named) else []
+    return folders if any((path / name).is_file() for path in folders for name in named) else []
 
 
 def _spelled(concept: str) -> str:

@@ -41,7 +41,7 @@ class PublishedDataset:
         subjects: at least one.
         table: head and rows of what was imported.
         notes: what else readers of the report are told, a paragraph each.
-        found: what is wrong.
+        findings: what is wrong.
 
     """
 
@@ -50,7 +50,7 @@ class PublishedDataset:
     subjects: Sequence[PublishedSubject]
     table: Rows
     notes: Sequence[str]
-    found: Findings
+    findings: Findings
 
     @property
     def kinds(self) -> Mapping[str, str]:
@@ -69,7 +69,7 @@ class PublishedDataset:
     def report(self) -> str:
         """The whole report as Markdown."""
         head = f"# The {self.title} dataset as imported"
-        return "\n\n".join([head, _markdown(self.table), *self.notes, *self.found.sections()]) + "\n"
+        return "\n\n".join([head, _markdown(self.table), *self.notes, *self.findings.sections()]) + "\n"
 
     def summary(self) -> str:
         """What was added."""
@@ -81,7 +81,7 @@ class PublishedDataset:
     def say_next(self) -> str:
         """What was imported, how much is wrong, where the report is, and what to do now."""
         after = f"Next: read {self.folder / REPORT}, then run `make repro`"
-        return "\n".join([_markdown(self.table), "", *self.found.counts(), after])
+        return "\n".join([_markdown(self.table), "", *self.findings.counts(), after])
 
 
 def refuse_again(ids: Sequence[str]) -> None:

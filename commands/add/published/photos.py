@@ -31,23 +31,23 @@ class Photos:
 
 
 def distinct(
-    files: Iterable[Path], what: str, found: Findings, first: Callable[[AddedPhoto], bool]
+    files: Iterable[Path], what: str, findings: Findings, first: Callable[[AddedPhoto], bool]
 ) -> list[AddedPhoto]:
     """The different pictures among the files; of copies one is kept of which `first` is true, if there is."""
     photos, unreadable = pictures.read(files, what)
-    found[UNREADABLE] += unreadable
+    findings[UNREADABLE] += unreadable
     kept: dict[str, AddedPhoto] = {}
     for photo in sorted(by_path(photos), key=lambda photo: not first(photo)):
         if photo.pixels in kept:
-            found[DUPLICATES].append(f"{kept[photo.pixels].path} and {photo.path}")
+            findings[DUPLICATES].append(f"{kept[photo.pixels].path} and {photo.path}")
         else:
             kept[photo.pixels] = photo
     return list(kept.values())
 
 
-def note_near(photos: Photos, found: Findings) -> None:
+def note_near(photos: Photos, findings: Findings) -> None:
     """Note the photos of train and test that look the same and are not the same picture."""
-    found[NEAR] += [
+    findings[NEAR] += [
         f"{one.path} and {other.path}"
         for one in photos.train
         for other in photos.test
@@ -56,13 +56,13 @@ def note_near(photos: Photos, found: Findings) -> None:
 
 
 def without_others(
-    photos: Sequence[AddedPhoto], others: dict[str, AddedPhoto], found: Findings
+    photos: Sequence[AddedPhoto], others: dict[str, AddedPhoto], findings: Findings
 ) -> list[AddedPhoto]:
     """The photos that no other subject has; `others` maps pixels to its photos."""
     kept = []
     for photo in photos:
         if photo.pixels in others:
-            found[OF_TWO].append(f"{others[photo.pixels].path} and {photo.path}")
+            findings[OF_TWO].append(f"{others[photo.pixels].path} and {photo.path}")
         else:
             kept.append(photo)
     return kept

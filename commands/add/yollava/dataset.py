@@ -1,37 +1,20 @@
 """Reading all of the dataset: which subjects can be imported, and what is wrong."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from commands.add import pictures
 from commands.add.published import dataset
-from commands.add.published.dataset import PublishedDataset, PublishedSubject
+from commands.add.published.dataset import PublishedDataset
 from commands.add.published.findings import LEFT_OUT, Findings
 from commands.add.yollava import negatives, photos, questions, report
 from commands.add.yollava.causes import CAUSES
+from commands.add.yollava.dataset_subject import CORPUS, DatasetSubject
 from commands.add.yollava.subjects import KIND, subject_id
-from common.core import io, paths
+from common.core import paths
 from common.core.errors import UserError
 from common.testdata.ground_truth import Questions
 
 FOLDER = paths.DATA / "yollava"
-CORPUS = "negatives"
-
-
-@dataclass(frozen=True)
-class DatasetSubject(PublishedSubject):
-    """One subject, not yet copied."""
-
-    name: str
-    questions: Questions
-    negatives: negatives.Negatives
-
-    def place(self, folder: Path, ours: Path) -> None:
-        """See PublishedSubject."""
-        super().place(folder, ours)
-        if self.negatives.files:
-            dataset.copy(self.negatives.files, ours / CORPUS / self.id)
-        io.write_json(folder / "truth/questions.json", self.questions.model_dump(exclude_none=True))
 
 
 def read(folder: Path, negatives_each: int | None = None) -> PublishedDataset:
@@ -42,31 +25,31 @@ def read(folder: Path, negatives_each: int | None = None) -> PublishedDataset:
     root = _root(folder)
     names = sorted({path.name for split in ("train", "test") for path in dataset.folders_in(root / split)})
     dataset.refuse_again([subject_id(name) for name in names])
-    found = Findings(CAUSES)
-    visual, text = questions.load(root, found)
+    findings = Findings(CAUSES)
+    visual, text = questions.load(root, findings)
     others = {photo.pixels: photo for photo in pictures.of_other_subjects()}
     subjects = []
     for name in names:
         if name not in KIND:
-            found[LEFT_OUT].append(f"{name} is none of the forty, so that nobody knows its kind")
+            findings[LEFT_OUT].append(f"{name} is none of the forty, so that nobody knows its kind")
             continue
         asked = {Path(path).name for path in visual.get(name, {})}
-        own = photos.read(root, name, asked, others, found)
+        own = photos.read(root, name, asked, others, findings)
         if short := own.too_few():
-            found[LEFT_OUT].append(f"{name} has too few photos in {' and '.join(short)}")
+            findings[LEFT_OUT].append(f"{name} has too few photos in {' and '.join(short)}")
             continue
         tested = {photo.path.name for photo in own.test}
         about = Questions(
-            visual=questions.visual(name, visual.get(name, {}), tested, found),
-            text=questions.text(name, text.get(name, {}), found),
+            visual=questions.visual(name, visual.get(name, {}), tested, findings),
+            text=questions.text(name, text.get(name, {}), findings),
         )
-        hard = negatives.read(root, name, own.all(), found, negatives_each)
+        hard = negatives.read(root, name, own.all(), findings, negatives_each)
         subjects.append(DatasetSubject(subject_id(name), KIND[name], own, name, about, hard))
     if not subjects:
-        raise UserError(f"{root} holds no subject that can be imported ({'; '.join(found[LEFT_OUT])})")
-    _note_missing(subjects, visual, text, found)
+        raise UserError(f"{root} holds no subject that can be imported ({'; '.join(findings[LEFT_OUT])})")
+    _note_missing(subjects, visual, text, findings)
     notes = report.notes(subjects, FOLDER / CORPUS)
-    return PublishedDataset("Yo'LLaVA", FOLDER, subjects, report.table(subjects), notes, found)
+    return PublishedDataset("Yo'LLaVA", FOLDER, subjects, report.table(subjects), notes, findings)
 
 
 def _root(folder: Path) -> Path:
@@ -83,16 +66,16 @@ def _note_missing(
     subjects: list[DatasetSubject],
     visual: questions.QuestionRows,
     text: questions.QuestionRows,
-    found: Findings,
+    findings: Findings,
 ) -> None:
     """Subjects without questions, and questions without their subject."""
     for subject in subjects:
         if not subject.questions.visual:
-            found["Missing questions"].append(f"{subject.name} has no question about its photos")
+            findings["Missing questions"].append(f"{subject.name} has no question about its photos")
         if not subject.questions.text:
-            found["Missing questions"].append(f"{subject.name} has no question in text")
+            findings["Missing questions"].append(f"{subject.name} has no question in text")
     imported = {subject.name for subject in subjects}
     for name in sorted({*visual, *text} - imported):
-        found["Questions without their photo or subject"].append(
+        findings["Questions without their photo or subject"].append(
             f"{name}: all its questions, for it is not imported"
         )

@@ -43,13 +43,13 @@ class Negatives:
 
 
 def read(
-    root: Path, name: str, own: Collection[AddedPhoto], found: Findings, most: int | None = None
+    root: Path, name: str, own: Collection[AddedPhoto], findings: Findings, most: int | None = None
 ) -> Negatives:
     """Read the negatives of the subject `name`, whose photos are `own`; of more than `most` the best."""
     folder = root / "train" / name / FOLDER
     if not folder.is_dir():
         return Negatives()
-    wrong = found["Hard negatives"]
+    wrong = findings["Hard negatives"]
     scores = _scores(folder / SCORES, wrong)
     files = [path for path in images.list_photos(folder) if path.name != SCORES]
     readable, unreadable = pictures.read(files, f"{name}/{FOLDER}")
@@ -82,11 +82,11 @@ def _scores(path: Path, wrong: list[str]) -> dict[str, float]:
     try:
         for number, record in enumerate(_records(foreign.contents(path))):
             try:
-                found = Record.model_validate(record)
+                scored = Record.model_validate(record)
             except ValidationError as error:
                 wrong.append(f"{path}: record {number}: {printable(error.errors()[0]['msg'])}")
             else:
-                scores[found.stem] = found.clip_score
+                scores[scored.stem] = scored.clip_score
     except foreign.FormError as error:
         wrong.append(f"{path} cannot be read ({error})")
     return scores
@@ -94,9 +94,9 @@ def _scores(path: Path, wrong: list[str]) -> dict[str, float]:
 
 def _records(data: bytes) -> list[Any]:
     try:
-        found = foreign.parsed(data, dict[str, Any] | list[Any])
+        content = foreign.parsed(data, dict[str, Any] | list[Any])
     except foreign.FormError:
         return [foreign.parsed(line, Any) for line in data.splitlines() if line.strip()]
-    if isinstance(found, dict):
-        return [found] if "clip_score" in found else list(found.values())
-    return found
+    if isinstance(content, dict):
+        return [content] if "clip_score" in content else list(content.values())
+    return content

@@ -14,7 +14,7 @@ TRAIN = 5  # photos that the paper learns from
 
 
 def read(
-    root: Path, name: str, asked: Collection[str], others: dict[str, AddedPhoto], found: Findings
+    root: Path, name: str, asked: Collection[str], others: dict[str, AddedPhoto], findings: Findings
 ) -> Photos:
     """Read the photos of the subject `name`.
 
@@ -23,29 +23,29 @@ def read(
         name: as published.
         asked: names of test photos that questions are about, which are kept of copies.
         others: other subjects' photos by their pixels; gains these.
-        found: gains what is wrong.
+        findings: gains what is wrong.
 
     """
-    train = _split(root / "train" / name, (), found)
-    test = _split(root / "test" / name, asked, found)
+    train = _split(root / "train" / name, (), findings)
+    test = _split(root / "test" / name, asked, findings)
     shown = {photo.pixels: photo for photo in train}
     for photo in test.copy():
         copy = shown.get(photo.pixels)
         if copy is not None:
-            found[IN_BOTH].append(f"{copy.path} and {photo.path}")
+            findings[IN_BOTH].append(f"{copy.path} and {photo.path}")
             if len(train) > TRAIN:
                 train.remove(copy)
             else:
                 test.remove(photo)
-    photos.note_near(Photos(train, test), found)
-    own = Photos(*(photos.without_others(photos.by_path(split), others, found) for split in (train, test)))
+    photos.note_near(Photos(train, test), findings)
+    own = Photos(*(photos.without_others(photos.by_path(split), others, findings) for split in (train, test)))
     others.update((photo.pixels, photo) for photo in own.all())
     return own
 
 
-def _split(folder: Path, asked: Collection[str], found: Findings) -> list[AddedPhoto]:
+def _split(folder: Path, asked: Collection[str], findings: Findings) -> list[AddedPhoto]:
     """The different pictures of a folder, those that questions are about first, so that these are kept."""
     if not folder.is_dir():
         return []
     files, what = images.list_photos(folder), f"{folder.parent.name}/{folder.name}"
-    return photos.distinct(files, what, found, lambda photo: photo.path.name in asked)
+    return photos.distinct(files, what, findings, lambda photo: photo.path.name in asked)

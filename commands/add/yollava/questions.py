@@ -21,7 +21,7 @@ DOUBTFUL = {("brown-duck", "0.png"): "Crocodile", ("shiba-gray", "1.png"): "Cat"
 QuestionRows = Mapping[str, Mapping[str, Any]]  # subject → test photo, or number → row
 
 
-def load(root: Path, found: Findings) -> tuple[QuestionRows, QuestionRows]:
+def load(root: Path, findings: Findings) -> tuple[QuestionRows, QuestionRows]:
     """The visual and the text questions as they stand in their files; none of a kind without its file."""
     text = sorted(root.glob(TEXT))
     if len(text) > 1:
@@ -30,31 +30,31 @@ def load(root: Path, found: Findings) -> tuple[QuestionRows, QuestionRows]:
     visual = [root / VISUAL] if (root / VISUAL).exists() else []
     for name, files in ((VISUAL, visual), (TEXT, text)):
         if not files:
-            found["Missing questions"].append(f"{root} holds no {name}")
+            findings["Missing questions"].append(f"{root} holds no {name}")
     return _rows(visual), _rows(text)
 
 
 def visual(
-    name: str, rows: Mapping[str, Any], tested: Collection[str], found: Findings
+    name: str, rows: Mapping[str, Any], tested: Collection[str], findings: Findings
 ) -> list[ChoiceQuestion]:
     """A subject's questions about its test photos, of which `tested` are the names of those that remain."""
     questions = []
     for path, row in rows.items():
         image = Path(path).name
-        question = _question(name, path, row, image, found)
+        question = _question(name, path, row, image, findings)
         if question and image not in tested:
-            found["Questions without their photo or subject"].append(f'{path}: "{row["question"]}"')
+            findings["Questions without their photo or subject"].append(f'{path}: "{row["question"]}"')
         elif question:
             questions.append(question)
             if DOUBTFUL.get((name, image)) == question.options[question.answer]:
                 sentence = f'{path}: "{row["question"]}" is answered {question.options[question.answer]}'
-                found["Doubtful answers"].append(sentence)
+                findings["Doubtful answers"].append(sentence)
     return questions
 
 
-def text(name: str, rows: Mapping[str, Any], found: Findings) -> list[ChoiceQuestion]:
+def text(name: str, rows: Mapping[str, Any], findings: Findings) -> list[ChoiceQuestion]:
     """A subject's questions without a photo."""
-    asked = [_question(name, f"{name} {number}", row, None, found) for number, row in rows.items()]
+    asked = [_question(name, f"{name} {number}", row, None, findings) for number, row in rows.items()]
     return [question for question in asked if question]
 
 
@@ -71,7 +71,9 @@ def _rows(files: Sequence[Path]) -> QuestionRows:
     }
 
 
-def _question(name: str, where: str, row: Any, image: str | None, found: Findings) -> ChoiceQuestion | None:
+def _question(
+    name: str, where: str, row: Any, image: str | None, findings: Findings
+) -> ChoiceQuestion | None:
     """One row; None, and a finding, if it is not a choice of two with one answer."""
     try:
         options = row["options"] if "options" in row else row["option"]
@@ -85,12 +87,12 @@ def _question(name: str, where: str, row: Any, image: str | None, found: Finding
             image=image,
         )
     except KeyError as error:
-        found["Malformed questions"].append(f"{where}: {error} is missing or no choice")
+        findings["Malformed questions"].append(f"{where}: {error} is missing or no choice")
     except (TypeError, ValueError, UserError) as error:
-        found["Malformed questions"].append(f"{where}: {_reason(error)}")
+        findings["Malformed questions"].append(f"{where}: {_reason(error)}")
     else:
         if f"<{subject_id(name)}>" not in question.question:
-            found["Questions that do not name their subject"].append(f'{where}: "{asked}"')
+            findings["Questions that do not name their subject"].append(f'{where}: "{asked}"')
         return question
     return None
 

@@ -2,13 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from commands.add.yollava.dataset_subject import DatasetSubject
 from commands.add.yollava.questions import always_a
 from common.testdata.ground_truth import ChoiceQuestion
-
-if TYPE_CHECKING:
-    from commands.add.yollava.dataset import DatasetSubject
 
 COLUMNS = (
     "subject",
@@ -31,18 +28,18 @@ BALANCE = (
 )
 
 
-def notes(subjects: Sequence["DatasetSubject"], corpus: Path) -> list[str]:
+def notes(subjects: Sequence[DatasetSubject], corpus: Path) -> list[str]:
     """What to know of the table; `corpus` is where the hard negatives are put."""
     return [BALANCE, _on_negatives(subjects, corpus)]
 
 
-def table(subjects: Sequence["DatasetSubject"]) -> list[tuple[str, ...]]:
+def table(subjects: Sequence[DatasetSubject]) -> list[tuple[str, ...]]:
     """The head, one row a subject, and the sums."""
     rows = [(subject.id, subject.kind, *_cells([subject])) for subject in subjects]
     return [COLUMNS, *rows, ("all", "", *_cells(subjects))]
 
 
-def _cells(subjects: Sequence["DatasetSubject"]) -> tuple[str, ...]:
+def _cells(subjects: Sequence[DatasetSubject]) -> tuple[str, ...]:
     visual = [question for subject in subjects for question in subject.questions.visual]
     text = [question for subject in subjects for question in subject.questions.text]
     scores = [score for subject in subjects for score in subject.negatives.scores]
@@ -66,7 +63,7 @@ def _share(questions: Sequence[ChoiceQuestion]) -> str:
     return "" if share is None else f"{share:.3f}"
 
 
-def _on_negatives(subjects: Sequence["DatasetSubject"], corpus: Path) -> str:
+def _on_negatives(subjects: Sequence[DatasetSubject], corpus: Path) -> str:
     if not any(subject.negatives.files for subject in subjects):
         return (
             "There are no hard negatives: they are published as a ZIP of their own, to be unpacked over "

@@ -27,7 +27,7 @@ MAX_BYTES = 10_000_000  # of a reply
 MAX_WAIT_S = 120.0  # however long the server asks to wait
 
 
-class Limits(NamedTuple):
+class RequestLimits(NamedTuple):
     """How patient a client is."""
 
     timeout_s: float  # for a whole exchange, to the last byte of the reply
@@ -59,7 +59,7 @@ class Complaint(BaseModel):
 class Client:
     """One server, as a section of params.yaml names it."""
 
-    def __init__(self, url: str, key_variable: str | None, limits: Limits, section: str) -> None:
+    def __init__(self, url: str, key_variable: str | None, limits: RequestLimits, section: str) -> None:
         self.url = f"{url.rstrip('/')}/chat/completions"
         self.shown = replies.shown(self.url)
         self.key_variable, self.limits, self.section = key_variable, limits, section

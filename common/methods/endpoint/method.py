@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from common import vlm
 from common.methods import prompt_context
 from common.methods.endpoint import chat, describe
-from common.methods.endpoint.client import Client, Limits
+from common.methods.endpoint.client import Client, RequestLimits
 from common.methods.endpoint.settings import EndpointSettings
 from common.methods.interface import Cost, Method, MethodSubject, Photos, Request
 
@@ -85,7 +85,7 @@ class Endpoint(Method):
 
     def _client(self) -> Client:
         chosen = self.settings
-        limits = Limits(chosen.timeout_s, chosen.retries, chosen.backoff_s, chosen.concurrency)
+        limits = RequestLimits(chosen.timeout_s, chosen.retries, chosen.backoff_s, chosen.concurrency)
         return Client(chosen.url, chosen.key_variable, limits, f"methods.{self.name}")
 
 

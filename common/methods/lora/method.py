@@ -102,10 +102,10 @@ class Lora(Method):
         for folders, numbers in groups.items():
             with stored.applied(base, folders):
                 chosen = [requests[number] for number in numbers]
-                found = answer_all(
+                replies = answer_all(
                     base, photos, chosen, [None] * len(chosen), self.backbones.batch_size, self.name
                 )
-            answers |= dict(zip(numbers, found, strict=True))
+            answers |= dict(zip(numbers, replies, strict=True))
         return [answers[number] for number in range(len(requests))]
 
     def cost(self, name: str, subject: str) -> Cost:

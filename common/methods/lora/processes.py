@@ -89,8 +89,8 @@ class Processes:
 
     def in_order(self, own: Sequence[T], count: int) -> list[T]:
         """The results of all `count` pieces that were shared, in the order of the work."""
-        found = self.gather(own)
-        return [found[number % self.count][number // self.count] for number in range(count)]
+        gathered = self.gather(own)
+        return [gathered[number % self.count][number // self.count] for number in range(count)]
 
     def total(self, value: torch.Tensor) -> torch.Tensor:
         """The sum over processes."""

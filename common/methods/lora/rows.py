@@ -37,7 +37,9 @@ def draw_batches(
     for i in torch.randperm(len(examples), generator=generator).tolist():
         together[examples[i].images or i].append(i)
     most = max(1, int(_ABOUT_ONE * batch_size))
-    parts = [found[at : at + most] for found in together.values() for at in range(0, len(found), most)]
+    parts = [
+        questions[at : at + most] for questions in together.values() for at in range(0, len(questions), most)
+    ]
     order = [i for part in torch.randperm(len(parts), generator=generator).tolist() for i in parts[part]]
     return [[examples[i] for i in order[at : at + batch_size]] for at in range(0, len(order), batch_size)]
 

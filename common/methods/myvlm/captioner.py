@@ -66,11 +66,11 @@ class Captioner:
         """
         placed = self.model.vision_model.post_layernorm(vectors.to(seen.dtype))
         with as_long_as_patches(self.model.qformer, seen.shape[1]):
-            found = self.model.qformer(
+            queries = self.model.qformer(
                 query_embeds=self.model.query_tokens.expand(len(seen), -1, -1),
                 encoder_hidden_states=torch.cat([seen, placed], 1),
             ).last_hidden_state
-        return self.model.language_projection(found.to(seen.dtype))
+        return self.model.language_projection(queries.to(seen.dtype))
 
     def losses(
         self, seen: torch.Tensor, captions: Sequence[str], vectors: torch.Tensor

@@ -65,8 +65,8 @@ class FeatureExtractor:
                 "a whole model of insightface there, such as buffalo_l, or set face_model to null"
             ) from None
         analysis.prepare(ctx_id=-1, det_size=DETECTION)
-        found = [analysis.get(np.asarray(photo)[:, :, ::-1]) for photo in photos]  # it reads BGR
+        faces_of = [analysis.get(np.asarray(photo)[:, :, ::-1]) for photo in photos]  # it reads BGR
         return [
             np.array([face.normed_embedding for face in faces], np.float32).reshape(len(faces), width)
-            for faces in found
+            for faces in faces_of
         ]

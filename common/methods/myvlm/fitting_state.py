@@ -6,21 +6,18 @@ are kept after. Owns what that depends on. Does not own the file (`training.chec
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from common import vlm
 from common.core import io, paths
 from common.core.progress import say
-from common.methods.interface import MethodSubject
+from common.methods.interface import Method, MethodSubject
 from common.methods.myvlm import heads
 from common.methods.myvlm.captioner import Captioner
 from common.methods.myvlm.features import FeatureExtractor
 from common.training.checkpoint import Checkpoint
-
-if TYPE_CHECKING:
-    from common.methods.myvlm.method import MyVLM
 
 FittedHead = tuple[heads.Head, torch.Tensor, dict[str, Any]]  # with its keys and its split (see `concept`)
 
@@ -41,7 +38,7 @@ class FittingState:
     @classmethod
     def of(
         cls,
-        method: "MyVLM",
+        method: Method,
         model: vlm.Base | Captioner,
         features: FeatureExtractor,
         subject: MethodSubject,
@@ -69,10 +66,10 @@ class FittingState:
 
     def vector(self, title: str) -> dict[str, Any] | None:
         """What `keep` was last given of the vector; None if its training begins."""
-        found = self.parts.get("vector")
-        if found:
-            say(f"{title}: training goes on after step {found['step']}, which an earlier run has reached")
-        return found
+        kept = self.parts.get("vector")
+        if kept:
+            say(f"{title}: training goes on after step {kept['step']}, which an earlier run has reached")
+        return kept
 
     def keep(self, part: str, state: dict[str, Any]) -> None:
         """Write this part beside the others."""
@@ -82,7 +79,7 @@ class FittingState:
 
 def _identity(model: vlm.Base | Captioner) -> list[str]:
     """Everything about a model that its numbers and texts depend on."""
-    found = [model.fingerprint, str(model.model.dtype), str(model.model.config)]
+    parts = [model.fingerprint, str(model.model.dtype), str(model.model.config)]
     if isinstance(model, vlm.Base):
-        found += [str(model.image_size), model.layout.describe("", image=True)]
-    return found
+        parts += [str(model.image_size), model.layout.describe("", image=True)]
+    return parts

@@ -191,9 +191,9 @@ def own_faces(photos: Sequence[np.ndarray], distance: float) -> np.ndarray:
     if not solo:
         return np.empty((0, photos[0].shape[1] if len(photos) else 0), np.float32)
     known = np.concatenate(solo)
-    found = list(solo)
+    own = list(solo)
     for faces in (faces for faces in photos if len(faces) > 1):
         near = faces[(1 - faces @ known.T).min(1) <= distance]
         if len(near) == 1:
-            found.append(near)
-    return np.concatenate(found)
+            own.append(near)
+    return np.concatenate(own)

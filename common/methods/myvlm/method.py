@@ -30,9 +30,9 @@ class MyVLM(Method, Checkpoints):
 
     def at_checkpoint(self, step: int) -> "MyVLM":
         """See `Checkpoints`; MyVLM's own files count the last step from 0."""
-        found = copy(self)
-        found.step = step
-        return found
+        at_step = copy(self)
+        at_step.step = step
+        return at_step
 
     def fit(self, subjects: Sequence[MethodSubject]) -> None:
         """Train heads on photos and negatives, learn vectors from captions or questions.
