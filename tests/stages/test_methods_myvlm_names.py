@@ -12,24 +12,24 @@ from common.prompts.captions import NAMING
 from common.world.attributes import draw_individual, draw_scene
 from common.world.draw import sprite, view
 from common.world.text import definition
-from tests.support.helpers import set_params
+from tests.support.helpers import ROOT
 
 PHOTOS = 6
 
 
 @pytest.fixture(scope="module")
 def shipped() -> vlm.Base:
-    return vlm.load("models/base/llava")
+    return vlm.load(str(ROOT / "models/base/llava"))
 
 
-def share_named(base: vlm.Base, names: Sequence[str]) -> float:
-    """Share of captions that repeat the name, asked by it, below a sentence that defines it."""
+def share_named(base: vlm.Base, names: Sequence[str], *, defined: bool = True) -> float:
+    """Share of captions that repeat the name, asked by it, below a sentence that defines it, or nothing."""
     rng = stream(7, "tests", "names")
     drawn = [(draw_individual(rng), draw_scene(rng)) for _ in range(PHOTOS)]
     pictures = [Image.fromarray(view(sprite(who), scene, rng)) for who, scene in drawn]
     prefixes = vlm.encode_prefixes(base, pictures, PHOTOS)
     asked = [
-        (name, vlm.Query(NAMING.format(name=name), photo, definition(name, who)))
+        (name, vlm.Query(NAMING.format(name=name), photo, definition(name, who) if defined else None))
         for name in names
         for photo, (who, _) in enumerate(drawn)
     ]
@@ -38,11 +38,14 @@ def share_named(base: vlm.Base, names: Sequence[str]) -> float:
     return sum(said) / len(said)
 
 
-def test_the_preset_s_word_is_one_that_the_base_says(shipped: vlm.Base) -> None:
-    set_params({"base.preset": "embedded"})
-    section = load().methods["myvlm"]
-    words = {section["identifier"], section["person_identifier"]}
-    assert share_named(shipped, sorted(words)) == 1
+def test_the_preset_s_word_is_one_that_the_base_repeats_by_itself(shipped: vlm.Base) -> None:
+    """Asked by name, a caption has the name from the question, as the published recall of LLaVA may, too."""
+    section = load(ROOT / "params.yaml").methods["myvlm"]
+    words = sorted({section["identifier"], section["person_identifier"]})
+    by_itself = share_named(shipped, words, defined=False)
+    assert share_named(shipped, words) >= 0.8 and by_itself > 0.5
+    short = ["<bo>", "<rex>", "<sam>", "<zo>"]  # names of one piece: known from definitions alone
+    assert share_named(shipped, short, defined=False) < by_itself / 2
 
 
 def test_names_of_many_pieces_are_not_said_even_where_a_sentence_defines_them(shipped: vlm.Base) -> None:
@@ -51,4 +54,4 @@ def test_names_of_many_pieces_are_not_said_even_where_a_sentence_defines_them(sh
     few = ["<bo>", "<rex>", "<mam>", "<tom>", "<zo>"]
     pieces = {name: len(shipped.tokenizer.tokenize(name)) - 2 for name in many + few}  # without < and >
     assert all((pieces[name] > 2) == (name in many) for name in pieces)
-    assert share_named(shipped, few) == 1 and share_named(shipped, many) < 0.1
+    assert share_named(shipped, few) > 0.8 and share_named(shipped, many) < 0.1
