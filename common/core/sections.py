@@ -22,7 +22,6 @@ from common.core.preset import (
 from common.core.settings import (
     AtOnce,
     Count,
-    CountOrZero,
     NonNegativeNumber,
     PositiveNumber,
     Section,
