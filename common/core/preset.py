@@ -64,7 +64,7 @@ class Augment(Section):
 
 
 class TrainingPictures(ImageSize):
-    """How pictures are kept and augmented for training, and by which set of prompts.yaml how often asked about."""
+    """How training pictures are kept and augmented; which set of prompts.yaml asks about them, how often."""
 
     recognition: str
     photo_questions: Count | None
