@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from common.core.settings import PRESET, CountOrZero, Section, Share, Side, TrainPreset
+from common.core.settings import PRESET, Count, CountOrZero, Section, Share, Side, TrainPreset
 
 Cosine = Annotated[float, Field(ge=-1, le=1)]
 
@@ -36,9 +36,11 @@ class ImageSize(Section):
     image_size: Side
 
 
-class DuplicateThresholds(Section):
-    """The CLIP cosines from which on a picture shows the subject itself, and two are one picture."""
+class NegativesPreset(Section):
+    """How many negatives, and the CLIP cosines from which on a picture shows the subject, and two are one."""
 
+    hard: CountOrZero
+    easy: CountOrZero
     max_similarity: Cosine
     near_duplicate: Cosine
 
@@ -62,9 +64,10 @@ class Augment(Section):
 
 
 class TrainingPictures(ImageSize):
-    """How pictures are kept and augmented for training, and what set of prompts.yaml asks about them."""
+    """How training pictures are kept and augmented; which set of prompts.yaml asks about them, how often."""
 
     recognition: str
+    photo_questions: Count | None
     augment: Augment
 
 
@@ -92,7 +95,7 @@ class Preset(Section):
 
     base: PresetBase
     index: ImageSize
-    retrieve: DuplicateThresholds
+    retrieve: NegativesPreset
     synthesize: Interview
     assemble: TrainingPictures
     train: TrainPreset

@@ -13,16 +13,15 @@ from common.core.preset import (
     ChatLimits,
     ClipModel,
     Cosine,
-    DuplicateThresholds,
     ImageSize,
     Interview,
+    NegativesPreset,
     TrainingPictures,
     VlmModel,
 )
 from common.core.settings import (
     AtOnce,
     Count,
-    CountOrZero,
     NonNegativeNumber,
     PositiveNumber,
     Section,
@@ -109,11 +108,9 @@ class Index(ImageSize):
         return self
 
 
-class Retrieve(DuplicateThresholds):
+class Retrieve(NegativesPreset):
     """Which neighbors become negatives."""
 
-    hard: CountOrZero
-    easy: CountOrZero
     neighbors: Count
     rounds: Annotated[int, Field(gt=0, le=20)]  # each asks for twice as many
     min_similarity: Cosine

@@ -56,11 +56,13 @@ class TrainData(Section):
 class TrainPreset(Section):
     """What of training depends on the base model."""
 
+    latent_tokens: Annotated[int, Field(ge=0, le=1024)]  # beyond, no context holds a question as well
     initial: InitialRows
     epochs: Epochs
     first_epoch: Epochs
     learning_rate: PositiveNumber
     schedule: Schedule
+    weight_decay: NonNegativeNumber
     batch_size: Count
     balance: bool
     end_token: bool
@@ -69,8 +71,6 @@ class TrainPreset(Section):
 class Train(TrainPreset):
     """Learning one soft prompt."""
 
-    latent_tokens: Annotated[int, Field(ge=0, le=1024)]  # beyond, no context holds a question as well
-    weight_decay: NonNegativeNumber
     held_out: Annotated[float, Field(ge=0, lt=1)]
     data: TrainData
 

@@ -1,6 +1,7 @@
 """Further general questions, from files as their authors publish them, in folders named as the benchmarks.
 
-    <folder>/textvqa/*.json     TextVQA: {"data": [{question_id, image_id, question, answers}]}
+    <folder>/textvqa/*.json     TextVQA: {"data": [{question_id, image_id, question, answers}]}; where its
+                                *_OCR_*.json lies there, {"data": [{image_id, ocr_tokens}]}, with these tokens
     <folder>/vqav2/*questions.json, *annotations.json    VQAv2: {"questions": […]} and {"annotations": […]}
     <folder>/gqa/*.json         GQA: {id: {imageId, question, answer}}
     <folder>/mme/<task>/        MME: a text of "question, tab, Yes or No" per image, beside it or in
@@ -24,12 +25,14 @@ from common.testdata.vqa_files import (
     GqaRow,
     Problem,
     TextFile,
+    TextTokensFile,
     VqaBenchmark,
 )
 
 LETTERS = "ABCDE"
 COCO = "COCO_val2014_{:012d}.jpg"
 PAIR = 2  # questions about an image of MME
+OCR_TOKENS = "Reference OCR token:"  # as LLaVA-1.5 was trained and is evaluated
 
 
 class VqaQuestion(NamedTuple):
@@ -65,12 +68,24 @@ def load_vqa(folder: Path) -> list[VqaQuestion]:
 
 
 def _textvqa(folder: Path) -> Iterator[VqaQuestion]:
-    for path in sorted(folder.glob("*.json")):
+    """With the OCR tokens of TextVQA's authors, if they are there, worded as LLaVA's evaluation does."""
+    files = set(folder.glob("*_OCR_*.json"))
+    read = {
+        one.image_id: one.ocr_tokens
+        for path in sorted(files)
+        for one in foreign.read(path, TextTokensFile, "Rosetta's file holds data, tokens by image").data
+    }
+    for path in sorted(set(folder.glob("*.json")) - files):
         for row in foreign.read(path, TextFile, "TextVQA holds data, a list of questions").data:
             where = f"{path}, question {row.question_id}"
             image = _there(folder / "images", f"{row.image_id}.jpg", where)
             answers = _given(row.answers, where, "such as TextVQA's val split")
-            yield VqaQuestion("textvqa", path.name, row.question_id, "all", image, row.question, (), answers)
+            question = row.question
+            if files:
+                if row.image_id not in read:
+                    raise UserError(f"{where}: {min(files)} has no tokens of {row.image_id}: use its split's")
+                question += f"\n{OCR_TOKENS} {', '.join(read[row.image_id])}"
+            yield VqaQuestion("textvqa", path.name, row.question_id, "all", image, question, (), answers)
 
 
 def _vqav2(folder: Path) -> Iterator[VqaQuestion]:

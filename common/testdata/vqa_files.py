@@ -24,6 +24,19 @@ class TextFile(BaseModel):
     data: list[TextRow]
 
 
+class TextTokens(BaseModel):
+    """What Rosetta read on an image of TextVQA."""
+
+    image_id: str
+    ocr_tokens: list[str]
+
+
+class TextTokensFile(BaseModel):
+    """TextVQA's file of OCR tokens."""
+
+    data: list[TextTokens]
+
+
 class CocoQuestion(BaseModel):
     """A question of VQAv2."""
 

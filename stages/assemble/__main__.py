@@ -17,7 +17,9 @@ def main() -> str:
     subjects, how = settings.subjects, settings.assemble
     strength = Strength(**how.augment.model_dump())
     asked = templates(how.recognition)
-    recipe = DatasetRecipe(settings.seed, how.image_size, how.positive_copies, strength, asked)
+    recipe = DatasetRecipe(
+        settings.seed, how.image_size, how.positive_copies, strength, asked, how.photo_questions
+    )
     made: Counter[str] = Counter()
     for name in progress.bar(subjects, "assemble"):
         chosen = train_photos.choose(name, subjects[name].source, settings.train_photos, settings.seed)

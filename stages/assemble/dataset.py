@@ -44,6 +44,12 @@ class DatasetRecipe:
     copies: int  # pictures made of each train photo, the first of them unchanged
     strength: Strength
     templates: Sequence[Template]  # what pictures are asked about by
+    photo_questions: int | None = None  # about each train photo and its copies; None for as many as negatives
+
+    @property
+    def made_of_each(self) -> int:
+        """Pictures made of each train photo: no more than are asked about."""
+        return min(self.copies, self.photo_questions or self.copies)
 
 
 def rows(
@@ -87,10 +93,10 @@ def _positives(
     recipe: DatasetRecipe,
     draw: Draw,
 ) -> Iterator[Row]:
-    """Every copy of every photo, over again until there are as many rows as negatives; one picture meets each
-    template once before it meets one again.
+    """Every copy of every photo, over again until there are as many rows as negatives, or as many of each
+    photo as `photo_questions` says; one picture meets each template once before it meets one again.
     """
-    copies = [(photo, copy) for copy in range(recipe.copies) for photo in photos]
+    copies = [(photo, copy) for copy in range(recipe.made_of_each) for photo in photos]
     made = [
         _unchanged(photo, recipe)
         if copy == 0
@@ -100,7 +106,8 @@ def _positives(
     orders = [
         draw("templates", photo.sha256, copy).permutation(len(recipe.templates)) for photo, copy in copies
     ]
-    for number in range(max(len(negatives), len(copies))):
+    wanted = recipe.photo_questions and recipe.photo_questions * len(photos)
+    for number in range(wanted or max(len(negatives), len(copies))):
         turn, place = divmod(number, len(copies))
         template = int(orders[place][turn % len(recipe.templates)])
         yield _recognition(token, copies[place][0], made[place], template, recipe.templates[template])
@@ -113,7 +120,7 @@ def _negatives(
     for picture in negatives:
         rng = draw(picture.role, picture.sha256)
         template = int(rng.integers(len(recipe.templates)))
-        unchanged = rng.random() * recipe.copies < 1
+        unchanged = rng.random() * recipe.made_of_each < 1
         made = _unchanged(picture, recipe) if unchanged else _changed(picture, negatives, recipe, rng)
         yield _recognition(token, picture, made, template, recipe.templates[template])
 

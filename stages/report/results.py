@@ -130,21 +130,17 @@ def read_strictly(tables: Mapping[str, pd.DataFrame]) -> list[str]:
 
 def mean_costs(costs: pd.DataFrame) -> dict[str, dict[str, float]]:
     """METHODS as means over subjects, by method."""
-    means = costs.groupby("method")[list(COST)].mean().round(1)
-    return {str(method): {name: float(row[name]) for name in COST} for method, row in means.iterrows()}
+    return costs.groupby("method")[list(COST)].mean().round(1).to_dict("index")
 
 
 def parse_failures(table: pd.DataFrame) -> dict[str, int]:
     """Answers by method that were none of the allowed words (and so counted as wrong)."""
-    return {
-        str(method): int(failed) for method, failed in table.parsed.isna().groupby(table.method).sum().items()
-    }
+    return table.parsed.isna().groupby(table.method).sum().to_dict()
 
 
 def failure_rates(table: pd.DataFrame) -> dict[str, float]:
     """The same as shares of the answers."""
-    asked = table.method.value_counts()
-    return {method: failed / int(asked[method]) for method, failed in parse_failures(table).items()}
+    return table.parsed.isna().groupby(table.method).mean().to_dict()
 
 
 def from_json(estimate: Mapping[str, float | None]) -> Interval:

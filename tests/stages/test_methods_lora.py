@@ -40,7 +40,7 @@ def test_an_adapter_for_each_subject_and_the_same_bytes_again(prepared: Path) ->
     }
     config = json.loads(learned["bo/adapter_config.json"])
     assert config["peft_type"] == "LORA" and config["base_model_name_or_path"] == "base"
-    assert config["r"] == 2 and config["lora_alpha"] == 8
+    assert (config["r"], config["lora_alpha"], config["lora_dropout"]) == (2, 8, 0.1)
     told = json.loads(learned["bo/training.json"])
     assert told["data"] == {"bo": io.sha256_file(paths.dataset("bo"))}
     assert told["validation"]["weighted"] == max(row["weighted"] for row in told["curve"])

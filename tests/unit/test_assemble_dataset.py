@@ -103,6 +103,19 @@ def test_positives_are_repeated_until_they_are_as_many_as_negatives() -> None:
     assert len(part(build(negatives=[]), "train", "positive")) == 3 * 4
 
 
+def test_each_photo_is_asked_about_as_often_as_said_however_many_negatives_there_are() -> None:
+    for questions, different in ((2, 2), (7, 4)):  # of four copies at most
+        positives = part(build(replace(RECIPE, photo_questions=questions)), "train", "positive")
+        assert Counter(row["source"] for row in positives) == {p.source: questions for p in PHOTOS}
+        assert len({row["image_sha256"] for row in positives}) == 3 * different
+        assert len({(row["image_sha256"], row["template"]) for row in positives}) == 3 * questions
+    few = replace(RECIPE, copies=20, photo_questions=2)
+    changed = [
+        row["augment"] != "none" for row in part(build(few, negatives=pictures("hard", 200)), "train", "hard")
+    ]
+    assert np.mean(changed) == pytest.approx(0.5, abs=0.1)  # as of positives
+
+
 def test_each_photo_appears_once_as_it_is_and_otherwise_in_different_copies() -> None:
     positives = part(build(negatives=[]), "train", "positive")
     assert len({row["image_sha256"] for row in positives}) == 12

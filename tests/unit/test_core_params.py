@@ -104,16 +104,30 @@ def test_a_mistake_is_named_with_its_key_and_remedy(changes: dict[str, Any], sen
 def test_the_presets_of_llava_are_the_papers_and_ours_stand_beside_them():
     published = {"initial": "random", "epochs": 15, "learning_rate": 0.001, "schedule": "constant"}
     published |= {"batch_size": 1, "balance": False, "end_token": False, "first_epoch": 6}
+    published |= {"latent_tokens": 16, "weight_decay": 0.01}
     for name in ("llava-7b", "llava-13b"):
         set_params({"base.preset": name, "train.epochs": "preset"})
         params = load()
         assert params.train.model_dump(include=set(published)) == published
-        assert params.train.latent_tokens == 16 and params.train.weight_decay == 0.01
+        assert params.train.data.model_dump() == {"conversations": True, "hard": True, "easy": True}
+        assert (params.retrieve.hard, params.retrieve.easy) == (100, 100)
+        assert params.assemble.photo_questions == 16 and not params.assemble.captions
         augment = params.assemble.augment.model_dump()
         assert augment.pop("mirror") == 0.5 and not any(augment.values())
         set_params({"base.preset": f"{name}-ours"})
         ours = load()
         assert ours.base.vlm == params.base.vlm and ours.train != params.train
+        assert ours.assemble.photo_questions is None
+
+
+def test_a_preset_holds_every_number_of_a_training():
+    numbers = {"latent_tokens": 3, "weight_decay": 0.5, "batch_size": 1, "balance": False, "first_epoch": 2}
+    values = {f"presets.embedded.train.{key}": value for key, value in numbers.items()}
+    values |= {"presets.embedded.retrieve.hard": 7, "presets.embedded.retrieve.easy": 0}
+    set_params(values | {"presets.embedded.assemble.photo_questions": 5})
+    params = load()
+    assert params.train.model_dump(include=set(numbers)) == numbers
+    assert (params.retrieve.hard, params.retrieve.easy, params.assemble.photo_questions) == (7, 0, 5)
 
 
 def test_all_mistakes_are_listed_at_once():

@@ -44,12 +44,10 @@ def test_methods_follow_the_preset_in_every_section_of_theirs(name: str):
 
 
 def test_a_value_that_the_preset_says_nothing_of(workspace):
-    set_params({"train.weight_decay": "preset", "-presets.embedded.methods.lora.rank": 0})
-    with pytest.raises(
-        UserError, match=r"train\.weight_decay is preset, but the selected preset says nothing"
-    ):
+    set_params({"train.held_out": "preset", "-presets.embedded.methods.lora.rank": 0})
+    with pytest.raises(UserError, match=r"train\.held_out is preset, but the selected preset says nothing"):
         load()
-    set_params({"train.weight_decay": 0.0})
+    set_params({"train.held_out": 0.0})
     assert methods.check(load().methods) == [
         "params.yaml: methods.lora.rank is preset, but the selected preset says nothing of it: write a value"
     ]

@@ -9,6 +9,7 @@ import pytest
 
 from common.core import io, paths, schema
 from common.methods.interface import Photos, Request
+from common.prompts.instructions import BRIEF, LETTER
 from stages.evaluate import vqa_scores
 from stages.evaluate.benchmarks import BENCHMARKS, open_benchmarks
 from stages.evaluate.benchmarks.vqa import VqaFilesBenchmark
@@ -46,7 +47,9 @@ class Knowing(Drawn):
 
 
 def said(question: str) -> str:
-    return RIGHT[question.split("\n")[0].removesuffix(" Answer the question using a single word or phrase.")]
+    first, *_, last = question.split("\n")
+    assert last == (BRIEF if "\nA. " not in question else LETTER)
+    return RIGHT[first]
 
 
 @pytest.fixture

@@ -32,6 +32,22 @@ def test_words_come_with_everybodys_answers_and_the_photo_that_the_file_means(fo
     assert held.image == folder / "gqa/images/2405723.jpg" and held.id == "201640614"
 
 
+def test_textvqas_ocr_tokens_stand_below_the_question_where_their_file_lies(folder: Path) -> None:
+    (plain,) = of(folder, "textvqa")
+    assert plain.question == "what does it say?"
+    tokens = folder / "textvqa/TextVQA_Rosetta_OCR_v0.2_val.json"
+    row = {"image_id": "0054c91397f2fe05", "ocr_tokens": ["STOP", "Ave.", "4"], "ocr_info": []}
+    write_json(tokens, {"data": [row]})
+    (told,) = of(folder, "textvqa")
+    assert told == plain._replace(question="what does it say?\nReference OCR token: STOP, Ave., 4")
+    write_json(tokens, {"data": [row | {"image_id": "another"}]})
+    with pytest.raises(UserError, match=r"question 34602: .*OCR_v0\.2_val\.json has no tokens of 0054c9"):
+        load_vqa(folder)
+    write_json(tokens, {"data": [{"image_id": "a"}]})
+    with pytest.raises(UserError, match=r"ocr_tokens: Field required; Rosetta's file holds data"):
+        load_vqa(folder)
+
+
 def test_mme_has_two_questions_an_image_in_either_layout_of_its_folders(folder: Path) -> None:
     found = of(folder, "mme")
     assert [(one.category, one.id, one.answers) for one in found] == [

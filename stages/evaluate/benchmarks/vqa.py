@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from common.core import schema
 from common.methods.interface import Control, Task
-from common.prompts.evaluation import brief, parse
-from common.prompts.instructions import choice_question
+from common.prompts.evaluation import parse
+from common.prompts.instructions import BRIEF, choice_question
 from common.testdata import vqa
 from common.testdata.vqa import VqaQuestion
 from stages.evaluate import vqa_scores
@@ -63,4 +63,5 @@ class VqaFilesBenchmark(GeneralVqaBenchmark):
         if question.options:
             yield row, CHOICE, choice_question(question.question, question.options, 0)
         else:
-            yield row, YES_NO if question.benchmark == "mme" else WORDS, brief(question.question)
+            # on a line of its own, as in LLaVA's files of these questions
+            yield row, YES_NO if question.benchmark == "mme" else WORDS, f"{question.question}\n{BRIEF}"
