@@ -15,11 +15,9 @@ def main() -> str:
     """Write data/dataset/<id>.parquet for every subject; return what was made."""
     settings = params.load()
     subjects, how = settings.subjects, settings.assemble
-    strength = Strength(**how.augment.model_dump())
-    asked = templates(how.recognition)
-    recipe = DatasetRecipe(
-        settings.seed, how.image_size, how.positive_copies, strength, asked, how.photo_questions
-    )
+    strength, asked = Strength(**how.augment.model_dump()), templates(how.recognition)
+    copies, times = how.positive_copies, how.photo_questions
+    recipe = DatasetRecipe(settings.seed, how.image_size, copies, strength, asked, times)
     made: Counter[str] = Counter()
     for name in progress.bar(subjects, "assemble"):
         chosen = train_photos.choose(name, subjects[name].source, settings.train_photos, settings.seed)
