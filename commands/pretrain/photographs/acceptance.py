@@ -17,6 +17,7 @@ from commands.pretrain.photographs import captions, forms, questions, views, wor
 from commands.pretrain.photographs.captions import Facts
 from commands.pretrain.photographs.definitions import invented
 from commands.pretrain.photographs.recognition import TOKEN, pseudo_subjects, subjects
+from commands.pretrain.photographs.settings import Gates
 from common import vlm
 from common.core.errors import UserError
 from common.prompts.evaluation import parse
@@ -162,16 +163,14 @@ def described(
     ]
 
 
-def measure(
-    source: Path, target: Path, seed: int, real: Path | None = None, size: int = 1000
-) -> list[Criterion]:
-    """All gates of the model in `target/llava` on `size` photos of `source`'s test split.
+def measure(source: Path, target: Path, seed: int, gates: Gates, real: Path | None = None) -> list[Criterion]:
+    """All gates of the model in `target/llava` on photos of `source`'s test split.
 
     `real` is a folder of real subjects for the recognition of those; without it they are left out.
     """
     rng = np.random.default_rng((seed, 99))
-    base = vlm.load(str(target / "llava"), None, system="", dtype="float32", device="cpu")
-    found = views.rows(source / "test.parquet")[:size]
+    base = vlm.load(str(target / "llava"), None, system="", dtype=gates.dtype, device="cpu")
+    found = views.rows(source / "test.parquet")[: gates.photos]
     facts = [captions.read(row["captions"]) for row in found]
     images = [views.picture(row) for row in found]
     prefixes = vlm.encode_prefixes(base, images, 64)

@@ -26,6 +26,8 @@ def write(target: Path, chosen: Settings, measured: list[Criterion]) -> None:
         beside=len(Channels(chosen.llama["hidden_size"], chosen.comparison.channels).beside),
         learned=chosen.llama.get("num_hidden_layers", COMPARING) - COMPARING,
         rank=chosen.lora.rank if chosen.lora else 0,
+        photos=chosen.gates.photos,
+        dtype=chosen.gates.dtype,
         rows=table(measured),
     )
     write_bytes(target / "README.md", card.encode())

@@ -185,7 +185,7 @@ def measure(source: Path, target: Path, chosen: Settings, subjects: Path | None)
     """Measure the gates of `target/llava`, with real `subjects` if there are any; write its card."""
     from commands.pretrain.photographs import card
 
-    measured = acceptance.measure(source, target, chosen.seed, subjects)
+    measured = acceptance.measure(source, target, chosen.seed, chosen.gates, subjects)
     card.write(target, chosen, measured)
     gates = [criterion for criterion in measured if criterion.floor]  # the others are told, not demanded
     missed = [criterion.name for criterion in gates if not criterion.passed]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError, model_validator
 from ruamel.yaml import YAML
@@ -88,6 +88,13 @@ class LowRank(Section):
     alpha: PositiveFloat
 
 
+class Gates(Section):
+    """How the finished base is measured: on so many test photos, in these numbers."""
+
+    photos: PositiveInt
+    dtype: Literal["float32", "bfloat16"]
+
+
 class Settings(Section):
     """What settings.yaml holds, and smollm2.yaml.
 
@@ -110,6 +117,7 @@ class Settings(Section):
     lora: LowRank | None = None
     comparison: Comparison
     rates: Rates
+    gates: Gates
     courses: list[TrainingPhase]
 
     @model_validator(mode="after")
