@@ -29,7 +29,7 @@ from commands.pretrain.trees import Tree, Writer, collate
 from common.core import io
 from common.core.errors import UserError
 from common.vlm.layout import Layout
-from tests.support import families
+from tests.support import qwen_parts
 
 CHOSEN = settings(SMOLLM2)
 TOKENS, CONTENT = 49, 16
@@ -39,7 +39,7 @@ RATES = {"muon": 0.02, "adam": 0.01, "warmup": 1, "cooldown": 0.3}
 @pytest.fixture(scope="module")
 def tokenizer() -> Qwen2Tokenizer:
     """Of SmolLM2's kind: ChatML, whose first mark begins a text and whose second ends an answer."""
-    text = families.tokenizer(("<|im_start|>", "<|im_end|>", "<|endoftext|>", "<image>"))
+    text = qwen_parts.tokenizer(("<|im_start|>", "<|im_end|>", "<|endoftext|>", "<image>"))
     text.bos_token, text.pad_token = "<|im_start|>", "<|im_end|>"
     return text
 
