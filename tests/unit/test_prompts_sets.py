@@ -48,7 +48,8 @@ def test_every_preset_chooses_sets_that_there_are() -> None:
     }
     assert not [problem for names in chosen.values() for problem in unknown_prompts(*names)]
     assert chosen.pop("embedded") == ("drawn", "drawn")
-    assert chosen.pop("photographs") == ("photographs", "photographs")
+    for name in ("photographs", "photographs-smollm2"):
+        assert chosen.pop(name) == ("photographs", "photographs")
     assert set(chosen.values()) == {("real", "real")}
 
 
