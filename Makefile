@@ -65,7 +65,7 @@ $(PLOTS): .dvc/plots.html $(INSTALLED)
 	@$(BIN)/python -c 'import pathlib, vl_convert; page = pathlib.Path("$<").read_text(); \
 		pathlib.Path("$@").write_text(page.replace("{vega}", vl_convert.javascript_bundle()))'
 
-quick: setup  ## a first look: the whole pipeline with three subjects, in about two minutes
+quick: setup  ## a first look: the whole pipeline with three subjects, in two to three minutes
 	@git diff --quiet HEAD -- params.yaml || $(call refuse, params.yaml has changes (those of an earlier \
 		`make quick`?): commit them or bring it back with `git checkout -- params.yaml`; `make repro` goes on with them)
 	$(BIN)/dvc exp run --name quick $(QUICK:%=--set-param '%')
