@@ -38,6 +38,9 @@ def load() -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
     model = LlamaForCausalLM(LlamaConfig(**sizes, tie_word_embeddings=False))
     model.load_state_dict(published.state_dict())
     model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    with torch.no_grad():
+        for matrix in (model.get_input_embeddings().weight, model.lm_head.weight):
+            matrix[-1] = matrix[:-1].mean(0)  # "<image>": never said, and its place is taken by image tokens
     return model.eval(), tokenizer
 
 
