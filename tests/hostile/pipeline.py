@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from common.core import io, paths
 from tests.pipeline.test_dag import DAG, STAGES, outputs
 from tests.pipeline.test_interrupted import KEYS, SMALL, Files
 from tests.support import tiny
@@ -120,6 +121,7 @@ def made(folder: Path, last: str = "report") -> Pipeline:
     for base in ("base", "photographs"):
         tiny.llava(folder / f"models/{base}/llava")
         tiny.clip(folder / f"models/{base}/clip")
+    io.write_bytes(folder / paths.SMOLLM2 / "changes.safetensors", b"not in use")
     before = Path.cwd()
     os.chdir(folder)
     try:

@@ -89,6 +89,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("data/subjects", "reports/ablation", *models):
         (folder / name).mkdir(parents=True)
         (folder / name / "README.md").touch()
+    changes = folder / paths.SMOLLM2 / "changes.safetensors"
+    changes.parent.mkdir()
+    changes.touch()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         set_params({"subjects": {name: {"kind": "pet", "source": "world"} for name in ("bo", "mam")}})
