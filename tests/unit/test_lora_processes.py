@@ -35,7 +35,7 @@ def found(tiny_llava: Path, tmp_path_factory: pytest.TempPathFactory) -> Found:
     )
     assert done.returncode == 0, done.stderr
     return {
-        way: [torch.load(folder / f"{way}-{rank}.pt", weights_only=False) for rank in (0, 1)]
+        way: [torch.load(folder / f"{way}-{rank}.pt", weights_only=True) for rank in (0, 1)]
         for way in ("data", "fsdp")
     }
 

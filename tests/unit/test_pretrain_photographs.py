@@ -213,7 +213,7 @@ def test_training_leaves_the_comparison_as_it_was_laid(
     course = settings.TrainingPhase(steps=3, trees=2, photo={"caption": 1}, references=2)
     rates = {"muon": 0.02, "adam": 0.01, "warmup": 1, "cooldown": 0.3}
     comparison = model.FrozenComparison(llama, projector, channels)
-    learner = train.SubjectTrainer(llama, projector, comparison, rates, 3)
+    learner = train.BaseTrainer(llama, projector, comparison, rates, 3)
     sampler = samples.Sampler(Writer(tokenizer, TOKENS), shown, np.arange(8), course, (8, 16))
     train.train(learner, tokenizer, [sampler], tmp_path / "state.pt", seed=0, rank=0)
     changed = {name for name, weight in weights.items() if not torch.equal(before[name], weight)}

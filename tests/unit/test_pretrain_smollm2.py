@@ -24,7 +24,7 @@ from commands.pretrain.photographs.captions import Facts
 from commands.pretrain.photographs.definitions import invented
 from commands.pretrain.photographs.looks import Material, Shot
 from commands.pretrain.photographs.settings import SMOLLM2, Settings, settings
-from commands.pretrain.photographs.train import SubjectTrainer, train
+from commands.pretrain.photographs.train import BaseTrainer, train
 from commands.pretrain.trees import Tree, Writer, collate
 from common.core import io
 from common.core.errors import UserError
@@ -92,7 +92,7 @@ def projector(chosen: Settings, shown: Material) -> model.Projector:
 
 
 def test_layers_and_channels_more_change_no_answer(published: LlamaForCausalLM, tokenizer: Qwen2Tokenizer):
-    larger = smollm2.make_room(published, 3, 6).eval()
+    larger = smollm2.enlarge(published, 3, 6).eval()
     input_ids = torch.tensor([tokenizer.encode("A brown dog runs on the grass.")])
     with torch.no_grad():
         was, now = (llama(input_ids).logits for llama in (published, larger))
@@ -164,7 +164,7 @@ def test_what_is_learned_is_kept_alone_and_gives_the_whole_model_back(
     llama, images = low_rank.make_room(published, tokenizer, chosen), projector(chosen, shown)
     before = {name: weight.clone() for name, weight in llama.state_dict().items()}
     kept = low_rank.LowRankChanges(llama, images, chosen.lora)
-    learner = SubjectTrainer(llama, images, kept, RATES, 3)
+    learner = BaseTrainer(llama, images, kept, RATES, 3)
     writer = Writer(tokenizer, TOKENS, CHOSEN.chat)
     sampler = samples.Sampler(writer, shown, np.arange(8), chosen.courses[0], chosen.latent_tokens)
     train(learner, tokenizer, [sampler], tmp_path / "state.pt", seed=0, rank=0)
@@ -175,6 +175,9 @@ def test_what_is_learned_is_kept_alone_and_gives_the_whole_model_back(
     monkeypatch.setattr(smollm2, "load", lambda: (published, tokenizer))  # in place of the package's weights
     low_rank.build(tmp_path / "changes.safetensors", chosen, tmp_path / "llava")
     built = export.FastVlmForConditionalGeneration.from_pretrained(tmp_path / "llava", dtype=torch.float32)
+    io.write_safetensors(tmp_path / "fewer.safetensors", {"projector.linear_1.bias": torch.zeros(102)}, {})
+    with pytest.raises(UserError, match=r"fewer\.safetensors is not of these settings: restore both"):
+        low_rank.build(tmp_path / "fewer.safetensors", chosen, tmp_path / "none")
     merged = kept.merge().model.state_dict()
     for name, weight in built.model.language_model.state_dict().items():
         assert torch.allclose(weight, merged[name], atol=2e-3), name

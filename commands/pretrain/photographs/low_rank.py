@@ -17,6 +17,7 @@ from transformers.models.llama.modeling_llama import LlamaMLP
 from commands.pretrain.photographs import export, model, smollm2, tower
 from commands.pretrain.photographs.settings import LowRank, Settings
 from commands.pretrain.projector import Projector
+from common.core.errors import UserError
 from common.core.io import read_safetensors, whole_folder, write_safetensors
 
 MATRICES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -64,7 +65,7 @@ def make_room(
 ) -> LlamaForCausalLM:
     """Return the language model behind layers that compare photos, not trained yet."""
     added = chosen.llama["hidden_size"] - published.config.hidden_size
-    llama = smollm2.make_room(published, model.COMPARING, added)
+    llama = smollm2.enlarge(published, model.COMPARING, added)
     model.begin(llama, tokenizer, chosen.comparison)
     for matrix in (connector(llama).gate_proj, connector(llama).up_proj):
         nn.init.normal_(matrix.weight, std=llama.config.initializer_range)
@@ -80,7 +81,7 @@ def save(learned: Mapping[str, Tensor], projector: Projector, file: Path) -> Non
 def build(changes: Path, chosen: Settings, target: Path) -> None:
     """Write the whole model of a file of changes and the published weights into the folder `target`.
 
-    Raises UserError when the file is missing or damaged, or the packages with the published weights are.
+    Raises UserError when the file or the packages with the published weights are missing or others.
     """
     assert chosen.lora is not None
     tensors, _ = read_safetensors(changes)
@@ -88,11 +89,17 @@ def build(changes: Path, chosen: Settings, target: Path) -> None:
     llama = make_room(published, tokenizer, chosen)
     projector = Projector(tower.WIDTH, llama.config.hidden_size)
     kept = LowRankChanges(llama, projector, chosen.lora)
-    weights = dict(llama.named_parameters())
+    weights = {name: weight for name, weight in llama.named_parameters() if weight.requires_grad}
+    weights |= {f"projector.{name}": weight for name, weight in projector.named_parameters()}
+    if {name: weight.shape for name, weight in weights.items()} != {
+        name: tensor.shape for name, tensor in tensors.items()
+    }:
+        raise UserError(
+            f"{changes} is not of these settings: restore both, `git checkout -- {changes.parent}`"
+        )
     with torch.no_grad():
-        for name, tensor in tensors.items():
-            prefix, _, own = name.partition(".")
-            (projector.get_parameter(own) if prefix == "projector" else weights[name]).copy_(tensor)
+        for name, weight in weights.items():
+            weight.copy_(tensors[name])
     assembled = model.assemble(tokenizer, kept.merge(), projector)
     with whole_folder(target) as folder:
         export.export(assembled, tokenizer, export.SMOLLM2_TEMPLATE, folder)

@@ -30,7 +30,7 @@ from commands.pretrain.photographs.low_rank import LowRankChanges
 from commands.pretrain.photographs.model import FrozenComparison
 from commands.pretrain.photographs.samples import Sampler
 from commands.pretrain.photographs.settings import Settings
-from commands.pretrain.photographs.train import SubjectTrainer, train
+from commands.pretrain.photographs.train import BaseTrainer, train
 from commands.pretrain.projector import Projector
 from commands.pretrain.recipe import free_port
 from commands.pretrain.trees import Writer
@@ -129,7 +129,7 @@ def learn_together(source: Path, work: Path, chosen: Settings) -> None:
     mp.spawn(learn, (source, work, chosen, free_port()), nprocs=chosen.processes, daemon=True)
 
 
-def begin(tokens: PreTrainedTokenizerFast, work: Path, chosen: Settings) -> SubjectTrainer:
+def begin(tokens: PreTrainedTokenizerFast, work: Path, chosen: Settings) -> BaseTrainer:
     """New weights and optimizers."""
     torch.manual_seed(chosen.seed)
     projector = _projector(work, chosen)
@@ -144,13 +144,13 @@ def begin(tokens: PreTrainedTokenizerFast, work: Path, chosen: Settings) -> Subj
         channels = model.Channels(llama.config.hidden_size, chosen.comparison.channels)
         kept = FrozenComparison(llama, projector, channels)
     steps = sum(course.steps for course in chosen.courses)
-    return SubjectTrainer(llama, projector, kept, chosen.rates.model_dump(), steps)
+    return BaseTrainer(llama, projector, kept, chosen.rates.model_dump(), steps)
 
 
 def _projector(work: Path, chosen: Settings) -> Projector:
     geometry = np.load(work / "geometry.npz")
     directions, tokens = (torch.from_numpy(geometry[name]) for name in ("directions", "tokens"))
-    return model.new_projector(chosen.comparison, directions, tokens.flatten(0, -2))
+    return model.new_projector(chosen.comparison, directions, tokens)
 
 
 def _published(tokens: PreTrainedTokenizerFast, work: Path, chosen: Settings) -> LlamaForCausalLM:

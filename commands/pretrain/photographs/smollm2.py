@@ -22,6 +22,11 @@ from common.core.errors import UserError
 
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 WEIGHTS = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"  # sha256 of the package's file
+SIZES = (
+    "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
+    "num_key_value_heads", "head_dim", "max_position_embeddings", "rms_norm_eps", "rope_parameters",
+    "bos_token_id", "eos_token_id", "pad_token_id",
+)  # fmt: skip
 
 
 def load() -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
@@ -44,15 +49,8 @@ def load() -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
     return model.eval(), tokenizer
 
 
-SIZES = (
-    "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
-    "num_key_value_heads", "head_dim", "max_position_embeddings", "rms_norm_eps", "rope_parameters",
-    "bos_token_id", "eos_token_id", "pad_token_id",
-)  # fmt: skip
-
-
 @torch.no_grad()
-def make_room(model: LlamaForCausalLM, layers: int, channels: int) -> LlamaForCausalLM:
+def enlarge(model: LlamaForCausalLM, layers: int, channels: int) -> LlamaForCausalLM:
     """Return the model with so many empty layers before its own, and so many channels behind its own.
 
     Its answers stay the same: empty layers hand on what they are given, its own matrices neither read nor

@@ -27,7 +27,7 @@ SAVE_EVERY = 50  # steps
 REPORT_EVERY = 10  # steps
 
 
-class SubjectTrainer:
+class BaseTrainer:
     """Weights, optimizers and where in the courses they are."""
 
     def __init__(
@@ -75,7 +75,7 @@ def image_tokens(projector: Projector, material: Material, batch: Batch) -> torc
 
 
 def train(
-    learner: SubjectTrainer,
+    learner: BaseTrainer,
     tokenizer: PreTrainedTokenizerFast,
     samplers: list[Sampler],
     file: Path,
