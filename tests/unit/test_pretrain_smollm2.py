@@ -1,5 +1,6 @@
 """The base with a published language model: room in its weights, its chat template, what is changed of it."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from commands.pretrain.photographs import (
     small_talk,
     smollm2,
     tower,
+    verdict,
 )
 from commands.pretrain.photographs.captions import Facts
 from commands.pretrain.photographs.definitions import invented
@@ -131,7 +133,8 @@ def test_image_tokens_start_as_words_of_what_photos_show(
     said = [tokenizer.encode(word, add_special_tokens=False)[:1] for word in words_said]
     tokens = np.concatenate([view[: len(said)] for view in shown.views])
     connector.align(llama, images, chosen.comparison, tokens, said * 2)
-    words, mlp = llama.get_input_embeddings().weight, low_rank.connector(llama)
+    words, mlp = llama.get_input_embeddings().weight, model.connector(llama)
+    verdict.parts(llama)[2].zero_()
     seen = images(torch.from_numpy(tokens).float())
     with torch.no_grad():
         told = mlp(seen * seen.square().mean(-1, keepdim=True).rsqrt()).mean(1)
@@ -140,6 +143,32 @@ def test_image_tokens_start_as_words_of_what_photos_show(
     alike = (told - told.mean(0))[:, :96] @ (meant - meant.mean(0)).T
     assert alike.argmax(1).tolist() == [*range(len(said))] * 2
     assert torch.allclose(of_words, torch.zeros_like(of_words), atol=1e-4)  # nothing is added to words
+
+
+def test_a_match_says_yes_at_a_line_s_end_and_no_match_no(
+    published: LlamaForCausalLM, tokenizer: Qwen2Tokenizer, chosen: Settings
+):
+    assert chosen.verdict is not None
+    speaking = low_rank.make_room(published, tokenizer, chosen)
+    silent = copy.deepcopy(speaking)
+    verdict.parts(silent)[2].zero_()
+    words, channels = speaking.get_input_embeddings().weight.detach(), model.Channels(102, CONTENT)
+    yes, no, line = (
+        words[tokenizer.encode(word, add_special_tokens=False)[0]] for word in ("Yes", "No", "\n")
+    )
+
+    def said(match: float, token: torch.Tensor) -> float:
+        seen = token * token.square().mean().rsqrt()
+        seen[channels.fetched] = match
+        with torch.no_grad():
+            added = model.connector(speaking)(seen) - model.connector(silent)(seen)
+        return (added @ (yes - no) / (yes - no)[:96].square().sum()).item()
+
+    low, high, size = chosen.verdict.low, chosen.verdict.high, chosen.verdict.size
+    assert said(high + 1, line) == pytest.approx(size, abs=0.1)
+    assert said(low - 1, line) == pytest.approx(-size, abs=0.1)
+    assert said((low + high) / 2, line) == pytest.approx(0, abs=0.1)
+    assert said(high + 1, yes) == 0  # another word's end
 
 
 def test_trees_are_written_as_the_chat_template_asks(tokenizer: Qwen2Tokenizer):
@@ -178,6 +207,8 @@ def test_what_is_learned_is_kept_alone_and_gives_the_whole_model_back(
     io.write_safetensors(tmp_path / "fewer.safetensors", {"projector.linear_1.bias": torch.zeros(102)}, {})
     with pytest.raises(UserError, match=r"fewer\.safetensors is not of these settings: restore both"):
         low_rank.build(tmp_path / "fewer.safetensors", chosen, tmp_path / "none")
+    unchanged = verdict.parts(low_rank.make_room(published, tokenizer, chosen))
+    assert all(map(torch.equal, verdict.parts(llama), unchanged))
     merged = kept.merge().model.state_dict()
     for name, weight in built.model.language_model.state_dict().items():
         assert torch.allclose(weight, merged[name], atol=2e-3), name

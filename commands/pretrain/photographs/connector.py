@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from transformers import LlamaForCausalLM
 
-from commands.pretrain.photographs.low_rank import connector
-from commands.pretrain.photographs.model import Channels
+from commands.pretrain.photographs.model import Channels, connector
 from commands.pretrain.photographs.settings import Comparison
+from commands.pretrain.photographs.verdict import UNITS
 from commands.pretrain.projector import Projector
 
 BATCH = 500  # photos
@@ -67,7 +67,7 @@ def _write(llama: LlamaForCausalLM, laid: Comparison, linear: Tensor, bias: Tens
     own = [channel for channel in range(width) if channel not in channels.reserved]
     for slot, channel in enumerate(own):
         for unit, sign in ((2 * slot, 1), (2 * slot + 1, -1)):
-            if unit >= len(mlp.gate_proj.weight):
+            if unit >= len(mlp.gate_proj.weight) - UNITS:
                 return
             mlp.gate_proj.weight[unit] = sign * linear[channel]
             mlp.gate_proj.weight[unit, channels.photo] += sign * bias[channel] / size

@@ -12,9 +12,9 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import Tensor, nn
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
-from transformers.models.llama.modeling_llama import LlamaMLP
 
-from commands.pretrain.photographs import export, model, smollm2, tower
+from commands.pretrain.photographs import export, model, smollm2, tower, verdict
+from commands.pretrain.photographs.model import connector
 from commands.pretrain.photographs.settings import LowRank, Settings
 from commands.pretrain.projector import Projector
 from common.core.errors import UserError
@@ -39,9 +39,13 @@ class LowRankChanges:
         )  # fmt: skip
         self.model: PeftModel = get_peft_model(llama, config)  # changes `llama` in place
         connector(llama).requires_grad_(True)
+        self.verdict = verdict.parts(llama)
+        self.written = [part.clone() for part in self.verdict]
 
     def restore(self) -> None:
-        """Nothing that is not to be changed is changed by a step."""
+        """Put the verdict back, after a step."""
+        for part, written in zip(self.verdict, self.written, strict=True):
+            part.copy_(written)
 
     def lighten(self) -> None:
         """Put what stays into 16 bits, but for word embeddings, so that sums over layers keep 32."""
@@ -55,11 +59,6 @@ class LowRankChanges:
         return self.model.merge_and_unload()
 
 
-def connector(llama: LlamaForCausalLM) -> LlamaMLP:
-    """Return the MLP that makes of image tokens what the language model reads."""
-    return llama.model.layers[model.COMPARING - 1].mlp
-
-
 def make_room(
     published: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, chosen: Settings
 ) -> LlamaForCausalLM:
@@ -69,6 +68,8 @@ def make_room(
     model.begin(llama, tokenizer, chosen.comparison)
     for matrix in (connector(llama).gate_proj, connector(llama).up_proj):
         nn.init.normal_(matrix.weight, std=llama.config.initializer_range)
+    assert chosen.verdict is not None
+    verdict.write_verdict(llama, tokenizer, chosen.comparison, chosen.verdict)
     return llama
 
 

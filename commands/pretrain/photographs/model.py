@@ -13,7 +13,7 @@ from transformers import (
     LlamaForCausalLM,
     PreTrainedTokenizerFast,
 )
-from transformers.models.llama.modeling_llama import LlamaAttention
+from transformers.models.llama.modeling_llama import LlamaAttention, LlamaMLP
 
 from commands.pretrain.photographs import export
 from commands.pretrain.photographs.settings import Comparison
@@ -166,6 +166,11 @@ def _carry(attention: LlamaAttention, head: int, source: int, target: int, size:
     queries = head * attention.num_key_value_groups * wide
     attention.o_proj.weight[:, queries : queries + wide] = 0
     attention.o_proj.weight[target, queries] = size
+
+
+def connector(llama: LlamaForCausalLM) -> LlamaMLP:
+    """Return the MLP that makes of image tokens what a published language model reads."""
+    return llama.model.layers[COMPARING - 1].mlp
 
 
 class FrozenComparison:

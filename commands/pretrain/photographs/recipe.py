@@ -82,7 +82,7 @@ def _align_connector(found: list[dict], seen: np.ndarray, work: Path, chosen: Se
     ids = tokens(texts, add_special_tokens=False).input_ids
     connector.align(llama, projector, chosen.comparison, seen, ids)
     part = work / "connector.part"
-    torch.save(low_rank.connector(llama).state_dict(), part)
+    torch.save(model.connector(llama).state_dict(), part)
     part.replace(work / "connector.pt")
 
 
@@ -136,7 +136,7 @@ def begin(tokens: PreTrainedTokenizerFast, work: Path, chosen: Settings) -> Base
     kept: FrozenComparison | LowRankChanges
     if chosen.lora:
         llama = _published(tokens, work, chosen)
-        low_rank.connector(llama).load_state_dict(torch.load(work / "connector.pt", weights_only=True))
+        model.connector(llama).load_state_dict(torch.load(work / "connector.pt", weights_only=True))
         kept = LowRankChanges(llama, projector, chosen.lora)
     else:
         llama = model.new_llama(tokens, chosen.llama)

@@ -88,6 +88,22 @@ class LowRank(Section):
     alpha: PositiveFloat
 
 
+class Verdict(Section):
+    """How well photo and reference match, told at the line's end before an answer (see verdict.py).
+
+    Attributes:
+        low, high: of the match, after the norm, between which the verdict turns from No to Yes.
+        steepness: of its corners; the higher, the sharper they are.
+        size: of what is added, as a share of the difference between the embeddings of both words.
+
+    """
+
+    low: float
+    high: float
+    steepness: PositiveFloat
+    size: PositiveFloat
+
+
 class Gates(Section):
     """How the finished base is measured: on so many test photos, in these numbers."""
 
@@ -102,7 +118,7 @@ class Settings(Section):
         vocabulary: of a new tokenizer; None with SmolLM2, which has one.
         latent_tokens: how many image tokens of a reference a definition holds, drawn from these.
         chat: texts of the chat template.
-        lora: changes to SmolLM2; None for a new language model, which is trained whole.
+        lora, verdict: of changes to SmolLM2; None for a new language model, which is trained whole.
 
     """
 
@@ -116,6 +132,7 @@ class Settings(Section):
     llama: dict[str, Any]
     lora: LowRank | None = None
     comparison: Comparison
+    verdict: Verdict | None = None
     rates: Rates
     gates: Gates
     courses: list[TrainingPhase]
