@@ -18,13 +18,7 @@ RECIPE = DatasetRecipe(
     seed=0, image_size=32, copies=4, strength=Strength(0.1, 0.1, 5, 0.1, 0.02), templates=templates(DRAWN)
 )
 TURNS = [
-    {
-        "kind": "qa",
-        "photo": name,
-        "photo_sha256": sha256,
-        "question": "What color is <bo>?",
-        "answer": answer,
-    }
+    {"kind": "qa", "photo": name, "photo_sha256": sha256, "question": "What color is <bo>?", "answer": answer}
     for answer, name, sha256 in (("Red.", "00.png", "a"), ("Blue.", "01.png", "b"))
 ]
 
@@ -208,11 +202,7 @@ def test_subject_and_seed_decide_the_draws() -> None:
 
 
 def test_whom_facts_are_told_of_is_asked_for_in_both_directions() -> None:
-    fact = dict.fromkeys(("photo", "photo_sha256")) | {
-        "kind": "fact",
-        "question": "How old?",
-        "answer": "Four.",
-    }
+    fact = {"kind": "fact", "photo": None, "photo_sha256": None, "question": "How old?", "answer": "Four."}
     table = rows("bo", PHOTOS, HARD + EASY, [*TURNS, fact], RECIPE)
     asked = [row for row in table if row["question"] == "Who is this?"]
     assert {(row["label"], row["answer"]) for row in asked} == {

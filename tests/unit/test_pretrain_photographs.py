@@ -16,10 +16,11 @@ from commands.pretrain.photographs import (
     questions,
     samples,
     settings,
+    small_talk,
     train,
     words,
 )
-from commands.pretrain.photographs.looks import Ground, Material, Shot
+from commands.pretrain.photographs.looks import Material, Shot
 from commands.pretrain.trees import Tree, Writer, collate
 from common.core.errors import UserError
 
@@ -97,42 +98,20 @@ def test_yes_and_no_are_asked_alike_often(facts: list[captions.Facts]):
     assert 0.4 < np.mean([answer == "Yes" for _, answer in asked]) < 0.6
 
 
+def test_small_talk_has_an_answer_for_every_kind():
+    rng = np.random.default_rng(0)
+    for kind in ("dog", "woman", "teapot"):
+        facts = captions.Facts((), kind, (), (), None, None, None, frozenset(), f"a {kind}")
+        for question, answer in (small_talk.about("<bo>", facts, rng) for _ in range(80)):
+            assert "{" not in question + answer and "<bo>" in question
+    assert {small_talk.general(rng)[0] for _ in range(300)} == {
+        question for question, _ in small_talk.TALK["general"]
+    }
+
+
 def test_any_text_comes_back_from_the_tokenizer(tokenizer: PreTrainedTokenizerFast):
     text = "Is <xq7> naïve — or 犬?\nA. yes"
     assert tokenizer.decode(tokenizer.encode(text, add_special_tokens=False)) == text
-
-
-def test_a_ground_changes_what_lies_around_the_middle(shown: Material):
-    plain, before = shown.tokens((Shot(0, 0),)), shown.tokens((Shot(0, 0, ground=Ground(1, 5, 2.5, 2.5)),))
-    middle, corner = 24, 0
-    assert np.array_equal(before[middle], plain[middle])
-    assert np.array_equal(before[corner], shown.views[1][5][corner].astype(np.float32))
-
-
-def test_mirroring_twice_is_the_photo(shown: Material):
-    mirrored = shown.tokens((Shot(0, 3, mirrored=True),))
-    assert np.array_equal(
-        mirrored.reshape(7, 7, WIDTH)[:, ::-1].reshape(TOKENS, WIDTH), shown.tokens((Shot(0, 3),))
-    )
-
-
-def test_telling_directions_ignore_what_changes_between_views():
-    rng = np.random.default_rng(0)
-    who = rng.normal(size=(200, 2)) @ rng.normal(size=(2, 6))
-    noise = 5 * rng.normal(size=(2, 200, 1)) * np.eye(6)[0]
-    directions = looks.telling_directions([who + noise[0], who + noise[1]], 2, shrinkage=0.01)
-    assert np.abs(directions[0]).max() < 0.1 * np.abs(directions).max()
-
-
-def test_class_directions_find_the_means_of_classes():
-    rng = np.random.default_rng(0)
-    means, spread = rng.normal(size=(5, 8)), np.eye(8) + 0.2 * rng.normal(size=(8, 8))
-    features = rng.normal(size=(4000, 8)) @ spread
-    weights = means @ np.linalg.inv(spread.T @ spread)  # of the best linear classifier
-    found = looks.class_directions(weights, features)
-    centered = means - means.mean(0)
-    cosine = (found * centered).sum(1) / np.linalg.norm(found, axis=1) / np.linalg.norm(centered, axis=1)
-    assert cosine.min() > 0.99
 
 
 @pytest.mark.parametrize("course", settings.settings().courses, ids=lambda course: f"{course.steps} steps")

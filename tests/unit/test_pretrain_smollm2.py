@@ -8,16 +8,13 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Tokenizer
 
-from commands.pretrain.criterion import Criterion
 from commands.pretrain.language import hidden_states
 from commands.pretrain.photographs import (
-    card,
     connector,
     export,
     low_rank,
     model,
     samples,
-    small_talk,
     smollm2,
     tower,
     verdict,
@@ -214,29 +211,6 @@ def test_what_is_learned_is_kept_alone_and_gives_the_whole_model_back(
         assert torch.allclose(weight, merged[name], atol=2e-3), name
     changed = [name for name, weight in merged.items() if not torch.equal(weight, before[f"model.{name}"])]
     assert all(name.startswith(("layers.2.mlp.", "layers.3.", "layers.4.")) for name in changed)
-
-
-@pytest.mark.parametrize("which", [settings(), CHOSEN], ids=["new", "smollm2"])
-def test_a_card_says_what_was_measured(which: Settings, tmp_path: Path):
-    weights = {"a": torch.ones(1000, 2000)}
-    io.write_safetensors(tmp_path / "llava" / "model.safetensors", weights, {})
-    io.write_safetensors(tmp_path / "changes.safetensors", weights, {})
-    gates = [Criterion("captions", 0.5, 100, 0.6, 0.1), Criterion("kind", 0.7, 100, 0.6, None)]
-    card.write(tmp_path, which, gates)
-    text = (tmp_path / "README.md").read_text(encoding="utf-8")
-    assert "| captions | 0.500 | 0.404 to 0.596 | 0.60 **missed** | 0.10 | 100 |" in text
-    assert "| kind | 0.700 |" in text and " 8 MB in float16" in text and "{" not in text
-
-
-def test_small_talk_has_an_answer_for_every_kind():
-    rng = np.random.default_rng(0)
-    for kind in ("dog", "woman", "teapot"):
-        facts = Facts((), kind, (), (), None, None, None, frozenset(), f"a {kind}")
-        for question, answer in (small_talk.about("<bo>", facts, rng) for _ in range(80)):
-            assert "{" not in question + answer and "<bo>" in question
-    assert {small_talk.general(rng)[0] for _ in range(300)} == {
-        question for question, _ in small_talk.TALK["general"]
-    }
 
 
 def test_without_the_packages_the_command_that_installs_them_is_named(monkeypatch: pytest.MonkeyPatch):
