@@ -137,6 +137,11 @@ class Batch:
     image: Tensor
     photos: list[Any]
 
+    def to(self, device: torch.device) -> Batch:
+        """Return the batch with its tensors on the device."""
+        tensors = (self.ids, self.labels, self.positions, self.visible, self.image)
+        return Batch(*(tensor.to(device) for tensor in tensors), self.photos)
+
 
 def collate(trees: list[Tree], padding: int, image_tokens: int) -> Batch:
     """Right-pads trees to one length; a padding token sees only itself. A photo has `image_tokens` tokens."""

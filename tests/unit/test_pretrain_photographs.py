@@ -16,13 +16,11 @@ from commands.pretrain.photographs import (
     questions,
     samples,
     settings,
-    small_talk,
     train,
     words,
 )
 from commands.pretrain.photographs.looks import Material, Shot
 from commands.pretrain.trees import Tree, Writer, collate
-from common.core.errors import UserError
 
 DOG = (
     "A brown and white dog is running through the snow .",
@@ -96,17 +94,6 @@ def test_yes_and_no_are_asked_alike_often(facts: list[captions.Facts]):
     rng = np.random.default_rng(0)
     asked = [forms.ask("probe", "the subject", facts[0], rng) for _ in range(400)]
     assert 0.4 < np.mean([answer == "Yes" for _, answer in asked]) < 0.6
-
-
-def test_small_talk_has_an_answer_for_every_kind():
-    rng = np.random.default_rng(0)
-    for kind in ("dog", "woman", "teapot"):
-        facts = captions.Facts((), kind, (), (), None, None, None, frozenset(), f"a {kind}")
-        for question, answer in (small_talk.about("<bo>", facts, rng) for _ in range(80)):
-            assert "{" not in question + answer and "<bo>" in question
-    assert {small_talk.general(rng)[0] for _ in range(300)} == {
-        question for question, _ in small_talk.TALK["general"]
-    }
 
 
 def test_any_text_comes_back_from_the_tokenizer(tokenizer: PreTrainedTokenizerFast):
@@ -194,7 +181,7 @@ def test_training_leaves_the_comparison_as_it_was_laid(
     comparison = model.FrozenComparison(llama, projector, channels)
     learner = train.BaseTrainer(llama, projector, comparison, rates, 3)
     sampler = samples.Sampler(Writer(tokenizer, TOKENS), shown, np.arange(8), course, (8, 16))
-    train.train(learner, tokenizer, [sampler], tmp_path / "state.pt", seed=0, rank=0)
+    train.train(learner, tokenizer, [sampler], tmp_path / "state.pt", seed=0, ranks=(0,))
     changed = {name for name, weight in weights.items() if not torch.equal(before[name], weight)}
     laid = tuple(f"model.layers.{number}." for number in range(model.COMPARING))
     assert not {name for name in changed if name.startswith((*laid, "projector."))}
@@ -203,15 +190,22 @@ def test_training_leaves_the_comparison_as_it_was_laid(
     assert {words, f"model.layers.{model.COMPARING}.mlp.up_proj.weight"} <= changed
 
 
-def test_a_wrong_setting_is_named(tmp_path):
-    text = settings.SETTINGS.read_text(encoding="utf-8").replace("muon: 0.015", "muon: -1.0")
-    (tmp_path / "settings.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(UserError, match=r"rates\.muon"):
-        settings.settings(tmp_path / "settings.yaml")
+def test_one_process_may_draw_for_all(shown: Material, tokenizer: PreTrainedTokenizerFast, tmp_path: Path):
+    course = settings.TrainingPhase(steps=1, trees=2, photo={"caption": 1})
+    rates = {"muon": 0.02, "adam": 0.01, "warmup": 1, "cooldown": 0.3}
 
+    def drawn(*ranks: int) -> list[list[int]]:
+        llama, projector, channels = begun(shown, tokenizer, model.COMPARING + 1)
+        kept, trees = model.FrozenComparison(llama, projector, channels), []
 
-def test_more_channels_than_there_is_room_for_are_refused(tmp_path):
-    text = settings.SETTINGS.read_text(encoding="utf-8").replace("channels: 112", "channels: 125")
-    (tmp_path / "settings.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(UserError, match=r"comparison\.channels.*at most 124"):
-        settings.settings(tmp_path / "settings.yaml")
+        class Recorded(samples.Sampler):
+            def draw(self, rng: np.random.Generator) -> Tree:
+                trees.append(super().draw(rng))
+                return trees[-1]
+
+        sampler = Recorded(Writer(tokenizer, TOKENS), shown, np.arange(8), course, (8, 16))
+        learner = train.BaseTrainer(llama, projector, kept, rates, 1)
+        train.train(learner, tokenizer, [sampler], tmp_path / "state.pt", seed=0, ranks=ranks)
+        return [tree.ids for tree in trees]
+
+    assert drawn(0, 1) == drawn(0) + drawn(1)

@@ -193,7 +193,7 @@ def test_what_is_learned_is_kept_alone_and_gives_the_whole_model_back(
     learner = BaseTrainer(llama, images, kept, RATES, 3)
     writer = Writer(tokenizer, TOKENS, CHOSEN.chat)
     sampler = samples.Sampler(writer, shown, np.arange(8), chosen.courses[0], chosen.latent_tokens)
-    train(learner, tokenizer, [sampler], tmp_path / "state.pt", seed=0, rank=0)
+    train(learner, tokenizer, [sampler], tmp_path / "state.pt", seed=0, ranks=(0,))
     assert {name.split(".")[3] for name in learner.learned} == {"mlp", "self_attn"}
     assert all("lora_" in name or name.startswith("model.layers.2.mlp.") for name in learner.learned)
 

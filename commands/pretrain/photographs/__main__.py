@@ -23,6 +23,7 @@ def main(*words: str) -> str:
     parser.add_argument(
         "--subjects", type=Path, help="real subjects, for the gates on recognition: photos and classes.csv"
     )
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="where weights are learned")
     options = parser.parse_args(words)
 
     from commands.pretrain.photographs import recipe, settings  # seconds, which a mistake need not wait for
@@ -32,9 +33,11 @@ def main(*words: str) -> str:
     work = PRETRAIN / ("photographs-smollm2" if published else "photographs")
     target = SMOLLM2 if published else PHOTOGRAPHS
     parts = {
-        "all": lambda: recipe.pretrain(options.folder, work, target, chosen, options.subjects),
+        "all": lambda: recipe.pretrain(
+            options.folder, work, target, chosen, options.subjects, options.device
+        ),
         "prepare": lambda: recipe.prepare(options.folder, work, chosen),
-        "learn": lambda: recipe.learn_together(options.folder, work, chosen),
+        "learn": lambda: recipe.learn_together(options.folder, work, chosen, options.device),
         "write": lambda: recipe.write(work, target, chosen),
         "gates": lambda: recipe.measure(options.folder, target, chosen, options.subjects),
         "clip": lambda: recipe.write_clip(options.folder, work, target, chosen),

@@ -34,6 +34,7 @@ from commands.pretrain.photographs.train import BaseTrainer, train
 from commands.pretrain.projector import Projector
 from commands.pretrain.recipe import free_port
 from commands.pretrain.trees import Writer
+from common.core.errors import UserError
 
 
 def prepare(source: Path, work: Path, chosen: Settings) -> None:
@@ -96,10 +97,11 @@ def _pooled(view: np.ndarray) -> np.ndarray:
     return np.stack([np.asarray(tokens, np.float32).mean(0) for tokens in view])
 
 
-def learn(rank: int, source: Path, work: Path, chosen: Settings, port: int) -> None:
-    """Train as one of the processes that share each step; goes on from `work/state.pt`."""
+def learn(rank: int, source: Path, work: Path, chosen: Settings, device: str, port: int) -> None:
+    """Train as one of the processes that share a step, or as all of them on a GPU; resumes."""
     torch.set_num_threads(1)
-    if chosen.processes > 1:
+    alone = device != "cpu"
+    if chosen.processes > 1 and not alone:
         address = f"tcp://127.0.0.1:{port}"
         dist.init_process_group("gloo", init_method=address, rank=rank, world_size=chosen.processes)
     found = views.rows(source / "train.parquet")
@@ -111,7 +113,7 @@ def learn(rank: int, source: Path, work: Path, chosen: Settings, port: int) -> N
         geometry["things"],
     )
     tokens = tokenizer.load(work / "tokenizer")
-    learner = begin(tokens, work, chosen)
+    learner = begin(tokens, work, chosen, device)
     if (work / "state.pt").exists():
         learner.load(work / "state.pt")
     if isinstance(learner.kept, LowRankChanges):
@@ -119,17 +121,23 @@ def learn(rank: int, source: Path, work: Path, chosen: Settings, port: int) -> N
     writer = Writer(tokens, shown.views[0].shape[1], chosen.chat)
     photos = np.arange(len(found))
     samplers = [Sampler(writer, shown, photos, course, chosen.latent_tokens) for course in chosen.courses]
-    train(learner, tokens, samplers, work / "state.pt", seed=chosen.seed, rank=rank)
+    ranks = range(chosen.processes) if alone else (rank,)
+    train(learner, tokens, samplers, work / "state.pt", seed=chosen.seed, ranks=ranks)
     if dist.is_initialized():
         dist.destroy_process_group()
 
 
-def learn_together(source: Path, work: Path, chosen: Settings) -> None:
-    """Run `learn` in as many processes as the settings say; they end with this one."""
-    mp.spawn(learn, (source, work, chosen, free_port()), nprocs=chosen.processes, daemon=True)
+def learn_together(source: Path, work: Path, chosen: Settings, device: str = "cpu") -> None:
+    """Run `learn` in as many processes as the settings say, or in one on a GPU; they end with this one."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UserError(
+            "--device cuda: torch sees no CUDA GPU here: leave it out, or run this where there is one"
+        )
+    processes = chosen.processes if device == "cpu" else 1
+    mp.spawn(learn, (source, work, chosen, device, free_port()), nprocs=processes, daemon=True)
 
 
-def begin(tokens: PreTrainedTokenizerFast, work: Path, chosen: Settings) -> BaseTrainer:
+def begin(tokens: PreTrainedTokenizerFast, work: Path, chosen: Settings, device: str = "cpu") -> BaseTrainer:
     """New weights and optimizers."""
     torch.manual_seed(chosen.seed)
     projector = _projector(work, chosen)
@@ -137,12 +145,12 @@ def begin(tokens: PreTrainedTokenizerFast, work: Path, chosen: Settings) -> Base
     if chosen.lora:
         llama = _published(tokens, work, chosen)
         model.connector(llama).load_state_dict(torch.load(work / "connector.pt", weights_only=True))
-        kept = LowRankChanges(llama, projector, chosen.lora)
+        kept = LowRankChanges(llama.to(device), projector.to(device), chosen.lora)
     else:
         llama = model.new_llama(tokens, chosen.llama)
         model.begin(llama, tokens, chosen.comparison)
         channels = model.Channels(llama.config.hidden_size, chosen.comparison.channels)
-        kept = FrozenComparison(llama, projector, channels)
+        kept = FrozenComparison(llama.to(device), projector.to(device), channels)
     steps = sum(course.steps for course in chosen.courses)
     return BaseTrainer(llama, projector, kept, chosen.rates.model_dump(), steps)
 
@@ -193,9 +201,11 @@ def measure(source: Path, target: Path, chosen: Settings, subjects: Path | None)
     return f"{reached}; missed: {'; '.join(missed)}" if missed else reached
 
 
-def pretrain(source: Path, work: Path, target: Path, chosen: Settings, subjects: Path | None = None) -> str:
+def pretrain(
+    source: Path, work: Path, target: Path, chosen: Settings, subjects: Path | None, device: str
+) -> str:
     """Make `target/llava` from the captioned photos in `source`; parts that `work` holds are kept."""
     prepare(source, work, chosen)
-    learn_together(source, work, chosen)
+    learn_together(source, work, chosen, device)
     write(work, target, chosen)
     return measure(source, target, chosen, subjects)

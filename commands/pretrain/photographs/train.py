@@ -7,6 +7,7 @@ each step has a random stream of its own.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,7 @@ class BaseTrainer:
         steps: int,
     ):
         self.model, self.projector, self.kept, self.step = model, projector, kept, 0
+        self.device = model.get_input_embeddings().weight.device
         self.learned = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
         self.hidden = [weight for name, weight in self.learned.items() if _by_muon(name, weight)]
         self.rest = [weight for name, weight in self.learned.items() if not _by_muon(name, weight)]
@@ -56,7 +58,7 @@ class BaseTrainer:
 
     def load(self, file: Path) -> None:
         """Go on from what `save` wrote."""
-        state = torch.load(file, weights_only=True)
+        state = torch.load(file, map_location=self.device, weights_only=True)
         self.step = state["step"]
         for name, weight in state["model"].items():
             self.learned[name].data.copy_(weight)
@@ -71,7 +73,8 @@ def _by_muon(name: str, weight: nn.Parameter) -> bool:
 
 def image_tokens(projector: Projector, material: Material, batch: Batch) -> torch.Tensor:
     """What the language model sees of the batch's photos (N, 49, D)."""
-    return projector(torch.from_numpy(np.stack([material.tokens(shots) for shots in batch.photos])))
+    tokens = torch.from_numpy(np.stack([material.tokens(shots) for shots in batch.photos]))
+    return projector(tokens.to(batch.ids.device))
 
 
 def train(
@@ -81,19 +84,26 @@ def train(
     file: Path,
     *,
     seed: int,
-    rank: int,
+    ranks: Sequence[int],
 ) -> None:
-    """Train until the courses of the samplers end; `file` holds the state, a log of progress is beside it."""
+    """Train until the courses of the samplers end; `file` holds the state, a log of progress is beside it.
+
+    Each of `ranks` draws trees of its own. One process, on a GPU, can take those of all.
+    """
     log = Log(file.with_suffix(".jsonl"))
     courses = [sampler.course for sampler in samplers]
     ends = np.cumsum([course.steps for course in courses])
     running, started = np.zeros(2), time.process_time()
     while learner.step < ends[-1]:
         number = int(np.searchsorted(ends, learner.step, side="right"))
-        rng = np.random.default_rng((seed, learner.step, rank))
-        trees = [samplers[number].draw(rng) for _ in range(courses[number].trees)]
+        trees = [
+            samplers[number].draw(rng)
+            for rng in (np.random.default_rng((seed, learner.step, rank)) for rank in ranks)
+            for _ in range(courses[number].trees)
+        ]
         batch = collate(trees, tokenizer.pad_token_id, samplers[number].writer.image_tokens)
-        with torch.autocast("cpu", torch.bfloat16):
+        batch = batch.to(learner.device)
+        with torch.autocast(learner.device.type, torch.bfloat16):
             tokens = image_tokens(learner.projector, samplers[number].material, batch)
             loss, right = loss_and_accuracy(learner.model, batch, tokens)
         loss.backward()

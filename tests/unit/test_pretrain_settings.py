@@ -1,0 +1,32 @@
+"""What the YAML files of pretraining on photographs hold: settings, and small talk."""
+
+import numpy as np
+import pytest
+
+from commands.pretrain.photographs import captions, settings, small_talk
+from common.core.errors import UserError
+
+
+def test_small_talk_has_an_answer_for_every_kind():
+    rng = np.random.default_rng(0)
+    for kind in ("dog", "woman", "teapot"):
+        facts = captions.Facts((), kind, (), (), None, None, None, frozenset(), f"a {kind}")
+        for question, answer in (small_talk.about("<bo>", facts, rng) for _ in range(80)):
+            assert "{" not in question + answer and "<bo>" in question
+    assert {small_talk.general(rng)[0] for _ in range(300)} == {
+        question for question, _ in small_talk.TALK["general"]
+    }
+
+
+def test_a_wrong_setting_is_named(tmp_path):
+    text = settings.SETTINGS.read_text(encoding="utf-8").replace("muon: 0.015", "muon: -1.0")
+    (tmp_path / "settings.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=r"rates\.muon"):
+        settings.settings(tmp_path / "settings.yaml")
+
+
+def test_more_channels_than_there_is_room_for_are_refused(tmp_path):
+    text = settings.SETTINGS.read_text(encoding="utf-8").replace("channels: 112", "channels: 125")
+    (tmp_path / "settings.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=r"comparison\.channels.*at most 124"):
+        settings.settings(tmp_path / "settings.yaml")
