@@ -3,12 +3,12 @@
 FOLDER holds a folder of photos for each subject, and classes.csv (subject, class); what is asked without a
 photo stands in photographs_questions.yaml. For each seed, which decides what is learned from and what tested
 with, a temporary copy of this commit gets these subjects in the place of the world's, through `python -m
-commands.add`, and runs `dvc repro` as `RUNS` says: with the methods that cost little; with LoRA and MyVLM;
-without photographs to take negatives from, as for a user who has none; and with the base for drawings. Writes
-reports/photographs/{results.json, tables.md}, which hold numbers only, and, for one's own eyes, index.html of
-the first run. A run that results.json already has, with the same changes of params.yaml and the same base,
-is not run again: all of them take hours, and each names the commit it is of. Delete the file to measure this
-commit anew.
+commands.add`, and runs `dvc repro` as `RUNS` says: with the methods that cost little; with SmolLM2, which
+`make smollm2` makes first; with LoRA and MyVLM; without photographs to take negatives from, as for a user who
+has none; and with the base for drawings. Writes reports/photographs/{results.json, tables.md}, which hold
+numbers only, and, for one's own eyes, index.html of the first run. A run that results.json already has, with
+the same changes of params.yaml and the same base, is not run again: all of them take hours, and each names its
+commit. Delete the file to measure this one anew.
 """
 
 import shutil
@@ -32,6 +32,10 @@ FROM_OTHERS = {
     "retrieve.hard": 12,  # of about 36, a third, or all would be hard ones and none easy
 }
 REAL = {"base.preset": "photographs", **FROM_OTHERS}
+BASES = {  # preset → what is committed of its weights
+    "photographs": paths.PHOTOGRAPHS / "llava",
+    "photographs-smollm2": paths.SMOLLM2 / "changes.safetensors",
+}
 NO_MYVLM = {"-methods.myvlm": None}  # it takes minutes a subject
 
 
@@ -42,12 +46,9 @@ class Run(NamedTuple):
     every_seed: bool = False
 
     def definition(self) -> dict[str, Any]:
-        """What makes a result one of this run: its changes, and the base as git names its folder."""
-        folder = paths.PHOTOGRAPHS if self.changes.get("base.preset") == "photographs" else paths.BASE
-        return {
-            "changes": self.changes,
-            "base": run_command("git", "rev-parse", f"HEAD:{folder}/llava").strip(),
-        }
+        """What makes a result one of this run: its changes, and the base as git names its weights."""
+        base = BASES.get(self.changes.get("base.preset"), paths.BASE / "llava")
+        return {"changes": self.changes, "base": run_command("git", "rev-parse", f"HEAD:{base}").strip()}
 
 
 LADDER = ("recognition questions and easy negatives alone", "no hard negatives", "no latent tokens")
@@ -68,10 +69,14 @@ def title_with(less: str) -> str:
 
 
 USUAL = "Base for photographs, negatives from the other subjects' train photos"
+WITH_SMOLLM2 = "Base for photographs with SmolLM2, negatives from the other subjects' train photos"
 LORA = "The same: LoRA and MyVLM"
 OF_DRAWINGS = "Base for drawings, negatives from the other subjects' train photos"
 RUNS = {
     USUAL: Run({**REAL, **NO_MYVLM, "-methods.lora": None}, every_seed=True),
+    WITH_SMOLLM2: Run(
+        {**REAL, "base.preset": "photographs-smollm2", "base.vlm.dtype": "bfloat16", "methods": {}}
+    ),
     **{
         title_with(less): Run({**REAL, "methods": {}, **changes}, every_seed=less in LADDER)
         for less, changes in LESS.items()
@@ -106,6 +111,7 @@ def main(folder: str, *seeds: str) -> str:
                 dvc("config", "--local", "cache.dir", cache)
                 set_params({"seed": int(seed)})
                 counts[seed] = bring(photos, subjects)
+            _bring_smollm2(copy)
         computed = _computed(counts)
         wanted = {title: seeds if run.every_seed else seeds[:1] for title, run in RUNS.items()}
         added = {seed: (copy / paths.PARAMS).read_bytes() for seed, copy in copies.items()}
@@ -128,6 +134,14 @@ def main(folder: str, *seeds: str) -> str:
                     io.write_bytes(PAGE, page)
         io.write_bytes(TABLE, table(computed, wanted).encode())
     return f"{len(subjects)} subjects, {TABLE} and {PAGE}"
+
+
+def _bring_smollm2(copy: Path) -> None:
+    """Put the base that git does not hold into a copy of the repository."""
+    made = paths.SMOLLM2 / "llava"
+    if not made.is_dir():
+        raise errors.UserError(f"{made} is missing: make it first, `make smollm2`")
+    shutil.copytree(made, copy / made)
 
 
 def _computed(counts: Mapping[str, Any]) -> dict[str, Any]:

@@ -41,10 +41,7 @@ def results(commit: str | None = None) -> str:
 def photographs() -> str:
     """The methods on real photographs beside the drawings, and what the base for drawings makes of them."""
     runs = io.read_json(photographs_runs.JSON)["runs"]
-    usual, lora, drawings = (
-        runs.get(title, {})
-        for title in (photographs_runs.USUAL, photographs_runs.LORA, photographs_runs.OF_DRAWINGS)
-    )
+    usual, lora = (runs.get(title, {}) for title in (photographs_runs.USUAL, photographs_runs.LORA))
     drawn = io.read_json(paths.INTERVALS)
     rows = []
     for method in drawn["methods"]:
@@ -54,15 +51,23 @@ def photographs() -> str:
             measures = ("recognition.weighted", "recognition.auc", "questions.text")
             cells = (cell(photographs_table.mean(run, measure, name)) for measure in measures)
             rows.append([_name(method), cell(drawn["estimates"][HEADLINE].get(name)), *cells])
-    of_drawings = photographs_table.mean(drawings, HEADLINE, paths.SOFT_PROMPT) if drawings else None
+    others = {
+        "drawings": photographs_runs.OF_DRAWINGS,
+        "photographs with SmolLM2": photographs_runs.WITH_SMOLLM2,
+    }
+    bases = (f"the base for {name} {_headline(runs.get(title))}" for name, title in others.items())
     one = f" (LoRA: {', '.join(lora)})" if lora else ""
     said = (
         f"Commit {photographs_table.commits(usual)}, seeds {', '.join(usual)}{one}. "
         "Means over subjects and seeds, in brackets 95 % intervals. "
-        f"The base for drawings, on the same photos: {cell(of_drawings) or 'not run yet'}."
+        f"Other bases, on the same photos: {'; '.join(bases)}."
     )
     head = ["", "drawings: recognition", "photographs: recognition", "AUC", "questions, no photo"]
     return "\n".join([said, "", table(head, rows)])
+
+
+def _headline(run: Mapping[str, Any] | None) -> str:
+    return cell(photographs_table.mean(run, HEADLINE, paths.SOFT_PROMPT)) if run else "not run yet"
 
 
 def _measured(run: Mapping[str, Any], measure: str, method: str) -> bool:
