@@ -7,7 +7,7 @@ commands.add`, and runs `dvc repro` as `RUNS` says: with the methods that cost l
 `make smollm2` makes first; with LoRA and MyVLM; without photographs to take negatives from, as for a user who
 has none; and with the base for drawings. Writes reports/photographs/{results.json, tables.md}, which hold
 numbers only, and, for one's own eyes, index.html of the first run. A run that results.json already has, with
-the same changes of params.yaml and the same base, is not run again: all of them take hours, and each names its
+the same changes of params.yaml and the same base, is not run again: all take hours, and each names its
 commit. Delete the file to measure this one anew.
 """
 
