@@ -30,3 +30,19 @@ def test_more_channels_than_there_is_room_for_are_refused(tmp_path):
     (tmp_path / "settings.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match=r"comparison\.channels.*at most 124"):
         settings.settings(tmp_path / "settings.yaml")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("verdict: {low: 2.1, high: 2.1,", r"verdict: .*low must be less than high"),
+        ("", "lora and verdict: give both"),
+    ],
+)
+def test_a_verdict_that_cannot_be_told_is_refused(tmp_path, wrong: str, said: str):
+    text = settings.SMOLLM2.read_text(encoding="utf-8")
+    line = next(line for line in text.splitlines() if line.startswith("verdict:"))
+    text = text.replace(line, wrong and line.replace("verdict: {low: 1.5, high: 2.1,", wrong))
+    (tmp_path / "settings.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=said):
+        settings.settings(tmp_path / "settings.yaml")

@@ -103,6 +103,12 @@ class Verdict(Section):
     steepness: PositiveFloat
     size: PositiveFloat
 
+    @model_validator(mode="after")
+    def _rises(self) -> Verdict:
+        if self.low >= self.high:
+            raise ValueError("low must be less than high")
+        return self
+
 
 class Gates(Section):
     """How the finished base is measured: on so many test photos, in these numbers."""
@@ -136,6 +142,12 @@ class Settings(Section):
     rates: Rates
     gates: Gates
     courses: list[TrainingPhase]
+
+    @model_validator(mode="after")
+    def _is_told(self) -> Settings:
+        if (self.lora is None) != (self.verdict is None):
+            raise ValueError("lora and verdict: give both, or neither for a new language model")
+        return self
 
     @model_validator(mode="after")
     def _has_room(self) -> Settings:
