@@ -111,9 +111,11 @@ def main(folder: str, *seeds: str) -> str:
                 dvc("config", "--local", "cache.dir", cache)
                 set_params({"seed": int(seed)})
                 counts[seed] = bring(photos, subjects)
-            _bring_smollm2(copy)
         computed = _computed(counts)
         wanted = {title: seeds if run.every_seed else seeds[:1] for title, run in RUNS.items()}
+        for seed in wanted[WITH_SMOLLM2]:
+            if seed not in computed["runs"].get(WITH_SMOLLM2, {}):
+                _bring_smollm2(copies[seed])
         added = {seed: (copy / paths.PARAMS).read_bytes() for seed, copy in copies.items()}
         for title, run in RUNS.items():
             for seed in wanted[title]:

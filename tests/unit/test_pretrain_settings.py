@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 
-from commands.pretrain.photographs import captions, settings, small_talk
+from commands.pretrain.photographs import captions, recipe, settings, small_talk
 from common.core.errors import UserError
 
 
@@ -46,3 +47,9 @@ def test_a_verdict_that_cannot_be_told_is_refused(tmp_path, wrong: str, said: st
     (tmp_path / "settings.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match=said):
         settings.settings(tmp_path / "settings.yaml")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_a_gpu_that_is_not_there_is_said_at_once(tmp_path):
+    with pytest.raises(UserError, match="--device cuda: torch sees no CUDA GPU here"):
+        recipe.learn_together(tmp_path, tmp_path, settings.settings(), "cuda")

@@ -127,7 +127,7 @@ def learn(rank: int, source: Path, work: Path, chosen: Settings, device: str, po
         dist.destroy_process_group()
 
 
-def learn_together(source: Path, work: Path, chosen: Settings, device: str = "cpu") -> None:
+def learn_together(source: Path, work: Path, chosen: Settings, device: str) -> None:
     """Run `learn` in as many processes as the settings say, or in one on a GPU; they end with this one."""
     if device == "cuda" and not torch.cuda.is_available():
         raise UserError(

@@ -1,7 +1,7 @@
 """The verdict: how well photo and reference match, told where an answer starts, in words that SmolLM2 knows.
 
 The layers that compare leave a number in one channel out of hundreds, and low-rank changes did not find it in
-hundreds of steps. So the last of these layers adds to the line's end before an answer what tells the word
+a hundred steps. So the last of these layers adds to the line's end before an answer what tells the word
 embedding of "Yes" from that of "No", forward or backward, as the number is high or low. What follows from it
 is learned: most questions are about something else.
 """
