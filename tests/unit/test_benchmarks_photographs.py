@@ -6,7 +6,7 @@ from ruamel.yaml import YAML
 from benchmarks import photographs
 from benchmarks.photographs_subjects import PETS, QUESTIONS, classes, write_questions
 from benchmarks.photographs_table import table
-from common.core import io
+from common.core import io, paths
 from common.core.errors import UserError
 from common.testdata.ground_truth import load_questions
 from tests.support.helpers import REAL_PHOTOS
@@ -74,6 +74,15 @@ def test_what_is_computed_is_taken_while_photos_and_definition_of_the_run_are_th
     }
     others = {"0": {"dog": {"train": 3, "test": 2}}}
     assert photographs._computed(others) == {"photos": others, "runs": {}}
+
+
+def test_a_copy_gets_the_base_that_git_does_not_hold(workspace: Path):
+    made = paths.SMOLLM2 / "llava"
+    with pytest.raises(UserError, match=r"smollm2/llava is missing: make it first, `make smollm2`"):
+        photographs._bring_smollm2(Path("copy"))
+    io.write_json(made / "config.json", {})
+    photographs._bring_smollm2(Path("copy"))
+    assert (Path("copy") / made / "config.json").exists()
 
 
 def test_questions_are_asked_in_both_orders_and_are_what_evaluate_reads(workspace: Path):
