@@ -51,6 +51,17 @@ class DatasetRecipe:
         """Pictures made of each train photo: no more than are asked about."""
         return min(self.copies, self.photo_questions or self.copies)
 
+    def questions(self, photos: int, negatives: int) -> tuple[int, int]:
+        """Count the questions about photos and about negatives: as many of one as of the other, or as asked.
+
+        Few negatives, each seen once, would be known by heart while the copies of the photos spread, and what
+        is like the subject would be taken for it.
+        """
+        if self.photo_questions:
+            return self.photo_questions * photos, negatives
+        most = max(self.copies * photos, negatives)
+        return most, most if negatives else 0
+
 
 def rows(
     subject: str,
@@ -71,9 +82,10 @@ def rows(
     """
     token = f"<{subject}>"
     draw = partial(stream, recipe.seed, "assemble", subject)
+    positive, negative = recipe.questions(len(photos), len(negatives))
     shown = [
-        *_positives(token, photos, negatives, recipe, draw),
-        *_negatives(token, negatives, recipe, draw),
+        *_positives(token, photos, negatives, positive, recipe, draw),
+        *_negatives(token, negatives, negative, recipe, draw),
     ]
     if any(turn["kind"] == "fact" for turn in conversations):
         shown += [_identity(token, row) for row in shown[::TENTH]]
@@ -90,12 +102,11 @@ def _positives(
     token: str,
     photos: Sequence[SourceImage],
     negatives: Sequence[SourceImage],
+    count: int,
     recipe: DatasetRecipe,
     draw: Draw,
 ) -> Iterator[Row]:
-    """Every copy of every photo, over again until there are as many rows as negatives, or as many of each
-    photo as `photo_questions` says; one picture meets each template once before it meets one again.
-    """
+    """So many rows of the copies of every photo; one picture meets each template once before one again."""
     copies = [(photo, copy) for copy in range(recipe.made_of_each) for photo in photos]
     made = [
         _unchanged(photo, recipe)
@@ -106,19 +117,22 @@ def _positives(
     orders = [
         draw("templates", photo.sha256, copy).permutation(len(recipe.templates)) for photo, copy in copies
     ]
-    wanted = recipe.photo_questions and recipe.photo_questions * len(photos)
-    for number in range(wanted or max(len(negatives), len(copies))):
+    for number in range(count):
         turn, place = divmod(number, len(copies))
         template = int(orders[place][turn % len(recipe.templates)])
         yield _recognition(token, copies[place][0], made[place], template, recipe.templates[template])
 
 
 def _negatives(
-    token: str, negatives: Sequence[SourceImage], recipe: DatasetRecipe, draw: Draw
+    token: str, negatives: Sequence[SourceImage], count: int, recipe: DatasetRecipe, draw: Draw
 ) -> Iterator[Row]:
-    """Every negative once, unchanged as seldom as positives are, or being changed would come to mean yes."""
-    for picture in negatives:
-        rng = draw(picture.role, picture.sha256)
+    """So many rows of negatives, each changed anew every time, and unchanged as seldom as positives are, or
+    being changed would come to mean yes.
+    """
+    for number in range(count):
+        turn, place = divmod(number, len(negatives))
+        picture = negatives[place]
+        rng = draw(picture.role, picture.sha256, *([turn] if turn else []))
         template = int(rng.integers(len(recipe.templates)))
         unchanged = rng.random() * recipe.made_of_each < 1
         made = _unchanged(picture, recipe) if unchanged else _changed(picture, negatives, recipe, rng)

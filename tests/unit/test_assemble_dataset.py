@@ -97,6 +97,19 @@ def test_positives_are_repeated_until_they_are_as_many_as_negatives() -> None:
     assert len(part(build(negatives=[]), "train", "positive")) == 3 * 4
 
 
+def test_negatives_are_repeated_until_they_are_as_many_as_positives() -> None:
+    """Each about as often as another, changed anew each time, and asked about by other templates."""
+    table = build(replace(RECIPE, copies=20), negatives=HARD[:4] + EASY[:3])
+    negatives = part(table, "train", "hard") + part(table, "train", "easy")
+    assert len(negatives) == len(part(table, "train", "positive")) == 3 * 20
+    assert set(Counter(row["source"] for row in negatives).values()) == {8, 9}
+    changed = [row["image_sha256"] for row in negatives if row["augment"] != "none"]
+    assert len(set(changed)) == len(changed) > 50
+    assert len({row["template"] for row in negatives}) > 5
+    once = part(build(replace(RECIPE, copies=20, photo_questions=2), negatives=HARD[:4]), "train", "hard")
+    assert [row["source"] for row in once] == [negative.source for negative in HARD[:4]]
+
+
 def test_each_photo_is_asked_about_as_often_as_said_however_many_negatives_there_are() -> None:
     for questions, different in ((2, 2), (7, 4)):  # of four copies at most
         positives = part(build(replace(RECIPE, photo_questions=questions)), "train", "positive")
