@@ -71,6 +71,7 @@ def title_with(less: str) -> str:
 USUAL = "Base for photographs, negatives from the other subjects' train photos"
 WITH_SMOLLM2 = "Base for photographs with SmolLM2, negatives from the other subjects' train photos"
 LORA = "The same: LoRA and MyVLM"
+DRAWN_NEGATIVES = "Base for photographs, negatives from the drawn corpus"
 OF_DRAWINGS = "Base for drawings, negatives from the other subjects' train photos"
 RUNS = {
     USUAL: Run({**REAL, **NO_MYVLM, "-methods.lora": None}, every_seed=True),
@@ -81,9 +82,7 @@ RUNS = {
         title_with(less): Run({**REAL, "methods": {}, **changes}, every_seed=less in LADDER)
         for less, changes in LESS.items()
     },
-    "Base for photographs, negatives from the drawn corpus": Run(
-        {"base.preset": "photographs", "methods": {}}
-    ),
+    DRAWN_NEGATIVES: Run({"base.preset": "photographs", "methods": {}}),
     OF_DRAWINGS: Run({"methods": {}, **FROM_OTHERS}),
     LORA: Run({**REAL, "-methods.training_free": None, "-methods.reference_photo": None}),
 }

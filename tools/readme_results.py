@@ -52,15 +52,16 @@ def photographs() -> str:
             cells = (cell(photographs_table.mean(run, measure, name)) for measure in measures)
             rows.append([_name(method), cell(drawn["estimates"][HEADLINE].get(name)), *cells])
     others = {
-        "drawings": photographs_runs.OF_DRAWINGS,
-        "photographs with SmolLM2": photographs_runs.WITH_SMOLLM2,
+        "with the base for drawings": photographs_runs.OF_DRAWINGS,
+        "with the base for photographs with SmolLM2": photographs_runs.WITH_SMOLLM2,
+        "with drawings as the only negatives": photographs_runs.DRAWN_NEGATIVES,
     }
-    bases = (f"the base for {name} {_headline(runs.get(title))}" for name, title in others.items())
+    bases = (f"{name} {_headline(runs.get(title))}" for name, title in others.items())
     one = f" (LoRA: {', '.join(lora)})" if lora else ""
     said = (
         f"Commit {photographs_table.commits(usual)}, seeds {', '.join(usual)}{one}. "
         "Means over subjects and seeds, in brackets 95 % intervals. "
-        f"Other bases, on the same photos: {'; '.join(bases)}."
+        f"Recognition by the soft prompt on the same photos: {'; '.join(bases)}."
     )
     head = ["", "drawings: recognition", "photographs: recognition", "AUC", "questions, no photo"]
     return "\n".join([said, "", table(head, rows)])

@@ -51,7 +51,9 @@ def read(words: Sequence[str], kinds: Sequence[str]) -> argparse.Namespace:
             "--kind", required=True, choices=kinds, help="what it is: " + ", ".join(kinds), metavar="KIND"
         )
         parser.add_argument(
-            "--noun", metavar="NOUN", help="what one calls it, as dog or teapot, for texts that say 'the dog'"
+            "--noun",
+            metavar="NOUN",
+            help="what it is, as dog or teapot: learned, whatever the base takes it for",
         )
         parser.add_argument(
             "--test",

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from common.prompts.attribute_questions import ONE_SENTENCE
 from common.prompts.captions import NAMING
+from common.prompts.kinds import CONTRADICTS
 from common.prompts.prompt_sets import OTHER, QuestionSet, choose, prompt_sets
 
 
@@ -49,13 +50,20 @@ def questions_for(kind: str, chosen: str) -> tuple[AttributeQuestion, ...]:
     return _of_kind(choose(prompt_sets().questions, chosen, "synthesize.questions"), kind)
 
 
+def kind_question(kind: str, chosen: str) -> str:
+    """Return the question of a set for what a subject is; the plainest, if the set has none."""
+    asked = (question.text for question in questions_for(kind, chosen) if question.intent == "kind")
+    return next(asked, "What is {name}?")
+
+
 def neutral_names(kind: str) -> tuple[str, ...]:
     """Return the neutral name asked with, followed by its other spellings in answers."""
     return NEUTRAL_NAMES["person" if kind == "person" else "other"]
 
 
 def kinds_said(spoken: Sequence[Mapping[str, Any]], subject: str, kind: str) -> list[str]:
-    """Answers to the question for the kind among rows of the CONVERSATIONS schema, one of each photo.
+    """Answers to the question for the kind among rows of the CONVERSATIONS schema, one of each photo, those
+    that contradict the declared noun among them.
 
     None, if the set that was asked has no such question.
     """
@@ -65,7 +73,11 @@ def kinds_said(spoken: Sequence[Mapping[str, Any]], subject: str, kind: str) -> 
         for question in _of_kind(questions, kind)
         if question.intent == "kind"
     }
-    return [row["answer"] for row in spoken if row["kind"] == "qa" and row["question"] in asked]
+    return [
+        row["answer"]
+        for row in spoken
+        if row["question"] in asked and (row["kind"] == "qa" or row.get("reason") == CONTRADICTS)
+    ]
 
 
 def _of_kind(questions: QuestionSet, kind: str) -> tuple[AttributeQuestion, ...]:

@@ -21,6 +21,7 @@ _MADE = re.compile(r"\b(?:toy|teddy|stuffed|plush\w*|statue|figurine|robot|ballo
 NOT_KNOWN = (
     "the base model does not know such things, so do not trust what it says of them; it may still recognize"
 )
+CONTRADICTS = "names something else"  # why an answer is dropped
 SURE = 2 / 3  # of the answers agree, or the model does not know what it sees
 
 
@@ -42,6 +43,12 @@ def doubt(kind: str, answers: Sequence[str]) -> str | None:
     if 2 * sum(nouns[noun] for noun in wrong) > len(answers):
         return f"is called {said} in its train photos, and declared as {kind}"
     return None
+
+
+def contradicts(noun: str, answer: str) -> bool:
+    """Whether an answer calls a subject a person or an animal, and not the noun that was declared for it."""
+    said, declared = (set(re.findall(r"[a-z-]+", text.lower())) for text in (answer, noun))
+    return not said & declared and bool(said & (PERSONS | ANIMALS))
 
 
 def _noun(answer: str) -> str | None:

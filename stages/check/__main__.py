@@ -3,7 +3,14 @@
 from common import methods
 from common.core import crop, errors, io, params, paths, private, progress
 from stages.check.photos import inspect
-from stages.check.sources import missing_sources, remains, unknown_prompts, unnoticed, unreadable
+from stages.check.sources import (
+    drawn_negatives,
+    missing_sources,
+    remains,
+    unknown_prompts,
+    unnoticed,
+    unreadable,
+)
 
 RECEIPT = b"params.yaml and data/subjects are fit to run.\n"
 
@@ -25,7 +32,11 @@ def main() -> str:
     if problems:
         raise errors.UserError("\n       ".join(problems))
     io.write_bytes(paths.CHECKED, RECEIPT)
-    further = [private.warning(), crop.warning(p.base.named, findings.sizes)]
+    further = [
+        private.warning(),
+        crop.warning(p.base.named, findings.sizes),
+        drawn_negatives(own, p.index.location),
+    ]
     others = {f"base.{key}.model": model for key, (model, _) in p.base.named.items()}
     others |= {"index.safety_model": p.index.safety_model, "index.serve": p.index.serve}
     others |= {

@@ -3,7 +3,7 @@
 Only what is certain without the network: a hub id is taken as it is, and what render makes may not exist yet.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from common.core import io, paths
@@ -44,6 +44,16 @@ def unreadable(general: str, two_subjects: str) -> list[str]:
             except UserError as error:
                 problems.append(str(error))
     return problems
+
+
+def drawn_negatives(own: Sequence[str], location: str) -> str | None:
+    """One sentence if own photos are to be told from drawings alone, which teaches little about photos."""
+    if not own or not Path(location).is_relative_to(paths.WORLD):
+        return None
+    return (
+        f"negatives of {', '.join(own)} are drawings, so that every second photo of anything else will be "
+        "taken for them: set index.source to folder and index.location to one with photos of other things"
+    )
 
 
 def unknown_prompts(questions: str, recognition: str) -> list[str]:

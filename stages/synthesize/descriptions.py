@@ -14,13 +14,18 @@ _OPENINGS = re.compile(
 _NOUN_PHRASE = re.compile(r"^(?:an?|the) ", re.IGNORECASE)
 
 
-def short_description(token: str, kind: str, answers: Sequence[str]) -> str:
+def with_article(noun: str) -> str:
+    """Return the noun behind "a" or "an"."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def short_description(token: str, noun: str, answers: Sequence[str]) -> str:
     """Return one sentence that defines `token`: the most typical of `answers`, one or more for each photo.
 
-    Without any usable answer only the declared kind can be said.
+    Without any usable answer only what was declared can be said, a noun or the kind.
     """
     if not answers:
-        return f"{token} is {'an' if kind[0] in 'aeiou' else 'a'} {kind}."
+        return f"{token} is {with_article(noun)}."
     return _as_definition(token, _most_typical(answers))
 
 

@@ -12,7 +12,7 @@ from common import vlm
 from common.core.images import load_image, read_bytes
 from common.core.io import sha256_bytes
 from common.prompts.interview import CAPTION, DESCRIBE, kinds_said, neutral_names, questions_for
-from common.prompts.kinds import NOT_KNOWN, doubt
+from common.prompts.kinds import CONTRADICTS, NOT_KNOWN, contradicts, doubt
 from stages.synthesize.descriptions import long_description, short_description
 from stages.synthesize.filters import usable
 from stages.synthesize.people import Row, Told, TrainPhoto
@@ -62,10 +62,12 @@ def interview(
         max_new_tokens=max_new_tokens,
         batch_size=batch_size,
     )
-    token = f"<{subject}>"
+    token, noun = f"<{subject}>", told and told.noun
     rows = []
     for (photo, turn, use, prompt), answer in zip(asked, answers, strict=True):
         text, reason = usable(answer.text, names, token, answer.cut_off)
+        if not reason and noun and prompt != CAPTION and contradicts(noun, text):
+            reason = CONTRADICTS
         rows.append(
             {
                 "kind": "dropped" if reason else use,
@@ -79,14 +81,14 @@ def interview(
             }
         )
     rows += told.rows(token, photos) if told else []
-    return rows + descriptions(token, kind, rows, told and told.description(token))
+    return rows + descriptions(token, noun or kind, rows, told and told.description(token))
 
 
-def descriptions(token: str, kind: str, rows: Sequence[Row], human: str | None) -> list[Row]:
+def descriptions(token: str, noun: str, rows: Sequence[Row], human: str | None) -> list[Row]:
     """Short: from the answers to DESCRIBE; long: from all that was kept; and people's, if there is one."""
     describe = DESCRIBE.format(name=token)
     kept = [row for row in rows if row["kind"] != "dropped"]
-    short = short_description(token, kind, [row["answer"] for row in kept if row["question"] == describe])
+    short = short_description(token, noun, [row["answer"] for row in kept if row["question"] == describe])
     long = long_description(short, [row["answer"] for row in kept])
     made = {"description_short": short, "description_long": long}
     if human:

@@ -11,7 +11,7 @@ from PIL import Image
 from common.core import facts, paths
 from common.core.io import Row
 from common.prompts.interview import CAPTION
-from stages.synthesize.descriptions import human_description
+from stages.synthesize.descriptions import human_description, with_article
 
 
 @dataclass(frozen=True)
@@ -29,18 +29,28 @@ class Told:
 
     Attributes:
         described: what description.txt says, or None.
-        known: what facts.yaml says; empty if there is none.
+        known: what facts.yaml says, behind the noun; empty if nothing does.
+        noun: what the subject is, as params.yaml declares it, or None.
 
     """
 
     described: str | None
     known: facts.Facts
+    noun: str | None = None
 
     @classmethod
-    def read(cls, subject: str, source: str) -> "Told":
-        """Read both files; raises UserError for one that cannot be read."""
+    def read(cls, subject: str, source: str, noun: str | None, asked: str) -> "Told":
+        """Read both files; a declared noun answers `asked`, the question for it.
+
+        Raises UserError for a file that cannot be read.
+        """
         note = facts.read_description(paths.description(subject, source), subject)
-        return cls(note, facts.read(paths.facts(subject, source), subject))
+        known = facts.read(paths.facts(subject, source), subject)
+        if noun:
+            token = f"<{subject}>"
+            fact = facts.Fact(question=asked.format(name=token), answer=f"{token} is {with_article(noun)}.")
+            known = facts.Facts(facts=(fact, *known.facts), captions=known.captions)
+        return cls(note, known, noun)
 
     def description(self, token: str) -> str | None:
         """The description with all facts behind it, None if nothing is told."""

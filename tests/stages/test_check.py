@@ -16,12 +16,12 @@ from tests.support.check_helpers import (
     accepted,
     refusal,
 )
-from tests.support.helpers import REAL_PHOTOS, save_photo
+from tests.support.helpers import REAL_PHOTOS, save_photo, set_params
 from tests.support.pictures import huge_png
 
 
 def test_a_sound_workspace_passes_and_leaves_a_constant_receipt():
-    assert accepted().startswith("check: params.yaml, 3 subjects and 12 own photos are fit to run in ")
+    assert "check: params.yaml, 3 subjects and 12 own photos are fit to run in " in accepted()
     receipt = paths.CHECKED.read_bytes()
     save_photo(REX / "train/more.png", 200)
     accepted()
@@ -197,6 +197,12 @@ def test_a_name_that_is_no_utf8_is_refused_in_print():
     assert refusal() == [
         f"{REX}/train/caf\\udce9.png: the name is not UTF-8, which tables cannot hold: rename it"
     ]
+
+
+def test_drawings_as_the_only_negatives_of_own_photos_are_named(tmp_path: Path):
+    assert "warning: negatives of rex, mia are drawings" in accepted()
+    set_params({"index.source": "folder", "index.location": str(tmp_path), "index.serve": None})
+    assert "are drawings" not in accepted()
 
 
 def test_a_model_that_cuts_photos_is_named():

@@ -2,11 +2,17 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from common.core import paths
 from common.core.errors import UserError
+from common.prompts.kinds import CONTRADICTS
+from common.world.attributes import draw_individual, draw_scene
+from common.world.draw import sprite, view
 from stages.synthesize.__main__ import main
+from tests.support.helpers import ROOT, set_params
 from tests.support.synthesize_helpers import PHOTOS, prepare, rows
 
 
@@ -38,6 +44,32 @@ def test_what_people_tell_is_kept_beside_what_the_model_says(photos: Path) -> No
     assert human["answer"] == "<bo> is four years old."
     said = {row["answer"] for row in before}
     assert said <= {row["answer"] for row in table} | {before[-1]["answer"], before[-2]["answer"]}
+
+
+def test_a_declared_noun_is_told_and_what_contradicts_it_is_dropped(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a drawn dog that is said to be a teapot, by a base that knows dogs."""
+    set_params({"base.vlm.model": str(ROOT / paths.BASE / "llava"), "synthesize.max_new_tokens": 24})
+    rng = np.random.default_rng(0)
+    dog = sprite(draw_individual(rng, "dog"))
+    for photo in paths.train_photos("bo", "world").iterdir():
+        Image.fromarray(view(dog, draw_scene(rng), rng)).save(photo)
+    main()
+    assert not [row for row in rows("bo") if row["kind"] == "fact" or row["reason"] == CONTRADICTS]
+    assert "is called dog" not in capsys.readouterr().err
+    set_params({"subjects.bo.noun": "teapot", "subjects.bo.kind": "object"})
+    main()
+    table = rows("bo")
+    said = "<bo> is a teapot."
+    assert [row["answer"] for row in table if row["kind"] == "fact"] == [said] * PHOTOS
+    (human,) = [row for row in table if row["kind"] == "description_human"]
+    assert human["answer"] == said
+    dropped = [row["answer"] for row in table if row["reason"] == CONTRADICTS]
+    kept = [row["answer"] for row in table if row["kind"] == "qa"]
+    assert dropped and all(" dog" in answer for answer in dropped)
+    assert kept and not any(" dog" in answer for answer in kept)
+    assert "is called dog" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

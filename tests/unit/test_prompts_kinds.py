@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.prompts.kinds import doubt
+from common.prompts.kinds import contradicts, doubt
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,20 @@ def test_a_base_that_knows_what_it_sees_is_not_doubted(kind: str, nouns: list[st
 )
 def test_one_that_does_not_is(kind: str, nouns: list[str], told: str) -> None:
     assert told in (doubt(kind, [f"It is a {noun}." for noun in nouns]) or "")
+
+
+@pytest.mark.parametrize(
+    ("noun", "answer", "contradicted"),
+    [
+        ("teapot", "<bo> is a young girl.", True),
+        ("teapot", "<bo> is a teapot with a dog on it.", False),
+        ("toy robot", "<bo> is a robot.", False),
+        ("dog", "<bo> is a cat.", True),
+        ("dog", "<bo> is brown.", False),
+        ("mug", "Yes", False),
+    ],
+)
+def test_an_answer_that_names_something_else_than_what_was_declared_is_found(
+    noun: str, answer: str, contradicted: bool
+) -> None:
+    assert contradicts(noun, answer) is contradicted

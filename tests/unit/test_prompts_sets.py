@@ -12,6 +12,7 @@ from common.core.errors import UserError
 from common.core.io import sha256_bytes
 from common.core.subject_params import Kind
 from common.prompts.interview import kinds_said, questions_for
+from common.prompts.kinds import CONTRADICTS
 from common.prompts.prompt_sets import FILE, prompt_sets, read
 from common.prompts.recognition import templates, validation
 from stages.check.sources import unknown_prompts
@@ -67,7 +68,8 @@ def test_what_the_base_took_a_subject_for_is_found_whatever_set_was_asked() -> N
         ("?", "No."),
     ]
     rows = [{"kind": "qa", "question": question, "answer": answer} for question, answer in asked]
-    assert kinds_said(rows, "bo", "pet") == ["A dog.", "A cat."]
+    rows += [rows[0] | {"kind": "dropped", "reason": reason} for reason in (CONTRADICTS, "empty")]
+    assert kinds_said(rows, "bo", "pet") == ["A dog.", "A cat.", "A dog."]
 
 
 PET, REAL = "questions.real.pet", "recognition.real"
