@@ -5,25 +5,25 @@ photo stands in photographs_questions.yaml. For each seed, which decides what is
 with, a temporary copy of this commit gets these subjects in the place of the world's, through `python -m
 commands.add`, and runs `dvc repro` as `RUNS` says: with the methods that cost little; with SmolLM2, which
 `make smollm2` makes first; with LoRA and MyVLM; without photographs to take negatives from, as for a user who
-has none; and with the base for drawings. Writes reports/photographs/{results.json, tables.md}, which hold
-numbers only, and, for one's own eyes, index.html of the first run. A run that results.json already has, with
-the same changes of params.yaml and the same base, is not run again: all take hours, and each names its
-commit. Delete the file to measure this one anew.
+has none; and with the base for drawings. As many runs as there are cores go on at once, of one thread each,
+which is quicker than one after another with all cores. Writes reports/photographs/{results.json, tables.md},
+which hold numbers only, and, for one's own eyes, index.html of the first run. A run that results.json already
+has, with the same changes of params.yaml and the same base, is not run again: all take hours, and each names
+its commit. Delete the file to measure this one anew.
 """
 
-import shutil
 import tempfile
 from collections.abc import Mapping
-from contextlib import chdir
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.commands import dvc, run_command
-from benchmarks.photographs_classes import same_class
-from benchmarks.photographs_subjects import OTHERS, PETS, bring, classes, subject_id
+from benchmarks.commands import run_command
+from benchmarks.photographs_run import prepare, require_smollm2, run_in_copy, runs_at_once
+from benchmarks.photographs_subjects import OTHERS, classes
 from benchmarks.photographs_table import table
-from common.core import errors, io, params, paths
-from tests.support.helpers import set_params
+from common.core import errors, io, paths
 
 FROM_OTHERS = {
     "index.source": "folder",
@@ -86,8 +86,6 @@ RUNS = {
     OF_DRAWINGS: Run({"methods": {}, **FROM_OTHERS}),
     LORA: Run({**REAL, "-methods.training_free": None, "-methods.reference_photo": None}),
 }
-# Questions about drawings say nothing here, so few are asked.
-FEW_DRAWINGS = {"world.general_photos": 4, "evaluate.general_subjects": 1}
 RESULTS = paths.REPORTS / "photographs"
 JSON, TABLE, PAGE = (RESULTS / name for name in ("results.json", "tables.md", "index.html"))
 
@@ -100,49 +98,39 @@ def main(folder: str, *seeds: str) -> str:
     if run_command("git", "status", "--porcelain", "--untracked-files=no"):
         raise errors.UserError("tracked files have changes: commit them, an experiment belongs to a commit")
     commit = run_command("git", "rev-parse", "--short", "HEAD").strip()
-    counts = {}
-    photos, cache = Path(folder).resolve(), dvc("cache", "dir").strip()
+    wanted = {title: seeds if run.every_seed else seeds[:1] for title, run in RUNS.items()}
     with tempfile.TemporaryDirectory() as place:
         copies = {seed: Path(place) / seed for seed in seeds}
-        for seed, copy in copies.items():
-            run_command("git", "clone", "--quiet", ".", str(copy))
-            with chdir(copy):
-                dvc("config", "--local", "cache.dir", cache)
-                set_params({"seed": int(seed)})
-                counts[seed] = bring(photos, subjects)
-        computed = _computed(counts)
-        wanted = {title: seeds if run.every_seed else seeds[:1] for title, run in RUNS.items()}
-        for seed in wanted[WITH_SMOLLM2]:
-            if seed not in computed["runs"].get(WITH_SMOLLM2, {}):
-                _bring_smollm2(copies[seed])
-        added = {seed: (copy / paths.PARAMS).read_bytes() for seed, copy in copies.items()}
-        for title, run in RUNS.items():
-            for seed in wanted[title]:
-                if seed in computed["runs"].get(title, {}):
-                    continue
-                with chdir(copies[seed]):
-                    paths.PARAMS.write_bytes(added[seed])
-                    for made in (paths.FITTED, paths.PREDICTIONS):  # of methods that another run had
-                        shutil.rmtree(made, ignore_errors=True)
-                    set_params({**FEW_DRAWINGS, **run.changes})
-                    dvc("repro", watched=True)
-                    results = {"commit": commit, **run.definition(), **_results(subjects)}
+        photos = Path(folder).resolve()
+        computed = _computed({seed: prepare(copy, seed, photos, subjects) for seed, copy in copies.items()})
+        due = [
+            (title, seed)
+            for title, of_title in wanted.items()
+            for seed in of_title
+            if seed not in computed["runs"].get(title, {})
+        ]
+        if any(title == WITH_SMOLLM2 for title, _ in due):
+            require_smollm2()
+        with ProcessPoolExecutor(runs_at_once(), get_context("spawn")) as pool:
+            runs = {
+                pool.submit(run_in_copy, copies[seed], RUNS[title].changes, subjects): (title, seed)
+                for title, seed in due
+            }
+            try:
+                for run in as_completed(runs):
+                    title, seed = runs[run]
+                    measured, page = run.result()
+                    results = {"commit": commit, **RUNS[title].definition(), **measured}
                     computed["runs"].setdefault(title, {})[seed] = results
-                    page = paths.PAGE.read_bytes()
-                io.write_json(JSON, computed)  # after each, for it may be hours until the next
-                io.write_bytes(TABLE, table(computed, wanted).encode())
-                if title == USUAL and seed == seeds[0]:
-                    io.write_bytes(PAGE, page)
-        io.write_bytes(TABLE, table(computed, wanted).encode())
+                    io.write_json(JSON, computed)  # after each, for it may be hours until the next
+                    io.write_bytes(TABLE, table(computed, wanted).encode())
+                    if title == USUAL and seed == seeds[0]:
+                        io.write_bytes(PAGE, page)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+    io.write_bytes(TABLE, table(computed, wanted).encode())
     return f"{len(subjects)} subjects, {TABLE} and {PAGE}"
-
-
-def _bring_smollm2(copy: Path) -> None:
-    """Put the base that git does not hold into a copy of the repository."""
-    made = paths.SMOLLM2 / "llava"
-    if not made.is_dir():
-        raise errors.UserError(f"{made} is missing: make it first, `make smollm2`")
-    shutil.copytree(made, copy / made)
 
 
 def _computed(counts: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,18 +147,6 @@ def _computed(counts: Mapping[str, Any]) -> dict[str, Any]:
         kept = {seed: of for seed, of in there["runs"].get(title, {}).items() if of.items() >= defined}
         runs |= {title: kept} if kept else {}
     return {"photos": {**there["photos"], **counts}, "runs": runs}
-
-
-def _results(subjects: Mapping[str, str]) -> dict[str, Any]:
-    p = params.load()
-    # the gate is about pets; toys of one class are nothing alike
-    pets = {subject_id(subject): name for subject, name in subjects.items() if name in PETS}
-    apart = same_class(pets, list(p.methods), p.seed, p.report.bootstrap)
-    return {
-        "metrics": io.read_json(paths.METRICS),
-        "estimates": io.read_json(paths.INTERVALS)["estimates"] | apart,
-        "negatives": io.read_json(paths.NEGATIVES_CARD)["subjects"],
-    }
 
 
 if __name__ == "__main__":

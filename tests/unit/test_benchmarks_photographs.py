@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from benchmarks import photographs
+from benchmarks import photographs, photographs_run
 from benchmarks.photographs_subjects import PETS, QUESTIONS, classes, write_questions
 from benchmarks.photographs_table import table
-from common.core import io, paths
+from common.core import io
 from common.core.errors import UserError
 from common.testdata.ground_truth import load_questions
 from tests.support.helpers import REAL_PHOTOS
@@ -76,13 +76,19 @@ def test_what_is_computed_is_taken_while_photos_and_definition_of_the_run_are_th
     assert photographs._computed(others) == {"photos": others, "runs": {}}
 
 
-def test_a_copy_gets_the_base_that_git_does_not_hold(workspace: Path):
-    made = paths.SMOLLM2 / "llava"
-    with pytest.raises(UserError, match=r"smollm2/llava is missing: make it first, `make smollm2`"):
-        photographs._bring_smollm2(Path("copy"))
-    io.write_json(made / "config.json", {})
-    photographs._bring_smollm2(Path("copy"))
-    assert (Path("copy") / made / "config.json").exists()
+def test_a_base_that_git_does_not_hold_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(photographs_run, "SMOLLM2", tmp_path / "llava")
+    with pytest.raises(UserError, match=r"llava is missing: make it first, `make smollm2`"):
+        photographs_run.require_smollm2()
+    (tmp_path / "llava").mkdir()
+    photographs_run.require_smollm2()
+
+
+def test_runs_go_on_at_once_as_cores_and_memory_allow(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(photographs_run.psutil, "cpu_count", lambda: 8)
+    for memory, runs in ((1, 1), (9_000_000_000, 2), (10**12, 8)):
+        monkeypatch.setattr(photographs_run, "host_available", lambda memory=memory: memory)
+        assert photographs_run.runs_at_once() == runs
 
 
 def test_questions_are_asked_in_both_orders_and_are_what_evaluate_reads(workspace: Path):
