@@ -93,11 +93,11 @@ class Events:
         visitor.reset()
         return self.transcript(visitor), ""
 
-    def add(self, visitor: Visitor, subject: str, kind: str, photos: list[str] | None) -> Updates:
+    def add(self, visitor: Visitor, subject: str, kind: str, noun: str, photos: list[str] | None) -> Updates:
         """What was said of it, the chosen photos, the gallery, the list to train or delete from, progress."""
         subject = subject.strip()
         try:
-            left_out = self.page.add(subject, kind, photos or [])
+            left_out = self.page.add(subject, kind, noun, photos or [])
         except (UserError, OSError) as error:
             said = views.sentence(_sentence(error), problem=True)
             return said, gr.skip(), gr.skip(), gr.skip(), *self.progress(visitor)

@@ -46,9 +46,18 @@ def build(page: "Page") -> gr.Blocks:
                 )
                 with gr.Accordion("Add a subject", open=False, elem_id="add"):
                     subject = gr.Textbox(
-                        label="Name", info="a-z, 0-9 and -; in questions it reads <name>", max_length=40
+                        label="Name",
+                        info="a-z, 0-9 and -; in questions it reads <name>",
+                        max_length=40,
+                        elem_id="name",
                     )
                     kind = gr.Dropdown(page.kinds, value=page.kinds[0], label="Kind")
+                    noun = gr.Textbox(
+                        label="What it is",
+                        info="dog, teapot …; nothing leaves it to the model",
+                        max_length=80,
+                        elem_id="noun",
+                    )
                     photos = gr.File(
                         label="Photos, six or more", file_count="multiple", height=150, elem_id="photos"
                     )
@@ -117,7 +126,8 @@ def build(page: "Page") -> gr.Blocks:
         who.click(does.recognize, visitor, [transcript, growing], concurrency_limit=TALKS, **QUIET)
         new.click(does.reset, visitor, [transcript, growing], **QUIET)
         shown = [progress, cancel]
-        add.click(does.add, [visitor, subject, kind, photos], [added, photos, gallery, whom, *shown], **QUIET)
+        new_subject = [visitor, subject, kind, noun, photos]
+        add.click(does.add, new_subject, [added, photos, gallery, whom, *shown], **QUIET)
         train.click(does.train, [visitor, whom], [managed, *shown], **QUIET)
         cancel.click(does.cancel, visitor, shown, **QUIET)
         delete.click(does.confirm, whom, [managed, sure], **QUIET)

@@ -17,8 +17,9 @@ from common.core.foreign import printable
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
-def add(subject: str, kind: str, photos: Sequence[str]) -> list[str]:
-    """Run `commands.add` on uploaded files; return what it says of photos that it left out.
+def add(subject: str, kind: str, noun: str, photos: Sequence[str]) -> list[str]:
+    """Run `commands.add` on uploaded files, without a noun if that is empty; return what it says of photos
+    that it left out.
 
     Raises UserError with its sentence if it refuses.
     """
@@ -28,6 +29,7 @@ def add(subject: str, kind: str, photos: Sequence[str]) -> list[str]:
         )
     if not photos:
         raise UserError("there are no photos yet: choose five or more of the subject")
+    said_noun = [f"--noun={noun.strip()}"] if noun.strip() else []
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place, "photos")
         folder.mkdir()
@@ -35,7 +37,7 @@ def add(subject: str, kind: str, photos: Sequence[str]) -> list[str]:
             name = photo.name if not (folder / photo.name).exists() else f"{number}-{photo.name}"
             shutil.copy(photo, folder / name)
         done = subprocess.run(
-            [sys.executable, "-m", "commands.add", "--kind", kind, subject, str(folder)],
+            [sys.executable, "-m", "commands.add", "--kind", kind, *said_noun, subject, str(folder)],
             capture_output=True,
             text=True,
             errors="replace",

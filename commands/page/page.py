@@ -65,11 +65,11 @@ class Page:
         except (UserError, OSError):  # what is wrong with it is said by check, and when it is trained
             return None
 
-    def add(self, subject: str, kind: str, photos: Sequence[str]) -> list[str]:
+    def add(self, subject: str, kind: str, noun: str, photos: Sequence[str]) -> list[str]:
         """Add a subject and begin to train it; return what is said of photos left out, or raise UserError."""
         with self._changing:
             self.training.refuse_while_running(f"add {subject}")
-            left_out = manage.add(subject, kind, photos)
+            left_out = manage.add(subject, kind, noun, photos)
             self.read_again()
             self.training.start(subject)
         return left_out

@@ -15,8 +15,10 @@ _NOUN_PHRASE = re.compile(r"^(?:an?|the) ", re.IGNORECASE)
 
 
 def with_article(noun: str) -> str:
-    """Return the noun behind "a" or "an"."""
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+    """Return the noun behind "a" or "an", unless it has an article."""
+    if _NOUN_PHRASE.match(noun):
+        return noun
+    return f"{'an' if noun[0].lower() in 'aeiou' else 'a'} {noun}"
 
 
 def short_description(token: str, noun: str, answers: Sequence[str]) -> str:

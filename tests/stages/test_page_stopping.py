@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from common.core import paths
+from common.core import params, paths
 from tests.support.helpers import set_params
 from tests.support.page import CHROMIUM, DRIVER, Browser, commit_made, drawn_world, expected, serving
 from tests.support.vlm_helpers import noise_images
@@ -62,18 +62,20 @@ def test_a_subject_is_added_canceled_trained_talked_about_and_deleted(page: Brow
     words = tmp_path / "words.png"
     words.write_text("words")
     page.click("#add button.label-wrap")
-    page.one("#add input[maxlength], #add textarea").send_keys("My Dog")
+    page.one("#name input, #name textarea").send_keys("My Dog")
     page.option("Kind", "pet")
+    page.one("#noun input, #noun textarea").send_keys("dog")
     page.all("#add input[type=file]")[0].send_keys("\n".join(map(str, [*photos, words])))
     page.until(lambda: "words" in page.one("#photos").text, "photos")
     page.click("#add button.primary")
     page.one("#add .problem", "'My Dog' cannot be an id")
-    field = page.one("#add input[maxlength], #add textarea")
+    field = page.one("#name input, #name textarea")
     field.clear()
     field.send_keys("my-dog")
     page.click("#add button.primary")
     page.one("#add .more", "words.png is not an image")
     page.one("#training", "my-dog is being trained")
+    assert params.load().subjects["my-dog"].noun == "dog"
     page.ask("What is <bo>?")  # meanwhile
     assert page.said(1) == [expected("What is <bo>?", subjects=())]
     page.click("#manage button.label-wrap")

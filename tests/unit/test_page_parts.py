@@ -51,7 +51,7 @@ def test_a_second_training_is_refused():
 @pytest.mark.parametrize("subject", ["--help", "My Dog", "", "../x", "a" * 41, "<img>"])
 def test_what_is_no_id_runs_nothing(subject: str):
     with pytest.raises(UserError, match="cannot be an id"):
-        manage.add(subject, "pet", ["photo.png"])
+        manage.add(subject, "pet", "", ["photo.png"])
 
 
 @pytest.mark.usefixtures("workspace")

@@ -36,6 +36,8 @@ def test_the_most_typical_answer_wins() -> None:
 def test_without_answers_the_declared_kind_is_said() -> None:
     assert short_description("<bo>", "landmark", []) == "<bo> is a landmark."
     assert short_description("<bo>", "object", []) == "<bo> is an object."
+    assert short_description("<bo>", "Airedale", []) == "<bo> is an Airedale."
+    assert short_description("<bo>", "a teapot", []) == "<bo> is a teapot."
 
 
 def test_the_long_description_says_everything_once() -> None:
