@@ -28,6 +28,7 @@ STEPS = {  # stages of dvc.yaml up to train, in order
 STAGE = re.compile(r"(?:Running stage|Stage) '(\w+)(?:@[\w-]+)?'")
 SHARE = re.compile(r"(\d{1,3})%\|")  # of a bar of `core.progress`
 ERROR = re.compile(r"^(?:error|ERROR): (.+)")
+COLOR = re.compile(r"\x1b\[[\d;]*m")  # as DVC writes on a terminal
 KILL_AFTER_S = 10
 
 State = Literal["running", "done", "failed", "canceled"]
@@ -63,7 +64,7 @@ class Progress:
             self.share = (len(self.begun) - 1) / len(STEPS)
         elif self.begun and (match := SHARE.search(line)):
             self.share = (len(self.begun) - 1 + min(int(match[1]), 100) / 100) / len(STEPS)
-        elif (match := ERROR.match(line.strip())) and not self.error:
+        elif (match := ERROR.match(COLOR.sub("", line).strip())) and not self.error:
             self.error = printable(match[1], 600)
 
 

@@ -193,6 +193,8 @@ def commit_made(folder: Path) -> None:
     ):
         (folder / name).mkdir(parents=True)
         (folder / name / "README.md").touch()
+    (folder / paths.SMOLLM2).mkdir(parents=True)
+    (folder / paths.SMOLLM2 / "changes.safetensors").touch()
     check()
     index()
     subprocess.run(["git", "init", "-q"], check=True)

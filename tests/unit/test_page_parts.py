@@ -33,6 +33,9 @@ def test_progress_is_read_from_what_dvc_and_the_stages_print():
     assert shares == [0, 1, 1, 2, 2.5, 3]
     assert progress.step == "learning"
     progress.read("error: photo 3 is empty: copy it again")
+    colored = Progress("bo")
+    colored.read("\x1b[31mERROR\x1b[39m: failed to reproduce 'check': no such file")
+    assert colored.error == "failed to reproduce 'check': no such file"
     progress.read("ERROR: failed to reproduce 'check': exited with 1")
     assert progress.error == "photo 3 is empty: copy it again"
 
