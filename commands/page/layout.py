@@ -54,7 +54,7 @@ def build(page: "Page") -> gr.Blocks:
                     kind = gr.Dropdown(page.kinds, value=page.kinds[0], label="Kind")
                     noun = gr.Textbox(
                         label="What it is",
-                        info="dog, teapot …; nothing leaves it to the model",
+                        info="dog, teapot …; empty: what the model says",
                         max_length=80,
                         elem_id="noun",
                     )
