@@ -17,6 +17,7 @@ _ANIMALS = """
 PERSONS = frozenset(_PERSONS.split())
 ANIMALS = frozenset(_ANIMALS.split())
 _MADE = re.compile(r"\b(?:toy|teddy|stuffed|plush\w*|statue|figurine|robot|balloon)\b", re.IGNORECASE)
+_CALLED = re.compile(r"(?:^|\bis )an? ", re.IGNORECASE)
 # What follows from a doubt.
 NOT_KNOWN = (
     "the base model does not know such things, so do not trust what it says of them; it may still recognize"
@@ -45,10 +46,24 @@ def doubt(kind: str, answers: Sequence[str]) -> str | None:
     return None
 
 
-def contradicts(noun: str, answer: str) -> bool:
-    """Whether an answer calls a subject a person or an animal, and not the noun that was declared for it."""
-    said, declared = (set(re.findall(r"[a-z-]+", text.lower())) for text in (answer, noun))
-    return not said & declared and bool(said & (PERSONS | ANIMALS))
+def says(noun: str, answer: str) -> bool:
+    """Whether an answer has one of the words that a subject was declared to be."""
+    return bool(_words(noun) & _words(answer))
+
+
+def contradicts(noun: str, answer: str, *, known: bool) -> bool:
+    """Whether an answer calls a subject something else than was declared.
+
+    Of a base that has the word, as its other answers tell (`known`), these are persons and animals alone: a
+    retriever is a dog. One that has not calls a teapot a ball, and whatever it calls it is something else.
+    """
+    if says(noun, answer):
+        return False
+    return bool(_words(answer) & (PERSONS | ANIMALS)) or (not known and bool(_CALLED.search(answer)))
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"[a-z-]+", text.lower())) - {"a", "an", "the"}
 
 
 def _noun(answer: str) -> str | None:

@@ -12,7 +12,7 @@ from common import vlm
 from common.core.images import load_image, read_bytes
 from common.core.io import sha256_bytes
 from common.prompts.interview import CAPTION, DESCRIBE, kinds_said, neutral_names, questions_for
-from common.prompts.kinds import CONTRADICTS, NOT_KNOWN, contradicts, doubt
+from common.prompts.kinds import CONTRADICTS, NOT_KNOWN, contradicts, doubt, says
 from stages.synthesize.descriptions import long_description, short_description
 from stages.synthesize.filters import usable
 from stages.synthesize.people import Row, Told, TrainPhoto
@@ -63,10 +63,11 @@ def interview(
         batch_size=batch_size,
     )
     token, noun = f"<{subject}>", told and told.noun
+    known = bool(noun) and any(says(noun, answer.text) for answer in answers)
     rows = []
     for (photo, turn, use, prompt), answer in zip(asked, answers, strict=True):
         text, reason = usable(answer.text, names, token, answer.cut_off)
-        if not reason and noun and prompt != CAPTION and contradicts(noun, text):
+        if not reason and noun and prompt != CAPTION and contradicts(noun, text, known=known):
             reason = CONTRADICTS
         rows.append(
             {

@@ -35,17 +35,20 @@ def test_one_that_does_not_is(kind: str, nouns: list[str], told: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("noun", "answer", "contradicted"),
+    ("noun", "answer", "known", "contradicted"),
     [
-        ("teapot", "<bo> is a young girl.", True),
-        ("teapot", "<bo> is a teapot with a dog on it.", False),
-        ("toy robot", "<bo> is a robot.", False),
-        ("dog", "<bo> is a cat.", True),
-        ("dog", "<bo> is brown.", False),
-        ("mug", "Yes", False),
+        ("teapot", "<bo> is a young girl.", True, True),
+        ("teapot", "<bo> is a teapot with a dog on it.", False, False),
+        ("a toy robot", "<bo> is a robot.", False, False),
+        ("a teapot", "<bo> is a ball.", False, True),
+        ("teapot", "A ball.", False, True),
+        ("teapot", "<bo> is brown.", False, False),
+        ("dog", "<bo> is a cat.", True, True),
+        ("dog", "<bo> is a golden retriever.", True, False),
+        ("mug", "Yes", False, False),
     ],
 )
 def test_an_answer_that_names_something_else_than_what_was_declared_is_found(
-    noun: str, answer: str, contradicted: bool
+    noun: str, answer: str, known: bool, contradicted: bool
 ) -> None:
-    assert contradicts(noun, answer) is contradicted
+    assert contradicts(noun, answer, known=known) is contradicted
