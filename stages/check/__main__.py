@@ -2,15 +2,8 @@
 
 from common import methods
 from common.core import crop, errors, io, params, paths, private, progress
+from stages.check import sources
 from stages.check.photos import inspect
-from stages.check.sources import (
-    drawn_negatives,
-    missing_sources,
-    remains,
-    unknown_prompts,
-    unnoticed,
-    unreadable,
-)
 
 RECEIPT = b"params.yaml and data/subjects are fit to run.\n"
 
@@ -20,29 +13,23 @@ def main() -> str:
     p = params.load()
     own = [name for name, subject in p.subjects.items() if subject.source == "own"]
     findings = inspect(own)
-    places = {
-        "index.location": p.index.location,
-        "evaluate.two_subjects": p.evaluate.two_subjects,
-        "evaluate.general": p.evaluate.general,
-    }
-    problems = missing_sources(p.base.named, places) + remains(p.subjects, p.methods)
-    problems += unreadable(p.evaluate.general, p.evaluate.two_subjects)
-    problems += unknown_prompts(p.synthesize.questions, p.assemble.recognition)
+    places = {"index.location": p.index.location, "evaluate.two_subjects": p.evaluate.two_subjects}
+    places |= {"evaluate.general": p.evaluate.general}
+    problems = sources.missing_sources(p.base.named, places) + sources.remains(p.subjects, p.methods)
+    problems += sources.unreadable(p.evaluate.general, p.evaluate.two_subjects)
+    problems += sources.unknown_prompts(p.synthesize.questions, p.assemble.recognition)
     problems += methods.check(p.methods) + findings.problems
     if problems:
         raise errors.UserError("\n       ".join(problems))
     io.write_bytes(paths.CHECKED, RECEIPT)
-    further = [
-        private.warning(),
-        crop.warning(p.base.named, findings.sizes),
-        drawn_negatives(own, p.index.location),
-    ]
+    further = [private.warning(), crop.warning(p.base.named, findings.sizes)]
+    further += [sources.drawn_negatives(own, p.index.location)]
     others = {f"base.{key}.model": model for key, (model, _) in p.base.named.items()}
     others |= {"index.safety_model": p.index.safety_model, "index.serve": p.index.serve}
     others |= {
         f"methods.{name}.{key}": value for name, own in p.methods.items() for key, value in own.items()
     }
-    for warning in [*findings.warnings, *unnoticed(others), *filter(None, further)]:
+    for warning in [*findings.warnings, *sources.unnoticed(others), *filter(None, further)]:
         progress.say(f"warning: {warning}")
     return f"params.yaml, {len(p.subjects)} subjects and {len(findings.sizes):,} own photos are fit to run"
 

@@ -2,9 +2,7 @@
 
 from common.core import log, params, train_photos
 from common.core.errors import run
-from common.core.names import spoken
 from common.core.seed import seed_everything
-from common.prompts.interview import kind_question
 
 
 def main() -> str:
@@ -16,15 +14,10 @@ def main() -> str:
     }
 
     from common import vlm  # seconds, which a missing folder need not wait for
-    from stages.synthesize.make import InterviewSubject, Told, make
+    from stages.synthesize.make import InterviewSubject, make
 
     subjects = {
-        name: InterviewSubject(
-            one.kind,
-            one.name or spoken(name),
-            photos[name],
-            Told.read(name, one.source, one.noun, kind_question(one.kind, p.synthesize.questions)),
-        )
+        name: InterviewSubject.read(name, one, photos[name], p.synthesize.questions)
         for name, one in p.subjects.items()
     }
     seed_everything(p.seed, p.threads)

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from common import vlm
 from common.core import io, paths, progress, schema
+from common.core.names import spoken
+from common.core.subject_params import SubjectParams
+from common.prompts.interview import kind_question
 from stages.synthesize.interview import doubtful, interview, read_photo
 from stages.synthesize.people import Told
 from stages.synthesize.prior_knowledge import ask_prior_knowledge, known_before
@@ -21,6 +24,17 @@ class InterviewSubject:
     name: str
     photos: Sequence[Path]
     told: Told
+
+    @classmethod
+    def read(
+        cls, subject: str, entry: SubjectParams, photos: Sequence[Path], questions: str
+    ) -> "InterviewSubject":
+        """Read what is told of a subject; `questions` names the set that is asked.
+
+        Raises UserError for a file that cannot be read.
+        """
+        told = Told.read(subject, entry.source, entry.noun, kind_question(entry.kind, questions))
+        return cls(entry.kind, entry.name or spoken(subject), photos, told)
 
 
 def make(

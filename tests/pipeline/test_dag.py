@@ -15,8 +15,8 @@ DAG: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")
 STAGES: dict[str, dict[str, Any]] = {name: stage.get("do", stage) for name, stage in DAG["stages"].items()}
 GIT_KEEPS = (
     *("params.yaml", "prompts.yaml", "data/subjects", "models/base/llava", "models/base/clip"),
-    *("models/photographs/llava", "models/photographs/clip", "reports/ablation"),
-    "models/photographs-smollm2/changes.safetensors",
+    *("models/photographs/llava", "models/photographs/clip", "models/base", "models/photographs"),
+    *("models/photographs-smollm2/changes.safetensors", "reports/ablation"),
     *("${index.location}", "${evaluate.general}", "${evaluate.two_subjects}"),
 )
 CODE = ("stages/", "common/")
