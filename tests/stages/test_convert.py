@@ -22,7 +22,7 @@ def subject(workspace: Path) -> Path:
 
 def test_llava_round_trip(subject: Path) -> None:
     before, spoken = samples("train", "question", "answer"), talk("kind", "question", "answer")
-    assert main("llava", "bo", "out/bo.json") == "out/bo.json: 10 conversations, 7 of them with an image"
+    assert main("llava", "bo", "out/bo.json") == "out/bo.json: 11 conversations, 8 of them with an image"
     items = json.loads(Path("out/bo.json").read_text())
     written = Counter()
     for item in items:
@@ -36,7 +36,7 @@ def test_llava_round_trip(subject: Path) -> None:
 
     said = main("llava", "bo", "out/bo.json", "--read")
     assert said.startswith(
-        "3 questions read, 7 items about other images left (keep it: `dvc commit -f synthesize`"
+        "3 questions read, 8 items about other images left (keep it: `dvc commit -f synthesize`"
     )
     assert talk("kind", "question", "answer") == spoken
 

@@ -39,7 +39,7 @@ def test_yollava_round_trip(scheme: str, subject: Path) -> None:
     folder, names = SCHEMES[scheme]
     columns = ("task", "role", "image_sha256", "label", "question", "answer")
     before, spoken = samples("train", *columns), talk("kind", "question", "answer")
-    assert main(scheme, "bo", "out") == f"out/{folder}/bo: 4 positive, 2 hard, 1 easy, 3 text"
+    assert main(scheme, "bo", "out") == f"out/{folder}/bo: 4 positive, 3 hard, 1 easy, 3 text"
     found = {path.stem: json.loads(path.read_text()) for path in Path("out", folder, "bo").glob("*.json")}
     assert set(found) == {*names.split(), "text-only-conversation"}
     for name, entries in found.items():
@@ -54,7 +54,7 @@ def test_yollava_round_trip(scheme: str, subject: Path) -> None:
 
     said = main(scheme, "bo", "out", "--read")
     assert said.startswith(
-        "10 samples read, 3 of them without an image (keep it: `dvc commit -f assemble synthesize`, undo"
+        "11 samples read, 3 of them without an image (keep it: `dvc commit -f assemble synthesize`, undo"
     )
     assert samples("train", *columns) == before
     pictures = {(sha256, label) for _, _, sha256, label, _, _ in before if label}
@@ -93,7 +93,7 @@ def test_yollava_without_its_images_or_roles(subject: Path) -> None:
     }
     text.write_text(json.dumps(entries))  # as the published file is
     (folder / "negative_recognition-random-imgs.json").unlink()
-    assert main("yollava", "bo", "out", "--read").startswith("9 samples read, 3 of them")
+    assert main("yollava", "bo", "out", "--read").startswith("10 samples read, 3 of them")
 
     positives = folder / "positive_recognition.json"
     good = positives.read_text()
@@ -125,11 +125,11 @@ def test_yollava_talk_with_the_photo_is_learned_with_it(name: str, subject: Path
     (folder / f"{name}.json").write_text(
         json.dumps({key: [{"Human": "What is <bo> doing?", "AI": "<bo> sleeps."}]})
     )
-    assert main("yollava", "bo", "out", "--read").startswith("11 samples read, 3 of them without an image")
+    assert main("yollava", "bo", "out", "--read").startswith("12 samples read, 3 of them without an image")
     columns = ("task", "role", "label", "image_sha256", "question", "answer")
     (shown,) = [row for row in samples("train", *columns) if row[:2] == ("conversation", "positive")]
     assert shown[2] is None and shown[3] and shown[4:] == ("What is <bo> doing?", "<bo> sleeps.")
-    assert sum(samples("validation", "label").values()) == 7  # each picture once
+    assert sum(samples("validation", "label").values()) == 8  # each picture once
     assert main("yollava", "bo", "again").endswith("3 text, 1 conversation")
     written = json.loads(Path("again/training-data/bo/conversation.json").read_text())
     assert list(written.values()) == [[{"Human": "What is <bo> doing?", "AI": "<bo> sleeps."}]]
