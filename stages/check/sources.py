@@ -51,8 +51,8 @@ def drawn_negatives(own: Sequence[str], location: str) -> str | None:
     if not own or not Path(location).is_relative_to(paths.WORLD):
         return None
     return (
-        f"negatives of {', '.join(own)} are drawings, so that every second photo of anything else will be "
-        "taken for them: set index.source to folder and index.location to one with photos of other things"
+        f"negatives of {', '.join(own)} are drawings, so that photos of anything else may be taken for them: "
+        "set index.source to folder and index.location to one with photos of other things"
     )
 
 

@@ -13,8 +13,8 @@ from common import vlm
 from common.assistant import Assistant
 from common.core import io, params, paths, schema, subject_lines
 from common.core.errors import UserError
-from tests.support.helpers import set_params
-from tests.support.vlm_helpers import save_soft_prompts
+from tests.support.helpers import ROOT, set_params
+from tests.support.vlm_helpers import noise_images, save_soft_prompts
 
 
 def test_progress_is_read_from_what_dvc_and_the_stages_print():
@@ -55,6 +55,18 @@ def test_a_second_training_is_refused():
 def test_what_is_no_id_runs_nothing(subject: str):
     with pytest.raises(UserError, match="cannot be an id"):
         manage.add(subject, "pet", "", ["photo.png"])
+
+
+@pytest.mark.usefixtures("workspace")
+def test_what_a_subject_is_goes_into_params_if_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # where the commands are
+    photos = [str(tmp_path / f"{number}.png") for number in range(4)]
+    for photo, image in zip(photos, noise_images(4), strict=True):
+        image.save(photo)
+    manage.add("my-pot", "object", " teapot ", photos[:2])
+    manage.add("my-mug", "object", "", photos[2:])
+    subjects = params.load().subjects
+    assert (subjects["my-pot"].noun, subjects["my-mug"].noun) == ("teapot", None)
 
 
 @pytest.mark.usefixtures("workspace")
