@@ -3,13 +3,13 @@
 FOLDER holds a folder of photos for each subject, and classes.csv (subject, class); what is asked without a
 photo stands in photographs_questions.yaml. For each seed, which decides what is learned from and what tested
 with, a temporary copy of this commit gets these subjects in the place of the world's, through `python -m
-commands.add`, and runs `dvc repro` as `RUNS` says: with the methods that cost little; with SmolLM2, which
-`make smollm2` makes first; with LoRA and MyVLM; without photographs to take negatives from, as for a user who
-has none; and with the base for drawings. As many runs as there are cores go on at once, of one thread each,
-which is quicker than one after another with all cores. Writes reports/photographs/{results.json, tables.md},
-which hold numbers only, and, for one's own eyes, index.html of the first run. A run that results.json already
-has, with the same changes of params.yaml and the same base, is not run again: all take hours, and each names
-its commit. Delete the file to measure this one anew.
+commands.add`, and runs `dvc repro` as `RUNS` says: with the methods that cost little; told each subject's
+class; with SmolLM2, which `make smollm2` makes first; with LoRA and MyVLM; without photographs to take
+negatives from, as for a user who has none; and with the base for drawings. As many runs as there are cores go
+on at once, of one thread each, which is quicker than one after another with all cores. Writes
+reports/photographs/{results.json, tables.md}, which hold numbers only, and, for one's own eyes, index.html of
+the first run. A run that results.json already has, with the same changes of params.yaml and the same base, is
+not run again: all take hours, and each names its commit. Delete the file to measure this one anew.
 """
 
 import tempfile
@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.commands import run_command
 from benchmarks.photographs_run import prepare, require_smollm2, run_in_copy, runs_at_once
-from benchmarks.photographs_subjects import OTHERS, classes
+from benchmarks.photographs_subjects import OTHERS, classes, subject_id
 from benchmarks.photographs_table import table
 from common.core import errors, io, paths
 
@@ -40,15 +40,22 @@ NO_MYVLM = {"-methods.myvlm": None}  # it takes minutes a subject
 
 
 class Run(NamedTuple):
-    """Changes of params.yaml; for every seed or the first alone."""
+    """Changes of params.yaml; for every seed or the first alone; is each subject's class its `noun`?"""
 
     changes: Mapping[str, Any]
     every_seed: bool = False
+    nouns: bool = False
 
     def definition(self) -> dict[str, Any]:
         """What makes a result one of this run: its changes, and the base as git names its weights."""
         base = BASES.get(self.changes.get("base.preset"), paths.BASE / "llava")
-        return {"changes": self.changes, "base": run_command("git", "rev-parse", f"HEAD:{base}").strip()}
+        weights = run_command("git", "rev-parse", f"HEAD:{base}").strip()
+        return {"changes": self.changes, "base": weights} | ({"nouns": True} if self.nouns else {})
+
+    def changes_with(self, subjects: Mapping[str, str]) -> dict[str, Any]:
+        """Return all changes of params.yaml, for these subjects (folder → class)."""
+        nouns = {f"subjects.{subject_id(name)}.noun": noun for name, noun in subjects.items() if self.nouns}
+        return {**self.changes, **nouns}
 
 
 LADDER = ("recognition questions and easy negatives alone", "no hard negatives", "no latent tokens")
@@ -69,12 +76,14 @@ def title_with(less: str) -> str:
 
 
 USUAL = "Base for photographs, negatives from the other subjects' train photos"
+NOUNS = "Base for photographs, told what each subject is"
 WITH_SMOLLM2 = "Base for photographs with SmolLM2, negatives from the other subjects' train photos"
-LORA = "The same: LoRA and MyVLM"
+LORA = "Base for photographs: LoRA and MyVLM"
 DRAWN_NEGATIVES = "Base for photographs, negatives from the drawn corpus"
 OF_DRAWINGS = "Base for drawings, negatives from the other subjects' train photos"
 RUNS = {
     USUAL: Run({**REAL, **NO_MYVLM, "-methods.lora": None}, every_seed=True),
+    NOUNS: Run({**REAL, "methods": {}}, every_seed=True, nouns=True),
     WITH_SMOLLM2: Run(
         {**REAL, "base.preset": "photographs-smollm2", "base.vlm.dtype": "bfloat16", "methods": {}}
     ),
@@ -113,7 +122,10 @@ def main(folder: str, *seeds: str) -> str:
             require_smollm2()
         with ProcessPoolExecutor(runs_at_once(), get_context("spawn")) as pool:
             runs = {
-                pool.submit(run_in_copy, copies[seed], RUNS[title].changes, subjects): (title, seed)
+                pool.submit(run_in_copy, copies[seed], RUNS[title].changes_with(subjects), subjects): (
+                    title,
+                    seed,
+                )
                 for title, seed in due
             }
             try:

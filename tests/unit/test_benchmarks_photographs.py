@@ -6,10 +6,10 @@ from ruamel.yaml import YAML
 from benchmarks import photographs, photographs_run
 from benchmarks.photographs_subjects import PETS, QUESTIONS, classes, write_questions
 from benchmarks.photographs_table import table
-from common.core import io
+from common.core import io, params
 from common.core.errors import UserError
 from common.testdata.ground_truth import load_questions
-from tests.support.helpers import REAL_PHOTOS
+from tests.support.helpers import REAL_PHOTOS, set_params
 
 
 def estimate(value: float | None) -> dict:
@@ -74,6 +74,18 @@ def test_what_is_computed_is_taken_while_photos_and_definition_of_the_run_are_th
     }
     others = {"0": {"dog": {"train": 3, "test": 2}}}
     assert photographs._computed(others) == {"photos": others, "runs": {}}
+
+
+def test_told_what_each_subject_is_its_class_is_its_noun(workspace: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(photographs, "run_command", lambda *words: f"{words[-1]}\n")  # no repository here
+    told, usual = (photographs.RUNS[title] for title in (photographs.NOUNS, photographs.USUAL))
+    set_params({"subjects.duck-toy": {"kind": "object"}})
+    set_params({f"-subjects.{name}": None for name in params.load().subjects if name != "duck-toy"})
+    key = "subjects.duck-toy.noun"
+    set_params({key: told.changes_with({"duck_toy": "toy"})[key]})
+    assert params.load().subjects["duck-toy"].noun == "toy"
+    assert usual.changes_with({"duck_toy": "toy"}) == usual.changes
+    assert told.definition()["nouns"] and "nouns" not in usual.definition()
 
 
 def test_a_base_that_git_does_not_hold_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
