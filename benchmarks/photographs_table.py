@@ -50,7 +50,8 @@ def _table(run: Mapping[str, Any]) -> list[str]:
     counts = [count for results in run.values() for count in results["negatives"].values()]
     hard, easy = (sum(count[role]["found"] for count in counts) / len(run) for role in ("hard", "easy"))
     return [
-        f"{hard:,.0f} hard and {easy:,.0f} easy negatives for all subjects together. Commit {commits(run)}.",
+        f"{hard:,.0f} hard and {easy:,.0f} easy negatives for all subjects together. Commit {commits(run)}; "
+        f"base {_bases(run)}.",
         "",
         f"| method | {' | '.join(measures)} |",
         f"|---|{'---:|' * len(measures)}",
@@ -64,6 +65,11 @@ def _table(run: Mapping[str, Any]) -> list[str]:
 def commits(run: Mapping[str, Any]) -> str:
     """What a run's results by seed are of, each once."""
     return ", ".join(dict.fromkeys(f"`{results['commit']}`" for results in run.values()))
+
+
+def _bases(run: Mapping[str, Any]) -> str:
+    """What git calls the weights that the results by seed were made with, each once."""
+    return ", ".join(dict.fromkeys(f"`{results['base'][:7]}`" for results in run.values()))
 
 
 def mean(run: Mapping[str, Any], measure: str, method: str) -> dict[str, float] | None:

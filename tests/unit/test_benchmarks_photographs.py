@@ -19,6 +19,7 @@ def estimate(value: float | None) -> dict:
 def test_the_table_shows_what_was_measured_of_each_method_and_nothing_else():
     run = {
         "commit": "abc",
+        "base": "0123456789",
         "metrics": {},
         "estimates": {
             "recognition.weighted": {"soft_prompt": estimate(0.5), "base": estimate(0.6)},
@@ -40,7 +41,9 @@ def test_the_table_shows_what_was_measured_of_each_method_and_nothing_else():
     lines = table(found, {"drawings": ["7", "8"]}).splitlines()
     assert "3 photos to learn from and 2 to test" in lines[2]
     assert "## drawings, seeds 7, 8" in lines
-    assert "3 hard and 4 easy negatives for all subjects together. Commit `abc`, `abf`." in lines
+    assert (
+        "3 hard and 4 easy negatives for all subjects together. Commit `abc`, `abf`; base `0123456`." in lines
+    )
     assert lines[-5:] == [
         "| method | recognition.weighted | recognition.auc |",
         "|---|---:|---:|",
@@ -51,7 +54,7 @@ def test_the_table_shows_what_was_measured_of_each_method_and_nothing_else():
 
 
 def test_what_was_not_run_yet_is_said():
-    run = {"commit": "abc", "metrics": {}, "estimates": {}, "negatives": {}}
+    run = {"commit": "abc", "base": "0123456789", "metrics": {}, "estimates": {}, "negatives": {}}
     found = {"photos": {"7": {}}, "runs": {"drawings": {"7": run}}}
     assert "## Not run yet" not in table(found, {"drawings": ["7"]})
     lines = table(found, {"drawings": ["7", "8"], "LoRA": ["7"]}).splitlines()

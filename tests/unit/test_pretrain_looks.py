@@ -38,6 +38,17 @@ def test_telling_directions_ignore_what_changes_between_views():
     assert np.abs(directions[0]).max() < 0.1 * np.abs(directions).max()
 
 
+def test_kind_directions_hold_all_that_tells_kinds_apart_and_nothing_else():
+    rng = np.random.default_rng(0)
+    weights, spread = rng.normal(size=(4, 8)), np.eye(8) + 0.2 * rng.normal(size=(8, 8))
+    features = rng.normal(size=(4000, 8)) @ spread
+    found = looks.kind_directions(weights, features, shrinkage=0.0)
+    assert found.shape == (8, 3)
+    assert np.allclose(np.cov((features @ found).T), np.eye(3), atol=1e-3)
+    centered = weights - weights.mean(0)
+    assert np.allclose(found @ np.linalg.lstsq(found, centered.T, rcond=None)[0], centered.T, atol=1e-4)
+
+
 def test_class_directions_find_the_means_of_classes():
     rng = np.random.default_rng(0)
     means, spread = rng.normal(size=(5, 8)), np.eye(8) + 0.2 * rng.normal(size=(8, 8))

@@ -13,13 +13,16 @@ from commands.pretrain.photographs import (
     forms,
     looks,
     model,
+    naming,
     questions,
     samples,
     settings,
     train,
+    verdict,
     words,
 )
 from commands.pretrain.photographs.looks import Material, Shot
+from commands.pretrain.photographs.objects import CLASSES
 from commands.pretrain.trees import Tree, Writer, collate
 
 DOG = (
@@ -96,6 +99,21 @@ def test_yes_and_no_are_asked_alike_often(facts: list[captions.Facts]):
     assert 0.4 < np.mean([answer == "Yes" for _, answer in asked]) < 0.6
 
 
+def test_a_kind_belongs_to_one_of_two_groups():
+    rng = np.random.default_rng(0)
+    for kind, right in (
+        ("woman", "a person"),
+        ("people", "a person"),
+        ("cow", "an animal"),
+        ("teapot", "a thing"),
+    ):
+        for _ in range(20):
+            question, letter = questions.ask_group("<bo>", kind, rng)
+            options = dict(line.split(". ", 1) for line in question.splitlines() if line[:2] in ("A.", "B."))
+            assert options[letter] == right and set(options) == {"A", "B"}
+            assert all(option in question.splitlines()[0] for option in options.values())
+
+
 def test_any_text_comes_back_from_the_tokenizer(tokenizer: PreTrainedTokenizerFast):
     text = "Is <xq7> naïve — or 犬?\nA. yes"
     assert tokenizer.decode(tokenizer.encode(text, add_special_tokens=False)) == text
@@ -114,6 +132,22 @@ def test_every_leaf_ends_in_an_answer(
             assert text.startswith("<s>USER:")
             assert text.endswith("</s>")
             assert " ASSISTANT: " in text
+
+
+def test_further_photos_are_asked_about_the_kind_of_object_in_them(
+    shown: Material, tokenizer: PreTrainedTokenizerFast
+):
+    course = settings.TrainingPhase(steps=1, trees=1, photo={}, named=30)
+    sampler = samples.Sampler(Writer(tokenizer, TOKENS), shown, np.arange(8), course, (8, 16))
+    tree = sampler.draw(np.random.default_rng(0))
+    objects = [shot.thing for (shot,) in tree.photos[1:] if shot.thing]
+    assert len(tree.photos) == 31 and 15 < len(objects) < 30
+    kinds = {number: kind for kind, numbers in CLASSES.items() for number in numbers}
+    said = " ".join(leaves(tokenizer, tree))
+    assert all(
+        f"{kinds[thing.classes[0][0]]}.</s>" in said or f"{kinds[thing.classes[0][0]]}</s>" in said
+        for thing in objects
+    )
 
 
 def leaves(tokenizer: PreTrainedTokenizerFast, tree: Tree) -> list[str]:
@@ -168,6 +202,60 @@ def test_a_new_model_tells_another_look_from_another_photo(
         for shift in (1, 3)
     ]
     assert np.mean([mine > theirs for mine in own for theirs in other]) > 0.95
+
+
+def test_the_verdict_is_told_to_words_and_the_photo_s_mark_fades(
+    shown: Material, tokenizer: PreTrainedTokenizerFast
+):
+    chosen = settings.settings()
+    llama, projector, channels = begun(shown, tokenizer, model.COMPARING)
+    verdict.tell(llama, chosen.comparison.model_copy(update={"channels": WIDTH}), chosen.verdict)
+    word, mlp = llama.get_input_embeddings().weight[tokenizer.encode("dog")[-1]], model.connector(llama)
+
+    def told(match: float, token: torch.Tensor) -> float:
+        seen = token * token.square().mean().rsqrt()
+        seen[channels.fetched] = match
+        with torch.no_grad():
+            return mlp(seen)[channels.match].item()
+
+    low, high, size = chosen.verdict.low, chosen.verdict.high, chosen.verdict.size
+    assert told(high + 1, word) == pytest.approx(size, rel=0.2)
+    assert told(low - 1, word) == pytest.approx(-size, rel=0.2)
+    photo = projector(torch.from_numpy(shown.tokens((Shot(0, 0),)))).detach()[0]
+    assert told(high + 1, photo) == 0
+    with torch.no_grad():
+        left = photo + mlp(photo * photo.square().mean().rsqrt())
+    mark = chosen.comparison.photo_mark
+    assert left[channels.photo] == pytest.approx((1 - chosen.comparison.fading) * mark, abs=0.2 * mark)
+
+
+def test_tokens_that_stand_out_are_given_the_name_of_their_kind(
+    shown: Material, tokenizer: PreTrainedTokenizerFast
+):
+    chosen = settings.settings()
+    assert chosen.naming is not None
+    laid = chosen.comparison.model_copy(update={"channels": WIDTH})
+    llama, projector, channels = begun(shown, tokenizer, model.COMPARING)
+    mlp, kinds = model.connector(llama), {"dog": [0], "street": [1, 2], "shirt": [3]}
+    classifier = torch.from_numpy(np.float32(np.random.default_rng(2).normal(size=(5, WIDTH))))
+    seen = torch.from_numpy(shown.views[0].astype(np.float32).reshape(-1, WIDTH))
+    naming.lay_names(llama, tokenizer, projector, laid, chosen.naming, kinds, classifier, seen)
+
+    def written(tokens: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            images = projector(tokens)
+            added = mlp(images * images.square().mean(1, keepdim=True).rsqrt())
+        added[:, list(channels.reserved)] = 0
+        return added
+
+    words = [tokenizer.encode(f" {kind}", add_special_tokens=False)[0] for kind in kinds]
+    names = llama.get_input_embeddings().weight.detach()[words]
+    weights = torch.stack([classifier[numbers].mean(0) for numbers in kinds.values()]) - classifier.mean(0)
+    for kind, weight in enumerate(weights):
+        far = 12 * (seen @ weight).std() * weight / weight.square().sum()
+        added = written(seen[:20] + far)
+        assert (added @ names.T).argmax(1).tolist() == [kind] * 20
+        assert written(seen[:20]).norm(dim=1).max() < 0.2 * added.norm(dim=1).min()
 
 
 def test_training_leaves_the_comparison_as_it_was_laid(

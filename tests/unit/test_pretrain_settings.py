@@ -27,7 +27,7 @@ def test_a_wrong_setting_is_named(tmp_path):
 
 
 def test_more_channels_than_there_is_room_for_are_refused(tmp_path):
-    text = settings.SETTINGS.read_text(encoding="utf-8").replace("channels: 112", "channels: 125")
+    text = settings.SETTINGS.read_text(encoding="utf-8").replace("channels: 124", "channels: 125")
     (tmp_path / "settings.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match=r"comparison\.channels.*at most 124"):
         settings.settings(tmp_path / "settings.yaml")
@@ -37,7 +37,7 @@ def test_more_channels_than_there_is_room_for_are_refused(tmp_path):
     ("wrong", "said"),
     [
         ("verdict: {low: 2.1, high: 2.1,", r"verdict: .*low must be less than high"),
-        ("", "lora and verdict: give both"),
+        ("", "verdict: Field required"),
     ],
 )
 def test_a_verdict_that_cannot_be_told_is_refused(tmp_path, wrong: str, said: str):

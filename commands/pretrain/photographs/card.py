@@ -7,6 +7,7 @@ from pathlib import Path
 from commands.pretrain.card import millions, table
 from commands.pretrain.criterion import Criterion
 from commands.pretrain.photographs.model import COMPARING, Channels
+from commands.pretrain.photographs.objects import CLASSES
 from commands.pretrain.photographs.settings import Settings
 from common.core.io import write_bytes
 
@@ -24,6 +25,8 @@ def write(target: Path, chosen: Settings, measured: list[Criterion]) -> None:
         steps=sum(course.steps for course in chosen.courses),
         channels=chosen.comparison.channels,
         beside=len(Channels(chosen.llama["hidden_size"], chosen.comparison.channels).beside),
+        individuals=chosen.comparison.individuals,
+        kinds=len(CLASSES),
         learned=chosen.llama.get("num_hidden_layers", COMPARING) - COMPARING,
         rank=chosen.lora.rank if chosen.lora else 0,
         photos=chosen.gates.photos,

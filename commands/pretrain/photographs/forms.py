@@ -29,7 +29,7 @@ def neutral(facts: Facts, rng: np.random.Generator) -> str:
 
 
 def ask(form: str, name: str, facts: Facts, rng: np.random.Generator, lasting: bool = False) -> Asked:
-    """One question of a form (caption | open | probe | choose | whole | presence | garment | count).
+    """One question of a form (caption | open | kind | probe | choose | whole | presence | garment | count).
 
     `lasting` leaves out what changes from photo to photo. None where the captions give no answer.
     """
@@ -49,10 +49,10 @@ def ask(form: str, name: str, facts: Facts, rng: np.random.Generator, lasting: b
         known.pop("kind", None)
     if lasting:
         known = {attribute: value for attribute, value in known.items() if attribute in ("kind", "color")}
-    if not known:
+    if not known or (form == "kind" and form not in known):
         return None
-    attribute = str(rng.choice(sorted(known)))
-    if form == "open":
+    attribute = form if form == "kind" else str(rng.choice(sorted(known)))
+    if form in ("open", "kind"):
         return questions.ask_open(name, attribute, known[attribute], rng)
     wrong = questions.others(attribute, facts)
     if not wrong:

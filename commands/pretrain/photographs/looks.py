@@ -18,6 +18,7 @@ from commands.pretrain.photographs.captions import Facts
 
 SIDE = 7  # image tokens per row and column
 FADED = 0.5  # how much of a photo is left where an object is put into it
+GRAIN = 2.0  # shape of the gamma distribution of how clear an object is from token to token
 _MIRROR = np.arange(SIDE * SIDE).reshape(SIDE, SIDE)[:, ::-1].ravel()
 _ROW, _COLUMN = np.divmod(np.arange(SIDE * SIDE), SIDE)
 
@@ -32,10 +33,17 @@ class Ground(NamedTuple):
 
 
 class Thing(NamedTuple):
-    """An object put into a photo's middle: a class of ImageNet-1k, how clear it is, half axes in tokens."""
+    """An object put into a photo's middle.
 
-    number: int
-    strength: float
+    Attributes:
+        classes: of ImageNet-1k, what it is and what it resembles, each with how clear it is.
+        grain: seed of what is peculiar to it: no token shows all of them alike.
+        height, width: half axes, in tokens.
+
+    """
+
+    classes: tuple[tuple[int, float], ...]
+    grain: int
     height: float
     width: float
 
@@ -77,9 +85,16 @@ class Material:
             other = self.views[shot.ground.view][shot.ground.photo]
             tokens = np.where(_inside(shot.ground.height, shot.ground.width), tokens, other)
         if shot.thing is not None:
-            shown = np.maximum(0, FADED * tokens + shot.thing.strength * self.things[shot.thing.number])
+            shown = np.maximum(0, FADED * tokens + self._object(shot.thing))
             tokens = np.where(_inside(shot.thing.height, shot.thing.width), shown, tokens)
         return tokens[_MIRROR] if shot.mirrored else tokens
+
+    def _object(self, thing: Thing) -> np.ndarray:
+        """What an object adds to each token, (49, D)."""
+        rng = np.random.default_rng(thing.grain)
+        grains = rng.gamma(GRAIN, 1 / GRAIN, (len(thing.classes), SIDE * SIDE, 1))
+        parts = (clear * self.things[number] for number, clear in thing.classes)
+        return sum(grain * part for grain, part in zip(grains, parts, strict=True))
 
 
 def _inside(height: float, width: float) -> np.ndarray:
@@ -113,6 +128,25 @@ def class_directions(classifier: np.ndarray, pooled: np.ndarray) -> np.ndarray:
     weights = classifier - classifier.mean(0)
     means = weights @ np.cov(pooled.T)
     return (means / np.sqrt((means * weights).sum(1, keepdims=True))).astype(np.float32)
+
+
+def kind_directions(classifier: np.ndarray, pooled: np.ndarray, shrinkage: float = 0.01) -> np.ndarray:
+    """Directions that tell kinds of things apart, (D, kinds - 1) float32, the best first.
+
+    Those that the weights span where features have covariance 1, by singular values. Photos of dogs and
+    people hardly differ in them, so that `telling_directions` of such photos tell no teapot from a clock.
+
+    Args:
+        classifier: (kinds, D) float32, mean weights of the classes of each kind.
+        pooled: (n, D) float32 mean tokens of photos.
+        shrinkage: of the covariance, toward a multiple of 1.
+
+    """
+    spread = np.cov(pooled.T)
+    spread += shrinkage * np.trace(spread) / len(spread) * np.eye(len(spread))
+    root = np.linalg.cholesky(spread)
+    vectors = np.linalg.svd(root.T @ (classifier - classifier.mean(0)).T, full_matrices=False)[0]
+    return np.linalg.solve(root.T, vectors[:, :-1]).astype(np.float32)
 
 
 def telling_directions(views: Sequence[np.ndarray], count: int, shrinkage: float = 0.8) -> np.ndarray:

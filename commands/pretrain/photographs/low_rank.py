@@ -68,8 +68,7 @@ def make_room(
     model.begin(llama, tokenizer, chosen.comparison)
     for matrix in (connector(llama).gate_proj, connector(llama).up_proj):
         nn.init.normal_(matrix.weight, std=llama.config.initializer_range)
-    assert chosen.verdict is not None
-    verdict.write_verdict(llama, tokenizer, chosen.comparison, chosen.verdict)
+    verdict.tell_in_words(llama, tokenizer, chosen.comparison, chosen.verdict)
     return llama
 
 

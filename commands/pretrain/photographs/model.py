@@ -5,6 +5,8 @@ The tower is frozen, so it is not part of this; its tokens come from `looks`.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from transformers import (
@@ -23,7 +25,10 @@ COMPARING = 3  # layers, the first
 
 
 class Channels:
-    """Which channels of a width D hold what in the layers that compare."""
+    """Which channels of a width D hold what in the layers that compare.
+
+    `match` is that of a reference token; at words, which match nothing, it may hold the verdict.
+    """
 
     def __init__(self, width: int, content: int):
         self.content = range(content)  # of a token itself
@@ -63,7 +68,8 @@ def begin(
     1. image tokens that follow a line's end are marked: the photo stands before it, references behind it;
     2. heads average the photo's tokens, and pairs of SwiGLU units multiply a token's own content with that
        average, silu(a)b + silu(-a)(-b) = ab, so that references hold how well they match the photo;
-    3. one head carries that to the words that follow, another how well the photo matches itself.
+    3. one head carries that to the words that follow, another how well the photo matches itself; then most of
+       the photo's mark is taken away, or norms would leave little of the content beside it.
     What is laid stays (see `FrozenComparison`); the other layers, embeddings and head are trained.
 
     Args:
@@ -139,6 +145,13 @@ def _compare(model: LlamaForCausalLM, channels: Channels, laid: Comparison) -> N
     for head, (channel, sought) in enumerate(looks):
         _look(carrying.self_attn, head, {word: 1}, sought, laid.looking.carrying)
         _carry(carrying.self_attn, head, channels.match, channel, laid.fetched)
+    # A norm makes the mark far larger than 1, where silu(x)x is its square.
+    width = len(carrying.mlp.gate_proj.weight[0])
+    height = math.sqrt(width / (1 + len(channels.content) * (laid.content / laid.photo_mark) ** 2))
+    for matrix in (carrying.mlp.gate_proj, carrying.mlp.up_proj):
+        matrix.weight[0] = 0
+        matrix.weight[0, photo] = 1
+    carrying.mlp.down_proj.weight[photo, 0] = -laid.fading * laid.photo_mark / height**2
 
 
 def _look(

@@ -21,13 +21,16 @@ from commands.pretrain.photographs import (
     looks,
     low_rank,
     model,
+    naming,
     smollm2,
     tower,
+    verdict,
     views,
     words,
 )
 from commands.pretrain.photographs.low_rank import LowRankChanges
 from commands.pretrain.photographs.model import FrozenComparison
+from commands.pretrain.photographs.objects import CLASSES
 from commands.pretrain.photographs.samples import Sampler
 from commands.pretrain.photographs.settings import Settings
 from commands.pretrain.photographs.train import BaseTrainer, train
@@ -54,7 +57,7 @@ def prepare(source: Path, work: Path, chosen: Settings) -> None:
         part = work / "geometry.part.npz"
         np.savez(
             part,
-            directions=looks.telling_directions(pooled, width),
+            directions=_directions(pooled, width, chosen.comparison.individuals),
             tokens=np.concatenate(
                 [np.asarray(seen[0][row], np.float32) for row in range(0, len(found), 100)]
             ),
@@ -64,6 +67,16 @@ def prepare(source: Path, work: Path, chosen: Settings) -> None:
         part.replace(work / "geometry.npz")
     if chosen.lora and not (work / "connector.pt").exists():
         _align_connector(found, seen[0], work, chosen)
+
+
+def _directions(pooled: list[np.ndarray], count: int, individuals: int) -> np.ndarray:
+    """So many directions (D, count) float32: of individuals, of kinds, then of individuals again."""
+    weights = tower.classifier()
+    of_kinds = looks.kind_directions(
+        np.stack([weights[numbers].mean(0) for numbers in CLASSES.values()]), pooled[0]
+    )
+    telling = looks.telling_directions(pooled, count)
+    return np.hstack([telling[:, :individuals], of_kinds, telling[:, individuals:]])[:, :count]
 
 
 def _prepare_smollm2(work: Path) -> None:
@@ -149,6 +162,15 @@ def begin(tokens: PreTrainedTokenizerFast, work: Path, chosen: Settings, device:
     else:
         llama = model.new_llama(tokens, chosen.llama)
         model.begin(llama, tokens, chosen.comparison)
+        verdict.tell(llama, chosen.comparison, chosen.verdict)
+        if chosen.naming:
+            classifier, seen = (
+                torch.from_numpy(tower.classifier()),
+                torch.from_numpy(np.load(work / "geometry.npz")["tokens"]),
+            )
+            naming.lay_names(
+                llama, tokens, projector, chosen.comparison, chosen.naming, CLASSES, classifier, seen
+            )
         channels = model.Channels(llama.config.hidden_size, chosen.comparison.channels)
         kept = FrozenComparison(llama.to(device), projector.to(device), channels)
     steps = sum(course.steps for course in chosen.courses)

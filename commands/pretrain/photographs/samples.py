@@ -20,6 +20,12 @@ from commands.pretrain.photographs.settings import TrainingPhase
 from commands.pretrain.trees import Tree, Writer
 
 TALKS = 2  # in a tree of small talk
+# How clear an object is and its half axes, from and to; how many classes it resembles as well, and by what
+# share. So its tokens stand out as those of real things do, among as much of other classes, and the tower's
+# classifier knows as many of them.
+CLEAR = (8, 2, 2), (28, 4.5, 4.5)
+RESEMBLED, ALIKE = 2, (0.2, 0.7)
+OBJECTS_NAMED = 0.8  # share of photos asked about their kind alone that have an object in them
 
 
 class Sampler:
@@ -35,7 +41,7 @@ class Sampler:
     ):
         self.writer, self.material, self.photos, self.course = writer, material, photos, course
         self.latent_tokens = latent_tokens
-        self.classes = [(kind, number) for kind, numbers in CLASSES.items() for number in numbers[:6]]
+        self.kinds = list(CLASSES)
 
     def draw(self, rng: np.random.Generator) -> Tree:
         """One training sample."""
@@ -43,7 +49,7 @@ class Sampler:
         if course.small_talk and rng.random() < course.small_talk:
             self._talk(tree, rng)
             return tree
-        photo, thing, facts = self._subject(rng)
+        photo, thing, facts = self._subject(rng, course.things)
         shot = self._look(photo, thing, rng)
         root = self.writer.prompt(tree, -1, self.writer.chat.photo, (shot,), begin=True)
         for form, count in course.photo.items():
@@ -56,17 +62,35 @@ class Sampler:
                 self._told(tree, root, facts, rng)
         if course.text:
             self._without_photo(tree, rng)
+        for _ in range(course.named):
+            self._named(tree, rng)
         return tree
 
-    def _subject(self, rng: np.random.Generator) -> tuple[int, Thing | None, Facts]:
-        """A photo, the object put into it or None, and what is true of it then."""
+    def _named(self, tree: Tree, rng: np.random.Generator) -> None:
+        """Another photo, mostly with an object in it, that is asked about its kind alone."""
+        photo, thing, facts = self._subject(rng, OBJECTS_NAMED)
+        root = self.writer.prompt(
+            tree, -1, self.writer.chat.photo, (self._look(photo, thing, rng),), begin=True
+        )
+        for form in ("kind", str(rng.choice(("probe", "choose")))):
+            self._add(tree, root, ask(form, neutral(facts, rng), facts, rng), lead="")
+
+    def _subject(self, rng: np.random.Generator, things: float) -> tuple[int, Thing | None, Facts]:
+        """A photo, the object put into it (a share of them) or None, and what is true of it then."""
         photo = int(rng.choice(self.photos))
-        if rng.random() >= self.course.things:
+        if rng.random() >= things:
             return photo, None, self.material.facts[photo]
-        kind, number = self.classes[rng.integers(len(self.classes))]
+        kind = str(rng.choice(self.kinds))
+        thing = self._thing(int(rng.choice(CLASSES[kind])), rng)
         phrase = questions.with_article(kind)
-        thing = Thing(number, *rng.uniform((3, 1.8, 1.8), (7, 3.2, 3.2)))
         return photo, thing, Facts((phrase,), kind, (), (), None, None, None, frozenset(), phrase)
+
+    def _thing(self, number: int, rng: np.random.Generator) -> Thing:
+        """An individual of a class."""
+        clear, height, width = rng.uniform(*CLEAR)
+        resembled = [int(rng.choice(CLASSES[str(kind)])) for kind in rng.choice(self.kinds, RESEMBLED)]
+        others = ((other, clear * float(rng.uniform(*ALIKE))) for other in resembled)
+        return Thing(((number, float(clear)), *others), int(rng.integers(2**31)), float(height), float(width))
 
     def _look(
         self, photo: int, thing: Thing | None, rng: np.random.Generator, view: int | None = None
@@ -87,7 +111,9 @@ class Sampler:
             photo = int(near[int(len(near) * rng.random() ** 2)])
         else:
             photo = int(rng.choice(self.photos))
-        thing = None if rng.random() < 0.5 else shot.thing  # two of a kind
+        thing = None
+        if shot.thing and rng.random() < 0.5:  # another of its kind
+            thing = self._thing(shot.thing.classes[0][0], rng)
         if photo == shot.photo:
             photo = int(rng.choice(self.photos[self.photos != shot.photo]))
         look = self._look(photo, thing, rng)
@@ -146,7 +172,7 @@ class Sampler:
             form = str(rng.choice(("open", "probe", "choose")))
             self._add(tree, branch, ask(form, name, facts, rng))
         for _ in range(self.course.others):
-            form = str(rng.choice(("open", "probe", "choose", "presence", "caption")))
+            form = str(rng.choice(("open", "kind", "probe", "choose", "presence", "caption")))
             self._add(tree, branch, ask(form, neutral(facts, rng), facts, rng))
 
     def _without_photo(self, tree: Tree, rng: np.random.Generator) -> None:
@@ -157,7 +183,7 @@ class Sampler:
             facts = invented(rng)
             branch = self.writer.prompt(tree, start, f"{gap}{name} is {facts.phrase}.")
         else:
-            photo, thing, facts = self._subject(rng)
+            photo, thing, facts = self._subject(rng, self.course.things)
             facts = replace(facts, present=frozenset())
             shots = tuple(self._look(photo, thing, rng) for _ in range(int(rng.integers(1, 4))))
             branch = self._define(tree, start, name, shots, gap, rng)

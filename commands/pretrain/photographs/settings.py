@@ -25,9 +25,19 @@ class Looking(Section):
 
 
 class Comparison(Section):
-    """Sizes of what is laid into the layers that compare."""
+    """Sizes of what is laid into the layers that compare.
+
+    Attributes:
+        channels: that hold a token's content, and are compared.
+        individuals: of the directions that content is taken in, the first so many tell individuals apart, the
+            others kinds of things.
+        fading: share of the photo's mark that is taken away behind the comparison.
+
+    """
 
     channels: PositiveInt
+    individuals: PositiveInt
+    fading: Share
     photo_mark: PositiveFloat
     word_mark: PositiveFloat
     linear_at: PositiveFloat
@@ -61,6 +71,7 @@ class TrainingPhase(Section):
         text: questions about a definition without a photo, half by reference tokens.
         small_talk: share of trees that are small talk.
         hard: share of other photos' references that are of the photos most alike.
+        named: further photos, most with such an object, that are asked about their kind alone.
         things: share of photos with an object of the tower's classes in them.
         about: share of named and present ones that are asked about further.
         grounds: share of looks at a photo with another photo around the subject.
@@ -76,6 +87,7 @@ class TrainingPhase(Section):
     text: dict[str, NonNegativeInt] | None = None
     small_talk: Share = 0.0
     hard: Share = 0.0
+    named: NonNegativeInt = 0
     things: Share = 0.0
     about: Share = 0.5
     grounds: Share = 0.3
@@ -89,12 +101,12 @@ class LowRank(Section):
 
 
 class Verdict(Section):
-    """How well photo and reference match, told at the line's end before an answer (see verdict.py).
+    """How well photo and reference match, told to the words behind them (see verdict.py).
 
     Attributes:
         low, high: of the match, after the norm, between which the verdict turns from No to Yes.
         steepness: of its corners; the higher, the sharper they are.
-        size: of what is added, as a share of the difference between the embeddings of both words.
+        size: of what is added; with SmolLM2 a share of the difference between the embeddings of Yes and No.
 
     """
 
@@ -108,6 +120,21 @@ class Verdict(Section):
         if self.low >= self.high:
             raise ValueError("low must be less than high")
         return self
+
+
+class Naming(Section):
+    """Which image tokens are given the name of a kind of thing (see naming.py).
+
+    Attributes:
+        threshold: standard deviations above the mean from which on a token shows the kind.
+        steepness: of the corner there.
+        size: of what is written for each standard deviation more, as a share of the word's embedding.
+
+    """
+
+    threshold: float
+    steepness: PositiveFloat
+    size: PositiveFloat
 
 
 class Gates(Section):
@@ -124,7 +151,8 @@ class Settings(Section):
         vocabulary: of a new tokenizer; None with SmolLM2, which has one.
         latent_tokens: how many image tokens of a reference a definition holds, drawn from these.
         chat: texts of the chat template.
-        lora, verdict: of changes to SmolLM2; None for a new language model, which is trained whole.
+        naming: None for no names of things.
+        lora: of changes to SmolLM2; None for a new language model, which is trained whole.
 
     """
 
@@ -138,16 +166,11 @@ class Settings(Section):
     llama: dict[str, Any]
     lora: LowRank | None = None
     comparison: Comparison
-    verdict: Verdict | None = None
+    verdict: Verdict
+    naming: Naming | None = None
     rates: Rates
     gates: Gates
     courses: list[TrainingPhase]
-
-    @model_validator(mode="after")
-    def _is_told(self) -> Settings:
-        if (self.lora is None) != (self.verdict is None):
-            raise ValueError("lora and verdict: give both, or neither for a new language model")
-        return self
 
     @model_validator(mode="after")
     def _has_room(self) -> Settings:

@@ -27,6 +27,10 @@ OPEN = {  # attribute: questions that ask for it
 }  # fmt: skip
 OF_ANIMAL = ("What kind of animal is {name}?", "What animal is {name}?", "What sort of animal is {name}?")
 OF_PERSON = ("What kind of person is {name}?", "Who is {name}?", "What kind of person is {name}?")
+GROUP = (  # with options such as "an animal" and "a thing"
+    "Is {name} {first} or {second}?", "What is {name}, {first} or {second}?",
+    "Would you call {name} {first} or {second}?",
+)  # fmt: skip
 PROBE = {
     "kind": ("Is {name} {value}?", "Is this {value}?", "Would you say {name} is {value}?"),
     "color": ("Is {name} {value}?", "Is the color of {name} {value}?", "Is {name} mainly {value}?"),
