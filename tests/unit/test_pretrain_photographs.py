@@ -11,6 +11,7 @@ from commands.pretrain.language import hidden_states
 from commands.pretrain.photographs import (
     captions,
     forms,
+    groups,
     looks,
     model,
     naming,
@@ -108,7 +109,7 @@ def test_a_kind_belongs_to_one_of_two_groups():
         ("teapot", "a thing"),
     ):
         for _ in range(20):
-            question, letter = questions.ask_group("<bo>", kind, rng)
+            question, letter = groups.ask("<bo>", kind, rng)
             options = dict(line.split(". ", 1) for line in question.splitlines() if line[:2] in ("A.", "B."))
             assert options[letter] == right and set(options) == {"A", "B"}
             assert all(option in question.splitlines()[0] for option in options.values())
@@ -236,10 +237,10 @@ def test_tokens_that_stand_out_are_given_the_name_of_their_kind(
     assert chosen.naming is not None
     laid = chosen.comparison.model_copy(update={"channels": WIDTH})
     llama, projector, channels = begun(shown, tokenizer, model.COMPARING)
-    mlp, kinds = model.connector(llama), {"dog": [0], "street": [1, 2], "shirt": [3]}
-    classifier = torch.from_numpy(np.float32(np.random.default_rng(2).normal(size=(5, WIDTH))))
+    weights = torch.from_numpy(np.float32(np.random.default_rng(2).normal(size=(3, WIDTH))))
+    mlp, kinds = model.connector(llama), dict(zip(("dog", "street", "shirt"), weights, strict=True))
     seen = torch.from_numpy(shown.views[0].astype(np.float32).reshape(-1, WIDTH))
-    naming.lay_names(llama, tokenizer, projector, laid, chosen.naming, kinds, classifier, seen)
+    naming.lay_names(llama, tokenizer, projector, laid, chosen.naming, kinds, seen)
 
     def written(tokens: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
@@ -250,7 +251,6 @@ def test_tokens_that_stand_out_are_given_the_name_of_their_kind(
 
     words = [tokenizer.encode(f" {kind}", add_special_tokens=False)[0] for kind in kinds]
     names = llama.get_input_embeddings().weight.detach()[words]
-    weights = torch.stack([classifier[numbers].mean(0) for numbers in kinds.values()]) - classifier.mean(0)
     for kind, weight in enumerate(weights):
         far = 12 * (seen @ weight).std() * weight / weight.square().sum()
         added = written(seen[:20] + far)

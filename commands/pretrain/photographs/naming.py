@@ -9,7 +9,7 @@ classifier knows of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -29,8 +29,7 @@ def lay_names(
     projector: Projector,
     laid: Comparison,
     naming: Naming,
-    kinds: Mapping[str, Sequence[int]],
-    classifier: Tensor,
+    kinds: Mapping[str, Tensor],
     tokens: Tensor,
 ) -> None:
     """Write silu(s(z - threshold)), a unit for each kind, times the first token of its word.
@@ -44,16 +43,15 @@ def lay_names(
         projector: before it, a linear map where tokens are as those of photos.
         laid: sizes of the comparison.
         naming: sizes of what is written.
-        kinds: name → classes.
-        classifier: (classes, vision) float32, the tower's.
+        kinds: name → (vision,) float32 weights of the tower's classifier, less those of all classes.
         tokens: (n, vision) float32, some of the tower's tokens.
 
     """
     channels = Channels(llama.config.hidden_size, laid.channels)
     content, mlp = list(channels.content), connector(llama)
-    weights = torch.stack([classifier[list(numbers)].mean(0) for numbers in kinds.values()])  # (K, vision)
     seen = projector(tokens)[:, content]
-    read = torch.linalg.lstsq(_linear(projector, content).T, (weights - classifier.mean(0)).T).solution.T
+    weights = torch.stack(list(kinds.values())).T  # (vision, kinds)
+    read = torch.linalg.lstsq(_linear(projector, content).T, weights).solution.T
     logits = seen @ read.T
     read, mean = read / logits.std(0).unsqueeze(1), logits.mean(0) / logits.std(0)
     # The norm before the connector divides all channels of an image token alike.

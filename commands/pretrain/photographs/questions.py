@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from commands.pretrain.photographs import wordings
+from commands.pretrain.photographs import groups, wordings
 from commands.pretrain.photographs.captions import (
     ACTIONS,
     ANIMALS,
@@ -26,8 +26,6 @@ from common.prompts.recognition import BRIEF, Template, templates, validation
 from common.world.text import capitalized
 
 UNCOUNTED = frozenset(LEXICON["uncounted"].split())
-BEASTS = {*ANIMALS, *LEXICON["beasts"].split()}
-GROUPS = ("a person", "an animal", "a thing")
 CLOSE_COLORS = {
     "brown": {"tan", "orange"},
     "tan": {"brown", "yellow", "orange", "white"},
@@ -136,30 +134,12 @@ def answered(question: str, yes: bool, rng: np.random.Generator) -> tuple[str, s
     return question, "Yes" if yes else "No"
 
 
-def group(kind: str) -> str:
-    """What sort of being a kind is: "a person", "an animal" or "a thing"."""
-    if kind in (*PERSONS, "people"):
-        return "a person"
-    return "an animal" if kind in BEASTS else "a thing"
-
-
-def ask_group(name: str, kind: str, rng: np.random.Generator) -> tuple[str, str]:
-    """Which of two groups it belongs to, with two lettered options."""
-    right = group(kind)
-    options = [right, str(rng.choice([other for other in GROUPS if other != right]))]
-    answer = int(rng.integers(2))
-    options = options[::-1] if answer else options
-    first, second = options if rng.random() < 0.5 else options[::-1]
-    question = str(rng.choice(wordings.GROUP)).format(name=name, first=first, second=second)
-    return choice_question(question, options, 0), "AB"[answer]
-
-
 def ask_choose(
     name: str, attribute: str, value: str, wrong: list[str], rng: np.random.Generator
 ) -> tuple[str, str]:
     """A question with two lettered options."""
     if attribute == "kind" and rng.random() < 0.25:
-        return ask_group(name, value, rng)
+        return groups.ask(name, value, rng)
     question = str(rng.choice(wordings.OPEN[attribute])).format(name=name)
     first = int(rng.integers(2))
     options = [said(attribute, str(rng.choice(wrong)))] * 2

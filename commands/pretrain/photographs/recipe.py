@@ -18,6 +18,7 @@ from commands.pretrain.photographs import (
     clip,
     connector,
     export,
+    geometry,
     looks,
     low_rank,
     model,
@@ -30,7 +31,7 @@ from commands.pretrain.photographs import (
 )
 from commands.pretrain.photographs.low_rank import LowRankChanges
 from commands.pretrain.photographs.model import FrozenComparison
-from commands.pretrain.photographs.objects import CLASSES
+from commands.pretrain.photographs.objects import CLASSES, kind_weights
 from commands.pretrain.photographs.samples import Sampler
 from commands.pretrain.photographs.settings import Settings
 from commands.pretrain.photographs.train import BaseTrainer, train
@@ -52,31 +53,9 @@ def prepare(source: Path, work: Path, chosen: Settings) -> None:
     elif not (work / "tokenizer").exists():
         words.build(facts(found), chosen.vocabulary, chosen.seed).save_pretrained(work / "tokenizer")
     if not (work / "geometry.npz").exists():
-        pooled = [_pooled(view) for view in seen]
-        width = chosen.llama["hidden_size"]
-        part = work / "geometry.part.npz"
-        np.savez(
-            part,
-            directions=_directions(pooled, width, chosen.comparison.individuals),
-            tokens=np.concatenate(
-                [np.asarray(seen[0][row], np.float32) for row in range(0, len(found), 100)]
-            ),
-            neighbors=looks.nearest(pooled[0], chosen.neighbors),
-            things=looks.class_directions(tower.classifier(), pooled[0]),
-        )
-        part.replace(work / "geometry.npz")
+        geometry.write(seen, work / "geometry.npz", chosen)
     if chosen.lora and not (work / "connector.pt").exists():
         _align_connector(found, seen[0], work, chosen)
-
-
-def _directions(pooled: list[np.ndarray], count: int, individuals: int) -> np.ndarray:
-    """So many directions (D, count) float32: of individuals, of kinds, then of individuals again."""
-    weights = tower.classifier()
-    of_kinds = looks.kind_directions(
-        np.stack([weights[numbers].mean(0) for numbers in CLASSES.values()]), pooled[0]
-    )
-    telling = looks.telling_directions(pooled, count)
-    return np.hstack([telling[:, :individuals], of_kinds, telling[:, individuals:]])[:, :count]
 
 
 def _prepare_smollm2(work: Path) -> None:
@@ -105,11 +84,6 @@ def facts(found: list[dict]) -> list[captions.Facts]:
     return [captions.read(row["captions"]) for row in found]
 
 
-def _pooled(view: np.ndarray) -> np.ndarray:
-    """Mean tokens (n, D) float32 of a memory map (n, 49, D)."""
-    return np.stack([np.asarray(tokens, np.float32).mean(0) for tokens in view])
-
-
 def learn(rank: int, source: Path, work: Path, chosen: Settings, device: str, port: int) -> None:
     """Train as one of the processes that share a step, or as all of them on a GPU; resumes."""
     torch.set_num_threads(1)
@@ -118,12 +92,12 @@ def learn(rank: int, source: Path, work: Path, chosen: Settings, device: str, po
         address = f"tcp://127.0.0.1:{port}"
         dist.init_process_group("gloo", init_method=address, rank=rank, world_size=chosen.processes)
     found = views.rows(source / "train.parquet")
-    geometry = np.load(work / "geometry.npz")
+    laid = np.load(work / "geometry.npz")
     shown = looks.Material(
         [np.load(work / f"view-{view}.npy", mmap_mode="r") for view in range(chosen.views)],
         facts(found),
-        geometry["neighbors"],
-        geometry["things"],
+        laid["neighbors"],
+        laid["things"],
     )
     tokens = tokenizer.load(work / "tokenizer")
     learner = begin(tokens, work, chosen, device)
@@ -164,13 +138,10 @@ def begin(tokens: PreTrainedTokenizerFast, work: Path, chosen: Settings, device:
         model.begin(llama, tokens, chosen.comparison)
         verdict.tell(llama, chosen.comparison, chosen.verdict)
         if chosen.naming:
-            classifier, seen = (
-                torch.from_numpy(tower.classifier()),
-                torch.from_numpy(np.load(work / "geometry.npz")["tokens"]),
-            )
-            naming.lay_names(
-                llama, tokens, projector, chosen.comparison, chosen.naming, CLASSES, classifier, seen
-            )
+            weights = torch.from_numpy(kind_weights(tower.classifier()))
+            seen = torch.from_numpy(np.load(work / "geometry.npz")["tokens"])
+            kinds = dict(zip(CLASSES, weights, strict=True))
+            naming.lay_names(llama, tokens, projector, chosen.comparison, chosen.naming, kinds, seen)
         channels = model.Channels(llama.config.hidden_size, chosen.comparison.channels)
         kept = FrozenComparison(llama.to(device), projector.to(device), channels)
     steps = sum(course.steps for course in chosen.courses)
@@ -178,8 +149,8 @@ def begin(tokens: PreTrainedTokenizerFast, work: Path, chosen: Settings, device:
 
 
 def _projector(work: Path, chosen: Settings) -> Projector:
-    geometry = np.load(work / "geometry.npz")
-    directions, tokens = (torch.from_numpy(geometry[name]) for name in ("directions", "tokens"))
+    laid = np.load(work / "geometry.npz")
+    directions, tokens = (torch.from_numpy(laid[name]) for name in ("directions", "tokens"))
     return model.new_projector(chosen.comparison, directions, tokens)
 
 
@@ -208,7 +179,7 @@ def write_clip(source: Path, work: Path, target: Path, chosen: Settings) -> None
     found = views.rows(source / "train.parquet")
     work.mkdir(parents=True, exist_ok=True)
     seen = views.compute(found, 0, chosen.seed, work / "view-0.npy")
-    clip.make(_pooled(seen), [row["captions"] for row in found], target / "clip", chosen.seed)
+    clip.make(geometry.pooled(seen), [row["captions"] for row in found], target / "clip", chosen.seed)
 
 
 def measure(source: Path, target: Path, chosen: Settings, subjects: Path | None) -> str:
