@@ -121,11 +121,9 @@ def main(folder: str, *seeds: str) -> str:
         if any(title == WITH_SMOLLM2 for title, _ in due):
             require_smollm2()
         with ProcessPoolExecutor(runs_at_once(), get_context("spawn")) as pool:
+            changes = {title: RUNS[title].changes_with(subjects) for title, _ in due}
             runs = {
-                pool.submit(run_in_copy, copies[seed], RUNS[title].changes_with(subjects), subjects): (
-                    title,
-                    seed,
-                )
+                pool.submit(run_in_copy, copies[seed], changes[title], subjects): (title, seed)
                 for title, seed in due
             }
             try:
